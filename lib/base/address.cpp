@@ -1,0 +1,65 @@
+#include "base/address.hpp"
+
+#include "base/text.hpp"
+
+#include <algorithm>
+#include <arpa/inet.h>
+
+namespace chronoknock {
+
+address address::v4(std::span<const std::uint8_t, 4> bytes) {
+    address a;
+    std::ranges::copy(bytes, a.bytes_.begin());
+    return a;
+}
+
+address address::v6(std::span<const std::uint8_t, 16> bytes) {
+    static constexpr std::array<std::uint8_t, 12> mapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    if (std::ranges::equal(bytes.first<12>(), mapped)) return v4(bytes.last<4>());
+    address a;
+    std::ranges::copy(bytes, a.bytes_.begin());
+    a.v4_ = false;
+    return a;
+}
+
+result<address> address::parse(std::string_view text) {
+    const std::string s{text};
+    std::array<std::uint8_t, 16> raw{};
+    if (inet_pton(AF_INET, s.c_str(), raw.data()) == 1) return v4(std::span{raw}.first<4>());
+    if (inet_pton(AF_INET6, s.c_str(), raw.data()) == 1) return v6(raw);
+    return error{"expected an IPv4 or IPv6 address, not '" + printable(text) + "'"};
+}
+
+std::string address::to_string() const {
+    char text[INET6_ADDRSTRLEN];
+    return inet_ntop(v4_ ? AF_INET : AF_INET6, bytes_.data(), text, sizeof text);
+}
+
+result<prefix> prefix::parse(std::string_view text) {
+    const auto slash = text.find('/');
+    auto network = address::parse(text.substr(0, slash));
+    if (!network) return network.error();
+    const auto bits = static_cast<std::uint8_t>(network->bytes().size() * 8);
+    prefix p{*network, bits};
+    if (slash != text.npos) {
+        auto length = parse_number(text.substr(slash + 1), 0, bits);
+        if (!length) return error{"prefix length: " + length.error().text};
+        p.length = static_cast<std::uint8_t>(*length);
+    }
+    const auto bytes = network->bytes();
+    for (unsigned bit = p.length; bit < bits; ++bit)
+        if (bytes[bit / 8] >> (7 - bit % 8) & 1)
+            return error{"expected zeros beyond the prefix length in '" + printable(text) + "'"};
+    return p;
+}
+
+bool prefix::contains(const address& a) const {
+    if (a.is_v4() != network.is_v4()) return false;
+    for (unsigned bit = 0; bit < length; ++bit)
+        if ((a.bytes()[bit / 8] ^ network.bytes()[bit / 8]) >> (7 - bit % 8) & 1) return false;
+    return true;
+}
+
+std::string prefix::to_string() const { return network.to_string() + "/" + std::to_string(length); }
+
+} // namespace chronoknock

@@ -1,0 +1,52 @@
+#pragma once
+
+#include "base/error.hpp"
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace chronoknock {
+
+/// An IPv4 or IPv6 address as a value. An IPv4-mapped IPv6 address is the IPv4 address (contract, section 2).
+class address {
+public:
+    /// 0.0.0.0
+    constexpr address() = default;
+    /// From 4 bytes, network order.
+    static address v4(std::span<const std::uint8_t, 4> bytes);
+    /// From 16 bytes, network order; IPv4-mapped ones become IPv4.
+    static address v6(std::span<const std::uint8_t, 16> bytes);
+    /// From text ("192.0.2.1", "2001:db8::1"); no names, no scope.
+    static result<address> parse(std::string_view text);
+
+    bool is_v4() const { return v4_; }
+    /// 4 or 6, as the derivation wants it.
+    std::uint8_t family() const { return v4_ ? 4 : 6; }
+    /// 4 or 16 bytes, network order.
+    std::span<const std::uint8_t> bytes() const { return {bytes_.data(), v4_ ? 4u : 16u}; }
+    std::string to_string() const;
+
+    auto operator<=>(const address&) const = default;
+
+private:
+    std::array<std::uint8_t, 16> bytes_{};
+    bool v4_ = true;
+};
+
+/// A network in CIDR notation.
+struct prefix {
+    address network;
+    std::uint8_t length = 0;
+
+    /// From "192.0.2.0/24", "2001:db8::/32" or a bare address. Bits beyond the length must be zero.
+    static result<prefix> parse(std::string_view text);
+    bool contains(const address& a) const;
+    std::string to_string() const;
+    bool operator==(const prefix&) const = default;
+};
+
+} // namespace chronoknock

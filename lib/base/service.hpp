@@ -1,0 +1,37 @@
+#pragma once
+
+#include "base/port_set.hpp"
+#include "base/time.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace chronoknock {
+
+enum class transport { tcp, udp };
+
+/// A transport protocol and a range of its ports.
+struct endpoint_range {
+    transport protocol = transport::tcp;
+    port_range ports;
+
+    /// "tcp/22", "udp/60000-61000".
+    static result<endpoint_range> parse(std::string_view text);
+    std::string to_string() const;
+    bool operator==(const endpoint_range&) const = default;
+};
+
+/// What a knock opens ([service.NAME] of the configuration).
+struct service {
+    std::string name; ///< 1 to 32 of a-z A-Z 0-9 _ -, a letter first
+    std::vector<endpoint_range> ports;
+    nanoseconds open_for = std::chrono::seconds(30); ///< how long a grant lasts
+    std::uint32_t uses = 0;                          ///< new connections a grant is good for; 0: any number
+
+    /// True if the name may stand for a service: it becomes part of names in the firewall and of log lines.
+    static bool valid_name(std::string_view name);
+    bool operator==(const service&) const = default;
+};
+
+} // namespace chronoknock

@@ -1,0 +1,89 @@
+#pragma once
+
+#include "base/address.hpp"
+#include "base/service.hpp"
+#include "key/psk.hpp"
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace chronoknock::config {
+
+/// HOST[:PORT] of an NTP server, or nts://HOST[:PORT] of a key establishment server (RFC 8915).
+struct time_server {
+    std::string host;
+    std::uint16_t port = 123; ///< NTP 123, NTS-KE 4460
+    bool nts = false;
+
+    static result<time_server> parse(std::string_view text);
+    std::string to_string() const;
+    bool operator==(const time_server&) const = default;
+};
+
+/// [time]
+struct time_settings {
+    std::vector<time_server> servers;   ///< none: the system clock is trusted
+    nanoseconds interval = seconds(64); ///< between queries, at the least
+    bool require = true;                ///< no knock is accepted before the first synchronisation
+    nanoseconds max_error = seconds(5); ///< with a larger bound the clock counts as not synchronised
+    bool require_nts = false;           ///< only authenticated servers count
+    std::string ca_file;                ///< for nts://; empty: the system's authorities
+    nanoseconds max_step = seconds(1);  ///< after the first fix, what a poll may move the clock by unasked
+    bool operator==(const time_settings&) const = default;
+};
+
+enum class matching { set, strict };
+
+/// [knock]
+struct knock_settings {
+    matching mode = matching::set;
+    std::uint32_t memory = 256; ///< SYNs remembered of an address
+    nanoseconds timeout = seconds(10);
+    std::uint32_t tracked = 65536; ///< addresses remembered at once
+    bool operator==(const knock_settings&) const = default;
+};
+
+enum class unauthorized { drop, reset };
+enum class on_stop { keep, remove };
+
+/// [firewall]
+struct firewall_settings {
+    std::string backend = "nftables";
+    config::unauthorized unauthorized = config::unauthorized::drop;
+    std::vector<prefix> always_allow;
+    config::on_stop on_stop = config::on_stop::keep;
+    bool operator==(const firewall_settings&) const = default;
+};
+
+/// [key.NAME]
+struct key_settings {
+    std::string name;
+    std::string file;
+    key::psk key;
+    std::vector<std::size_t> services; ///< indices into server::services
+    nanoseconds knock_delay{0};
+    bool allow_weak = false;
+};
+
+/// The whole server configuration (contract, section 5), checked; nothing changes it later.
+struct server {
+    std::string state = "/var/lib/chronoknock/state.db";
+    std::string control = "/run/chronoknock/control.sock";
+    std::vector<std::string> interfaces = {"any"};
+    time_settings time;
+    knock_settings knock;
+    firewall_settings firewall;
+    std::vector<service> services;
+    std::vector<key_settings> keys;
+};
+
+/// Reads a key file from a path; the shell behind it checks owner and mode.
+using key_loader = std::function<result<key::psk>(const std::string& path)>;
+
+/// Reads a server configuration. file: its name, for messages. Errors are one line: file, line, section,
+/// field and what was expected.
+result<server> parse_server(std::string_view text, const std::string& file, const key_loader& load_key);
+
+} // namespace chronoknock::config

@@ -1,0 +1,39 @@
+#pragma once
+
+#include "base/address.hpp"
+#include "key/psk.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace chronoknock::key {
+
+/// Turns a key into knock sequences (contract, section 2). Holds OpenSSL contexts keyed once and reused;
+/// not for two threads at a time.
+class deriver {
+public:
+    explicit deriver(const psk& k);
+    deriver(deriver&&) noexcept;
+    deriver& operator=(deriver&&) noexcept;
+    ~deriver();
+
+    /// The sequence of `who` for the window that begins at t0 (seconds since the epoch), for one service or,
+    /// with an empty name, for all that the key may open. out: psk.length ports.
+    void sequence(const address& who, std::int64_t t0, std::string_view service,
+                  std::span<std::uint16_t> out);
+
+    /// Its first port, the same for every address. Only for hmac keys.
+    std::uint16_t selector(std::int64_t t0, std::string_view service);
+
+private:
+    struct impl;
+    std::unique_ptr<impl> impl_;
+};
+
+/// The window that t (seconds since the epoch) falls in: t - t mod g.
+constexpr std::int64_t window_of(std::int64_t t, std::int64_t g) { return t - (t % g + g) % g; }
+
+} // namespace chronoknock::key

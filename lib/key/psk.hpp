@@ -1,0 +1,36 @@
+#pragma once
+
+#include "base/error.hpp"
+#include "base/port_set.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace chronoknock::key {
+
+/// A pre-shared key and all that both ends must agree on: the fields of a key file (contract, section 1).
+struct psk {
+    std::string digest = "sha256"; ///< OpenSSL's name of the digest
+    bool hmac = true;              ///< hmac-DIGEST, or the plain digest of the paper
+    bool ignore_ip = false;
+    bool ignore_time = false;
+    std::uint32_t granularity = 10; ///< g, seconds
+    std::uint32_t length = 16;      ///< n, ports in a sequence
+    port_set ports{{{1024, 65535}}};
+    std::string realm;
+    std::vector<std::uint8_t> secret;
+
+    /// "hmac-sha256", "md5": the field `function`.
+    std::string function() const { return (hmac ? "hmac-" : "") + digest; }
+    bool operator==(const psk&) const = default;
+};
+
+/// Reads a key file. Errors name line, field and what was expected, never a value of the secret.
+result<psk> parse_psk(std::string_view text);
+
+/// The text of a key file that parse_psk reads back.
+std::string to_text(const psk& k);
+
+} // namespace chronoknock::key
