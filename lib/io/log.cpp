@@ -3,10 +3,11 @@
 #include "base/text.hpp"
 
 #include <array>
-#include <boost/log/attributes/mutable_constant.hpp>
 #include <boost/log/core.hpp>
 #include <boost/log/expressions.hpp>
+#include <boost/log/sources/record_ostream.hpp>
 #include <boost/log/sources/severity_logger.hpp>
+#include <boost/log/utility/exception_handler.hpp>
 #include <boost/log/utility/setup/console.hpp>
 #include <iostream>
 
