@@ -9,6 +9,8 @@ namespace chronoknock {
 /// What went wrong, as one line a person can act on: what, where, what was expected.
 struct error {
     std::string text;
+
+    bool operator==(const error&) const = default;
 };
 
 /// A value, or why there is none.

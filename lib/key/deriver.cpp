@@ -1,0 +1,144 @@
+#include "key/deriver.hpp"
+
+#include "key/digest.hpp"
+
+#include <array>
+#include <cstring>
+#include <openssl/core_names.h>
+#include <openssl/kdf.h>
+#include <optional>
+#include <stdexcept>
+#include <string>
+
+namespace chronoknock::key {
+
+namespace {
+
+constexpr std::size_t most_words = 64;
+
+/// Bytes put one behind the other, in a buffer that is kept from call to call.
+class message {
+public:
+    void clear() { bytes_.clear(); }
+    void add(std::span<const std::uint8_t> bytes) { bytes_.insert(bytes_.end(), bytes.begin(), bytes.end()); }
+    void add(std::string_view text) { bytes_.insert(bytes_.end(), text.begin(), text.end()); }
+    void add(std::uint8_t byte) { bytes_.push_back(byte); }
+    void add_time(std::int64_t t0) {
+        for (int shift = 56; shift >= 0; shift -= 8)
+            bytes_.push_back(static_cast<std::uint8_t>(static_cast<std::uint64_t>(t0) >> shift));
+    }
+    std::vector<std::uint8_t>& bytes() { return bytes_; }
+
+private:
+    std::vector<std::uint8_t> bytes_;
+};
+
+/// HKDF-Expand (RFC 5869, section 2.3) with the key as PRK, by OpenSSL's KDF in a context keyed once.
+class expander {
+public:
+    expander(const std::string& digest, std::span<const std::uint8_t> prk) {
+        static EVP_KDF* const hkdf = EVP_KDF_fetch(nullptr, OSSL_KDF_NAME_HKDF, nullptr);
+        context_.reset(hkdf != nullptr ? EVP_KDF_CTX_new(hkdf) : nullptr);
+        int mode = EVP_KDF_HKDF_MODE_EXPAND_ONLY;
+        const std::array<OSSL_PARAM, 4> settings = {
+            OSSL_PARAM_construct_int(OSSL_KDF_PARAM_MODE, &mode),
+            OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, const_cast<char*>(digest.c_str()), 0),
+            OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, const_cast<std::uint8_t*>(prk.data()),
+                                              prk.size()),
+            OSSL_PARAM_construct_end()};
+        if (!context_ || EVP_KDF_CTX_set_params(context_.get(), settings.data()) != 1)
+            throw std::runtime_error("OpenSSL does not give HKDF with " + digest);
+    }
+
+    void expand(std::vector<std::uint8_t>& info, std::span<std::uint8_t> out) {
+        const std::array<OSSL_PARAM, 2> settings = {
+            OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, info.data(), info.size()),
+            OSSL_PARAM_construct_end()};
+        if (EVP_KDF_derive(context_.get(), out.data(), out.size(), settings.data()) != 1)
+            throw std::runtime_error("OpenSSL failed to expand a key");
+    }
+
+private:
+    std::unique_ptr<EVP_KDF_CTX, decltype(&EVP_KDF_CTX_free)> context_{nullptr, EVP_KDF_CTX_free};
+};
+
+} // namespace
+
+struct deriver::impl {
+    explicit impl(const psk& k) : key(k) {
+        if (key.hmac)
+            expand.emplace(key.digest, key.secret);
+        else
+            hash.emplace(key.digest);
+    }
+
+    psk key;
+    std::optional<digest> hash;
+    std::optional<expander> expand;
+    message text;
+
+    /// Port of the word whose two bytes, most significant first, stand at `bytes`.
+    std::uint16_t port(const std::uint8_t* bytes) const {
+        const std::uint32_t word = std::uint32_t{bytes[0]} << 8 | bytes[1];
+        return key.ports[word * key.ports.size() >> 16];
+    }
+
+    void begin_label(std::string_view service, std::string_view purpose) {
+        text.clear();
+        for (const std::string_view part :
+             {std::string_view("chronoknock/1"), std::string_view(key.realm), service, purpose}) {
+            text.add(part);
+            text.add(std::uint8_t{0});
+        }
+    }
+
+    std::uint16_t selector(std::int64_t t0, std::string_view service) {
+        begin_label(service, "selector");
+        if (!key.ignore_time) text.add_time(t0);
+        std::array<std::uint8_t, 2> word;
+        expand->expand(text.bytes(), word);
+        return port(word.data());
+    }
+
+    void plain(const address& who, std::int64_t t0, std::span<std::uint16_t> out) {
+        text.clear();
+        if (!key.ignore_ip) text.add(who.bytes());
+        if (!key.ignore_time) text.add_time(t0);
+        text.add(key.secret);
+        std::array<std::uint8_t, EVP_MAX_MD_SIZE> words;
+        (*hash)(text.bytes(), words.data());
+        for (std::size_t i = 0; i < out.size(); ++i) out[i] = port(&words[2 * i]);
+    }
+
+    void keyed(const address& who, std::int64_t t0, std::string_view service, std::span<std::uint16_t> out) {
+        out[0] = selector(t0, service);
+        begin_label(service, "sequence");
+        if (!key.ignore_ip) {
+            text.add(who.family());
+            text.add(who.bytes());
+        }
+        if (!key.ignore_time) text.add_time(t0);
+        std::array<std::uint8_t, 2 * most_words> words;
+        expand->expand(text.bytes(), std::span{words}.first(2 * (out.size() - 1)));
+        for (std::size_t i = 1; i < out.size(); ++i) out[i] = port(&words[2 * (i - 1)]);
+    }
+};
+
+deriver::deriver(const psk& k) : impl_(std::make_unique<impl>(k)) {}
+deriver::deriver(deriver&&) noexcept = default;
+deriver& deriver::operator=(deriver&&) noexcept = default;
+deriver::~deriver() = default;
+
+void deriver::sequence(const address& who, std::int64_t t0, std::string_view service,
+                       std::span<std::uint16_t> out) {
+    if (impl_->key.hmac)
+        impl_->keyed(who, t0, service, out);
+    else
+        impl_->plain(who, t0, out);
+}
+
+std::uint16_t deriver::selector(std::int64_t t0, std::string_view service) {
+    return impl_->selector(t0, service);
+}
+
+} // namespace chronoknock::key
