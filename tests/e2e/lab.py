@@ -146,11 +146,12 @@ class Lab:
     def router_rules(self, rules):
         """nft rules for packets that the router forwards; each call replaces the last ones."""
         self.router.run(["nft", "-f", "-"], stdin=f"""
-            table inet lab
+            add table inet lab
             delete table inet lab
             table inet lab {{ chain forward {{ type filter hook forward priority 0;
                 {rules}
-            }} }}""")
+            }}
+            }}""")
 
     def key(self, name, **fields):
         """Writes a key file, the same for both ends, and returns its path."""
