@@ -1,0 +1,41 @@
+#pragma once
+
+#include "base/error.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <span>
+#include <vector>
+
+namespace chronoknock::timesync {
+
+using byte_view = std::span<const std::uint8_t>;
+
+/// AEAD_AES_SIV_CMAC_256 (RFC 5297), the one AEAD that every NTS server must know (RFC 8915, section 5.1).
+class siv {
+public:
+    static constexpr std::size_t key_size = 32;
+    static constexpr std::size_t tag_size = 16;
+    using key = std::array<std::uint8_t, key_size>;
+
+    explicit siv(const key& k) : key_(k) {}
+    ~siv();
+
+    /// tag || ciphertext. associated: in order; with a nonce, that comes last (RFC 5297, section 3). An error
+    /// only if OpenSSL fails.
+    result<std::vector<std::uint8_t>> seal(std::initializer_list<byte_view> associated,
+                                           byte_view plain) const;
+
+    /// The plaintext, or an error if tag || ciphertext was not sealed by this key with this associated data.
+    result<std::vector<std::uint8_t>> open(std::initializer_list<byte_view> associated,
+                                           byte_view sealed) const;
+
+private:
+    result<std::vector<std::uint8_t>> crypt(std::span<const std::uint8_t, tag_size> tag, byte_view in) const;
+
+    key key_;
+};
+
+} // namespace chronoknock::timesync
