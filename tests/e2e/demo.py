@@ -1,0 +1,100 @@
+"""The main job, shown: a web server behind a guarded port, a knock, and what an eavesdropper gets out of it.
+
+    demo.py PROGRAM    (etc/quickstart.sh calls it)
+"""
+
+import http.client
+import sys
+import time
+
+from lab import Lab, start_http, wait_for
+
+_PORT = 8080
+_OPEN_FOR = 3
+_WINDOW = 4  # replayed within 2 windows, what was heard would still be fresh, were it not burnt
+
+
+class Failed(Exception):
+    pass
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def show(what, got, wanted):
+    say(f"  {'ok ' if got == wanted else 'BAD'}  {what}: {got}")
+    if got != wanted:
+        raise Failed(f"{what}: {got}, and {wanted} was expected")
+
+
+def page(connection):
+    connection.request("GET", "/index.html")
+    return connection.getresponse().read().decode().strip()
+
+
+def demo(lab):
+    server, laptop, stranger = lab.host("server"), lab.host("laptop"), lab.host("stranger")
+    say(f"""
+A server ({server.ip4}) with a web server on port {_PORT}, a laptop ({laptop.ip4}) with the key,
+a stranger ({stranger.ip4}) who sees every packet between them.""")
+    start_http(server, _PORT)
+    show("the stranger's connection, no guard yet", stranger.door(server.ip4, _PORT), "open")
+
+    say("\n1. chronoknock guards the port.")
+    key = lab.folder / "laptop.key"
+    laptop.run([lab.program, "keygen", "--out", key, "--granularity", _WINDOW])
+    guard = lab.chronoknock(server, services={"web": f"ports = tcp/{_PORT}\nopen_for = {_OPEN_FOR}"},
+                            keys={"laptop": (key, "web")})
+    show("the laptop's connection", laptop.door(server.ip4, _PORT), "silent")
+    show("the stranger's connection", stranger.door(server.ip4, _PORT), "silent")
+
+    say(f"\n2. The laptop knocks. (A server that never ran before takes knocks of windows that begin from now on:"
+        f" {_WINDOW} s at most.)")
+    lab.next_window(_WINDOW)
+    ear = lab.sniffer(server)
+    say(f"  $ chronoknock knock {server.ip4} web --key laptop.key --time-server none")
+    laptop.knock(server, key, "web")
+    knocked = time.monotonic()
+    laptop.wait_open(server.ip4, _PORT, seconds=2)
+    heard = [p for p in ear.syns(laptop.ip4, server.ip4) if p.port != _PORT]
+    connection = http.client.HTTPConnection(server.ip4, _PORT, timeout=5)
+    connection.sock = laptop.connect(server.ip4, _PORT)
+    show("the laptop's page", page(connection), "behind the door")
+    show("the stranger's connection", stranger.door(server.ip4, _PORT), "silent")
+
+    say(f"\n3. After {_OPEN_FOR} s the door is shut again; what is connected stays connected.")
+    laptop.wait_shut(server.ip4, _PORT, seconds=_OPEN_FOR + 4)
+    say(f"       shut {time.monotonic() - knocked:.0f} s after the knock")
+    show("a new connection of the laptop", laptop.door(server.ip4, _PORT), "silent")
+    show("another page over the old connection", page(connection), "behind the door")
+
+    say(f"\n4. The stranger sends the {len(heard)} SYNs it heard again, in the laptop's name, byte for byte.")
+    lab.sender(stranger).send(heard)
+    wait_for(lambda: "replay" in guard.log(), "the server to log the replay", 5)
+    show("the laptop's address, after the replay", laptop.door(server.ip4, _PORT), "silent")
+    show("the stranger's connection", stranger.door(server.ip4, _PORT), "silent")
+
+    say("\n5. A new window, a new knock.")
+    laptop.knock(server, key, "web")
+    laptop.wait_open(server.ip4, _PORT, seconds=2)
+    show("the laptop's connection", laptop.door(server.ip4, _PORT), "open")
+
+    say("\nWhat the server logged:")
+    for line in guard.log().splitlines():
+        say("  | " + line)
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    try:
+        with Lab(sys.argv[1]) as lab:
+            demo(lab)
+    except (Failed, AssertionError) as e:
+        sys.exit(f"\nIt does not work: {e}")
+    say("\nAll of it worked. Nothing is left behind: the namespaces are gone.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds with warnings as errors and runs every test; then the unit tests once more under
+# AddressSanitizer and UndefinedBehaviorSanitizer. Root is needed: the end-to-end tests make network
+# namespaces (and touch nothing outside them). --fast leaves the sanitizers out.
+set -euo pipefail
+cd "$(dirname "$(readlink -f "$0")")/.."
+
+sanitizers=1
+case ${1:-} in
+  '') ;;
+  --fast) sanitizers= ;;
+  *) echo "usage: sudo tests/run.sh [--fast]" >&2; exit 2 ;;
+esac
+[ "$(id -u)" = 0 ] || { echo "tests/run.sh: network namespaces need root: sudo tests/run.sh" >&2; exit 1; }
+
+etc/packages.sh build run test
+
+# What is built belongs to whoever the tree belongs to, not to root.
+owner=$(stat -c %U .)
+as_owner() { if [ "$owner" = root ]; then "$@"; else runuser -u "$owner" -- "$@"; fi; }
+
+build() {
+  as_owner cmake --preset "$1" >/dev/null
+  as_owner cmake --build "build/$1"
+}
+
+build release
+ctest --test-dir build/release --output-on-failure --no-tests=error -j "$(nproc)"
+[ -n "$sanitizers" ] || exit 0
+build asan
+ctest --test-dir build/asan --output-on-failure --no-tests=error -j "$(nproc)" -R '^unit\.'
