@@ -1,12 +1,11 @@
 #pragma once
 
+#include "timesync/ntp_packet.hpp"
 #include "timesync/nts_ke.hpp"
 #include "timesync/nts_siv.hpp"
 
 /// NTP packets under NTS: extension fields (RFC 7822), requests and answers (RFC 8915, section 5).
 namespace chronoknock::timesync {
-
-inline constexpr std::size_t ntp_header_size = 48;
 
 /// An extension field in the bytes of a packet.
 struct extension_field {

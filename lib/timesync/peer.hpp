@@ -1,0 +1,119 @@
+#pragma once
+
+#include "timesync/clock.hpp"
+#include "timesync/sample.hpp"
+#include "timesync/settings.hpp"
+
+#include <array>
+#include <optional>
+#include <string>
+#include <vector>
+
+/// One server: when it is asked, and what its answers add up to.
+namespace chronoknock::timesync {
+
+/// The last eight samples (RFC 5905, section 10).
+class clock_filter {
+public:
+    static constexpr std::size_t size = 8;
+
+    /// Takes a sample in. Samples of an honest server have the truth in common; if an older one has nothing
+    /// in common with the new one, the server or our clock has moved, and the older ones are forgotten: true
+    /// then.
+    bool add(const sample& s, const frequency_estimate& f);
+    /// Adds to the dispersion of what is there: the boot clock may have moved by so much.
+    void widen(nanoseconds by);
+    void clear() { samples_.clear(); }
+
+    /// The sample of the smallest distance at a moment, age included.
+    const sample* best(instant now, const frequency_estimate& f) const;
+    /// Of the best sample, carried on to a moment.
+    std::optional<candidate> at(instant now, const frequency_estimate& f) const;
+    /// Root mean square of the differences to the best sample (RFC 5905, section 10).
+    nanoseconds jitter(instant now, const frequency_estimate& f) const;
+
+private:
+    std::vector<sample> samples_; ///< oldest first
+};
+
+enum class peer_state {
+    locating, ///< no address yet
+    burst,    ///< asking quickly for a first fix
+    steady,   ///< asking at the interval
+    silent,   ///< no answer: asking ever more rarely
+    stopped   ///< it told us to go away (DENY, RSTR)
+};
+std::string_view to_string(peer_state s);
+
+/// One association: a machine that tells when it wants to act, and what.
+class peer {
+public:
+    enum class want { nothing, send, locate };
+
+    peer(bool nts, const settings& s);
+
+    /// What to do at a moment; after send, query() says with what.
+    want poll(instant now, const random_source& random);
+    instant deadline() const { return deadline_; }
+
+    void locate(std::vector<endpoint> endpoints, instant now);
+    void failed(std::string_view why, instant now);
+    /// frequency: of our clock; pivot: a guess at the time.
+    answer receive(const ntp_header& header, const exchange& x, const frequency_estimate& f, unix_time pivot);
+    /// Asks in a burst at once, unless it was stopped.
+    void hurry(instant now);
+    /// After a sample: good, if the clock is well served by it, lengthens the interval in the end; else it
+    /// shortens.
+    void adapt(bool good);
+
+    peer_state state() const { return state_; }
+    const std::optional<ntp_timestamp>& query() const { return query_; }
+    const endpoint* where() const { return endpoints_.empty() ? nullptr : &endpoints_[current_]; }
+    std::uint8_t reach() const { return reach_; }
+    nanoseconds interval() const { return interval_; }
+    bool nts() const { return nts_; }
+    bool authenticated() const { return authenticated_; }
+    /// Its first burst is over, or nothing can come of it.
+    bool settled() const { return settled_; }
+    std::uint64_t samples() const { return taken_; }
+    std::uint64_t refused() const { return refused_; }
+    const std::string& problem() const { return problem_; }
+    clock_filter& filter() { return filter_; }
+    const clock_filter& filter() const { return filter_; }
+
+    /// What there is to say since the last call; empty if nothing.
+    std::optional<std::string> take_news();
+
+private:
+    void enter(peer_state s);
+    void start_burst(instant now);
+    void unanswered(instant now);
+    void next_endpoint();
+    void obey(kiss k, instant now);
+    void schedule(instant from, nanoseconds wait, const random_source* random = nullptr);
+    void say(std::string text) { news_ = std::move(text); }
+
+    bool nts_;
+    nanoseconds least_; ///< interval: what the configuration or RATE asks for
+    nanoseconds most_;  ///< interval
+    nanoseconds burst_gap_;
+    nanoseconds interval_;
+    peer_state state_ = peer_state::locating;
+    instant deadline_{};
+    std::vector<endpoint> endpoints_;
+    std::size_t current_ = 0;
+    std::optional<ntp_timestamp> query_;
+    bool settled_ = false;
+    bool authenticated_ = false;
+    int burst_left_ = 0;
+    int missed_ = 0; ///< in a row
+    int good_ = 0;   ///< in a row
+    std::uint8_t reach_ = 0;
+    std::uint64_t taken_ = 0;
+    std::uint64_t refused_ = 0;
+    std::string problem_;
+    std::optional<std::string> news_;
+    clock_filter filter_;
+};
+
+} // namespace chronoknock::timesync

@@ -1,0 +1,50 @@
+#pragma once
+
+#include "base/address.hpp"
+#include "base/time.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace chronoknock::timesync {
+
+/// One server of the configuration. However many addresses its name has, it has one voice: else whoever
+/// answers for a name could outvote the others.
+struct server_settings {
+    std::string name; ///< as configured, for people
+    bool nts = false; ///< only authenticated answers count
+};
+
+struct settings {
+    std::vector<server_settings> servers;
+    nanoseconds interval = seconds(64); ///< between queries to one server, at the least
+    nanoseconds burst_gap = seconds(2); ///< between the queries of a burst: what servers put up with
+    nanoseconds max_error = seconds(5); ///< with a larger bound the clock counts as not synchronised
+    nanoseconds max_step = seconds(1);  ///< after the first fix, what answers may move the clock by unasked
+    bool require_nts = false;           ///< only servers with NTS have a voice
+};
+
+/// 64 fresh random bits at each call, unpredictable for others.
+using random_source = std::function<std::uint64_t()>;
+
+/// Where a server's NTP is.
+struct endpoint {
+    address ip;
+    std::uint16_t port = 123;
+    auto operator<=>(const endpoint&) const = default;
+};
+
+/// The oscillator: how far the boot clock's rate may be off.
+namespace tolerance {
+/// Before the frequency is known: what the kernel lets anyone slew at most (MAXFREQ of RFC 5905), and several
+/// times what a crystal is off by.
+inline constexpr double unknown = 500e-6;
+/// After it is known: PHI of RFC 5905. It covers a leap second smeared over a day (11.6e-6).
+inline constexpr double known = 15e-6;
+/// How fast it may change, per second: 10 ppm in an hour, a machine warming up.
+inline constexpr double wander = 10e-6 / 3600;
+} // namespace tolerance
+
+} // namespace chronoknock::timesync

@@ -1,0 +1,151 @@
+#pragma once
+
+#include "timesync/clock.hpp"
+#include "timesync/peer.hpp"
+#include "timesync/select.hpp"
+#include "timesync/settings.hpp"
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+/// The whole of time synchronisation as one machine. Its shell sends what it is told to send, hands in what
+/// comes back, arms one timer for next_deadline() and logs the changes:
+///
+///     loop: o = s.poll(boot_now(), system_now(), random);  do o.actions; log o.changes; wait for
+///     next_deadline() answer of a server:  s.receive(...)   name resolved:  s.locate(...)   could not:
+///     s.failed(...)
+///
+/// after each of which the timer is armed anew.
+namespace chronoknock::timesync {
+
+struct action {
+    enum class kind {
+        send,  ///< one query with this transmit timestamp to this endpoint, from a new socket (random source
+               ///< port)
+        locate ///< find where the server is: resolve its name, with NTS establish keys; answer by locate() or
+               ///< failed()
+    };
+    kind what = kind::send;
+    std::size_t server = 0; ///< index into settings::servers
+    endpoint to;            ///< send
+    ntp_timestamp transmit; ///< send
+};
+
+/// Something worth a line in the log; said when it changes, not each time it is seen. One line, printable.
+struct change {
+    enum class level { info, warning };
+    level severity = level::info;
+    std::string text;
+};
+
+struct outcome {
+    std::vector<action> actions;
+    std::vector<change> changes;
+};
+
+enum class sync_state {
+    waiting,      ///< no fix yet
+    synchronised, ///< servers agree
+    holdover,     ///< too few agree: going by what was known, the bound growing
+    lost          ///< the bound is beyond max_error
+};
+std::string_view to_string(sync_state s);
+
+/// A server as people see it.
+struct server_report {
+    std::string name;
+    std::string address; ///< with port; empty before it is known
+    timesync::mark mark = mark::unusable;
+    peer_state state = peer_state::locating;
+    bool nts = false;
+    bool authenticated = false; ///< what it said last was
+    std::uint8_t reach = 0;     ///< the last eight queries, a bit each, the newest lowest
+    nanoseconds interval{0};    ///< between queries
+    std::uint64_t refused = 0;  ///< answers that counted for nothing
+    std::string problem;        ///< why it is not heard; empty if it is
+
+    /// What its best sample says; the rest only has a meaning if there is one.
+    bool sampled = false;
+    std::uint8_t stratum = 0;
+    std::string reference;
+    nanoseconds offset{0}; ///< the server's time less the system clock
+    nanoseconds delay{0};
+    nanoseconds jitter{0};
+    nanoseconds bound{0}; ///< on the error of offset
+};
+
+struct report {
+    std::vector<server_report> servers;
+    sync_state state = sync_state::waiting;
+    std::size_t voices = 0;                ///< servers that have one (require_nts: those with NTS)
+    std::size_t needed = 0;                ///< that must be heard, for the rest to be unable to mislead
+    std::size_t agreeing = 0;              ///< marked * or +
+    std::optional<time_estimate> estimate; ///< whatever its bound, if there ever was a fix
+    nanoseconds offset{0};                 ///< of estimate: the true time less the system clock
+    double frequency = 0;                  ///< the boot clock's error, seconds a second; positive: it is slow
+    double frequency_bound = 0;            ///< on the error of frequency
+    std::string verdict;                   ///< all of it in a line
+};
+
+class synchroniser {
+public:
+    explicit synchroniser(settings s);
+
+    /// To be called at next_deadline() or when something else happened; says what to do now.
+    /// system: the system clock; it is only watched for steps and never believed.
+    outcome poll(instant now, unix_time system, const random_source& random);
+    instant next_deadline() const;
+
+    /// The answer to action::locate: all addresses of a server, the best first; also to be called unasked
+    /// when they changed. With NTS: those that the key establishment named.
+    outcome locate(std::size_t server, std::vector<endpoint> endpoints, instant now);
+    /// An action could not be done: no such name, no route, no keys. why: for people, may come from a
+    /// stranger.
+    outcome failed(std::size_t server, std::string_view why, instant now);
+
+    /// What came back on the socket of a send action. sent: the boot clock read before sending; received:
+    /// after receiving; authenticated: the NTS fields of the datagram were there and good. The shell takes
+    /// only what comes from the endpoint asked (a connected socket). A socket can be closed when its query is
+    /// no more outstanding().
+    outcome receive(std::size_t server, std::span<const std::uint8_t> datagram, instant sent,
+                    instant received, bool authenticated);
+    /// True as long as an answer to the query is wanted.
+    bool outstanding(std::size_t server, ntp_timestamp transmit) const;
+
+    /// Asks all servers anew at once: the network came back.
+    void hurry(instant now);
+
+    /// The time, if the clock counts as synchronised at that moment (which may be a little in the past).
+    std::optional<time_estimate> now(instant at) const;
+    sync_state state(instant at) const;
+    /// True when each server has had its first burst, answered or not: a client that asks once need not wait
+    /// longer.
+    bool settled() const;
+
+    /// system: the system clock at that moment, to which offsets are shown.
+    timesync::report report(instant now, unix_time system) const;
+
+private:
+    void select(instant now, outcome& out);
+    void watch_system(instant now, unix_time system, outcome& out);
+    void watch_leap(instant now, outcome& out);
+    void say_state(instant now, outcome& out);
+    unix_time pivot(instant now) const;
+    std::size_t voices() const;
+    bool has_voice(std::size_t server) const;
+    std::string agreeing_names() const;
+
+    settings settings_;
+    std::vector<peer> peers_;
+    clock clock_;
+    selection selection_;
+    sync_state said_ = sync_state::waiting;
+    std::optional<nanoseconds> system_offset_; ///< system clock less boot clock
+    unix_time system_{};
+    instant due_{};
+    std::optional<instant> last_poll_;
+};
+
+} // namespace chronoknock::timesync
