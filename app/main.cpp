@@ -1,1 +1,58 @@
-int main() {}
+#include "app/commands.hpp"
+#include "app/options.hpp"
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <iomanip>
+#include <iostream>
+
+namespace {
+
+using namespace chronoknock;
+
+struct command {
+    std::string_view name;
+    int (*run)(const app::arguments&);
+    std::string_view help;
+};
+
+constexpr std::array<command, 0> commands = {};
+
+void print_help() {
+    std::cout << "Usage: chronoknock COMMAND [ARGUMENT...]\n\n"
+                 "Port knocking with sequences made from a key, the time and an address.\n\nCommands:\n";
+    for (const auto& c : commands)
+        std::cout << "  " << std::left << std::setw(10) << c.name << c.help << "\n";
+    std::cout
+        << "\nchronoknock COMMAND --help tells more of one command, chronoknock --version the version.\n";
+}
+
+int run(const app::arguments& args) {
+    if (args.empty()) return app::say(app::bad_usage, "expected a command; chronoknock --help lists them");
+    const auto& name = args.front();
+    if (name == "--help" || name == "-h" || name == "help") return print_help(), app::done;
+    if (name == "--version") {
+        std::cout << "chronoknock " CHRONOKNOCK_VERSION "\n";
+        return app::done;
+    }
+    const auto found = std::ranges::find(commands, name, &command::name);
+    if (found == commands.end())
+        return app::say(app::bad_usage,
+                        "unknown command '" + printable(name) + "'; chronoknock --help lists them");
+    return found->run({args.begin() + 1, args.end()});
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    std::signal(SIGPIPE, SIG_IGN); // a reader that went away is a failed write, reported below
+    int status = app::failed;
+    try {
+        status = run({argv + 1, argv + argc});
+    } catch (const std::exception& e) {
+        status = app::say(app::failed, e.what());
+    }
+    if (!std::cout.flush()) return app::say(app::failed, "cannot write to standard output");
+    return status;
+}

@@ -2,12 +2,14 @@
 
 #include "base/text.hpp"
 
-#include <algorithm>
+#include <set>
 
 namespace chronoknock {
 
 result<std::vector<ini_section>> parse_ini(std::string_view text) {
     std::vector<ini_section> sections{{}};
+    std::set<std::string, std::less<>> seen_sections;
+    std::set<std::string, std::less<>> seen_fields; // of the last section
     const auto fail = [](int line, const std::string& what) {
         return error{"line " + std::to_string(line) + ": " + what};
     };
@@ -21,20 +23,29 @@ result<std::vector<ini_section>> parse_ini(std::string_view text) {
         if (content.front() == '[') {
             const auto name = trim(content.substr(1, content.size() - 2));
             if (content.back() != ']' || name.empty()) return fail(line, "expected [section]");
-            if (std::ranges::find(sections, name, &ini_section::name) != sections.end())
+            if (!seen_sections.emplace(name).second)
                 return fail(line, "section [" + printable(name) + "] stands twice");
             sections.push_back({std::string(name), line, {}});
+            seen_fields.clear();
             continue;
         }
         const auto equals = content.find('=');
         const auto name = trim(content.substr(0, equals));
         if (equals == content.npos || name.empty()) return fail(line, "expected name = value");
-        auto& fields = sections.back().fields;
-        if (std::ranges::find(fields, name, &ini_field::name) != fields.end())
-            return fail(line, "field " + printable(name) + " stands twice");
-        fields.push_back({std::string(name), std::string(trim(content.substr(equals + 1))), line});
+        auto& section = sections.back();
+        if (!seen_fields.emplace(name).second)
+            return fail(line, section.name.empty() ? "field " + printable(name) + " stands twice"
+                                                   : "[" + printable(section.name) + "] " + printable(name) +
+                                                         ": stands twice");
+        section.fields.push_back({std::string(name), std::string(trim(content.substr(equals + 1))), line});
     }
     return sections;
+}
+
+error in_file(const std::string& file, const error& e) {
+    static constexpr std::string_view mark = "line ";
+    if (!e.text.starts_with(mark)) return {file + ": " + e.text};
+    return {file + ":" + e.text.substr(mark.size())};
 }
 
 } // namespace chronoknock

@@ -26,4 +26,7 @@ struct ini_section {
 /// empty sections.)
 result<std::vector<ini_section>> parse_ini(std::string_view text);
 
+/// The same error with the file it is about: "line 3: what" becomes "FILE:3: what", "what" "FILE: what".
+error in_file(const std::string& file, const error& e);
+
 } // namespace chronoknock

@@ -29,7 +29,7 @@ struct time_settings {
     bool require = true;                ///< no knock is accepted before the first synchronisation
     nanoseconds max_error = seconds(5); ///< with a larger bound the clock counts as not synchronised
     bool require_nts = false;           ///< only authenticated servers count
-    std::string ca_file;                ///< for nts://; empty: the system's authorities
+    std::string ca_file;                ///< field nts_ca: for nts://; empty: the system's authorities
     nanoseconds max_step = seconds(1);  ///< after the first fix, what a poll may move the clock by unasked
     bool operator==(const time_settings&) const = default;
 };
@@ -82,8 +82,8 @@ struct server {
 /// Reads a key file from a path; the shell behind it checks owner and mode.
 using key_loader = std::function<result<key::psk>(const std::string& path)>;
 
-/// Reads a server configuration. file: its name, for messages. Errors are one line: file, line, section,
-/// field and what was expected.
+/// Reads a server configuration. file: its name, for messages, and the folder that relative paths count
+/// from. Errors are one line, `FILE:LINE: [section] field: what was expected`.
 result<server> parse_server(std::string_view text, const std::string& file, const key_loader& load_key);
 
 } // namespace chronoknock::config

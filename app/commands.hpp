@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace chronoknock::app {
+
+/// What a command line asks for, without the program and the command.
+using arguments = std::vector<std::string>;
+
+/// Exit status (contract, section 6).
+inline constexpr int done = 0;
+inline constexpr int failed = 1;    ///< the message says what
+inline constexpr int bad_usage = 2; ///< bad usage, configuration or key
+
+/// The commands: results to standard output, messages to standard error; each returns its exit status.
+int run_server(const arguments& args);
+int run_check(const arguments& args);
+int run_knock(const arguments& args);
+int run_keygen(const arguments& args);
+int run_sequence(const arguments& args);
+int run_time(const arguments& args);
+int run_status(const arguments& args);
+
+} // namespace chronoknock::app

@@ -1,0 +1,46 @@
+#pragma once
+
+#include "app/commands.hpp"
+#include "base/error.hpp"
+#include "base/text.hpp"
+
+#include <boost/program_options.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+namespace chronoknock::app {
+
+namespace po = boost::program_options;
+
+/// How a command is called.
+struct usage {
+    std::string synopsis; ///< "keygen --out FILE [OPTION...]"
+    std::string about;    ///< what the command does, a sentence or two
+    po::options_description options{"Options"};
+    po::positional_options_description positional{};
+    po::options_description hidden{}; ///< options behind the positional arguments
+};
+
+/// The options given; or an exit status when the command has no more to do: `done` after --help,
+/// `bad_usage` after a message. Every option is a string, so that one reader of numbers and addresses
+/// (base/text.hpp) makes all messages.
+std::variant<po::variables_map, int> parse_options(const arguments& args, const usage& u);
+
+/// An option's value, or nothing when it was not given.
+std::optional<std::string> given(const po::variables_map& options, const std::string& name);
+
+/// Writes one line, "chronoknock: TEXT", to standard error, whatever bytes the text has, and returns
+/// `status`.
+int say(int status, std::string_view text);
+
+/// The same for an option that does not fit: "chronoknock: --NAME: TEXT".
+int unfit(std::string_view option, const error& e);
+
+/// A whole number within [least, most] from an option, or `otherwise`.
+result<std::int64_t> number_option(const po::variables_map& options, const std::string& name,
+                                   std::int64_t least, std::int64_t most, std::int64_t otherwise);
+
+} // namespace chronoknock::app

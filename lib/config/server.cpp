@@ -1,0 +1,261 @@
+#include "config/server.hpp"
+
+#include "config/fields.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+namespace chronoknock::config {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+// sockaddr_un::sun_path holds 108 bytes with the zero at the end (unix(7)).
+constexpr std::size_t most_socket_path = 107;
+// Linux: IFNAMSIZ, without the zero.
+constexpr std::size_t most_interface_name = 15;
+// What `tracked` times `memory` may come to: about a gigabyte, taken at start.
+constexpr std::int64_t most_remembered = 1 << 28;
+
+constexpr std::string_view service_mark = "service.";
+constexpr std::string_view key_mark = "key.";
+
+result<std::string> parse_interface(std::string_view text) {
+    const auto fits = [](char c) { return c > ' ' && c < 0x7f && c != '/' && c != ':'; };
+    if (text.empty() || text.size() > most_interface_name || text == "." || text == ".." ||
+        !std::ranges::all_of(text, fits))
+        return error{"expected any or names of interfaces, not '" + printable(text) + "'"};
+    return {boost::system::in_place_value, text};
+}
+
+result<std::string> parse_name(std::string_view text) {
+    if (!service::valid_name(text)) return error{"expected names of services, not '" + printable(text) + "'"};
+    return {boost::system::in_place_value, text};
+}
+
+/// A key's name goes into the log and the store, never into the firewall: a little wider than a service's.
+bool valid_key_name(std::string_view name) {
+    const auto fits = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+               c == '_' || c == '-' || c == '@';
+    };
+    return !name.empty() && name.size() <= 64 && std::ranges::all_of(name, fits);
+}
+
+/// A key's section before its services are looked up.
+struct key_section {
+    std::string file;
+    std::vector<std::string> services;
+    nanoseconds knock_delay{0};
+    bool allow_weak = false;
+};
+
+/// The tables of all sections, for a configuration in one folder.
+struct tables {
+    explicit tables(const std::string& folder)
+        : server_section{{"state", path(&server::state, folder)},
+                         {"control", path(&server::control, folder, most_socket_path)}},
+          time{{"servers", list(&time_settings::servers, 0, "server", time_server::parse)},
+               {"interval", duration(&time_settings::interval, 1s, 24h)},
+               {"require", boolean(&time_settings::require)},
+               {"max_error", duration(&time_settings::max_error, 1ms, 1h)},
+               {"require_nts", boolean(&time_settings::require_nts)},
+               {"nts_ca", path(&time_settings::ca_file, folder)},
+               {"max_step", duration(&time_settings::max_step, 1ms, 1h)}},
+          key{{"file", path(&key_section::file, folder), true},
+              {"services", list(&key_section::services, 1, "service", parse_name), true},
+              {"knock_delay", duration(&key_section::knock_delay, 0s, 24h)},
+              {"allow_weak", boolean(&key_section::allow_weak)}} {}
+
+    fields<server> server_section;
+    fields<server> capture{{"interface", list(&server::interfaces, 1, "interface", parse_interface)}};
+    fields<time_settings> time;
+    fields<knock_settings> knock{
+        {"mode", choice(&knock_settings::mode, {{"set", matching::set}, {"strict", matching::strict}})},
+        {"memory", number(&knock_settings::memory, 2, 4096)},
+        {"timeout", duration(&knock_settings::timeout, 100ms, 1h)},
+        {"tracked", number(&knock_settings::tracked, 1, 1 << 24)}};
+    fields<firewall_settings> firewall{
+        {"backend", choice(&firewall_settings::backend, {{"nftables", std::string("nftables")}})},
+        {"unauthorized", choice(&firewall_settings::unauthorized,
+                                {{"drop", unauthorized::drop}, {"reset", unauthorized::reset}})},
+        {"always_allow", list(&firewall_settings::always_allow, 0, "network", prefix::parse)},
+        {"on_stop",
+         choice(&firewall_settings::on_stop, {{"keep", on_stop::keep}, {"remove", on_stop::remove}})}};
+    fields<service> service_section{
+        {"ports", list(&service::ports, 1, "port like tcp/22", endpoint_range::parse), true},
+        {"open_for", duration(&service::open_for, 100ms, 720h)},
+        {"uses", number(&service::uses, 0, 65535)}};
+    fields<key_section> key;
+};
+
+bool overlap(const endpoint_range& a, const endpoint_range& b) {
+    return a.protocol == b.protocol && a.ports.first <= b.ports.last && b.ports.first <= a.ports.last;
+}
+
+/// Reads the sections in the order of the file; keys last, since they name services.
+class server_reader {
+public:
+    server_reader(const std::string& file, const key_loader& load_key)
+        : file_(file), load_key_(load_key), tables_(folder_of(file)) {}
+
+    result<server> read(const std::vector<ini_section>& sections) {
+        for (const auto& section : sections)
+            if (const auto done = read_any(section); !done) return done.error();
+        if (out_.services.empty()) return whole("expected at least one section [service.NAME]");
+        if (keys_.empty())
+            return whole("expected at least one section [key.NAME]: without one nobody gets in");
+        for (const auto* section : keys_)
+            if (const auto done = read_key(*section); !done) return done.error();
+        if (const auto done = check_knock(); !done) return done.error();
+        return std::move(out_);
+    }
+
+private:
+    error whole(std::string_view what) const { return {file_ + ": " + std::string(what)}; }
+    error complain(const ini_section& section, std::string_view field, std::string_view what) const {
+        return config::complain(file_, section, field, what);
+    }
+    error complain(const ini_section& section, std::string_view what) const {
+        return {file_ + ":" + std::to_string(section.line) + ": [" + printable(section.name) + "] " +
+                std::string(what)};
+    }
+
+    result<void> read_any(const ini_section& section) {
+        const std::string_view name = section.name;
+        if (name.empty()) {
+            if (section.fields.empty()) return {};
+            const auto& stray = section.fields.front();
+            return error{file_ + ":" + std::to_string(stray.line) + ": " + printable(stray.name) +
+                         ": expected a [section] before the first field"};
+        }
+        if (name == "server") return read_section(file_, section, tables_.server_section, out_);
+        if (name == "capture") return read_capture(section);
+        if (name == "time") return read_time(section);
+        if (name == "knock") {
+            knock_section_ = &section;
+            return read_section(file_, section, tables_.knock, out_.knock);
+        }
+        if (name == "firewall") return read_section(file_, section, tables_.firewall, out_.firewall);
+        if (name.starts_with(service_mark)) return read_service(section);
+        if (name.starts_with(key_mark)) {
+            keys_.push_back(&section);
+            return {};
+        }
+        return complain(section, "unknown section; expected server, capture, time, knock, firewall, "
+                                 "service.NAME or key.NAME");
+    }
+
+    result<void> read_capture(const ini_section& section) {
+        const auto done = read_section(file_, section, tables_.capture, out_);
+        if (done && out_.interfaces.size() > 1 && std::ranges::count(out_.interfaces, "any"))
+            return complain(section, "interface", "expected any alone, or a list of interfaces");
+        return done;
+    }
+
+    result<void> read_time(const ini_section& section) {
+        const auto done = read_section(file_, section, tables_.time, out_.time);
+        if (done && out_.time.require_nts && std::ranges::none_of(out_.time.servers, &time_server::nts))
+            return complain(section, "require_nts", "expected a server nts://HOST in servers");
+        return done;
+    }
+
+    result<void> read_service(const ini_section& section) {
+        service s;
+        s.name = section.name.substr(service_mark.size());
+        if (!service::valid_name(s.name))
+            return complain(section, "expected a name of 1 to 32 of a-z A-Z 0-9 _ -, a letter first");
+        if (const auto done = read_section(file_, section, tables_.service_section, s); !done) return done;
+        for (auto range = s.ports.begin(); range != s.ports.end(); ++range) {
+            for (auto other = s.ports.begin(); other != range; ++other)
+                if (overlap(*range, *other))
+                    return complain(section, "ports",
+                                    "expected each port once; " + other->to_string() + " and " +
+                                        range->to_string() + " overlap");
+            // A grant for one service must not open another by surprise.
+            for (const auto& earlier : out_.services)
+                for (const auto& taken : earlier.ports)
+                    if (overlap(*range, taken))
+                        return complain(section, "ports",
+                                        "expected ports of no other service; [service." + earlier.name +
+                                            "] has " + taken.to_string());
+        }
+        services_.emplace(s.name, out_.services.size());
+        out_.services.push_back(std::move(s));
+        return {};
+    }
+
+    result<void> read_key(const ini_section& section) {
+        key_section read;
+        key_settings k;
+        k.name = section.name.substr(key_mark.size());
+        if (!valid_key_name(k.name))
+            return complain(section, "expected a name of 1 to 64 of a-z A-Z 0-9 . _ - @");
+        if (const auto done = read_section(file_, section, tables_.key, read); !done) return done;
+        for (const auto& name : read.services) {
+            const auto found = services_.find(name);
+            if (found == services_.end())
+                return complain(section, "services",
+                                "expected names of services, and there is no [service." + name + "]");
+            k.services.push_back(found->second);
+        }
+        k.file = std::move(read.file);
+        k.knock_delay = read.knock_delay;
+        k.allow_weak = read.allow_weak;
+
+        auto key = load_key_(k.file);
+        if (!key) return complain(section, "file", key.error().text);
+        // Nothing can tell a replay of a sequence that never changes (contract, section 4).
+        if (key->ignore_time && !k.allow_weak)
+            return complain(section, "file",
+                            "expected a key that heeds the time, or allow_weak = true: with ignore = time a "
+                            "knock can be replayed for ever");
+        // Two names for one secret: a knock would not say whose it is.
+        const auto [other, fresh] = secrets_.emplace(key->secret, k.name);
+        if (!fresh)
+            return complain(section, "file",
+                            "expected a key of its own, and [key." + other->second + "] has the same secret");
+        k.key = std::move(*key);
+        out_.keys.push_back(std::move(k));
+        return {};
+    }
+
+    /// What depends on more than one field.
+    result<void> check_knock() const {
+        const ini_section nowhere;
+        const auto& section = knock_section_ ? *knock_section_ : nowhere;
+        const auto fail = [&](std::string_view field, const std::string& what) {
+            return knock_section_ ? complain(section, field, what)
+                                  : whole("[knock] " + std::string(field) + ": " + what);
+        };
+        if (std::int64_t{out_.knock.tracked} * out_.knock.memory > most_remembered)
+            return fail("tracked",
+                        "expected tracked times memory to be at most " + std::to_string(most_remembered));
+        for (const auto& k : out_.keys)
+            if (out_.knock.mode == matching::set && k.key.length > out_.knock.memory)
+                return fail("memory", "expected at least " + std::to_string(k.key.length) +
+                                          ", the length of a sequence of [key." + k.name + "]");
+        return {};
+    }
+
+    const std::string& file_;
+    const key_loader& load_key_;
+    tables tables_;
+    server out_;
+    const ini_section* knock_section_ = nullptr;
+    std::vector<const ini_section*> keys_;
+    std::map<std::string, std::size_t, std::less<>> services_;
+    std::map<std::vector<std::uint8_t>, std::string> secrets_;
+};
+
+} // namespace
+
+result<server> parse_server(std::string_view text, const std::string& file, const key_loader& load_key) {
+    const auto sections = parse_ini(text);
+    if (!sections) return in_file(file, sections.error());
+    return server_reader(file, load_key).read(*sections);
+}
+
+} // namespace chronoknock::config
