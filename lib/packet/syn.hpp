@@ -16,7 +16,12 @@ struct syn {
 };
 
 /// What a frame begins with.
-enum class link { ethernet, cooked_v2, raw_ip };
+enum class link {
+    ethernet,
+    cooked_v1, ///< Linux cooked capture: what libpcap gives for a PPP interface
+    cooked_v2, ///< the same with an interface index: the device "any"
+    raw_ip,
+};
 
 enum class verdict {
     syn,       ///< a TCP SYN without ACK
@@ -24,8 +29,9 @@ enum class verdict {
     malformed, ///< cut short, or fields that contradict each other
 };
 
-/// Decodes one captured frame (Ethernet and 802.1Q/802.1ad, SLL2, raw IP; IPv4, IPv6; TCP). `out` is written
-/// only when the verdict is syn. Never reads past the frame, never throws.
+/// Decodes one captured frame: Ethernet with up to two tags (802.1Q, 802.1ad), cooked, raw IP; IPv4 (RFC
+/// 791), IPv6 (RFC 8200) without extension headers; TCP (RFC 9293). The frame may have been cut after the TCP
+/// flags. `out` is written only when the verdict is syn. Never reads past the frame, never throws.
 [[nodiscard]] verdict decode(link type, std::span<const std::uint8_t> frame, syn& out);
 
 } // namespace chronoknock::packet

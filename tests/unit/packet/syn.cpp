@@ -1,0 +1,198 @@
+#include "packet/syn.hpp"
+
+#include "../../support/frames.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <random>
+
+using namespace chronoknock;
+using namespace support;
+using link_type = packet::link; // link alone is link(2)
+using packet::verdict;
+
+namespace chronoknock::packet {
+std::ostream& operator<<(std::ostream& out, verdict v) {
+    return out << (v == verdict::syn ? "syn" : v == verdict::other ? "other" : "malformed");
+}
+} // namespace chronoknock::packet
+
+namespace {
+
+verdict decode(const bytes& frame, link_type type = link_type::raw_ip) {
+    packet::syn out;
+    return packet::decode(type, frame, out);
+}
+
+void check_v4(const bytes& frame, link_type type) {
+    packet::syn out;
+    BOOST_TEST(packet::decode(type, frame, out) == verdict::syn);
+    BOOST_TEST(out.source.to_string() == "192.0.2.1");
+    BOOST_TEST(out.source_port == 40000);
+    BOOST_TEST(out.port == 2000);
+    BOOST_TEST(out.sequence == 0x01020304u);
+}
+
+bytes cooked_v1(std::uint16_t type, const bytes& packet) {
+    bytes out;
+    put(out, std::array<std::uint8_t, 14>{});
+    put16(out, type);
+    put(out, packet);
+    return out;
+}
+
+bytes cooked_v2(std::uint16_t type, const bytes& packet) {
+    bytes out;
+    put16(out, type);
+    out.resize(20);
+    put(out, packet);
+    return out;
+}
+
+bytes changed(bytes frame, std::size_t at, std::uint8_t value) {
+    frame.at(at) = value;
+    return frame;
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(decoding)
+
+BOOST_AUTO_TEST_CASE(each_link_type_carries_a_syn) {
+    const auto inner = ipv4(tcp());
+    check_v4(inner, link_type::raw_ip);
+    check_v4(ethernet(inner), link_type::ethernet);
+    check_v4(cooked_v1(0x0800, inner), link_type::cooked_v1);
+    check_v4(cooked_v2(0x0800, inner), link_type::cooked_v2);
+    BOOST_TEST(decode(ethernet(ipv6(tcp())), link_type::ethernet) == verdict::syn);
+    BOOST_TEST(decode(cooked_v1(0x86dd, ipv6(tcp())), link_type::cooked_v1) == verdict::syn);
+    BOOST_TEST(decode(cooked_v2(0x86dd, ipv6(tcp())), link_type::cooked_v2) == verdict::syn);
+}
+
+BOOST_AUTO_TEST_CASE(ipv6_fields) {
+    packet::syn out;
+    BOOST_TEST(packet::decode(link_type::raw_ip, ipv6(tcp({1, 65535, 0xfffffffe})), out) == verdict::syn);
+    BOOST_TEST(out.source.to_string() == "2001:db8::1");
+    BOOST_TEST(out.source_port == 1);
+    BOOST_TEST(out.port == 65535);
+    BOOST_TEST(out.sequence == 0xfffffffeu);
+}
+
+BOOST_AUTO_TEST_CASE(up_to_two_vlan_tags) {
+    const auto inner = ipv4(tcp());
+    check_v4(ethernet(inner, {0x8100}), link_type::ethernet);
+    check_v4(ethernet(inner, {0x88a8, 0x8100}), link_type::ethernet);
+    check_v4(ethernet(inner, {0x8100, 0x8100}), link_type::ethernet);
+    BOOST_TEST(decode(ethernet(inner, {0x88a8, 0x8100, 0x8100}), link_type::ethernet) == verdict::other);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_no_ip_is_other) {
+    BOOST_TEST(decode(changed(ethernet(ipv4(tcp())), 13, 6), link_type::ethernet) == verdict::other); // ARP
+    BOOST_TEST(decode(cooked_v2(0x0806, bytes(28)), link_type::cooked_v2) == verdict::other);
+}
+
+BOOST_AUTO_TEST_CASE(options_of_both_headers_are_skipped) {
+    check_v4(ipv4(tcp({.words = 15}), {.words = 15}), link_type::raw_ip);
+    BOOST_TEST(decode(ipv6(tcp({.words = 10}))) == verdict::syn);
+}
+
+BOOST_AUTO_TEST_CASE(only_a_plain_syn_counts) {
+    for (const bool v6 : {false, true})
+        for (int flags = 0; flags < 256; ++flags) {
+            const auto segment = tcp({.flags = static_cast<std::uint8_t>(flags)});
+            const bool is_syn = (flags & 0x02) && !(flags & (0x01 | 0x04 | 0x10));
+            BOOST_TEST(decode(v6 ? ipv6(segment) : ipv4(segment)) == (is_syn ? verdict::syn : verdict::other),
+                       "flags " << flags);
+        }
+}
+
+BOOST_AUTO_TEST_CASE(other_protocols_and_extension_headers_are_other) {
+    BOOST_TEST(decode(ipv4(bytes(20), {.protocol = 17})) == verdict::other);
+    for (const std::uint8_t next : bytes{0, 17, 43, 44, 51, 58, 60})
+        BOOST_TEST(decode(ipv6(bytes(40), {.next_header = next})) == verdict::other);
+}
+
+BOOST_AUTO_TEST_CASE(fragments) {
+    BOOST_TEST(decode(ipv4(tcp(), {.fragment = 0x2000})) == verdict::syn);   // the first of several
+    BOOST_TEST(decode(ipv4(tcp(), {.fragment = 0x2001})) == verdict::other); // no header in it
+    BOOST_TEST(decode(ipv4(tcp(), {.fragment = 0x0001})) == verdict::other);
+    BOOST_TEST(decode(ipv4(tcp(), {.fragment = 0x1000})) == verdict::other);
+}
+
+BOOST_AUTO_TEST_CASE(contradictions_are_malformed) {
+    const auto v4 = ipv4(tcp());
+    BOOST_TEST(decode(changed(v4, 0, 0x55)) == verdict::malformed);  // version
+    BOOST_TEST(decode(changed(v4, 0, 0x44)) == verdict::malformed);  // header below 20 bytes
+    BOOST_TEST(decode(changed(v4, 3, 19)) == verdict::malformed);    // total length below the header's
+    BOOST_TEST(decode(changed(v4, 3, 39)) == verdict::malformed);    // no room for a TCP header
+    BOOST_TEST(decode(changed(v4, 32, 0x40)) == verdict::malformed); // data offset below 5
+    BOOST_TEST(decode(changed(v4, 32, 0x60)) == verdict::malformed); // data offset beyond the packet
+    const auto v6 = ipv6(tcp());
+    BOOST_TEST(decode(changed(ethernet(v6), 14, 0x40), link_type::ethernet) == verdict::malformed); // version
+    BOOST_TEST(decode(changed(v6, 5, 19)) == verdict::malformed);    // no room for a TCP header
+    BOOST_TEST(decode(changed(v6, 52, 0x40)) == verdict::malformed); // data offset below 5
+    const ipv6_address mapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 1};
+    BOOST_TEST(decode(ipv6(tcp(), {.source = mapped})) == verdict::malformed);
+}
+
+BOOST_AUTO_TEST_CASE(a_short_capture_will_do_if_it_has_the_flags) {
+    const auto full = ethernet(ipv4(tcp({.words = 10}), {.words = 7}));
+    const std::size_t needed = 14 + 28 + 14;
+    for (std::size_t n = 0; n <= full.size(); ++n)
+        BOOST_TEST(decode(bytes(full.begin(), full.begin() + static_cast<long>(n)), link_type::ethernet) ==
+                       (n < needed ? verdict::malformed : verdict::syn),
+                   n << " bytes");
+}
+
+BOOST_AUTO_TEST_CASE(every_cut_is_malformed) {
+    const auto check = [](const bytes& frame, link_type type, std::size_t needed) {
+        for (std::size_t n = 0; n < needed; ++n)
+            BOOST_TEST(decode(bytes(frame.begin(), frame.begin() + static_cast<long>(n)), type) ==
+                           verdict::malformed,
+                       n << " bytes");
+    };
+    check(ethernet(ipv6(tcp()), {0x88a8, 0x8100}), link_type::ethernet, 22 + 40 + 14);
+    check(cooked_v1(0x86dd, ipv6(tcp())), link_type::cooked_v1, 16 + 40 + 14);
+    check(cooked_v2(0x0800, ipv4(tcp())), link_type::cooked_v2, 20 + 20 + 14);
+    check(ipv4(tcp()), link_type::raw_ip, 20 + 14);
+    check(ipv6(tcp()), link_type::raw_ip, 40 + 14);
+}
+
+BOOST_AUTO_TEST_CASE(ethernet_padding_is_ignored) {
+    auto frame = ethernet(ipv4(tcp()));
+    frame.resize(60);
+    check_v4(frame, link_type::ethernet);
+}
+
+BOOST_AUTO_TEST_CASE(only_a_syn_is_written) {
+    packet::syn out;
+    out.port = 7;
+    for (const auto& frame : {ipv4(tcp({.flags = 0x12})), changed(ipv4(tcp()), 32, 0x40), bytes{}}) {
+        BOOST_TEST(packet::decode(link_type::raw_ip, frame, out) != verdict::syn);
+        BOOST_TEST((out.source == address{}));
+        BOOST_TEST(out.port == 7);
+    }
+}
+
+// With AddressSanitizer: the frame is copied to memory of exactly its size.
+BOOST_AUTO_TEST_CASE(mutated_frames) {
+    std::mt19937 random(1);
+    const std::vector<std::pair<link_type, bytes>> seeds = {
+        {link_type::ethernet, ethernet(ipv4(tcp({.words = 10}), {.words = 8}), {0x88a8, 0x8100})},
+        {link_type::ethernet, ethernet(ipv6(tcp()), {0x8100})},
+        {link_type::cooked_v1, cooked_v1(0x0800, ipv4(tcp()))},
+        {link_type::cooked_v2, cooked_v2(0x86dd, ipv6(tcp()))},
+        {link_type::raw_ip, ipv4(tcp())},
+    };
+    int counts[3] = {};
+    for (int i = 0; i < 200000; ++i) {
+        const auto& [type, seed] = seeds[random() % seeds.size()];
+        bytes frame = seed;
+        for (auto n = random() % 4; n > 0; --n)
+            frame[random() % frame.size()] = static_cast<std::uint8_t>(random());
+        if (random() % 4 == 0) frame.resize(random() % (frame.size() + 1));
+        ++counts[static_cast<int>(decode(frame, type))];
+    }
+    for (const auto count : counts) BOOST_TEST(count > 1000);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
