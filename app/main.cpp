@@ -17,7 +17,10 @@ struct command {
     std::string_view help;
 };
 
-constexpr std::array<command, 0> commands = {};
+constexpr std::array commands = {
+    command{"keygen", app::run_keygen, "make a key file"},
+    command{"sequence", app::run_sequence, "print the ports of a knock"},
+};
 
 void print_help() {
     std::cout << "Usage: chronoknock COMMAND [ARGUMENT...]\n\n"

@@ -1,0 +1,55 @@
+#include "app/options.hpp"
+#include "base/address.hpp"
+#include "client/window.hpp"
+#include "io/clock.hpp"
+#include "io/files.hpp"
+#include "key/deriver.hpp"
+
+#include <iostream>
+#include <limits>
+
+namespace chronoknock::app {
+
+namespace {
+
+usage sequence_usage() {
+    usage u{"sequence --key FILE --ip IP [OPTION...]",
+            "Prints the ports that IP knocks on, in order, on one line."};
+    u.options.add_options()                                                                    //
+        ("key", po::value<std::string>()->required(), "key file")                              //
+        ("ip", po::value<std::string>()->required(), "address that the knock comes from")      //
+        ("at", po::value<std::string>(), "moment, in seconds since 1970 (the system clock's)") //
+        ("service", po::value<std::string>()->default_value(""), "service asked for (all)")    //
+        ("allow-loose-permissions", "take a key file that others can read or write");
+    return u;
+}
+
+} // namespace
+
+int run_sequence(const arguments& args) {
+    const auto parsed = parse_options(args, sequence_usage());
+    if (const auto* status = std::get_if<int>(&parsed)) return *status;
+    const auto& options = std::get<po::variables_map>(parsed);
+
+    const auto ip = address::parse(*given(options, "ip"));
+    if (!ip) return unfit("ip", ip.error());
+    const auto at = number_option(options, "at", 0, std::numeric_limits<std::int64_t>::max(),
+                                  to_seconds(io::system_now()));
+    if (!at) return unfit("at", at.error());
+    const auto service = *given(options, "service");
+    const auto k = io::load_key_file(*given(options, "key"), options.count("allow-loose-permissions"));
+    if (!k) return say(bad_usage, k.error().text);
+    if (const auto fits = client::check_service(*k, service); !fits) return unfit("service", fits.error());
+
+    std::vector<std::uint16_t> ports(k->length);
+    key::deriver(*k).sequence(*ip, key::window_of(*at, k->granularity), service, ports);
+    const char* blank = "";
+    for (const auto port : ports) {
+        std::cout << blank << port;
+        blank = " ";
+    }
+    std::cout << "\n";
+    return done;
+}
+
+} // namespace chronoknock::app

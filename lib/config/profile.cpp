@@ -1,0 +1,85 @@
+#include "config/profile.hpp"
+
+#include "config/fields.hpp"
+
+namespace chronoknock::config {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::string_view mark = "profile.";
+
+result<std::string> parse_host(std::string_view text) {
+    const auto fits = [](char c) { return c > ' ' && c < 0x7f && c != '/'; };
+    if (text.empty() || text.size() > 253 || !std::ranges::all_of(text, fits))
+        return error{"expected the name or address of a host, not '" + printable(text) + "'"};
+    return {boost::system::in_place_value, text};
+}
+
+result<std::string> parse_service(std::string_view text) {
+    if (!text.empty() && !service::valid_name(text))
+        return error{"expected the name of a service, not '" + printable(text) + "'"};
+    return {boost::system::in_place_value, text};
+}
+
+result<void> set_time_servers(profile& p, std::string_view text) {
+    if (text == "none") {
+        p.time_servers.emplace();
+        return {};
+    }
+    struct holder {
+        std::vector<time_server> servers;
+    } read;
+    const auto done = list(&holder::servers, 1, "server", time_server::parse)(read, text);
+    if (done) p.time_servers = std::move(read.servers);
+    return done;
+}
+
+fields<profile> table(const std::string& folder) {
+    return {{"host", value(&profile::host, parse_host), true},
+            {"key", path(&profile::key, folder), true},
+            {"service", value(&profile::service, parse_service)},
+            {"time_servers", set_time_servers},
+            {"nts_ca", path(&profile::nts_ca, folder)},
+            {"require_nts", boolean(&profile::require_nts)},
+            {"source", value(&profile::source, address::parse)},
+            {"rounds", number(&profile::rounds, 1, 64)},
+            {"gap", duration(&profile::gap, 0s, 5s)},
+            {"wait", number(&profile::wait, 1, 65535)},
+            {"wait_limit", duration(&profile::wait_limit, 100ms, 1h)},
+            {"allow_loose_permissions", boolean(&profile::allow_loose_permissions)}};
+}
+
+} // namespace
+
+result<void> set_profile_field(profile& p, std::string_view name, std::string_view text,
+                               const std::string& folder) {
+    const auto all = table(folder);
+    const auto found = std::ranges::find(all, name, &field<profile>::name);
+    if (found == all.end()) return error{"unknown field"};
+    return found->set(p, text);
+}
+
+result<std::vector<profile>> parse_profiles(std::string_view text, const std::string& file) {
+    const auto sections = parse_ini(text);
+    if (!sections) return in_file(file, sections.error());
+    const auto all = table(folder_of(file));
+    std::vector<profile> profiles;
+    for (const auto& section : *sections) {
+        if (section.name.empty() && section.fields.empty()) continue;
+        if (!section.name.starts_with(mark) || section.name.size() == mark.size()) {
+            const int line = section.name.empty() ? section.fields.front().line : section.line;
+            return error{file + ":" + std::to_string(line) +
+                         ": expected nothing outside sections "
+                         "[profile.NAME]"};
+        }
+        profile p;
+        p.name = section.name.substr(mark.size());
+        if (const auto done = read_section(file, section, all, p); !done) return done.error();
+        profiles.push_back(std::move(p));
+    }
+    return profiles;
+}
+
+} // namespace chronoknock::config

@@ -1,0 +1,23 @@
+#pragma once
+
+#include "base/error.hpp"
+#include "key/psk.hpp"
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace chronoknock::io {
+
+/// The whole of a file; an error that names it when it cannot be read or is longer than `most` bytes.
+result<std::string> read_file(const std::string& path, std::size_t most = 16 << 20);
+
+/// Reads a key file. Refused, unless loose permissions are allowed: one that others than its owner can read
+/// or write, and one that belongs to somebody who is neither we nor root, for he can.
+result<key::psk> load_key_file(const std::string& path, bool allow_loose_permissions);
+
+/// Writes a file that was not there, mode 0600, and sees it to the disk. Never overwrites; what cannot be
+/// written in full is removed again.
+result<void> write_new_file(const std::string& path, std::string_view text);
+
+} // namespace chronoknock::io
