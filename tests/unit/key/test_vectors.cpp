@@ -37,7 +37,7 @@ BOOST_AUTO_TEST_CASE(every_vector) {
     for (const auto& value : cases) {
         const auto& v = value.as_object();
         const auto k = key::parse_psk(key_file(v));
-        BOOST_REQUIRE_MESSAGE(k.has_value(), k.has_error() ? k.error().text : "");
+        BOOST_REQUIRE_MESSAGE(k.has_value(), (k ? std::string() : k.error().text));
         BOOST_TEST((*key::parse_psk(key::to_text(*k)) == *k));
         key::deriver derive(*k);
         const auto t0 = key::window_of(v.at("time").as_int64(), k->granularity);

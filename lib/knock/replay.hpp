@@ -1,0 +1,79 @@
+#pragma once
+
+#include "base/address.hpp"
+#include "base/time.hpp"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+namespace chronoknock::knock {
+
+/// A knock that was accepted, as the store keeps it.
+struct burnt {
+    std::string key;            ///< fingerprint: a renamed key stays burnt
+    std::string service;        ///< name, or empty: all
+    std::optional<address> who; ///< none with ignore = ip
+    std::int64_t t0 = 0;
+    unix_time accepted; ///< what the clock said then
+    bool operator==(const burnt&) const = default;
+};
+
+enum class judgement {
+    accepted,
+    replayed,       ///< burnt
+    outside_window, ///< the clock says it is not the window's time
+    too_old,        ///< older than one window before the key's newest accepted one
+    before_state,   ///< began before what is burnt was first written down
+    too_soon,       ///< within the key's knock_delay
+};
+std::string_view to_string(judgement j);
+
+/// Decides whether a complete knock earns anything, and remembers what is burnt (contract, section 4).
+class replay_guard {
+public:
+    struct knock {
+        burnt what; ///< its `accepted` is what the clock says now
+        std::int64_t granularity;
+        bool ignore_time; ///< the sequence never changes: nothing to burn
+        nanoseconds delay;
+        time_estimate arrival; ///< what the clock said when the first SYN arrived
+    };
+
+    /// known: what was burnt before. floor: windows that began before it are refused, because there may have
+    /// been knocks that `known` lacks (the state was lost, or the machine broke down before it was on disk).
+    replay_guard(const std::vector<burnt>& known, unix_time floor);
+
+    /// Judges a knock and, if it accepts it, burns it: the caller stores it before it opens anything.
+    judgement judge(const knock& k);
+
+    /// Forgets what is refused without it and is older than a month, and gives it, for the store to forget.
+    std::vector<burnt> prune(unix_time now);
+
+    /// True if the address opened a door in the last month.
+    bool knows(const address& who) const { return addresses_.contains(who); }
+    std::size_t size() const;
+
+private:
+    using tuple = std::tuple<std::int64_t, std::string, std::optional<address>>; ///< t0, service, who
+
+    struct per_key {
+        std::int64_t newest = 0;
+        std::int64_t granularity = 0;
+        nanoseconds delay{0};
+        std::map<tuple, unix_time> burnt;                 ///< and when it was accepted
+        std::map<std::optional<address>, unix_time> last; ///< accepted knock of an address
+    };
+
+    void remember(const burnt& b);
+
+    std::map<std::string, per_key> keys_;
+    std::map<address, unix_time> addresses_;
+    unix_time floor_;
+};
+
+} // namespace chronoknock::knock

@@ -1,0 +1,116 @@
+#pragma once
+
+#include "base/address.hpp"
+#include "base/time.hpp"
+#include "packet/syn.hpp"
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace chronoknock::knock {
+
+/// A SYN as the tracker remembers it, in 6 bytes.
+struct seen {
+    std::uint16_t port;
+    std::uint16_t tick; ///< when: the tracker's ticks, modulo 65536
+    std::uint16_t id;   ///< mixed from source port and TCP sequence number: a retransmission repeats it
+};
+
+/// Random numbers that strangers must not know: they decide the table's buckets.
+using hash_seed = std::array<std::uint64_t, 4>;
+
+/// Remembers the last ports that each of a fixed number of addresses knocked at. All memory is taken at
+/// construction; the address that was quiet longest makes room for a new one. No allocation, no timer and
+/// no clock per SYN.
+class tracker {
+public:
+    struct settings {
+        std::uint32_t addresses;
+        std::uint32_t memory; ///< SYNs that count, for each address
+        std::uint32_t slack;  ///< SYNs kept beyond them, so that looking at an address can wait that long
+        nanoseconds timeout;  ///< SYNs older than this do not count
+    };
+    using slot = std::uint32_t;
+
+    tracker(const settings& s, const hash_seed& seed);
+
+    /// Remembers a SYN that arrived at `now` (never earlier than the one before). Gives the address's slot.
+    slot observe(const packet::syn& syn, instant now);
+
+    /// What is remembered of a slot, the oldest first; valid until the next call.
+    std::span<const seen> recall(slot s) const;
+    /// Forgets those SYNs of a slot whose port `drop` is true for.
+    template <class Predicate>
+    void forget(slot s, Predicate drop);
+
+    const address& who(slot s) const { return slots_[s].who; }
+    /// How many SYNs are remembered of it.
+    std::uint32_t count(slot s) const { return slots_[s].count; }
+    /// How many came since the last mark_looked_at().
+    std::uint32_t fresh(slot s) const { return slots_[s].fresh; }
+    void mark_looked_at(slot s) { slots_[s].fresh = 0; }
+
+    std::uint16_t tick(instant t) const { return static_cast<std::uint16_t>(t.time_since_epoch() / unit_); }
+    /// How long before `now` a SYN arrived, rounded up to whole ticks.
+    nanoseconds age(const seen& s, instant now) const {
+        return static_cast<std::uint16_t>(tick(now) - s.tick) * unit_;
+    }
+    std::uint16_t timeout_ticks() const { return timeout_ticks_; }
+    std::uint32_t memory() const { return settings_.memory; }
+
+    /// Bytes held, all of them from the start.
+    std::size_t bytes() const;
+    /// Addresses that were new to the table, ever.
+    std::uint64_t newcomers() const { return newcomers_; }
+
+private:
+    static constexpr std::uint32_t none = ~0u;
+
+    struct alignas(64) entry {
+        address who;
+        std::uint32_t next_in_bucket = none;
+        std::uint32_t newer = none;
+        std::uint32_t older = none;
+        std::uint32_t bucket = none;
+        std::uint16_t head = 0; ///< where the oldest SYN stands in the ring
+        std::uint16_t count = 0;
+        std::uint16_t fresh = 0;
+        instant last{};
+    };
+
+    std::uint32_t bucket_of(const address& a) const;
+    slot find(const address& a, std::uint32_t bucket) const;
+    slot replace_oldest(const address& a, std::uint32_t bucket);
+    void make_newest(slot s);
+    void unlink(slot s);
+    seen& at(slot s, std::uint32_t index) {
+        return ring_[std::size_t{s} * capacity_ + (slots_[s].head + index) % capacity_];
+    }
+    const seen& at(slot s, std::uint32_t index) const { return const_cast<tracker*>(this)->at(s, index); }
+
+    settings settings_;
+    hash_seed seed_;
+    std::uint32_t capacity_;
+    nanoseconds unit_;
+    std::uint16_t timeout_ticks_;
+    std::vector<entry> slots_;
+    std::vector<seen> ring_;
+    std::vector<std::uint32_t> buckets_;
+    mutable std::vector<seen> scratch_;
+    slot newest_ = none;
+    slot oldest_ = none;
+    std::uint64_t newcomers_ = 0;
+};
+
+template <class Predicate>
+void tracker::forget(slot s, Predicate drop) {
+    entry& e = slots_[s];
+    std::uint16_t kept = 0;
+    for (std::uint32_t i = 0; i < e.count; ++i)
+        if (const seen one = at(s, i); !drop(one.port)) at(s, kept++) = one;
+    e.count = kept;
+}
+
+} // namespace chronoknock::knock
