@@ -1,0 +1,88 @@
+"""Time comes from time servers, whatever the clocks of both ends say."""
+
+import unittest
+
+from case import PORT, WINDOW, LabTest
+from lab import start_chronyd
+from services import faketime_env
+
+
+class Clock(LabTest):
+    def setUp(self):
+        super().setUp()
+        self.ntp = self.lab.host("ntp")
+
+    def from_ntp(self, more="interval = 16"):
+        return {"time": f"servers = {self.ntp.ip4}\n{more}"}
+
+    def knocks_until_open(self, key, **options):
+        def tried():
+            self.client.knock(self.server, key, "web", **options)
+            return self.client.door(self.server.ip4, PORT) == "open"
+        self.wait_for(tried, "a knock to open the door", 20)
+
+    def test_a_client_an_hour_off(self):
+        start_chronyd(self.ntp)
+        key = self.key()
+        self.guard(key, sections=self.from_ntp())
+        for offset, host in (("+1h", self.client), ("-1h", self.other)):
+            fake = faketime_env(offset)
+            with self.subTest(offset=offset):
+                # By its own clock it is locked out, by the time server's it is not.
+                host.knock(self.server, key, "web", env=fake)
+                self.all_seen(key, self.lab.host("third" if host is self.client else "fourth"))
+                self.assert_shut(host)
+                host.knock(self.server, key, "web", "--no-wait", time_server=self.ntp.ip4, env=fake, check=False)
+                self.lab.next_window(WINDOW)
+                host.knock(self.server, key, "web", time_server=self.ntp.ip4, env=fake)
+                self.assert_opens(host)
+
+    def test_a_server_an_hour_off(self):
+        start_chronyd(self.ntp)
+        key = self.key()
+        guard = self.guard(key, sections=self.from_ntp(), start=False, wait=False)
+        guard.start(env=faketime_env("-1h"))
+        self.lab.next_window(WINDOW)
+        self.knocks_until_open(key)
+
+    def test_started_before_its_time_server(self):
+        key = self.key()
+        guard = self.guard(key, sections=self.from_ntp())
+        self.client.knock(self.server, key, "web")
+        self.assert_shut(self.client)
+        self.lab.next_window(WINDOW)
+        self.client.knock(self.server, key, "web")
+        self.assert_shut(self.client)
+        self.assertTrue(guard.process.alive())
+        start_chronyd(self.ntp)
+        self.knocks_until_open(key)
+
+    def test_require_false_trusts_the_system_clock_meanwhile(self):
+        key = self.key()
+        self.guard(key, sections=self.from_ntp("require = false"))
+        self.knocks_until_open(key)
+
+    def test_a_time_server_that_goes_away_locks_nobody_out(self):
+        chronyd = start_chronyd(self.ntp)
+        key = self.key()
+        self.guard(key, sections=self.from_ntp())
+        self.knocks_until_open(key)
+        chronyd.stop()
+        self.other.knock(self.server, key, "web")
+        self.assert_opens(self.other)
+
+    def test_the_client_says_when_no_time_server_answers(self):
+        key = self.key()
+        done = self.client.knock(self.server, key, "web", time_server=self.ntp.ip4, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(self.ntp.ip4, done.stderr)
+
+    def test_over_ipv6(self):
+        start_chronyd(self.ntp)
+        key = self.key()
+        self.guard(key, sections={"time": f"servers = [{self.ntp.ip6}]:123"})
+        self.knocks_until_open(key, time_server=self.ntp.ip6)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,108 @@
+"""A knock opens the door: to whom, to what, and for how long."""
+
+import unittest
+
+from case import PORT, WINDOW, LabTest
+from lab import start_http, start_sshd
+from services import Session
+
+
+class Knock(LabTest):
+    def test_opens_to_the_knocker_and_to_the_service_alone(self):
+        for version in (4, 6):
+            with self.subTest(ip=version):
+                key = self.key(f"key{version}")
+                target = self.server.ip(version)
+                if version == 4:
+                    start_http(self.server, 8081)
+                guard = self.guard(key, services={"web": f"ports = tcp/{PORT}", "admin": "ports = tcp/8081"},
+                                   keys={"alice": (key, "web, admin")})
+                for host in (self.client, self.other):
+                    self.assert_shut(host, target)
+                    self.assert_shut(host, target, 8081)
+                self.client.knock(target, key, "web")
+                self.assert_opens(self.client, target)
+                self.assert_shut(self.client, target, 8081)
+                self.assert_shut(self.other, target)
+                guard.stop()
+                self.server.run(["nft", "flush", "ruleset"])
+
+    def test_without_a_service_opens_all_that_the_key_may_open(self):
+        key = self.key()
+        start_http(self.server, 8081)
+        start_http(self.server, 8082)
+        self.guard(key, services={"web": f"ports = tcp/{PORT}", "admin": "ports = tcp/8081",
+                                  "not-hers": "ports = tcp/8082"},
+                   keys={"alice": (key, "web, admin"), "bob": (self.key("bob"), "not-hers")})
+        self.client.knock(self.server, key)
+        self.assert_opens(self.client)
+        self.assert_opens(self.client, port=8081)
+        self.assert_shut(self.client, port=8082)
+
+    def test_shuts_again_while_a_live_ssh_session_goes_on(self):
+        key = self.key()
+        sshd = start_sshd(self.server)
+        self.guard(key, services={"ssh": "ports = tcp/22\nopen_for = 3"}, keys={"alice": (key, "ssh")})
+        for target in (self.server.ip4, self.server.ip6):
+            with self.subTest(target=target):
+                self.assert_shut(self.client, target, 22)
+                self.client.knock(target, key, "ssh")
+                self.assert_opens(self.client, target, 22)
+                session = Session(self.client, sshd, target)
+                self.assertTrue(session.echoes())
+                self.client.wait_shut(target, 22)
+                self.assertTrue(session.echoes())
+                self.assert_shut(self.client, target, 22)
+
+    def test_wait_tells_how_long_the_door_took(self):
+        key = self.key()
+        self.guard(key)
+        said = self.client.knock(self.server, key, "web", "--wait", PORT)
+        self.assertIn("ms", said.stdout + said.stderr)
+
+    def test_a_second_knock_renews(self):
+        key = self.key()
+        self.guard(key, open_for=5)
+        self.client.knock(self.server, key, "web")
+        self.assert_opens(self.client)
+        first = self.lab.next_window(WINDOW)
+        self.client.knock(self.server, key, "web")
+        self.lab.until(first + 2 * WINDOW)
+        # The first grant ended by now: it was given before `first`, 5 s at the most after its end.
+        self.lab.until(first + 4.5)
+        self.assertEqual(self.client.door(self.server.ip4, PORT), "open")
+        self.client.wait_shut(self.server.ip4, PORT)
+
+    def test_single_use(self):
+        key = self.key()
+        self.guard(key, more="uses = 1")
+        self.client.knock(self.server, key, "web")
+        guard = self.guards[0]
+        guard.wait_log("web")
+        self.assert_opens(self.client)
+        self.assert_shut(self.client)
+
+    def test_udp(self):
+        import socket
+        key = self.key()
+        self.guard(key, services={"vpn": "ports = udp/5000-5001"}, keys={"alice": (key, "vpn")})
+        inside = self.server.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        outside = self.client.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        with inside, outside:
+            inside.bind(("0.0.0.0", 5001))
+            inside.settimeout(0.5)
+
+            def arrives(word):
+                outside.sendto(word, (self.server.ip4, 5001))
+                try:
+                    return inside.recv(100) == word
+                except TimeoutError:
+                    return False
+
+            self.assertFalse(arrives(b"before the knock"))
+            self.client.knock(self.server, key, "vpn")
+            self.wait_for(lambda: arrives(b"after it"), "a datagram to come through", 5)
+
+
+if __name__ == "__main__":
+    unittest.main()
