@@ -3,6 +3,7 @@
 #include "knock/windows.hpp"
 
 #include <algorithm>
+#include <ranges>
 #include <utility>
 
 namespace chronoknock::knock {
@@ -59,10 +60,11 @@ std::vector<match> matcher::end_batch(instant now) {
     hashes_left_ = std::min(hash_burst, hashes_left_ + earned);
     refilled_ = now;
 
-    for (const auto s : dirty_)
+    // The latest first: when there is more to hash than leave to, a knock is most likely among them.
+    for (const auto s : std::views::reverse(dirty_))
         if (tracker_.fresh(s) != 0 && tracker_.count(s) >= keyring_.least_syns()) look(s);
-    dirty_.clear();
-    dirty_.swap(postponed_);
+    dirty_.assign(postponed_.rbegin(), postponed_.rend());
+    postponed_.clear();
     return std::exchange(found_, {});
 }
 

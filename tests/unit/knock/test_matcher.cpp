@@ -224,7 +224,7 @@ BOOST_FIXTURE_TEST_CASE(strangers_cannot_make_the_server_hash_without_end, lab) 
     send(m, late, sequence(60, late, epoch + 10), at(10.002));
     std::size_t found = 0;
     double t = 10.002;
-    for (; found == 0 && t < 15; t += 0.01) found += m.end_batch(at(t)).size();
+    for (; found == 0 && t < 15; t += 0.001) found += m.end_batch(at(t)).size();
     BOOST_TEST(found == 1u);
     BOOST_TEST_MESSAGE("a stranger's knock behind 1,000 postponed looks of 100 keys waited " << t - 10
                                                                                              << " s");

@@ -1,0 +1,73 @@
+#pragma once
+
+#include "base/error.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <sqlite3.h>
+#include <string>
+#include <string_view>
+
+/// The little of SQLite that the shells need. An error is SQLite's words behind the file's name.
+namespace chronoknock::io {
+
+class database {
+public:
+    /// Opens or makes a database in WAL mode, for its owner alone: a commit survives SIGKILL, and a power
+    /// failure leaves it sound, with the latest commits perhaps lost. Runs `schema`.
+    static result<database> open(const std::string& path, const char* schema);
+
+    /// Runs statements that have neither parameters nor results.
+    result<void> run(const char* sql);
+    /// Runs `work` in a transaction that no other process can write beside; rolled back if it fails.
+    template <class Work>
+    auto transaction(Work work) -> decltype(work()) {
+        if (auto begun = run("begin immediate"); !begun) return begun.error();
+        auto done = work();
+        if (done) {
+            if (auto committed = run("commit"); committed)
+                return done;
+            else
+                done = committed.error();
+        }
+        (void)run("rollback");
+        return done;
+    }
+    error why() const;
+
+private:
+    friend class statement;
+    struct close {
+        void operator()(sqlite3* db) const { sqlite3_close_v2(db); }
+    };
+    explicit database(std::string path) : path_(std::move(path)) {}
+
+    std::string path_;
+    std::unique_ptr<sqlite3, close> db_;
+};
+
+/// A prepared statement. Parameters are bound in order; texts must live until the statement is reset.
+class statement {
+public:
+    statement(const database& db, const char* sql);
+
+    statement& bind(std::int64_t value);
+    statement& bind(std::string_view value);
+    /// True: there is a row. False: that was all.
+    result<bool> step();
+    /// Ready to be bound and run again.
+    void reset();
+
+    std::int64_t integer(int column) const { return sqlite3_column_int64(handle_.get(), column); }
+    std::string text(int column) const;
+
+private:
+    struct finalize {
+        void operator()(sqlite3_stmt* s) const { sqlite3_finalize(s); }
+    };
+    const database* db_;
+    std::unique_ptr<sqlite3_stmt, finalize> handle_;
+    int bound_ = 0;
+};
+
+} // namespace chronoknock::io

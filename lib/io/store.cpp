@@ -1,0 +1,91 @@
+#include "io/store.hpp"
+
+#include "base/text.hpp"
+#include "io/files.hpp"
+
+namespace chronoknock::io {
+
+namespace {
+
+// Burnt knocks, an empty `who` for those of keys that ignore the address; times in nanoseconds. `floor` has
+// at most one row.
+constexpr const char* schema = R"(
+create table if not exists burnt (
+    key text, service text, who text, t0 integer, accepted integer not null,
+    primary key (key, service, who, t0)) without rowid;
+create table if not exists floor (boot text, t integer not null);
+)";
+
+std::string boot_id() {
+    const auto id = read_file("/proc/sys/kernel/random/boot_id");
+    return id ? std::string(trim(id->substr(0, id->find('\n')))) : std::string();
+}
+
+std::int64_t count(unix_time t) { return t.time_since_epoch().count(); }
+unix_time time_of(std::int64_t n) { return unix_time{nanoseconds(n)}; }
+
+/// Runs one statement for each knock, with its four key columns bound, and what `more` binds.
+template <class More>
+result<void> for_each(database& db, const char* sql, std::span<const knock::burnt> knocks, More more) {
+    return db.transaction([&]() -> result<void> {
+        statement s(db, sql);
+        for (const auto& k : knocks) {
+            const auto who = k.who ? k.who->to_string() : std::string();
+            more(s.bind(k.key).bind(k.service).bind(who).bind(k.t0), k);
+            if (const auto done = s.step(); !done) return done.error();
+            s.reset();
+        }
+        return {};
+    });
+}
+
+} // namespace
+
+result<store> store::open(const std::string& path) {
+    auto db = database::open(path, schema);
+    if (!db) return db.error();
+    store opened(std::move(*db));
+    statement s(opened.db_, "select t from floor where boot = ?");
+    const auto boot = boot_id();
+    const auto row = s.bind(boot).step();
+    if (!row) return row.error();
+    if (*row && !boot.empty()) opened.floor_ = time_of(s.integer(0));
+    return opened;
+}
+
+result<void> store::set_floor(unix_time t) {
+    auto done = db_.transaction([&]() -> result<void> {
+        if (const auto gone = db_.run("delete from floor"); !gone) return gone.error();
+        statement s(db_, "insert into floor values (?, ?)");
+        const auto boot = boot_id();
+        if (const auto put = s.bind(boot).bind(count(t)).step(); !put) return put.error();
+        return {};
+    });
+    if (done) floor_ = t;
+    return done;
+}
+
+result<std::vector<knock::burnt>> store::load() {
+    std::vector<knock::burnt> all;
+    statement s(db_, "select key, service, who, t0, accepted from burnt");
+    for (;;) {
+        const auto row = s.step();
+        if (!row) return row.error();
+        if (!*row) return all;
+        knock::burnt b{s.text(0), s.text(1), std::nullopt, s.integer(3), time_of(s.integer(4))};
+        if (const auto who = address::parse(s.text(2))) b.who = *who;
+        all.push_back(std::move(b));
+    }
+}
+
+result<void> store::burn(std::span<const knock::burnt> knocks) {
+    return for_each(db_, "insert or replace into burnt values (?, ?, ?, ?, ?)", knocks,
+                    [](statement& s, const knock::burnt& k) { s.bind(count(k.accepted)); });
+}
+
+result<void> store::forget(std::span<const knock::burnt> knocks) {
+    return for_each(db_, "delete from burnt where key = ? and service = ? and who = ? and t0 = ?", knocks,
+                    [](statement&, const knock::burnt&) {});
+}
+
+} // namespace chronoknock::io
