@@ -77,7 +77,9 @@ private:
         instant since;
         point said; ///< what was said last
     };
-    void learn_frequency();
+    void learn_frequency(const point& newest);
+    double regression(std::deque<point>::const_iterator from, const point& newest) const;
+    void forget_frequency();
     bool believed(nanoseconds moved, instant now, bool fresh) const;
     void set(const offset_range& range, instant now);
     offset_range moved_to(const point& p, instant t) const;
@@ -86,8 +88,9 @@ private:
     nanoseconds max_step_;
     std::optional<point> fix_;
     std::optional<step> step_;
-    std::deque<point> history_;
+    std::deque<point> history_; ///< what the servers agreed on, apart enough to tell a frequency
     frequency_estimate frequency_;
+    instant learnt_{}; ///< frequency_.bound is of that moment
 };
 
 } // namespace chronoknock::timesync

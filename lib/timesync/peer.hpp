@@ -65,6 +65,8 @@ public:
     /// After a sample: good, if the clock is well served by it, lengthens the interval in the end; else it
     /// shortens.
     void adapt(bool good);
+    /// Asks at the least interval from now on: something has to be found out.
+    void hasten(instant now);
 
     peer_state state() const { return state_; }
     const std::optional<ntp_timestamp>& query() const { return query_; }
@@ -85,13 +87,15 @@ public:
     std::optional<std::string> take_news();
 
 private:
-    void enter(peer_state s);
     void start_burst(instant now);
+    void take(const sample& s, const exchange& x, const frequency_estimate& f);
     void unanswered(instant now);
-    void next_endpoint();
     void obey(kiss k, instant now);
-    void schedule(instant from, nanoseconds wait, const random_source* random = nullptr);
+    void next_endpoint();
+    void forget();
+    void schedule(instant from, nanoseconds wait);
     void say(std::string text) { news_ = std::move(text); }
+    void complain(std::string problem);
 
     bool nts_;
     nanoseconds least_; ///< interval: what the configuration or RATE asks for
@@ -106,13 +110,20 @@ private:
     bool settled_ = false;
     bool authenticated_ = false;
     int burst_left_ = 0;
-    int missed_ = 0; ///< in a row
-    int good_ = 0;   ///< in a row
+    int missed_ = 0;          ///< queries without an answer, in a row
+    int fails_ = 0;           ///< failures of our own, in a row
+    int silent_for_ = 0;      ///< queries
+    int good_ = 0;            ///< samples in a row
+    int spread_ = 0;          ///< of 1024
+    std::size_t untried_ = 0; ///< endpoints since the last answer
     std::uint8_t reach_ = 0;
     std::uint64_t taken_ = 0;
     std::uint64_t refused_ = 0;
     std::string problem_;
     std::optional<std::string> news_;
+    std::optional<instant> sent_; ///< the last query
+    bool rated_ = false;          ///< the server asked for fewer queries
+    bool complained_ = false;     ///< the problem was said
     clock_filter filter_;
 };
 

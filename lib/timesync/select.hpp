@@ -38,12 +38,12 @@ struct selection {
 std::size_t needed(std::size_t voices);
 
 /// Marzullo's intersection (RFC 5905, section 11.2.1), made strict. The RFC looks for the smallest number of
-/// liars that explains what is seen; a liar whose interval overlaps the truth's neighbourhood then cuts the
-/// truth off. Here it is always supposed that a whole minority f of all `voices` lies and that any of the
-/// others may be silent: the truth is then covered by at least k - f of the k intervals at hand, and the
-/// result is all points so covered. If they are not one interval, there is no telling which: no agreement.
-/// Midpoints are not counted (as in ntpd since 4.2.6): asymmetric paths move them about. voices: servers that
-/// have one, heard or not; candidates: empty if not heard.
+/// liars that explains what is seen; a liar whose interval overlaps the honest ones beside the truth then
+/// cuts the truth off. Here it is always supposed that a whole minority f of all `voices` lies, and any
+/// others may be silent: the truth is then covered by at least k - f of the k intervals heard, and the result
+/// spans all points so covered. If there is a gap in it that no interval covers, there is no telling which
+/// side: no agreement. Midpoints are not counted (as ntpd does no more): asymmetric paths move them about.
+/// candidates: empty where not heard. voices: servers that have one, heard or not.
 selection select(std::span<const std::optional<candidate>> candidates, std::size_t voices);
 
 } // namespace chronoknock::timesync

@@ -129,9 +129,17 @@ public:
 
 private:
     void select(instant now, outcome& out);
+    void heard(std::size_t server, instant now, outcome& out);
+    void first_fix(instant now, outcome& out);
+    bool step_is_fresh() const;
+    void watch_sleep(instant now, outcome& out);
     void watch_system(instant now, unix_time system, outcome& out);
+    void note_leap(instant now);
     void watch_leap(instant now, outcome& out);
-    void say_state(instant now, outcome& out);
+    void widen(nanoseconds by, instant now);
+    void finish(instant now, outcome& out);
+    bool say_news(std::size_t server, outcome& out);
+    std::string verdict(instant now) const;
     unix_time pivot(instant now) const;
     std::size_t voices() const;
     bool has_voice(std::size_t server) const;
@@ -144,8 +152,10 @@ private:
     sync_state said_ = sync_state::waiting;
     std::optional<nanoseconds> system_offset_; ///< system clock less boot clock
     unix_time system_{};
+    std::optional<unix_time> leap_at_;
+    std::vector<std::uint64_t> step_base_; ///< samples of each peer when the step was first asked for
+    bool selecting_ = false;
     instant due_{};
-    std::optional<instant> last_poll_;
 };
 
 } // namespace chronoknock::timesync

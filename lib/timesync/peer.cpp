@@ -1,0 +1,280 @@
+#include "timesync/peer.hpp"
+
+#include "base/text.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace chronoknock::timesync {
+namespace {
+
+constexpr nanoseconds answer_timeout = seconds(1); // times the number of queries lost in a row, up to slow
+constexpr int slow = 4;
+constexpr int burst_size = 4;
+constexpr nanoseconds longest_interval = seconds(1024);
+constexpr nanoseconds longest_by_rate = std::chrono::hours(4);
+constexpr nanoseconds locate_timeout = seconds(60); // a shell that never answers
+constexpr nanoseconds retry_here = seconds(4);      // nothing went out, nobody is bothered
+constexpr nanoseconds longest_retry_here = seconds(16);
+constexpr nanoseconds first_retry = seconds(16); // RFC 4330, section 10: not more often than each 15 s
+constexpr int good_for_longer = 8;
+
+nanoseconds doubled(nanoseconds d, int times, nanoseconds most) {
+    for (; times > 0 && d < most; --times) d *= 2;
+    return std::min(d, most);
+}
+
+} // namespace
+
+std::string_view to_string(peer_state s) {
+    switch (s) {
+    case peer_state::locating:
+        return "locating";
+    case peer_state::burst:
+        return "burst";
+    case peer_state::steady:
+        return "steady";
+    case peer_state::silent:
+        return "silent";
+    case peer_state::stopped:
+        return "stopped";
+    }
+    return "?";
+}
+
+peer::peer(bool nts, const settings& s)
+    : nts_(nts), least_(s.interval), most_(std::max(s.interval, longest_interval)), burst_gap_(s.burst_gap),
+      interval_(s.interval) {}
+
+peer::want peer::poll(instant now, const random_source& random) {
+    if (now < deadline_) return want::nothing;
+    if (state_ == peer_state::stopped) {
+        deadline_ = instant::max();
+        return want::nothing;
+    }
+    if (query_) {
+        unanswered(now);
+        if (now < deadline_) return want::nothing;
+    }
+    if (state_ == peer_state::locating) {
+        deadline_ = now + locate_timeout;
+        return want::locate;
+    }
+    if (sent_ && rated_ && now < *sent_ + least_) {
+        deadline_ = *sent_ + least_;
+        return want::nothing;
+    }
+    sent_ = now;
+    // Zero would look like an answer to no query.
+    query_ = ntp_timestamp{random() | 1};
+    spread_ = static_cast<int>(random() % 64);
+    reach_ = static_cast<std::uint8_t>(reach_ << 1);
+    deadline_ = now + answer_timeout * std::min(missed_ + 1, slow);
+    return want::send;
+}
+
+void peer::locate(std::vector<endpoint> endpoints, instant now) {
+    if (state_ == peer_state::stopped) return;
+    if (endpoints.empty()) return failed("no address", now);
+    const auto* old = where();
+    const auto same = old ? std::find(endpoints.begin(), endpoints.end(), *old) : endpoints.end();
+    const bool kept = same != endpoints.end();
+    const auto index = kept ? static_cast<std::size_t>(same - endpoints.begin()) : 0;
+    endpoints_ = std::move(endpoints);
+    current_ = index;
+    untried_ = endpoints_.size();
+    if (!kept) forget();
+    if (state_ != peer_state::locating && kept) return;
+    query_.reset();
+    // One that was silent for long is not asked in a burst before it answers.
+    if (missed_ == 0) return start_burst(now);
+    state_ = peer_state::silent;
+    deadline_ = now;
+}
+
+void peer::failed(std::string_view why, instant now) {
+    if (state_ == peer_state::stopped) return;
+    query_.reset();
+    complain(printable(why));
+    if (!nts_ && state_ != peer_state::locating && untried_ > 1) {
+        next_endpoint();
+        deadline_ = now;
+        return;
+    }
+    // Key establishment costs its server a TLS handshake.
+    const auto longest = nts_ ? std::max(least_, longest_interval) : longest_retry_here;
+    deadline_ = now + doubled(retry_here, fails_, longest);
+    ++fails_;
+    state_ = peer_state::locating;
+    settled_ = true;
+}
+
+answer peer::receive(const ntp_header& h, const exchange& x, const frequency_estimate& f, unix_time pivot) {
+    if (!query_ || x.transmit != *query_) {
+        ++refused_;
+        return refusal::wrong_origin;
+    }
+    auto a = check_answer(h, x, nts_, pivot);
+    if (const auto* s = std::get_if<sample>(&a)) {
+        take(*s, x, f);
+    } else if (const auto* k = std::get_if<kiss>(&a)) {
+        obey(*k, x.received);
+    } else {
+        // The query stays open: what somebody slipped in must not keep the true answer out.
+        ++refused_;
+        complain(std::string(to_string(std::get<refusal>(a))));
+    }
+    return a;
+}
+
+void peer::take(const sample& s, const exchange& x, const frequency_estimate& f) {
+    query_.reset();
+    const bool was_silent = state_ == peer_state::silent;
+    if (taken_ == 0)
+        say("answers");
+    else if (!problem_.empty())
+        say("answers again");
+    if (filter_.add(s, f)) say("contradicts what it said before");
+    problem_.clear();
+    complained_ = false;
+    missed_ = fails_ = 0;
+    untried_ = endpoints_.size();
+    reach_ |= 1;
+    ++taken_;
+    authenticated_ = x.authenticated;
+    if (was_silent) start_burst(x.received);
+    if (state_ == peer_state::burst && --burst_left_ > 0) {
+        deadline_ = x.received + burst_gap_;
+        return;
+    }
+    settled_ = true;
+    state_ = peer_state::steady;
+    schedule(x.received, interval_);
+}
+
+void peer::unanswered(instant now) {
+    query_.reset();
+    ++missed_;
+    good_ = 0;
+    if (problem_.empty()) problem_ = "no answer";
+    if (reach_ == 0) next_endpoint();
+    if (state_ == peer_state::burst && --burst_left_ > 0) {
+        deadline_ = now;
+        return;
+    }
+    if (state_ == peer_state::burst) settled_ = true;
+    if (state_ == peer_state::burst && reach_ != 0) state_ = peer_state::steady;
+    if (state_ == peer_state::steady && reach_ != 0) {
+        adapt(false);
+        return schedule(now, interval_);
+    }
+    if (state_ != peer_state::silent) {
+        state_ = peer_state::silent;
+        silent_for_ = 0;
+        interval_ = least_;
+        if (!complained_) say(problem_);
+        complained_ = true;
+    }
+    // Its name may point elsewhere by now.
+    if (++silent_for_ % 8 == 0) state_ = peer_state::locating;
+    const auto most = taken_ == 0 ? std::max(least_, first_retry) : most_;
+    schedule(now, doubled(rated_ ? least_ : std::min(least_, first_retry), silent_for_ - 1, most));
+}
+
+void peer::next_endpoint() {
+    if (untried_ > 0) --untried_;
+    if (endpoints_.size() < 2) return;
+    current_ = (current_ + 1) % endpoints_.size();
+    forget();
+}
+
+// Another address may be another server.
+void peer::forget() {
+    filter_.clear();
+    reach_ = 0;
+}
+
+void peer::obey(kiss k, instant now) {
+    query_.reset();
+    settled_ = true;
+    const auto code = std::string(to_string(k));
+    switch (k) {
+    case kiss::deny:
+    case kiss::restrict_:
+        endpoints_.erase(endpoints_.begin() + static_cast<std::ptrdiff_t>(current_));
+        current_ = 0;
+        forget();
+        if (!endpoints_.empty()) return start_burst(now);
+        state_ = peer_state::stopped;
+        deadline_ = instant::max();
+        complained_ = false;
+        complain("refuses us (" + code + "): not asked any more");
+        return;
+    case kiss::rate:
+        rated_ = true;
+        least_ = std::min(std::max(least_, interval_) * 2, std::max(longest_by_rate, least_));
+        most_ = std::max(most_, least_);
+        interval_ = std::max(interval_, least_);
+        good_ = 0;
+        if (state_ == peer_state::burst) state_ = reach_ != 0 ? peer_state::steady : peer_state::silent;
+        say("wants fewer queries (" + code + "): not more often than each " + chronoknock::to_string(least_));
+        return schedule(now, interval_);
+    case kiss::nts_nak:
+        if (!nts_) return unanswered(now);
+        state_ = peer_state::locating;
+        deadline_ = fails_ == 0 ? now : now + doubled(retry_here, fails_, longest_interval);
+        ++fails_;
+        complain("does not know its cookies any more (" + code + "): new keys wanted");
+        return;
+    case kiss::other:
+        complain(code);
+        return unanswered(now);
+    }
+}
+
+void peer::hurry(instant now) {
+    if (state_ == peer_state::stopped) return;
+    query_.reset();
+    missed_ = fails_ = 0;
+    if (state_ == peer_state::locating)
+        deadline_ = now;
+    else
+        start_burst(now);
+}
+
+void peer::hasten(instant now) {
+    if (state_ != peer_state::steady) return;
+    interval_ = least_;
+    good_ = 0;
+    if (!query_) deadline_ = std::min(deadline_, now + least_);
+}
+
+void peer::adapt(bool good) {
+    good_ = good ? good_ + 1 : 0;
+    if (!good) interval_ = std::max(least_, interval_ / 2);
+    if (good_ < good_for_longer || interval_ * 2 > most_) return;
+    good_ = 0;
+    interval_ *= 2;
+}
+
+void peer::start_burst(instant now) {
+    state_ = peer_state::burst;
+    burst_left_ = static_cast<int>(std::clamp<std::size_t>(endpoints_.size(), burst_size, 2 * burst_size));
+    interval_ = least_;
+    good_ = 0;
+    deadline_ = now;
+}
+
+// Never earlier than asked for, and a little apart from what others do.
+void peer::schedule(instant from, nanoseconds wait) { deadline_ = from + wait + wait * spread_ / 1024; }
+
+// Said once until it answers again: reasons may change with each try.
+void peer::complain(std::string problem) {
+    problem_ = std::move(problem);
+    if (!complained_) say(problem_);
+    complained_ = true;
+}
+
+std::optional<std::string> peer::take_news() { return std::exchange(news_, std::nullopt); }
+
+} // namespace chronoknock::timesync

@@ -1,0 +1,118 @@
+#include "timesync/synchroniser.hpp"
+#include "timesync/text.hpp"
+
+#include <algorithm>
+#include <cstdio>
+
+/// What synchroniser shows to people.
+namespace chronoknock::timesync {
+namespace {
+
+template <class... Values>
+std::string format(const char* pattern, Values... values) {
+    char text[64];
+    std::snprintf(text, sizeof text, pattern, values...);
+    return text;
+}
+
+double in_seconds(nanoseconds d) { return std::chrono::duration<double>(d).count(); }
+
+} // namespace
+
+std::string signed_seconds(nanoseconds d) { return format("%+.6f s", in_seconds(d)); }
+std::string plain_seconds(nanoseconds d) { return format("%.6f s", in_seconds(d)); }
+std::string ppm(double rate) { return format("%+.3f ppm", rate * 1e6); }
+
+std::string_view to_string(sync_state s) {
+    switch (s) {
+    case sync_state::waiting:
+        return "waiting";
+    case sync_state::synchronised:
+        return "synchronised";
+    case sync_state::holdover:
+        return "holdover";
+    case sync_state::lost:
+        return "lost";
+    }
+    return "?";
+}
+
+std::string synchroniser::agreeing_names() const {
+    std::string names;
+    for (std::size_t i = 0; i < peers_.size(); ++i) {
+        const auto m = selection_.marks[i];
+        if (m == mark::unusable || m == mark::falseticker) continue;
+        names += (names.empty() ? "" : ", ") + settings_.servers[i].name;
+    }
+    return names;
+}
+
+std::string synchroniser::verdict(instant now) const {
+    if (peers_.empty()) return "no time servers";
+    if (voices() == 0) return "no time server with NTS, and only such count";
+    const auto heard = std::count_if(selection_.marks.begin(), selection_.marks.end(),
+                                     [](mark m) { return m != mark::unusable; });
+    const auto of = std::to_string(voices());
+    const auto counts = std::to_string(heard) + " of " + of + " servers heard, " +
+                        std::to_string(needed(voices())) + " needed" +
+                        (selection_.agreed || heard == 0 ? "" : ", and they do not agree");
+    const auto t = clock_.now(now);
+    const auto bound = t ? "error at most " + plain_seconds(t->error) : "";
+    switch (state(now)) {
+    case sync_state::waiting:
+        return "not synchronised: " + counts;
+    case sync_state::synchronised:
+        return "synchronised: " + std::to_string(selection_.agreeing) + " of " + of + " servers agree, " +
+               bound;
+    case sync_state::holdover:
+        if (clock_.held_since()) return "holding over: the servers ask for a step; " + bound;
+        return "holding over: " + counts + "; " + bound;
+    case sync_state::lost:
+        return "not synchronised any more: " + counts + "; " + bound;
+    }
+    return {};
+}
+
+report synchroniser::report(instant now, unix_time system) const {
+    timesync::report r;
+    const auto system_offset = system.time_since_epoch() - now.time_since_epoch();
+    for (std::size_t i = 0; i < peers_.size(); ++i) {
+        const auto& p = peers_[i];
+        server_report s;
+        s.name = settings_.servers[i].name;
+        if (const auto* e = p.where())
+            s.address = (e->ip.is_v4() ? e->ip.to_string() : "[" + e->ip.to_string() + "]") + ":" +
+                        std::to_string(e->port);
+        s.mark = selection_.marks[i];
+        s.state = p.state();
+        s.nts = p.nts();
+        s.authenticated = p.authenticated();
+        s.reach = p.reach();
+        s.interval = p.interval();
+        s.refused = p.refused();
+        s.problem = p.problem();
+        if (const auto* best = p.filter().best(now, clock_.frequency())) {
+            const auto c = *p.filter().at(now, clock_.frequency());
+            s.sampled = true;
+            s.stratum = best->stratum;
+            s.reference = reference_text(best->reference_id, best->stratum);
+            s.offset = c.offset - system_offset;
+            s.delay = best->delay;
+            s.jitter = p.filter().jitter(now, clock_.frequency());
+            s.bound = c.distance;
+        }
+        r.servers.push_back(std::move(s));
+    }
+    r.state = state(now);
+    r.voices = voices();
+    r.needed = needed(r.voices);
+    r.agreeing = selection_.agreeing;
+    r.estimate = clock_.now(now);
+    if (r.estimate) r.offset = r.estimate->t - system;
+    r.frequency = clock_.frequency().value;
+    r.frequency_bound = clock_.frequency().bound;
+    r.verdict = verdict(now);
+    return r;
+}
+
+} // namespace chronoknock::timesync
