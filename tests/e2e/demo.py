@@ -1,9 +1,14 @@
 """The main job, shown: a web server behind a guarded port, a knock, and what an eavesdropper gets out of it.
 
-    demo.py PROGRAM    (etc/quickstart.sh calls it)
+    demo.py [--image IMAGE] PROGRAM    (etc/quickstart.sh and docker/try.sh call it)
+
+With --image the server is run by podman from that image.
 """
 
+import argparse
 import http.client
+import os
+import subprocess
 import sys
 import time
 
@@ -33,7 +38,16 @@ def page(connection):
     return connection.getresponse().read().decode().strip()
 
 
-def demo(lab):
+def container(image, lab):
+    """How podman runs the server as docker/compose.yaml would: what comes before its arguments."""
+    name = f"chronoknock-demo-{os.getpid()}"
+    return name, ["podman", "--runtime", "runc", "run", "--rm", "--name", name, "--network", "host",
+                  "--cap-drop", "all", "--cap-add", "NET_ADMIN,NET_RAW", "--security-opt", "no-new-privileges",
+                  "--read-only", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024",
+                  "--volume", f"{lab.folder}:{lab.folder}", image]
+
+
+def demo(lab, launcher):
     server, laptop, stranger = lab.host("server"), lab.host("laptop"), lab.host("stranger")
     say(f"""
 A server ({server.ip4}) with a web server on port {_PORT}, a laptop ({laptop.ip4}) with the key,
@@ -45,7 +59,7 @@ a stranger ({stranger.ip4}) who sees every packet between them.""")
     key = lab.folder / "laptop.key"
     laptop.run([lab.program, "keygen", "--out", key, "--granularity", _WINDOW])
     guard = lab.chronoknock(server, services={"web": f"ports = tcp/{_PORT}\nopen_for = {_OPEN_FOR}"},
-                            keys={"laptop": (key, "web")})
+                            keys={"laptop": (key, "web")}, launcher=launcher)
     show("the laptop's connection", laptop.door(server.ip4, _PORT), "silent")
     show("the stranger's connection", stranger.door(server.ip4, _PORT), "silent")
 
@@ -86,13 +100,21 @@ a stranger ({stranger.ip4}) who sees every packet between them.""")
 
 
 def main():
-    if len(sys.argv) != 2:
-        sys.exit(__doc__)
+    options = argparse.ArgumentParser()
+    options.add_argument("--image")
+    options.add_argument("program")
+    given = options.parse_args()
+    name, launcher = None, None
     try:
-        with Lab(sys.argv[1]) as lab:
-            demo(lab)
+        with Lab(given.program) as lab:
+            if given.image:
+                name, launcher = container(given.image, lab)
+            demo(lab, launcher)
     except (Failed, AssertionError) as e:
         sys.exit(f"\nIt does not work: {e}")
+    finally:
+        if name:
+            subprocess.run(["podman", "rm", "--force", "--ignore", name], check=False, capture_output=True)
     say("\nAll of it worked. Nothing is left behind: the namespaces are gone.")
 
 

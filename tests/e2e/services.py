@@ -125,11 +125,13 @@ class Chronoknock:
     """The server under test, its configuration and its state.
 
     services: name -> text of its section; keys: name -> (key file, services[, more fields]);
-    sections: "time", "knock", "firewall", "capture" -> text, instead of the defaults.
+    sections: "time", "knock", "firewall", "capture" -> text, instead of the defaults;
+    launcher: what to run instead of the program, before its arguments.
     """
 
-    def __init__(self, lab, host, services, keys, sections=None, start=True, state=None):
+    def __init__(self, lab, host, services, keys, sections=None, start=True, state=None, launcher=None):
         self.lab, self.host = lab, host
+        self.launcher = launcher or [lab.program]
         self.folder = host.home / "chronoknock"
         self.folder.mkdir(exist_ok=True)
         self.config = self.folder / "chronoknock.ini"
@@ -152,7 +154,7 @@ class Chronoknock:
 
     def start(self, env=None, wait=True):
         """Starts the server and waits until it answers `status`."""
-        self.process = self.host.spawn([self.lab.program, "server", "--config", self.config],
+        self.process = self.host.spawn([*self.launcher, "server", "--config", self.config],
                                        log=self.folder / "log", env=env)
         if wait:
             wait_for(self._up, "the server to answer", 20)
