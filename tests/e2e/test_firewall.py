@@ -91,6 +91,15 @@ class Firewall(LabTest):
         guard.stop()
         self.assertEqual(self.ruleset(), before)
 
+    def test_a_table_that_somebody_flushes_is_set_up_again(self):
+        key = self.key()
+        self.guard(key, open_for=60)
+        self.client.knock(self.server, key, "web")
+        self.assert_opens(self.client)
+        self.server.run(["nft", "flush", "ruleset"])
+        self.other.wait_shut(self.server.ip4, PORT, seconds=5)
+        self.assertEqual(self.client.door(self.server.ip4, PORT), "open")
+
     def test_what_is_not_protected_stays_reachable(self):
         from lab import start_http
         start_http(self.server, 8090)

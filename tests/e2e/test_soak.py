@@ -1,0 +1,126 @@
+"""Knocks, floods, replays, flapping interfaces, reloads and kills, one after the other as chance has it; and what must
+be true afterwards. SOAK_SECONDS says how long (20), SOAK_SEED which chance."""
+
+import os
+import random
+import time
+import unittest
+
+from case import PORT, WINDOW, LabTest
+from lab import syn
+
+_SECONDS = float(os.environ.get("SOAK_SECONDS", "20"))
+_SEED = int(os.environ.get("SOAK_SEED", random.randrange(1 << 30)))
+_OPEN_FOR = 3
+
+
+class Soak(LabTest):
+    def setUp(self):
+        super().setUp()
+        self.chance = random.Random(_SEED)
+        self.stranger = self.lab.host("stranger")
+        self.alice, self.bob = self.key("alice"), self.key("bob")
+        self.keys = {"alice": (self.alice, "web"), "bob": (self.bob, "web")}
+        self.services = {"web": f"ports = tcp/{PORT}\nopen_for = {_OPEN_FOR}"}
+        self.door = self.guard(None, keys=self.keys, services=self.services,
+                               sections={"knock": "tracked = 4096"})
+        self.ear = self.lab.sniffer(self.server)
+        self.heard = []
+        self.raw = self.lab.sender(self.stranger)
+        self.opened = self.tried = 0
+
+    # What may happen.
+
+    def knock(self):
+        host, key = self.chance.choice([(self.client, self.alice), (self.other, self.bob)])
+        host.knock(self.server.ip(self.chance.choice((4, 6))), key, "web")
+        self.tried += 1
+        self.opened += any(host.door(self.server.ip(v), PORT, seconds=0.2) == "open" for v in (4, 6))
+        self.heard = (self.heard + [p for p in self.ear.syns() if p.port != PORT])[-1000:]
+
+    def flood(self, count=10_000):
+        self.raw.send(syn(f"10.{self.chance.randrange(80, 250)}.{self.chance.randrange(256)}."
+                          f"{self.chance.randrange(1, 255)}", self.server.ip4, self.chance.randrange(10000, 60001))
+                      for _ in range(count))
+        self.ear.packets()
+
+    def replay(self):
+        self.raw.send(self.heard)
+
+    def flap(self):
+        for state in ("down", "up"):
+            self.lab.router.run(["ip", "link", "set", "server", state])
+
+    def replug(self):
+        self.lab.router.run(["ip", "link", "del", "server"])
+        self.lab.wire(self.server)
+        self.ear = self.lab.sniffer(self.server)
+
+    def reload(self):
+        self.door.write({**self.services, f"extra{self.chance.randrange(100)}": "ports = tcp/9000-9100"}, self.keys,
+                        {"knock": "tracked = 4096"})
+        self.door.reload()
+
+    def reload_broken(self):
+        good = self.door.config.read_text()
+        self.door.config.write_text(good + "[nonsense]\n")
+        logged = len(self.door.log())
+        self.door.reload()
+        self.wait_for(lambda: "nonsense" in self.door.log()[logged:], "the log to refuse a broken configuration")
+        self.door.config.write_text(good)
+
+    def kill(self):
+        self.door.sigkill()
+        self.door.start()
+
+    def restart(self):
+        self.assertEqual(self.door.stop(), 0)
+        self.door.start()
+
+    # What must be true.
+
+    def resources(self):
+        """Resident memory in KiB and open descriptors of the server."""
+        proc = f"/proc/{self.door.process.pid}"
+        with open(f"{proc}/status", encoding="ascii") as f:
+            resident = next(int(line.split()[1]) for line in f if line.startswith("VmRSS"))
+        return resident, len(os.listdir(f"{proc}/fd"))
+
+    def run_for(self, seconds, actions):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            action = self.chance.choice(actions)
+            self.story.append(action.__name__)
+            action()
+            self.assertNotEqual(self.stranger.door(self.server.ip4, PORT, seconds=0.1), "open", self.story)
+            self.assertTrue(self.door.process.alive(), self.story)
+
+    def test_soak(self):
+        print(f"SOAK_SEED={_SEED} SOAK_SECONDS={_SECONDS:g}", flush=True)
+        self.story = []
+        calm = [self.knock, self.knock, self.flood, self.replay, self.flap, self.reload, self.reload_broken]
+        self.run_for(_SECONDS / 2, [*calm, self.replug, self.kill, self.restart])
+        # Memory and descriptors are those of one process: from here on it lives.
+        self.flood(50_000)
+        self.knock()
+        resident, descriptors = self.resources()
+        self.run_for(_SECONDS / 2, [*calm, self.replug])
+        self.assertGreater(self.opened, self.tried * 0.5, self.story)
+
+        for host in (self.client, self.other):
+            host.wait_shut(self.server.ip4, PORT, seconds=_OPEN_FOR + 2)
+            host.wait_shut(self.server.ip6, PORT, seconds=_OPEN_FOR + 2)
+        self.assertNotIn("expires", self.server.run(["nft", "list", "table", "inet", "chronoknock"]).stdout)
+        grown = self.resources()
+        self.assertLess(grown[0] - resident, 4096, f"memory grew: {self.story}")
+        self.assertLessEqual(grown[1], descriptors, f"descriptors leaked: {self.story}")
+        # And it still does its work.
+        self.lab.next_window(WINDOW)
+        self.client.knock(self.server, self.alice, "web")
+        self.assert_opens(self.client)
+        print(f"{len(self.story)} events, {self.opened} of {self.tried} knocks opened, "
+              f"resident {resident} -> {grown[0]} KiB, descriptors {descriptors} -> {grown[1]}")
+
+
+if __name__ == "__main__":
+    unittest.main()
