@@ -1,7 +1,6 @@
 #pragma once
 
 #include "timesync/ntp_packet.hpp"
-#include "timesync/ntp_packet.hpp"
 #include "timesync/nts_ke.hpp"
 #include "timesync/nts_siv.hpp"
 

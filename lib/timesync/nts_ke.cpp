@@ -36,7 +36,7 @@ record next_record(reader& in) {
     return {(head & critical_bit) != 0, static_cast<std::uint16_t>(head & ~critical_bit), in.bytes(size)};
 }
 
-error refused(std::string text) { return {"NTS key establishment: " + std::move(text)}; }
+error refused(std::string text) { return {std::move(text)}; }
 
 /// The one number a body holds; nothing if it is of another size.
 std::optional<std::uint16_t> number(std::span<const std::uint8_t> body) {

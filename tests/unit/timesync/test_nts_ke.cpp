@@ -67,13 +67,13 @@ BOOST_AUTO_TEST_CASE(cookies_are_bounded) {
     BOOST_TEST(parse_nts_ke_answer(join({many, end})).value().cookies.size() == nts_cookies_kept);
 
     const auto odd = join({protocol, aead, cookie(1, 99), cookie(2, 0), cookie(3, nts_cookie_limit + 4)});
-    BOOST_TEST(failure(join({odd, end})) == "NTS key establishment: the server gave no usable cookie");
+    BOOST_TEST(failure(join({odd, end})) == "the server gave no usable cookie");
     BOOST_TEST(parse_nts_ke_answer(join({odd, cookie(4), end})).value().cookies.size() == 1u);
 }
 
 BOOST_AUTO_TEST_CASE(refusals) {
     const auto ok = join({protocol, aead, cookie(1)});
-    const std::string head = "NTS key establishment: ";
+    const std::string head;
     BOOST_TEST(failure(join({rec(0x8002, {0, 1}), end})) == head + "the server says error 1 (bad request)");
     BOOST_TEST(failure(join({rec(0x8002, {0}), end})) == head + "the server says error without a code");
     BOOST_TEST(failure(join({ok, rec(0x8003, {0, 9}), end})) == head + "the server sends warning 9");

@@ -1,0 +1,34 @@
+#pragma once
+
+#include "base/address.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <memory>
+#include <vector>
+
+namespace chronoknock::io {
+
+/// Finds the addresses of names. Each lookup has a thread of its own that is left behind when nobody waits
+/// for it any more: Asio's resolver has one for all, so that one dead name holds up the others, and waits for
+/// it at the end of the program.
+class lookup {
+public:
+    explicit lookup(boost::asio::any_io_executor executor);
+    ~lookup() { close(); }
+    lookup(const lookup&) = delete;
+    lookup& operator=(const lookup&) = delete;
+
+    /// The addresses of a name, the best first (RFC 6724); at least one. An address is its own at once.
+    boost::asio::awaitable<result<std::vector<address>>> resolve(std::string host);
+
+    /// Lets go of all that wait, without a result; what is asked later fails. Needed before the executor's
+    /// context ends.
+    void close();
+
+private:
+    struct link;
+    std::shared_ptr<link> link_;
+};
+
+} // namespace chronoknock::io

@@ -1,0 +1,32 @@
+#pragma once
+
+#include "base/error.hpp"
+#include "base/time.hpp"
+#include "timesync/nts.hpp"
+#include "timesync/settings.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <string>
+#include <vector>
+
+namespace chronoknock::io {
+
+class lookup;
+
+/// What NTS key establishment (RFC 8915, section 4) brought.
+struct nts_association {
+    timesync::nts_session session;
+    std::vector<timesync::endpoint> servers; ///< to ask for the time
+};
+
+/// The TLS 1.3 client that trusts the authorities in a PEM file; empty: those of the system. The only error
+/// is a file that cannot be read.
+result<boost::asio::ssl::context> nts_context(const std::string& ca_file);
+
+/// Asks the host for keys and cookies, one address after the other, and finds where it wants its NTP asked.
+/// The certificate has to be for `host`. Bounded in time and size; names and context must outlive it.
+boost::asio::awaitable<result<nts_association>>
+establish_nts(lookup& names, boost::asio::ssl::context& context, std::string host, std::uint16_t port);
+
+} // namespace chronoknock::io

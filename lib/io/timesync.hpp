@@ -1,0 +1,71 @@
+#pragma once
+
+#include "config/server.hpp"
+#include "timesync/synchroniser.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace chronoknock::io {
+
+/// What the system clock is taken to be off by where it is trusted: more than any machine that keeps its
+/// clock by NTP is, and what a hand may set it to.
+inline constexpr nanoseconds system_clock_error = milliseconds(500);
+
+/// Keeps the time by asking servers; the shell of timesync::synchroniser.
+class time_service {
+public:
+    /// How it is used.
+    enum class role {
+        daemon, ///< for as long as the program runs; says what happens in the log
+        once    ///< for a command: asks at once and often, and leaves the talking to the caller
+    };
+
+    /// An unreadable ca_file: throws std::runtime_error with the one line for people. Must end before the
+    /// context does.
+    time_service(boost::asio::io_context& context, const config::time_settings& settings,
+                 role r = role::daemon);
+    ~time_service();
+    time_service(const time_service&) = delete;
+    time_service& operator=(const time_service&) = delete;
+
+    /// Begins to ask. Without servers the system clock is trusted, and the log says so.
+    void start();
+
+    /// The time at a moment, also of the near past; nothing while not synchronised (require). The system
+    /// clock with system_clock_error if there are no servers, or require is off and they do not tell.
+    std::optional<time_estimate> now(instant at) const;
+    timesync::report report() const;
+    /// Each server has had its say, or has failed to.
+    bool settled() const;
+    /// Asks all servers anew at once: the network came back.
+    void hurry();
+    /// Called after whatever may have changed the above.
+    void on_update(std::function<void()> f);
+
+private:
+    class core;
+    std::shared_ptr<core> core_;
+};
+
+/// A time and the moment it holds for.
+struct time_fix {
+    time_estimate time;
+    instant at;
+};
+
+struct query_options {
+    std::string ca_file;      ///< for nts://; empty: the system's authorities
+    bool require_nts = false; ///< only authenticated servers count
+    nanoseconds patience = seconds(5);
+};
+
+/// Asks all servers at once and blocks until enough of them agree, at most for `patience`. The error says of
+/// each server why it did not help.
+result<time_fix> query_time(const std::vector<config::time_server>& servers, const query_options& options);
+
+} // namespace chronoknock::io
