@@ -14,15 +14,15 @@ usage keygen_usage() {
         "keygen --out FILE [OPTION...]",
         "Makes a key file with a fresh random secret, mode 0600. Give the same file to server and client.\n"
         "What is left out is left to the defaults that both ends share."};
-    u.options.add_options()                                                                            //
-        ("out", po::value<std::string>()->required(), "file to make; never overwritten")               //
-        ("bits", po::value<std::string>(), "size of the secret, a multiple of 8 (512)")                //
-        ("function", po::value<std::string>(), "hmac-DIGEST, or DIGEST as in the paper (hmac-sha256)") //
-        ("granularity", po::value<std::string>(), "seconds that one sequence is good for (10)")        //
-        ("length", po::value<std::string>(), "number of ports (16; a plain DIGEST: bytes / 2)")        //
-        ("ports", po::value<std::string>(), "ports to knock on (1024-65535)")                          //
-        ("realm", po::value<std::string>(), "label of the server or fleet (none)")                     //
-        ("ignore", po::value<std::string>(), "parameters left out: ip, time or ip,time (none)");
+    u.options.add_options()                                                                //
+        ("out", text("FILE")->required(), "file to make; never overwritten")               //
+        ("bits", text("N"), "size of the secret, a multiple of 8 (512)")                   //
+        ("function", text("NAME"), "hmac-DIGEST, or DIGEST as in the paper (hmac-sha256)") //
+        ("granularity", text("SECONDS"), "seconds that one sequence is good for (10)")     //
+        ("length", text("N"), "number of ports (16; a plain DIGEST: bytes / 2)")           //
+        ("ports", text("LIST"), "ports to knock on (1024-65535)")                          //
+        ("realm", text("LABEL"), "label of the server or fleet (none)")                    //
+        ("ignore", text("LIST"), "parameters left out: ip, time or ip,time (none)");
     return u;
 }
 

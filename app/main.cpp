@@ -19,6 +19,8 @@ struct command {
 
 constexpr std::array commands = {
     command{"keygen", app::run_keygen, "make a key file"},
+    command{"check", app::run_check, "read a server's configuration and say what it means"},
+    command{"knock", app::run_knock, "knock on a server's door"},
     command{"sequence", app::run_sequence, "print the ports of a knock"},
 };
 

@@ -40,7 +40,7 @@ std::optional<std::string> given(const po::variables_map& options, const std::st
     return options[name].as<std::string>();
 }
 
-int say(int status, std::string_view text) {
+void tell(std::string_view text) {
     // Names of files and hosts come from elsewhere: one line stays one line, and no escape reaches a
     // terminal.
     std::string line = "chronoknock: ";
@@ -50,6 +50,10 @@ int say(int status, std::string_view text) {
         else
             line += c;
     std::cerr << line + "\n";
+}
+
+int say(int status, std::string_view text) {
+    tell(text);
     return status;
 }
 

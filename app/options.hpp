@@ -32,9 +32,16 @@ std::variant<po::variables_map, int> parse_options(const arguments& args, const 
 /// An option's value, or nothing when it was not given.
 std::optional<std::string> given(const po::variables_map& options, const std::string& name);
 
-/// Writes one line, "chronoknock: TEXT", to standard error, whatever bytes the text has, and returns
-/// `status`.
-int say(int status, std::string_view text);
+/// An option with a value that help calls `name`.
+inline po::typed_value<std::string>* text(const char* name) {
+    return po::value<std::string>()->value_name(name);
+}
+
+/// Writes one line, "chronoknock: TEXT", to standard error, whatever bytes the text has.
+void tell(std::string_view line);
+
+/// The same as a command's last word: returns `status`.
+int say(int status, std::string_view line);
 
 /// The same for an option that does not fit: "chronoknock: --NAME: TEXT".
 int unfit(std::string_view option, const error& e);

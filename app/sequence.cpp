@@ -15,11 +15,11 @@ namespace {
 usage sequence_usage() {
     usage u{"sequence --key FILE --ip IP [OPTION...]",
             "Prints the ports that IP knocks on, in order, on one line."};
-    u.options.add_options()                                                                    //
-        ("key", po::value<std::string>()->required(), "key file")                              //
-        ("ip", po::value<std::string>()->required(), "address that the knock comes from")      //
-        ("at", po::value<std::string>(), "moment, in seconds since 1970 (the system clock's)") //
-        ("service", po::value<std::string>()->default_value(""), "service asked for (all)")    //
+    u.options.add_options()                                                             //
+        ("key", text("FILE")->required(), "key file")                                   //
+        ("ip", text("IP")->required(), "address that the knock comes from")             //
+        ("at", text("UNIX_TIME"), "moment, in seconds since 1970 (the system clock's)") //
+        ("service", text("NAME")->default_value(""), "service asked for (all)")         //
         ("allow-loose-permissions", "take a key file that others can read or write");
     return u;
 }

@@ -37,8 +37,9 @@ level threshold = level::info;
 
 void start(level least) {
     threshold = least;
-    static const auto sink = logging::add_console_log(std::clog, logging::keywords::auto_flush = true,
-                                                      logging::keywords::format = "%Message%");
+    static const auto sink = logging::add_console_log(
+        std::clog, logging::keywords::auto_flush = true,
+        logging::keywords::format = logging::expressions::stream << logging::expressions::smessage);
     // Whatever becomes of standard error, the server goes on.
     logging::core::get()->set_exception_handler(logging::make_exception_suppressor());
 }

@@ -3,14 +3,13 @@
 #include "base/address.hpp"
 #include "base/error.hpp"
 #include "client/window.hpp"
+#include "io/sqlite.hpp"
 #include "key/psk.hpp"
 
 #include <functional>
-#include <memory>
 #include <optional>
 #include <string>
-
-struct sqlite3;
+#include <utility>
 
 namespace chronoknock::io {
 
@@ -37,9 +36,9 @@ public:
                                const std::function<client::turn(std::optional<std::int64_t>)>& choose);
 
 private:
-    explicit window_memory(sqlite3* db);
+    explicit window_memory(database db) : db_(std::move(db)) {}
 
-    std::unique_ptr<sqlite3, int (*)(sqlite3*)> db_;
+    database db_;
 };
 
 /// Where the client's database is: $XDG_STATE_HOME/chronoknock/client.db, by default in ~/.local/state; an

@@ -1,0 +1,248 @@
+#include "app/options.hpp"
+#include "client/reach.hpp"
+#include "client/window.hpp"
+#include "config/profile.hpp"
+#include "io/clock.hpp"
+#include "io/files.hpp"
+#include "io/knocker.hpp"
+#include "io/timesync.hpp"
+#include "io/window_memory.hpp"
+#include "key/deriver.hpp"
+
+#include <array>
+#include <cstdlib>
+#include <iomanip>
+#include <iostream>
+#include <limits>
+#include <sstream>
+#include <thread>
+
+namespace chronoknock::app {
+
+namespace {
+
+constexpr std::string_view default_time_server = "pool.ntp.org";
+
+/// Ends the command: the exit status after a message that has been said.
+struct stop {
+    int status;
+};
+
+usage knock_usage() {
+    usage u{"knock TARGET [SERVICE] [OPTION...]",
+            "Knocks on a server's door. TARGET is a host with --key FILE, or else a profile of the client's\n"
+            "own configuration. SERVICE is the one service asked for, instead of all that the key may open."};
+    u.options.add_options()                                                               //
+        ("key", text("FILE"), "key file; TARGET is a host")                               //
+        ("config", text("FILE"), "file with profiles (~/.config/chronoknock/client.ini)") //
+        ("time-server", po::value<std::vector<std::string>>()->value_name("HOST"),
+         "HOST[:PORT] or nts://HOST[:PORT], may be repeated (pool.ntp.org); none: the system clock")      //
+        ("nts-ca", text("FILE"), "file of the authorities for nts:// servers (the system's)")             //
+        ("require-nts", "let only authenticated time servers count")                                      //
+        ("source", text("IP"), "address that the server sees (as the route says)")                        //
+        ("ipv4,4", "knock on the target's IPv4 address")                                                  //
+        ("ipv6,6", "knock on the target's IPv6 address")                                                  //
+        ("rounds", text("N"), "send so many rounds (2, and up to 5 while ports do not answer)")           //
+        ("gap", text("MS"), "milliseconds between SYNs (0)")                                              //
+        ("at", text("UNIX_TIME"), "knock for this moment, in seconds since 1970, whatever has been used") //
+        ("no-wait", "fail when this window's sequence has been used, instead of waiting for the next")    //
+        ("wait", text("PORT"), "try to connect to this TCP port until it opens, say how long it took")    //
+        ("wait-limit", text("SECONDS"), "how long to try (10s)")                                          //
+        ("allow-loose-permissions", "take a key file that others can read or write");
+    u.hidden.add_options()("target", text("TARGET"))("service", text("SERVICE"));
+    u.positional.add("target", 1).add("service", 1);
+    return u;
+}
+
+std::string in_words(nanoseconds d) {
+    std::ostringstream text;
+    const auto ms = std::chrono::duration<double, std::milli>(d).count();
+    if (ms < 1000)
+        text << std::setprecision(3) << ms << " ms";
+    else
+        text << std::fixed << std::setprecision(1) << ms / 1000 << " s";
+    return text.str();
+}
+
+std::string profiles_path(const po::variables_map& options) {
+    if (const auto path = given(options, "config")) return *path;
+    // A relative $XDG_CONFIG_HOME is to be ignored (XDG Base Directory Specification).
+    if (const char* folder = std::getenv("XDG_CONFIG_HOME"); folder != nullptr && folder[0] == '/')
+        return std::string(folder) + "/chronoknock/client.ini";
+    const char* home = std::getenv("HOME");
+    return std::string(home != nullptr ? home : "") + "/.config/chronoknock/client.ini";
+}
+
+config::profile find_profile(const po::variables_map& options, const std::string& name) {
+    const auto path = profiles_path(options);
+    const auto text = io::read_file(path);
+    if (!text) throw stop{say(bad_usage, text.error().text + "; with --key FILE the target is a host")};
+    auto profiles = config::parse_profiles(*text, path);
+    if (!profiles) throw stop{say(bad_usage, profiles.error().text)};
+    for (auto& p : *profiles)
+        if (p.name == name) return std::move(p);
+    throw stop{say(bad_usage,
+                   path + ": no [profile." + printable(name) + "]; with --key FILE the target is a host")};
+}
+
+/// What to do, from the profile and the options, which come before it.
+config::profile read_order(const po::variables_map& options) {
+    const auto target = given(options, "target");
+    if (!target)
+        throw stop{say(bad_usage, "expected a target; usage: chronoknock " + knock_usage().synopsis)};
+    config::profile p;
+    const auto set = [&p](std::string_view field, std::string_view option, const std::string& text) {
+        if (const auto fits = set_profile_field(p, field, text); !fits)
+            throw stop{unfit(option, fits.error())};
+    };
+    if (const auto key = given(options, "key")) {
+        set("key", "key", *key);
+        if (const auto fits = set_profile_field(p, "host", *target); !fits)
+            throw stop{say(bad_usage, "TARGET: " + fits.error().text)};
+    } else {
+        p = find_profile(options, *target);
+    }
+    // The option's name, the field's, and the unit that the option leaves out.
+    static constexpr std::array<std::array<const char*, 3>, 6> same = {{{"nts-ca", "nts_ca", ""},
+                                                                        {"source", "source", ""},
+                                                                        {"rounds", "rounds", ""},
+                                                                        {"gap", "gap", "ms"},
+                                                                        {"wait", "wait", ""},
+                                                                        {"wait-limit", "wait_limit", ""}}};
+    for (const auto& [option, field, unit] : same)
+        if (const auto text = given(options, option)) set(field, option, *text + unit);
+    if (const auto service = given(options, "service"))
+        if (const auto fits = set_profile_field(p, "service", *service); !fits)
+            throw stop{say(bad_usage, "SERVICE: " + fits.error().text)};
+    if (options.count("time-server")) {
+        std::string all;
+        for (const auto& one : options["time-server"].as<std::vector<std::string>>())
+            all += (all.empty() ? "" : ",") + one;
+        set("time_servers", "time-server", all);
+    }
+    if (options.count("require-nts")) p.require_nts = true;
+    if (options.count("allow-loose-permissions")) p.allow_loose_permissions = true;
+    return p;
+}
+
+/// The server's address and ours, of one family.
+struct way {
+    io::destination to;
+    address source;
+};
+
+way find_way(const po::variables_map& options, const config::profile& p) {
+    const auto found = io::resolve(p.host);
+    if (!found) throw stop{say(failed, found.error().text)};
+    const bool v4 = options.count("ipv4") || (p.source && p.source->is_v4());
+    const bool v6 = options.count("ipv6") || (p.source && !p.source->is_v4());
+    std::string obstacle = p.host + ": no address of the wanted family";
+    for (const auto& to : *found) {
+        if (to.ip.is_v4() ? v6 : v4) continue;
+        if (p.source) return {to, *p.source};
+        const auto source = io::source_towards(to);
+        if (source) return {to, *source};
+        obstacle = source.error().text;
+    }
+    throw stop{say(failed, obstacle)};
+}
+
+io::time_fix find_time(const config::profile& p) {
+    auto servers = p.time_servers;
+    if (!servers) servers = {config::time_server::parse(default_time_server).value()};
+    if (servers->empty()) return {{io::system_now(), io::system_clock_error}, io::boot_now()};
+    io::query_options how;
+    how.ca_file = p.nts_ca;
+    how.require_nts = p.require_nts;
+    const auto fix = io::query_time(*servers, how);
+    if (!fix) throw stop{say(failed, fix.error().text + "; --time-server none takes the system clock")};
+    return *fix;
+}
+
+/// The window to knock for, once its time has come.
+std::int64_t take_turn(const po::variables_map& options, const config::profile& p, const key::psk& k,
+                       const way& w) {
+    const auto fix = find_time(p);
+    const nanoseconds g = seconds(k.granularity);
+    if (!k.ignore_time && fix.time.error > g / 2)
+        tell("the clock may be off by " + in_words(fix.time.error) +
+             ", more than half of the key's granularity: the server may refuse the knock");
+
+    const auto choose = [&](std::optional<std::int64_t> last) {
+        auto now = fix.time;
+        now.t += io::boot_now() - fix.at;
+        return client::choose_window(k, now, last);
+    };
+    const auto path = io::window_memory_path();
+    auto memory = path ? io::window_memory::open(*path) : path.error();
+    if (!memory) {
+        tell(memory.error().text + "; going on without");
+        return choose({}).t0;
+    }
+    const auto owner = io::owner_of(k, w.to.ip, p.service, w.source);
+    for (;;) {
+        const auto turn = memory->claim(owner, choose);
+        if (!turn) {
+            tell(turn.error().text + "; going on without");
+            return choose({}).t0;
+        }
+        if (turn->wait == nanoseconds(0)) return turn->t0;
+        const auto why =
+            "the sequence of this window has been used; the next begins in " + in_words(turn->wait);
+        if (options.count("no-wait")) throw stop{say(failed, why)};
+        tell(why + ", waiting");
+        std::this_thread::sleep_for(turn->wait);
+    }
+}
+
+int knock(const po::variables_map& options) {
+    const auto at = number_option(options, "at", 0, std::numeric_limits<std::int64_t>::max(), -1);
+    if (!at) return unfit("at", at.error());
+    const auto p = read_order(options);
+    const auto k = io::load_key_file(p.key, p.allow_loose_permissions);
+    if (!k) return say(bad_usage, k.error().text);
+    if (const auto fits = client::check_service(*k, p.service); !fits)
+        return say(bad_usage, "SERVICE: " + fits.error().text);
+
+    const auto w = find_way(options, p);
+    if (!p.source && !k->ignore_ip && client::is_translated(w.source, w.to.ip))
+        tell("knocking for " + w.source.to_string() +
+             ", which a router will replace; --source IP says what the server sees");
+    const auto t0 = options.count("at") ? key::window_of(*at, k->granularity) : take_turn(options, p, *k, w);
+
+    io::knock_order order;
+    order.to = w.to;
+    if (io::is_local(w.source)) order.bind = w.source;
+    order.ports.resize(k->length);
+    key::deriver(*k).sequence(w.source, t0, p.service, order.ports);
+    order.pace.gap = p.gap;
+    if (p.rounds != 0) order.pace.least = order.pace.most = p.rounds;
+    order.wait_port = p.wait;
+    order.wait_limit = p.wait_limit;
+    const auto report = io::send_knock(order);
+    if (!report) return say(failed, report.error().text);
+
+    std::cout << "knocked on " << w.to.ip.to_string() << " from " << w.source.to_string() << ": "
+              << report->syns << " SYNs in " << report->rounds
+              << (report->rounds == 1 ? " round\n" : " rounds\n");
+    if (p.wait == 0) return done;
+    if (!report->opened_after)
+        return say(failed,
+                   "port " + std::to_string(p.wait) + " did not open within " + to_string(p.wait_limit));
+    std::cout << "port " << p.wait << " open " << in_words(*report->opened_after) << " after the last SYN\n";
+    return done;
+}
+
+} // namespace
+
+int run_knock(const arguments& args) {
+    const auto parsed = parse_options(args, knock_usage());
+    if (const auto* status = std::get_if<int>(&parsed)) return *status;
+    try {
+        return knock(std::get<po::variables_map>(parsed));
+    } catch (const stop& s) {
+        return s.status;
+    }
+}
+
+} // namespace chronoknock::app
