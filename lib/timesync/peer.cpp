@@ -155,7 +155,6 @@ void peer::take(const sample& s, const exchange& x, const frequency_estimate& f)
 void peer::unanswered(instant now) {
     query_.reset();
     ++missed_;
-    good_ = 0;
     if (problem_.empty()) problem_ = "no answer";
     if (reach_ == 0) next_endpoint();
     if (state_ == peer_state::burst && --burst_left_ > 0) {
@@ -165,7 +164,7 @@ void peer::unanswered(instant now) {
     if (state_ == peer_state::burst) settled_ = true;
     if (state_ == peer_state::burst && reach_ != 0) state_ = peer_state::steady;
     if (state_ == peer_state::steady && reach_ != 0) {
-        adapt(false);
+        if (missed_ > 1) adapt(false);
         return schedule(now, interval_);
     }
     if (state_ != peer_state::silent) {

@@ -112,10 +112,8 @@ outcome synchroniser::receive(std::size_t server, std::span<const std::uint8_t> 
 
 void synchroniser::heard(std::size_t server, instant now, outcome& out) {
     select(now, out);
-    const auto m = selection_.marks[server];
-    const bool good =
-        (m == mark::combined || m == mark::system) && clock_.frequency().known() && !clock_.held_since();
-    peers_[server].adapt(good || !has_voice(server));
+    // Whatever this one says: the clock is well served, or the truth has to be found out.
+    peers_[server].adapt(selection_.agreed && clock_.frequency().known() && !clock_.held_since());
 }
 
 bool synchroniser::outstanding(std::size_t server, ntp_timestamp transmit) const {

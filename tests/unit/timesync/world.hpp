@@ -1,0 +1,59 @@
+#pragma once
+
+#include "timesync/synchroniser.hpp"
+
+#include <cstdint>
+#include <random>
+#include <vector>
+
+/// A machine with a bad oscillator, paths with bad manners and servers of both sorts, all from one seed.
+namespace simulation {
+
+using namespace chronoknock;
+using namespace std::chrono_literals;
+
+inline nanoseconds from_seconds(double s) { return nanoseconds(static_cast<std::int64_t>(s * 1e9)); }
+
+enum class lie { none, constant, drifting, colluding };
+
+struct server {
+    lie how = lie::none;
+    double from = 0;       ///< true seconds since the start when it turns bad
+    double offset = 0;     ///< seconds
+    double rate = 0;       ///< drifting
+    double root_delay = 0; ///< declared
+    double root_dispersion = 0;
+    double phase = 0; ///< of an honest one's own error, which stays within what it declares
+    double there = 0; ///< one-way delays, seconds
+    double back = 0;
+    double jitter = 0; ///< mean of what comes on top
+    double loss = 0;
+
+    double error_at(double t) const;
+};
+
+struct options {
+    std::size_t servers = 5;
+    std::size_t liars = 0;
+    nanoseconds length = 24h;
+    unix_time start = std::chrono::sys_days(std::chrono::year(2026) / 5 / 1);
+    bool sleeps = false; ///< once, for hours
+    bool outage = false; ///< all answers are lost, for hours
+};
+
+struct tally {
+    std::size_t checks = 0;
+    std::size_t with_time = 0;
+    std::size_t violations = 0;
+    std::size_t queries = 0;
+    std::size_t steps = 0;
+    nanoseconds worst{0};      ///< violation
+    std::vector<float> errors; ///< e, in seconds, each ten minutes
+    timesync::report last;
+    unix_time end_truth;
+};
+
+/// Lives through the options' length.
+tally run(std::uint64_t seed, const options& o);
+
+} // namespace simulation
