@@ -20,8 +20,9 @@ namespace chronoknock::client {
 ///
 /// Five rounds are the fewest that give 99.9 % at 5 % and 99 % at 20 %: 80 SYNs, 5 kB. Most knocks need far
 /// less, and a host whose firewall does not swallow them says so: it answers a SYN to a closed port with a
-/// RST. So two rounds are sent in any case (the second for the loss that strikes even good paths), and more,
-/// up to five, while some port has not answered. A silent host, which tells nothing, gets all five.
+/// RST. So two rounds are sent in any case (a RST may come from something on the way), and more, up to five,
+/// while some port has not answered: on the average 32 SYNs without loss, 34.5 at 5 %, 59 at 20 %
+/// (test_volley.cpp). A silent host, which tells nothing, gets all five rounds.
 struct pace {
     std::uint32_t least = 2; ///< rounds in any case
     std::uint32_t most = 5;  ///< rounds while some port has not answered

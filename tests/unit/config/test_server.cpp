@@ -1,0 +1,327 @@
+#include "config/server.hpp"
+
+#include <boost/test/data/test_case.hpp>
+#include <boost/test/unit_test.hpp>
+#include <chrono>
+#include <map>
+#include <ostream>
+
+using namespace chronoknock;
+using namespace std::chrono_literals;
+using config::parse_server;
+
+namespace {
+
+/// Keys by path; each has a secret of its own, made from its path.
+result<key::psk> load(const std::string& path) {
+    if (path == "/keys/none.key") return error{path + ": cannot open: No such file or directory"};
+    key::psk k;
+    k.secret.assign(16, 0);
+    std::copy_n(path.begin(), std::min<std::size_t>(path.size(), 16), k.secret.begin());
+    if (path == "/keys/copy.key") k.secret = load("/keys/a.key")->secret;
+    if (path == "/keys/timeless.key") k.ignore_time = true;
+    if (path == "/keys/long.key") k.length = 64;
+    return k;
+}
+
+const std::string minimal =
+    "[service.ssh]\nports = tcp/22\n[key.alice]\nfile = /keys/a.key\nservices = ssh\n";
+
+std::string complaint(const std::string& text) {
+    const auto s = parse_server(text, "/etc/c.ini", load);
+    return s ? "accepted" : s.error().text;
+}
+
+struct sample {
+    std::string text;
+    std::string message;
+};
+
+std::ostream& operator<<(std::ostream& out, const sample& s) { return out << s.text; }
+
+/// Fields that stand in lines 6 and 7, behind a configuration that is fit.
+const std::vector<sample> unfit_fields = {
+    {"[server]\nstate =", "7: [server] state: expected a path"},
+    {"[server]\ncontrol =", "7: [server] control: expected a path"},
+    {"[server]\ncontrol = /" + std::string(107, 'a'),
+     "7: [server] control: expected a path of at most 107 bytes"},
+    {"[server]\nstat = /a", "7: [server] stat: unknown field; expected one of state, control"},
+    {"[capture]\ninterface =", "7: [capture] interface: expected at least one interface"},
+    {"[capture]\ninterface = eth0,eth0",
+     "7: [capture] interface: expected each interface once, not 'eth0' twice"},
+    {"[capture]\ninterface = eth0, any",
+     "7: [capture] interface: expected any alone, or a list of interfaces"},
+    {"[capture]\ninterface = a/b", "7: [capture] interface: expected any or names of interfaces, not 'a/b'"},
+    {"[capture]\ninterface = a name",
+     "7: [capture] interface: expected any or names of interfaces, not 'a name'"},
+    {"[capture]\ninterface = sixteen.letters.",
+     "7: [capture] interface: expected any or names of interfaces, "
+     "not 'sixteen.letters.'"},
+    {"[capture]\nport = 1", "7: [capture] port: unknown field; expected one of interface"},
+    {"[time]\nservers = a, a", "7: [time] servers: expected each server once, not 'a' twice"},
+    {"[time]\nservers = none", "7: [time] servers: expected HOST[:PORT] or nts://HOST[:PORT], not 'none'"},
+    {"[time]\nservers = a,,b", "7: [time] servers: expected HOST[:PORT] or nts://HOST[:PORT], not ''"},
+    {"[time]\ninterval = 0",
+     "7: [time] interval: expected a duration from 1s to 86400s (30, 500ms, 30s, 5m, 1h), "
+     "not '0'"},
+    {"[time]\ninterval = 64x",
+     "7: [time] interval: expected a duration from 1s to 86400s (30, 500ms, 30s, 5m, "
+     "1h), not '64x'"},
+    {"[time]\nrequire = yes", "7: [time] require: expected true or false, not 'yes'"},
+    {"[time]\nmax_error = 0",
+     "7: [time] max_error: expected a duration from 1ms to 3600s (30, 500ms, 30s, 5m, "
+     "1h), not '0'"},
+    {"[time]\nmax_step = 2h",
+     "7: [time] max_step: expected a duration from 1ms to 3600s (30, 500ms, 30s, 5m, 1h), "
+     "not '2h'"},
+    {"[time]\nrequire_nts = 1", "7: [time] require_nts: expected true or false, not '1'"},
+    {"[time]\nrequire_nts = true", "7: [time] require_nts: expected a server nts://HOST in servers"},
+    {"[time]\nnts_ca =", "7: [time] nts_ca: expected a path"},
+    {"[time]\nserver = a",
+     "7: [time] server: unknown field; expected one of servers, interval, require, max_error, "
+     "require_nts, nts_ca, max_step"},
+    {"[knock]\nmode = loose", "7: [knock] mode: expected set or strict, not 'loose'"},
+    {"[knock]\nmemory = 1", "7: [knock] memory: expected a whole number from 2 to 4096, not '1'"},
+    {"[knock]\nmemory = 4097", "7: [knock] memory: expected a whole number from 2 to 4096, not '4097'"},
+    {"[knock]\nmemory = 8",
+     "7: [knock] memory: expected at least 16, the length of a sequence of [key.alice]"},
+    {"[knock]\ntimeout = 99ms",
+     "7: [knock] timeout: expected a duration from 100ms to 3600s (30, 500ms, 30s, 5m, "
+     "1h), not '99ms'"},
+    {"[knock]\ntimeout = -1",
+     "7: [knock] timeout: expected a duration from 100ms to 3600s (30, 500ms, 30s, 5m, "
+     "1h), not '-1'"},
+    {"[knock]\ntracked = 0", "7: [knock] tracked: expected a whole number from 1 to 16777216, not '0'"},
+    {"[knock]\ntracked = 16777216",
+     "7: [knock] tracked: expected tracked times memory to be at most 268435456"},
+    {"[knock]\nmode = set\nmode = set", "8: [knock] mode: stands twice"},
+    {"[knock]\nmodes = set",
+     "7: [knock] modes: unknown field; expected one of mode, memory, timeout, tracked"},
+    {"[firewall]\nbackend = ipfw", "7: [firewall] backend: expected nftables, not 'ipfw'"},
+    {"[firewall]\nunauthorized = accept", "7: [firewall] unauthorized: expected drop or reset, not 'accept'"},
+    {"[firewall]\nalways_allow = 192.0.2.1/24",
+     "7: [firewall] always_allow: expected zeros beyond the prefix length in '192.0.2.1/24'"},
+    {"[firewall]\nalways_allow = 192.0.2.0/33",
+     "7: [firewall] always_allow: prefix length: expected a whole number from 0 to 32, not '33'"},
+    {"[firewall]\nalways_allow = home",
+     "7: [firewall] always_allow: expected an IPv4 or IPv6 address, not 'home'"},
+    {"[firewall]\non_stop = open", "7: [firewall] on_stop: expected keep or remove, not 'open'"},
+    {"[firewall]\nallow = ::", "7: [firewall] allow: unknown field; expected one of backend, unauthorized, "
+                               "always_allow, on_stop"},
+    {"[service.web]\nopen_for = 1", "6: [service.web] ports: expected, and missing"},
+    {"[service.web]\nports =", "7: [service.web] ports: expected at least one port like tcp/22"},
+    {"[service.web]\nports = 80", "7: [service.web] ports: expected tcp/PORT, udp/PORT or a range like "
+                                  "tcp/1000-1010, not '80'"},
+    {"[service.web]\nports = tcp/0",
+     "7: [service.web] ports: port: expected a whole number from 1 to 65535, not 0"},
+    {"[service.web]\nports = tcp/80, tcp/70-90",
+     "7: [service.web] ports: expected each port once; tcp/80 and tcp/70-90 overlap"},
+    {"[service.web]\nports = udp/22, tcp/20-22",
+     "7: [service.web] ports: expected ports of no other service; [service.ssh] has tcp/22"},
+    {"[service.web]\nports = tcp/80\nopen_for = 0", "8: [service.web] open_for: expected a duration from "
+                                                    "100ms to 2592000s (30, 500ms, 30s, 5m, 1h), not '0'"},
+    {"[service.web]\nports = tcp/80\nuses = -1",
+     "8: [service.web] uses: expected a whole number from 0 to 65535, not '-1'"},
+    {"[service.web]\nport = tcp/80",
+     "7: [service.web] port: unknown field; expected one of ports, open_for, uses"},
+    {"[service.]", "6: [service.] expected a name of 1 to 32 of a-z A-Z 0-9 _ -, a letter first"},
+    {"[service.a b]", "6: [service.a b] expected a name of 1 to 32 of a-z A-Z 0-9 _ -, a letter first"},
+    {"[service.ssh]", "6: section [service.ssh] stands twice"},
+    {"[key.bob]\nservices = ssh", "6: [key.bob] file: expected, and missing"},
+    {"[key.bob]\nfile = /keys/b.key", "6: [key.bob] services: expected, and missing"},
+    {"[key.bob]\nfile =\nservices = ssh", "7: [key.bob] file: expected a path"},
+    {"[key.bob]\nfile = /keys/none.key\nservices = ssh",
+     "7: [key.bob] file: /keys/none.key: cannot open: No such file or directory"},
+    {"[key.bob]\nfile = /keys/copy.key\nservices = ssh",
+     "7: [key.bob] file: expected a key of its own, and [key.alice] has the same secret"},
+    {"[key.bob]\nfile = /keys/timeless.key\nservices = ssh",
+     "7: [key.bob] file: expected a key that heeds the time, or allow_weak = true: with ignore = time a "
+     "knock can "
+     "be replayed for ever"},
+    {"[key.bob]\nfile = /keys/b.key\nservices =", "8: [key.bob] services: expected at least one service"},
+    {"[key.bob]\nfile = /keys/b.key\nservices = ssh,ssh",
+     "8: [key.bob] services: expected each service once, not 'ssh' twice"},
+    {"[key.bob]\nfile = /keys/b.key\nservices = web",
+     "8: [key.bob] services: expected names of services, and there is no [service.web]"},
+    {"[key.bob]\nfile = /keys/b.key\nservices = ssh;web",
+     "8: [key.bob] services: expected names of services, not 'ssh;web'"},
+    {"[key.bob]\nfile = /keys/b.key\nservices = ssh\nknock_delay = 25h",
+     "9: [key.bob] knock_delay: expected a duration from 0s to 86400s (30, 500ms, 30s, 5m, 1h), not '25h'"},
+    {"[key.bob]\nfile = /keys/b.key\nservices = ssh\nallow_weak = 1",
+     "9: [key.bob] allow_weak: expected true or false, not '1'"},
+    {"[key.bob]\npath = /k", "7: [key.bob] path: unknown field; expected one of file, services, knock_delay, "
+                             "allow_weak"},
+    {"[key.]", "6: [key.] expected a name of 1 to 64 of a-z A-Z 0-9 . _ - @"},
+    {"[key.a/b]", "6: [key.a/b] expected a name of 1 to 64 of a-z A-Z 0-9 . _ - @"},
+    {"[keys]", "6: [keys] unknown section; expected server, capture, time, knock, firewall, service.NAME or "
+               "key.NAME"},
+    {"[time", "6: expected [section]"},
+    {"file", "6: expected name = value"},
+};
+
+} // namespace
+
+BOOST_DATA_TEST_CASE(unfit_field, boost::unit_test::data::make(unfit_fields)) {
+    BOOST_TEST(complaint(minimal + sample.text + "\n") == "/etc/c.ini:" + sample.message);
+}
+
+BOOST_AUTO_TEST_CASE(something_to_guard_and_someone_to_let_in) {
+    BOOST_TEST(complaint("") == "/etc/c.ini: expected at least one section [service.NAME]");
+    BOOST_TEST(complaint("[service.ssh]\nports = tcp/22\n") ==
+               "/etc/c.ini: expected at least one section [key.NAME]: without one nobody gets in");
+    BOOST_TEST(complaint("mode = set\n" + minimal) ==
+               "/etc/c.ini:1: mode: expected a [section] before the first field");
+    // without a section [knock] to point at
+    BOOST_TEST(complaint(minimal + "[knock]\nmode = strict\nmemory = 2\n") == "accepted");
+}
+
+BOOST_AUTO_TEST_CASE(defaults_are_the_contracts) {
+    const auto s = parse_server(minimal, "/etc/c.ini", load);
+    BOOST_REQUIRE(s.has_value());
+    BOOST_TEST(s->state == "/var/lib/chronoknock/state.db");
+    BOOST_TEST(s->control == "/run/chronoknock/control.sock");
+    BOOST_TEST(s->interfaces == std::vector<std::string>{"any"});
+    BOOST_TEST(s->time.servers.empty());
+    BOOST_TEST((s->time.interval == 64s));
+    BOOST_TEST(s->time.require);
+    BOOST_TEST((s->time.max_error == 5s));
+    BOOST_TEST((s->knock.mode == config::matching::set));
+    BOOST_TEST(s->knock.memory == 256u);
+    BOOST_TEST((s->knock.timeout == 10s));
+    BOOST_TEST(s->knock.tracked == 65536u);
+    BOOST_TEST(s->firewall.backend == "nftables");
+    BOOST_TEST((s->firewall.unauthorized == config::unauthorized::drop));
+    BOOST_TEST(s->firewall.always_allow.empty());
+    BOOST_TEST((s->firewall.on_stop == config::on_stop::keep));
+    BOOST_TEST((s->services.front().open_for == 30s));
+    BOOST_TEST(s->services.front().uses == 0u);
+    BOOST_TEST((s->keys.front().knock_delay == 0s));
+    BOOST_TEST(!s->keys.front().allow_weak);
+}
+
+BOOST_AUTO_TEST_CASE(every_field_is_read) {
+    const auto s = parse_server(R"(
+[key.alice]                      # keys may stand before the services they name
+file = keys/a.key
+services = dns, ssh
+knock_delay = 20
+allow_weak = true
+[key.17@home]
+file = /keys/b.key
+services = ssh
+[server]
+state = state.db
+control = /run/c.sock
+[capture]
+interface = eth0, wg0
+[time]
+servers = ntp1.example, 192.0.2.1:1123, nts://ntp3.example, [2001:db8::1]:123, 2001:db8::2
+interval = 5m
+require = false
+max_error = 500ms
+require_nts = true
+nts_ca = ca.pem
+max_step = 2s
+[knock]
+mode = strict
+memory = 64
+timeout = 5s
+tracked = 1000
+[firewall]
+backend = nftables
+unauthorized = reset
+always_allow = 192.0.2.0/24, 2001:db8::/32
+on_stop = remove
+[service.ssh]
+ports = tcp/22
+open_for = 1h
+uses = 1
+[service.dns]
+ports = udp/53, tcp/53, tcp/8000-8010
+)",
+                                "/etc/chronoknock/server.ini", load);
+    BOOST_REQUIRE_MESSAGE(s.has_value(), s.error().text);
+    BOOST_TEST(s->state == "/etc/chronoknock/state.db");
+    BOOST_TEST(s->control == "/run/c.sock");
+    BOOST_TEST((s->interfaces == std::vector<std::string>{"eth0", "wg0"}));
+    std::string servers;
+    for (const auto& t : s->time.servers) servers += t.to_string() + " ";
+    BOOST_TEST(servers == "ntp1.example 192.0.2.1:1123 nts://ntp3.example 2001:db8::1 2001:db8::2 ");
+    BOOST_TEST((s->time.interval == 5min));
+    BOOST_TEST(!s->time.require);
+    BOOST_TEST((s->time.max_error == 500ms));
+    BOOST_TEST(s->time.require_nts);
+    BOOST_TEST(s->time.ca_file == "/etc/chronoknock/ca.pem");
+    BOOST_TEST((s->time.max_step == 2s));
+    BOOST_TEST((s->knock == config::knock_settings{config::matching::strict, 64, 5s, 1000}));
+    BOOST_TEST((s->firewall.unauthorized == config::unauthorized::reset));
+    BOOST_REQUIRE(s->firewall.always_allow.size() == 2u);
+    BOOST_TEST(s->firewall.always_allow[1].to_string() == "2001:db8::/32");
+    BOOST_TEST((s->firewall.on_stop == config::on_stop::remove));
+    BOOST_REQUIRE(s->services.size() == 2u);
+    BOOST_TEST(s->services[0].name == "ssh");
+    BOOST_TEST((s->services[0].open_for == 1h));
+    BOOST_TEST(s->services[0].uses == 1u);
+    BOOST_TEST(s->services[1].ports.size() == 3u);
+    BOOST_REQUIRE(s->keys.size() == 2u);
+    BOOST_TEST(s->keys[0].name == "alice");
+    BOOST_TEST(s->keys[0].file == "/etc/chronoknock/keys/a.key");
+    BOOST_TEST((s->keys[0].services == std::vector<std::size_t>{1, 0}));
+    BOOST_TEST((s->keys[0].knock_delay == 20s));
+    BOOST_TEST(s->keys[0].allow_weak);
+    BOOST_TEST(s->keys[1].name == "17@home");
+}
+
+BOOST_AUTO_TEST_CASE(memory_must_hold_the_longest_sequence_in_set_mode) {
+    const std::string longer =
+        minimal + "[key.l]\nfile = /keys/long.key\nservices = ssh\n[knock]\nmemory = 63\n";
+    BOOST_TEST(complaint(longer) ==
+               "/etc/c.ini:10: [knock] memory: expected at least 64, the length of a sequence of [key.l]");
+    BOOST_TEST(complaint(longer + "mode = strict\n") == "accepted");
+}
+
+BOOST_AUTO_TEST_CASE(a_key_that_ignores_the_time_only_when_allowed) {
+    BOOST_TEST(
+        complaint(minimal + "[key.t]\nfile = /keys/timeless.key\nservices = ssh\nallow_weak = true\n") ==
+        "accepted");
+}
+
+BOOST_AUTO_TEST_CASE(a_stranger_in_the_file_cannot_forge_a_line) {
+    const auto text = complaint(minimal + "[knock]\nmode = \x1b[2Jset\n");
+    BOOST_TEST(text == "/etc/c.ini:7: [knock] mode: expected set or strict, not '\\x1b[2Jset'");
+}
+
+BOOST_AUTO_TEST_CASE(ten_thousand_keys_are_read_at_once) {
+    std::string text = "[service.ssh]\nports = tcp/22\n";
+    for (int i = 0; i < 10000; ++i) {
+        const auto n = std::to_string(i);
+        text += "[key." + n + "]\nfile = " + n + "\nservices = ssh\n";
+    }
+    const auto began = std::chrono::steady_clock::now();
+    const auto s = parse_server(text, "c.ini", load);
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+    BOOST_REQUIRE_MESSAGE(s.has_value(), s.error().text);
+    BOOST_TEST(s->keys.size() == 10000u);
+    BOOST_TEST(s->keys.back().name == "9999");
+    // 0.1 s as it is, sanitizers and all; a search through all the sections for each takes many times longer
+    BOOST_TEST(took.count() < 2.0);
+}
+
+BOOST_AUTO_TEST_CASE(time_server) {
+    const auto text = [](std::string_view from) {
+        const auto t = config::time_server::parse(from);
+        return t ? t->host + " " + std::to_string(t->port) + (t->nts ? " nts" : "") : t.error().text;
+    };
+    BOOST_TEST(text("ntp.example") == "ntp.example 123");
+    BOOST_TEST(text("ntp.example:1") == "ntp.example 1");
+    BOOST_TEST(text("nts://ntp.example") == "ntp.example 4460 nts");
+    BOOST_TEST(text("nts://[2001:db8::1]:4461") == "2001:db8::1 4461 nts");
+    BOOST_TEST(text("nts://2001:db8::1") == "2001:db8::1 4460 nts");
+    for (const std::string wrong :
+         {"",     "none", "a:", "a:0",    "a:65536", "a:b",         "a:1:2", "a b",      "-a",     ".a",
+          "a..b", "[::1", "[]", "[::1]x", "[::1]:",  "[192.0.2.1]", "[a]:1", "http://a", "nts://", "a/b"})
+        BOOST_TEST(text(wrong) == "expected HOST[:PORT] or nts://HOST[:PORT], not '" + wrong + "'");
+    BOOST_TEST(text(std::string(254, 'a')).starts_with("expected HOST"));
+    for (const std::string same : {"a", "a:1", "nts://a", "nts://[::1]:1", "::1", "[::1]:1"})
+        BOOST_TEST(config::time_server::parse(same)->to_string() == same);
+}
