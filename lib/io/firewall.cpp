@@ -24,8 +24,10 @@ using chronoknock::firewall::rules;
 
 namespace {
 
-/// Two transactions that undo each other must not make us run nft without end.
-constexpr seconds restore_pause{1};
+/// Two programs that undo each other's work must not run nft without end: so many repairs at once, then a
+/// pause.
+constexpr int most_repairs = 10;
+constexpr seconds repair_pause{1};
 
 error text_of(const char* what, const boost::system::error_code& e) {
     if (e == boost::system::errc::operation_not_permitted)
@@ -87,7 +89,7 @@ private:
     nft_socket kernel_;
     asio::posix::stream_descriptor events_;
     asio::steady_timer pause_;
-    bool pausing_ = false;
+    int repairs_ = 0;   ///< since the pause began; 0: there is none
     bool lost_ = false; ///< the table is gone and could not be set up again
     bool closed_ = false;
 
@@ -208,7 +210,7 @@ void firewall::impl::close() {
 }
 
 void firewall::impl::check_table() {
-    if (!rules_ || pausing_) return;
+    if (!rules_ || repairs_ >= most_repairs) return;
     const auto print = kernel_.fingerprint();
     if (print && made_ && *print == *made_) return;
     if (!lost_)
@@ -218,13 +220,14 @@ void firewall::impl::check_table() {
 }
 
 void firewall::impl::restore() {
-    pausing_ = true;
-    pause_.expires_after(restore_pause);
-    pause_.async_wait([self = shared_from_this()](const boost::system::error_code& e) {
-        if (e) return;
-        self->pausing_ = false;
-        self->check_table(); // it may have gone again, or not have come
-    });
+    if (repairs_++ == 0) {
+        pause_.expires_after(repair_pause);
+        pause_.async_wait([self = shared_from_this()](const boost::system::error_code& e) {
+            if (e) return;
+            self->repairs_ = 0;
+            self->check_table(); // it may have gone again, or not have come
+        });
+    }
     const auto r = *rules_;
     const auto done = set_up(r);
     if (!done && !lost_) log::error(done.error().text + ": trying again every second");
@@ -280,7 +283,7 @@ void firewall::impl::put(std::span<const entry> entries) {
 
 boost::system::error_code firewall::impl::put_one(const entry& e) {
     auto done = kernel_.put({&e.element, 1});
-    if (!done && done.error() == boost::system::errc::no_such_file_or_directory && rules_ && !pausing_) {
+    if (!done && done.error() == boost::system::errc::no_such_file_or_directory) {
         check_table();
         done = kernel_.put({&e.element, 1});
     }
@@ -299,6 +302,10 @@ void firewall::impl::remember(const grant& g) {
 
 firewall::firewall(std::shared_ptr<impl> i) : impl_(std::move(i)) { impl_->listen(); }
 firewall::firewall(firewall&&) noexcept = default;
+firewall& firewall::operator=(firewall&& other) noexcept {
+    std::swap(impl_, other.impl_); // other's end closes what this was
+    return *this;
+}
 firewall::~firewall() {
     if (impl_) impl_->close();
 }

@@ -29,6 +29,7 @@ public:
     /// Needs CAP_NET_ADMIN; the error says so.
     static result<firewall> open(boost::asio::io_context& context);
     firewall(firewall&&) noexcept;
+    firewall& operator=(firewall&&) noexcept;
     ~firewall();
 
     /// Makes our table hold to the rules, in one transaction, and keeps the live grants of a table that is
