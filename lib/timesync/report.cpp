@@ -1,7 +1,6 @@
 #include "timesync/synchroniser.hpp"
 #include "timesync/text.hpp"
 
-#include <algorithm>
 #include <cstdio>
 
 /// What synchroniser shows to people.
@@ -50,12 +49,11 @@ std::string synchroniser::agreeing_names() const {
 std::string synchroniser::verdict(instant now) const {
     if (peers_.empty()) return "no time servers";
     if (voices() == 0) return "no time server with NTS, and only such count";
-    const auto heard = std::count_if(selection_.marks.begin(), selection_.marks.end(),
-                                     [](mark m) { return m != mark::unusable; });
     const auto of = std::to_string(voices());
-    const auto counts = std::to_string(heard) + " of " + of + " servers heard, " +
-                        std::to_string(needed(voices())) + " needed" +
-                        (selection_.agreed || heard == 0 ? "" : ", and they do not agree");
+    const auto counts =
+        std::to_string(selection_.heard) + " of " + of + " servers heard, " +
+        std::to_string(needed(voices())) + " needed" +
+        (selection_.agreed || selection_.heard < needed(voices()) ? "" : ", and they do not agree");
     const auto t = clock_.now(now);
     const auto bound = t ? "error at most " + plain_seconds(t->error) : "";
     switch (state(now)) {

@@ -81,10 +81,10 @@ selection select(std::span<const std::optional<candidate>> candidates, std::size
         edges.push_back({low_of(*c), +1});
         edges.push_back({high_of(*c), -1});
     }
-    const auto heard = edges.size() / 2;
+    s.heard = edges.size() / 2;
     const auto liars = needed(voices) - 1;
-    if (heard <= liars) return s;
-    const auto agreement = covered(edges, static_cast<int>(heard - liars));
+    if (s.heard <= liars) return s;
+    const auto agreement = covered(edges, static_cast<int>(s.heard - liars));
     if (!agreement) {
         for (std::size_t i = 0; i < candidates.size(); ++i)
             if (candidates[i]) s.marks[i] = mark::falseticker;

@@ -30,6 +30,7 @@ struct selection {
     nanoseconds high{0};
     nanoseconds offset{0};    ///< combined, within [low, high]
     std::vector<mark> marks;  ///< one for each candidate
+    std::size_t heard = 0;    ///< candidates
     std::size_t agreeing = 0; ///< marked * or +
 };
 
