@@ -163,11 +163,11 @@ class Chronoknock:
     def _up(self):
         if not self.process.alive():
             raise AssertionError(f"the server ended:\n{self.log()}")
-        return self.host.run([self.lab.program, "status", "--config", self.config], check=False).returncode == 0
+        return self.host.run([self.lab.program, "status", "--control", self.control], check=False).returncode == 0
 
     def status(self):
         """What `status --json` says."""
-        return json.loads(self.host.run([self.lab.program, "status", "--json", "--config", self.config]).stdout)
+        return json.loads(self.host.run([self.lab.program, "status", "--json", "--control", self.control]).stdout)
 
     def log(self):
         """Everything its runs have logged so far."""

@@ -1,8 +1,10 @@
 """The guard in the firewall: what it leaves alone, and what is left of it when the server is gone."""
 
+import socket
 import unittest
 
 from case import PORT, LabTest
+from lab import start_http
 
 _OURS = "chronoknock"
 
@@ -101,14 +103,12 @@ class Firewall(LabTest):
         self.assertEqual(self.client.door(self.server.ip4, PORT), "open")
 
     def test_what_is_not_protected_stays_reachable(self):
-        from lab import start_http
         start_http(self.server, 8090)
         self.guard(self.key(), wait=False)
         self.assert_opens(self.client, port=8090)
         self.assert_shut(self.client, port=8091, meets="refused")
 
     def test_connections_from_before_the_guard_live_on(self):
-        import socket
         with self.server.inside():
             listener = socket.create_server(("", PORT))
         self.web = None
@@ -142,7 +142,6 @@ class Configuration(LabTest):
         self.assert_shut(self.client)
 
     def test_reload(self):
-        from lab import start_http
         start_http(self.server, 8081)
         key, bobs = self.key(), self.key("bob")
         guard = self.guard(key, open_for=60)

@@ -3,6 +3,7 @@
 import unittest
 
 from case import PORT, LabTest
+from lab import start_http
 
 
 class Interfaces(LabTest):
@@ -51,7 +52,7 @@ class Interfaces(LabTest):
             route replace ::/0 via fd77:{self.server.number}::1""")
 
     def test_one_that_appears_later(self):
-        self.web_before_the_wire()
+        self.web = start_http(self.server, PORT)
         self.unplug()
         key = self.key()
         guard = self.guard(key, sections={"capture": "interface = lo, eth0"})
@@ -59,10 +60,6 @@ class Interfaces(LabTest):
         self.lab.wire(self.server)
         self.assert_shut(self.client)
         self.knocks_until_open(key)
-
-    def web_before_the_wire(self):
-        from lab import start_http
-        self.web = start_http(self.server, PORT)
 
     def test_a_knock_over_a_vlan(self):
         self.lab.router.run(["ip", "-batch", "-"], stdin="""

@@ -1,5 +1,6 @@
 """A knock opens the door: to whom, to what, and for how long."""
 
+import socket
 import unittest
 
 from case import PORT, WINDOW, LabTest
@@ -83,7 +84,6 @@ class Knock(LabTest):
         self.assert_shut(self.client)
 
     def test_udp(self):
-        import socket
         key = self.key()
         self.guard(key, services={"vpn": "ports = udp/5000-5001"}, keys={"alice": (key, "vpn")})
         inside = self.server.socket(socket.AF_INET, socket.SOCK_DGRAM)

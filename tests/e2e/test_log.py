@@ -19,6 +19,7 @@ class Log(LabTest):
         self.assertEqual(len(granted), 1, granted)
         self.assertIn("alice", granted[0])
         self.assertIn("web", granted[0])
+        self.client.wait_shut(self.server.ip4, PORT, seconds=5)
         self.lab.sender(self.other).send(heard)
         guard.wait_log("replay")
         replayed = [line for line in guard.log().splitlines() if "replay" in line]
@@ -32,7 +33,7 @@ class Log(LabTest):
         self.assertNotIn(secret[:8], log)
         ports = {str(p.port) for p in heard}
         self.assertEqual(ports & set(re.findall(r"\b\d{5}\b", "\n".join(granted + replayed))), set())
-        status = self.server.run([self.lab.program, "status", "--json", "--config", guard.config]).stdout
+        status = self.server.run([self.lab.program, "status", "--json", "--control", guard.control]).stdout
         self.assertNotIn(secret[:8], status)
         self.assertEqual(ports & set(re.findall(r"\b\d{5}\b", status)), set())
 
@@ -41,6 +42,7 @@ class Log(LabTest):
         guard = self.guard(key, open_for=2)
         self.lab.next_window(6)
         heard = self.capture_knock(key)
+        self.client.wait_shut(self.server.ip4, PORT, seconds=5)
         sender = self.lab.sender(self.other)
         for _ in range(300):
             sender.send(heard)
@@ -48,7 +50,8 @@ class Log(LabTest):
         third = self.lab.host("third")
         self.all_seen(key, third)
         self.assertEqual(guard.log().count("replay"), 1, guard.log())
-        self.client.wait_shut(self.server.ip4, PORT, seconds=5)
+        self.assertGreater(guard.status()["knocks"]["refused"], 100)
+        self.assert_shut(self.client)
 
     def test_status(self):
         key = self.key()
@@ -58,10 +61,10 @@ class Log(LabTest):
         status = guard.status()
         self.assertIsInstance(status, dict)
         self.assertIn(self.client.ip4, str(status))
-        plain = self.server.run([self.lab.program, "status", "--config", guard.config]).stdout
+        plain = self.server.run([self.lab.program, "status", "--control", guard.control]).stdout
         self.assertIn(self.client.ip4, plain)
         guard.stop()
-        done = self.server.run([self.lab.program, "status", "--config", guard.config], check=False)
+        done = self.server.run([self.lab.program, "status", "--control", guard.control], check=False)
         self.assertEqual(done.returncode, 1)
         self.assertNotEqual(done.stderr, "")
 
