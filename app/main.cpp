@@ -18,9 +18,12 @@ struct command {
 };
 
 constexpr std::array commands = {
+    command{"server", app::run_server, "run the daemon"},
     command{"keygen", app::run_keygen, "make a key file"},
     command{"check", app::run_check, "read a server's configuration and say what it means"},
     command{"knock", app::run_knock, "knock on a server's door"},
+    command{"time", app::run_time, "ask time servers, and print what they say"},
+    command{"status", app::run_status, "ask the running daemon"},
     command{"sequence", app::run_sequence, "print the ports of a knock"},
 };
 

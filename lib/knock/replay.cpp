@@ -8,12 +8,16 @@ namespace chronoknock::knock {
 
 namespace {
 constexpr nanoseconds month = std::chrono::hours(30 * 24);
+// A client sends its rounds within this; what repeats a knock so soon is no news for the log.
+constexpr nanoseconds rounds_take = seconds(1);
 }
 
 std::string_view to_string(judgement j) {
     switch (j) {
     case judgement::accepted:
         return "accepted";
+    case judgement::repeated:
+        return "a later round of an accepted knock";
     case judgement::replayed:
         return "a replay";
     case judgement::outside_window:
@@ -45,7 +49,9 @@ judgement replay_guard::judge(const knock& k) {
     key.granularity = k.granularity;
     key.delay = k.delay;
     if (!k.ignore_time) {
-        if (key.burnt.contains({k.what.t0, k.what.service, k.what.who})) return judgement::replayed;
+        if (const auto b = key.burnt.find({k.what.t0, k.what.service, k.what.who}); b != key.burnt.end())
+            return std::chrono::abs(k.what.accepted - b->second) < rounds_take ? judgement::repeated
+                                                                               : judgement::replayed;
         if (k.what.t0 < key.newest - k.granularity) return judgement::too_old;
         if (!acceptable(k.what.t0, k.granularity, k.arrival)) return judgement::outside_window;
         if (unix_time{seconds(k.what.t0)} < floor_) return judgement::before_state;

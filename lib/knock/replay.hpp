@@ -25,6 +25,7 @@ struct burnt {
 
 enum class judgement {
     accepted,
+    repeated,       ///< burnt a moment ago: a later round of the knock that burnt it
     replayed,       ///< burnt
     outside_window, ///< the clock says it is not the window's time
     too_old,        ///< older than one window before the key's newest accepted one

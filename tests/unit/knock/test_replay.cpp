@@ -26,6 +26,7 @@ replay_guard::knock a_knock(double when, std::int64_t t0, std::optional<address>
 BOOST_AUTO_TEST_CASE(a_knock_is_good_once) {
     replay_guard guard({}, {});
     BOOST_TEST((guard.judge(a_knock(1, 0)) == judgement::accepted));
+    BOOST_TEST((guard.judge(a_knock(1.9, 0)) == judgement::repeated));
     BOOST_TEST((guard.judge(a_knock(2, 0)) == judgement::replayed));
     BOOST_TEST((guard.judge(a_knock(2, 0, there)) == judgement::accepted));
     auto other_service = a_knock(2, 0);

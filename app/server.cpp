@@ -1,0 +1,62 @@
+#include "app/options.hpp"
+#include "io/log.hpp"
+#include "io/runtime.hpp"
+#include "io/server_config.hpp"
+
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+
+namespace chronoknock::app {
+
+namespace {
+
+usage server_usage() {
+    usage u{"server --config FILE [OPTION...]", "Runs the daemon in the foreground. SIGTERM and SIGINT stop "
+                                                "it, SIGHUP makes it read the configuration\n"
+                                                "again; a broken one changes nothing."};
+    u.options.add_options()                                                //
+        ("config", text("FILE")->required(), "the server's configuration") //
+        ("allow-loose-permissions", "take key files that others can read or write")("verbose", "log more");
+    return u;
+}
+
+} // namespace
+
+int run_server(const arguments& args) {
+    const auto parsed = parse_options(args, server_usage());
+    if (const auto* status = std::get_if<int>(&parsed)) return *status;
+    const auto& options = std::get<po::variables_map>(parsed);
+    const auto load = [file = *given(options, "config"),
+                       loose = options.count("allow-loose-permissions") != 0] {
+        return io::load_server_config(file, loose);
+    };
+    auto configuration = load();
+    if (!configuration) return say(bad_usage, configuration.error().text);
+    io::log::start(options.count("verbose") ? io::log::level::debug : io::log::level::info);
+
+    boost::asio::io_context context(1);
+    io::runtime runtime(context, std::move(*configuration));
+    if (const auto started = runtime.start(); !started) return say(failed, started.error().text);
+
+    boost::asio::signal_set signals(context, SIGTERM, SIGINT, SIGHUP);
+    std::function<void()> listen = [&] {
+        signals.async_wait([&](boost::system::error_code failed_to_wait, int signal) {
+            if (failed_to_wait) return;
+            if (signal != SIGHUP) {
+                io::log::info("stopping");
+                runtime.stop();
+                context.stop();
+                return;
+            }
+            auto next = load();
+            const auto reloaded = next ? runtime.reload(std::move(*next)) : result<void>(next.error());
+            if (!reloaded) io::log::error("the configuration stays as it was: " + reloaded.error().text);
+            listen();
+        });
+    };
+    listen();
+    context.run();
+    return done;
+}
+
+} // namespace chronoknock::app

@@ -1,0 +1,305 @@
+#include "io/runtime.hpp"
+
+#include "base/text.hpp"
+#include "io/clock.hpp"
+#include "io/log.hpp"
+#include "io/random.hpp"
+#include "key/fingerprint.hpp"
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <cstring>
+#include <ctime>
+
+namespace chronoknock::io {
+
+namespace {
+
+constexpr nanoseconds tick_idle = seconds(1);
+constexpr nanoseconds tick_busy = milliseconds(1); // work is left over: new windows, postponed looks
+constexpr std::size_t lines_per_tick = 256;        // some 0.2 ms of deriving
+constexpr nanoseconds minute = std::chrono::minutes(1);
+constexpr nanoseconds prune_every = std::chrono::hours(1);
+constexpr std::uint64_t scan_worth_a_line = 100; // SYNs a minute
+
+knock::hash_seed random_seed() {
+    knock::hash_seed seed{};
+    const auto bytes = random_secret(sizeof seed);
+    if (!bytes) throw std::runtime_error(bytes.error().text);
+    std::memcpy(seed.data(), bytes->data(), sizeof seed);
+    return seed;
+}
+
+/// "2026-11-21 12:00:10", UTC.
+std::string utc(std::int64_t t) {
+    const std::time_t time = t;
+    std::tm parts{};
+    gmtime_r(&time, &parts);
+    char text[32];
+    return {text, std::strftime(text, sizeof text, "%F %T", &parts)};
+}
+
+std::string milliseconds_text(nanoseconds d) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%.2f ms", std::chrono::duration<double, std::milli>(d).count());
+    return text;
+}
+
+port_set pool_of(const config::server& c) {
+    std::vector<port_range> ranges;
+    for (const auto& k : c.keys)
+        ranges.insert(ranges.end(), k.key.ports.ranges().begin(), k.key.ports.ranges().end());
+    return port_set(std::move(ranges));
+}
+
+std::vector<std::string> fingerprints_of(const config::server& c) {
+    std::vector<std::string> all;
+    for (const auto& k : c.keys) all.push_back(key::fingerprint(k.key));
+    return all;
+}
+
+} // namespace
+
+runtime::runtime(boost::asio::io_context& context, config::server configuration)
+    : context_(context), timer_(context),
+      configuration_(std::make_unique<const config::server>(std::move(configuration))),
+      fingerprints_(fingerprints_of(*configuration_)), started_(boot_now()), minute_(started_),
+      pruned_(started_) {}
+
+result<void> runtime::start() {
+    const auto& c = *configuration_;
+    auto control = io::control::open(context_, c.control, [this] { return status(); });
+    if (!control) return control.error();
+    control_ = std::move(*control);
+
+    auto store = io::store::open(c.state);
+    if (!store) return store.error();
+    store_ = std::move(*store);
+    const auto burnt = store_->load();
+    if (!burnt) return burnt.error();
+    guard_.emplace(*burnt, store_->floor().value_or(unix_time{}));
+
+    matcher_ = make_matcher();
+    time_ = make_time(c);
+    auto capture = start_capture(c);
+    if (!capture) return capture.error();
+    capture_ = std::move(*capture);
+
+    auto firewall = io::firewall::open(context_);
+    if (!firewall) return firewall.error();
+    firewall_ = std::move(*firewall);
+    if (auto done = firewall_->set_up(firewall_rules(c)); !done) return done;
+
+    log::info("guarding " + std::to_string(c.services.size()) + " services with " +
+              std::to_string(c.keys.size()) + " keys; remembering " + std::to_string(c.knock.tracked) +
+              " addresses in " + std::to_string(matcher_->addresses().bytes() >> 20) + " MiB, and " +
+              std::to_string(guard_->size()) + " burnt knocks");
+    time_->start();
+    time_changed();
+    return {};
+}
+
+std::unique_ptr<knock::matcher> runtime::make_matcher() {
+    return std::make_unique<knock::matcher>(*configuration_, random_seed(),
+                                            [this](const address& a) { return guard_->knows(a); });
+}
+
+std::unique_ptr<time_service> runtime::make_time(const config::server& c) {
+    auto time = std::make_unique<time_service>(context_, c.time);
+    time->on_update([this] { time_changed(); });
+    return time;
+}
+
+result<std::unique_ptr<capture>> runtime::start_capture(const config::server& c) {
+    capture_handler& self = *this;
+    auto made = std::make_unique<capture>(context_, c.interfaces, pool_of(c), self);
+    if (auto done = made->start(); !done) return done.error();
+    return made;
+}
+
+result<void> runtime::reload(config::server configuration) {
+    const auto& old = *configuration_;
+    if (configuration.state != old.state || configuration.control != old.control)
+        return error{"[server] state and control: expected as they were; a restart changes them"};
+    auto next = std::make_unique<const config::server>(std::move(configuration));
+
+    // What can fail comes first, the firewall last of it.
+    std::unique_ptr<capture> capture;
+    if (next->interfaces != old.interfaces || pool_of(*next) != pool_of(old)) {
+        auto started = start_capture(*next);
+        if (!started) return started.error();
+        capture = std::move(*started);
+    }
+    std::unique_ptr<time_service> time;
+    if (next->time != old.time) try {
+            time = make_time(*next);
+        } catch (const std::runtime_error& e) {
+            return error{e.what()};
+        }
+    if (auto done = firewall_->set_up(firewall_rules(*next)); !done) return done;
+
+    if (capture) capture_ = std::move(capture);
+    const auto before = std::move(configuration_); // the matcher that goes refers to it
+    configuration_ = std::move(next);
+    fingerprints_ = fingerprints_of(*configuration_);
+    matcher_ = make_matcher();
+    accepting_ = false;
+    if (time) {
+        time_ = std::move(time);
+        time_->start();
+    }
+    time_changed();
+    log::info("configuration read again: " + std::to_string(configuration_->services.size()) + " services, " +
+              std::to_string(configuration_->keys.size()) + " keys");
+    return {};
+}
+
+void runtime::stop() {
+    timer_.cancel();
+    capture_.reset();
+    time_.reset();
+    if (configuration_->firewall.on_stop == config::on_stop::remove)
+        if (const auto removed = firewall_->remove(); !removed) log::error(removed.error().text);
+    control_.reset();
+    firewall_.reset();
+}
+
+void runtime::time_changed() {
+    const auto now = boot_now();
+    const auto t = time_->now(now);
+    if (t && !store_->floor()) {
+        // Windows that began before this may hold knocks that were accepted and then forgotten.
+        const auto floor = t->t + t->error;
+        if (const auto set = store_->set_floor(floor); !set) {
+            log::error(set.error().text);
+            return;
+        }
+        log::info("the record of burnt knocks begins now: knocks count whose window begins after " +
+                  utc(to_seconds(floor)) + " UTC");
+        auto burnt = store_->load();
+        guard_.emplace(burnt ? *burnt : std::vector<knock::burnt>(), floor);
+    }
+    if (t && !accepting_) matcher_->advance(now, *t, ~std::size_t{0});
+    accepting_ = t.has_value();
+    tick();
+}
+
+void runtime::tick() {
+    const auto now = boot_now();
+    bool busy = false;
+    if (const auto t = accepting_ ? time_->now(now) : std::nullopt) {
+        busy = !matcher_->advance(now, *t, lines_per_tick);
+        if (matcher_->waiting()) batch_end(now);
+        busy |= matcher_->waiting();
+        if (now - pruned_ >= prune_every) {
+            pruned_ = now;
+            if (const auto forgotten = store_->forget(guard_->prune(t->t)); !forgotten)
+                log::error(forgotten.error().text);
+        }
+    } else {
+        accepting_ = false;
+    }
+    for (const auto& line : noise_.due(now))
+        log::warning("refused " + std::to_string(line.count) + " more from " + line.who.to_string() +
+                     ", the latest " + line.what);
+    if (now - minute_ >= minute) say_each_minute(now);
+
+    timer_.expires_after(busy ? tick_busy : tick_idle);
+    timer_.async_wait([this](boost::system::error_code stopped) {
+        if (!stopped) tick();
+    });
+}
+
+void runtime::say_each_minute(instant now) {
+    minute_ = now;
+    const auto syns = matcher_->count().tracked;
+    if (syns < told_syns_) told_syns_ = 0; // a new configuration counts anew
+    if (syns - told_syns_ >= scan_worth_a_line)
+        log::info(std::to_string(syns - told_syns_) + " SYNs to ports of the pool in the last minute, " +
+                  std::to_string(counters_.granted) + " knocks granted since the start");
+    told_syns_ = syns;
+}
+
+void runtime::syn(const packet::syn& s, instant now) {
+    if (accepting_)
+        matcher_->observe(s, now);
+    else
+        ++counters_.untimely;
+}
+
+void runtime::batch_end(instant now) {
+    if (!accepting_) return;
+    const auto t = time_->now(now);
+    if (!t) return;
+    matcher_->advance(now, *t, lines_per_tick);
+    for (const auto& m : matcher_->end_batch(now)) judge(m, now, *t);
+}
+
+void runtime::judge(const knock::match& m, instant now, const time_estimate& t) {
+    const auto& key = configuration_->keys[m.what.key];
+    const bool all = m.what.service == knock::line::all_services;
+    knock::burnt burn{fingerprints_[m.what.key], all ? "" : configuration_->services[m.what.service].name,
+                      key.key.ignore_ip ? std::nullopt : std::optional(m.who), m.t0, t.t};
+    const knock::replay_guard::knock knock{
+        burn, key.key.granularity, key.key.ignore_time, key.knock_delay, {t.t - (now - m.first), t.error}};
+    const auto verdict = guard_->judge(knock);
+    if (verdict == knock::judgement::accepted) return grant(m, std::move(burn), now);
+    if (verdict == knock::judgement::repeated) {
+        ++counters_.repeated;
+        return;
+    }
+    ++counters_.refused;
+    const auto what = "key " + key.name + ", window " + utc(m.t0) + ": " + std::string(to_string(verdict));
+    if (const auto line = noise_.refused(m.who, what, now))
+        log::warning("refused a knock from " + m.who.to_string() + ", " + what);
+}
+
+void runtime::grant(const knock::match& m, knock::burnt burn, instant now) {
+    const auto& key = configuration_->keys[m.what.key];
+    accepted a{std::move(burn), {}, {}, now};
+    std::string names;
+    for (const auto index : key.services) {
+        if (m.what.service != knock::line::all_services && m.what.service != index) continue;
+        const auto& service = configuration_->services[index];
+        a.grants.push_back({m.who, service.name, service.open_for});
+        names += (names.empty() ? "" : ", ") + service.name + " for " + to_string(service.open_for);
+    }
+    a.what = "key " + key.name + " opens " + names + " to " + m.who.to_string() + ", window " + utc(m.t0);
+    accepted_.push_back(std::move(a));
+    if (accepted_.size() == 1) boost::asio::post(context_, [this] { carry_out(); });
+}
+
+// What was accepted in a batch is one transaction of the store and one of the firewall. Burnt first: a grant
+// whose knock was not written down could be had again.
+void runtime::carry_out() {
+    const auto batch = std::exchange(accepted_, {});
+    std::vector<knock::burnt> burnt;
+    for (const auto& a : batch) burnt.push_back(a.burn);
+    if (const auto done = store_->burn(burnt); !done) {
+        for (const auto& a : batch) opened(a.what, a.seen, done);
+        return;
+    }
+    for (const auto& a : batch)
+        firewall_->add(a.grants, [this, what = a.what, seen = a.seen](const result<void>& done) {
+            opened(what, seen, done);
+        });
+}
+
+void runtime::opened(const std::string& what, instant seen, const result<void>& done) {
+    if (!done) {
+        ++counters_.failed;
+        log::error(what + ": not opened: " + done.error().text);
+        return;
+    }
+    ++counters_.granted;
+    log::info(what + " (" + milliseconds_text(boot_now() - seen) + ")");
+}
+
+std::string runtime::status() {
+    const auto now = boot_now();
+    return status_json({*configuration_, started_, now, system_now(), time_->report(), accepting_,
+                        capture_->count(), matcher_->count(), matcher_->addresses().bytes(),
+                        matcher_->keys().live_count(), guard_->size(), counters_, firewall_->list()});
+}
+
+} // namespace chronoknock::io

@@ -1,0 +1,83 @@
+#pragma once
+
+#include "config/server.hpp"
+#include "io/capture.hpp"
+#include "io/control.hpp"
+#include "io/firewall.hpp"
+#include "io/status.hpp"
+#include "io/store.hpp"
+#include "io/timesync.hpp"
+#include "knock/matcher.hpp"
+#include "knock/noise.hpp"
+#include "knock/replay.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace chronoknock::io {
+
+/// The server: where the shells meet. Captured SYNs go to the matcher, complete knocks to the replay guard,
+/// what it accepts to the store and then to the firewall. One io_context, one thread.
+class runtime final : capture_handler {
+public:
+    runtime(boost::asio::io_context& context, config::server configuration);
+
+    /// Opens and sets up everything, the firewall last; nothing is changed there if something else fails.
+    result<void> start();
+    /// Goes over to another configuration; if it cannot, the error says why and all stays as it was.
+    result<void> reload(config::server configuration);
+    /// A clean stop: the guard stays or goes as on_stop says.
+    void stop();
+
+private:
+    void syn(const packet::syn& s, instant now) override;
+    void batch_end(instant now) override;
+
+    void time_changed();
+    void tick();
+    void say_each_minute(instant now);
+    void judge(const knock::match& m, instant now, const time_estimate& t);
+    void grant(const knock::match& m, knock::burnt burn, instant now);
+    void carry_out();
+    void opened(const std::string& what, instant seen, const result<void>& done);
+    std::string status();
+
+    result<std::unique_ptr<capture>> start_capture(const config::server& c);
+    std::unique_ptr<time_service> make_time(const config::server& c);
+    std::unique_ptr<knock::matcher> make_matcher();
+
+    /// An accepted knock on its way to the store and the firewall.
+    struct accepted {
+        knock::burnt burn;
+        std::vector<chronoknock::firewall::grant> grants;
+        std::string what; ///< for the log
+        instant seen;
+    };
+
+    boost::asio::io_context& context_;
+    boost::asio::steady_timer timer_;
+    std::unique_ptr<const config::server> configuration_;
+    std::vector<std::string> fingerprints_; ///< of its keys
+    std::optional<store> store_;
+    std::optional<firewall> firewall_;
+    std::optional<control> control_;
+    std::unique_ptr<time_service> time_;
+    std::unique_ptr<knock::matcher> matcher_;
+    std::optional<knock::replay_guard> guard_;
+    std::unique_ptr<capture> capture_;
+    knock::noise noise_{1024};
+    std::vector<accepted> accepted_;
+    bool accepting_ = false;
+    knock_counters counters_;
+    instant started_;
+    instant minute_; ///< when say_each_minute spoke last
+    instant pruned_;
+    std::uint64_t told_syns_ = 0; ///< SYNs of strangers that the log told of
+};
+
+} // namespace chronoknock::io
