@@ -1,9 +1,10 @@
 """What the end-to-end tests have in common: a server, two clients, one guarded web server."""
 
 import sys
+import time
 import unittest
 
-from lab import Lab, start_http, wait_for
+from lab import CLOCK_ERROR, Lab, start_http, wait_for
 
 PORT = 8080
 POOL = "10000-60000"  # without PORT: trying the door is no SYN of a knock
@@ -35,8 +36,12 @@ class LabTest(unittest.TestCase):
         guard = self.lab.chronoknock(self.server, sections=sections, **options)
         self.guards.append(guard)
         if wait:
-            self.lab.next_window(WINDOW)
+            self.first_window(WINDOW)
         return guard
+
+    def first_window(self, granularity):
+        """Waits for the first window that a server accepts that has just begun with an empty state file."""
+        return self.lab.next_window(granularity, after=time.time() + CLOCK_ERROR)
 
     def assert_shut(self, host, target=None, port=PORT, source=None, meets="silent"):
         self.assertEqual(host.door(target or self.server.ip4, port, source), meets)

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 
-from lab import Lab, start_http, wait_for
+from lab import CLOCK_ERROR, Lab, start_http, wait_for
 
 _PORT = 8080
 _OPEN_FOR = 3
@@ -65,7 +65,7 @@ a stranger ({stranger.ip4}) who sees every packet between them.""")
 
     say(f"\n2. The laptop knocks. (A server that never ran before takes knocks of windows that begin from now on:"
         f" {_WINDOW} s at most.)")
-    lab.next_window(_WINDOW)
+    lab.next_window(_WINDOW, after=time.time() + CLOCK_ERROR)
     ear = lab.sniffer(server)
     say(f"  $ chronoknock knock {server.ip4} web --key laptop.key --time-server none")
     laptop.knock(server, key, "web")

@@ -24,6 +24,7 @@ from netns import Namespace, Process, wait_for  # noqa: F401  (for those who imp
 from packets import Captured, Sender, Sniffer, syn  # noqa: F401
 from services import Chronoknock, start_chronyd, start_http, start_sshd  # noqa: F401
 
+CLOCK_ERROR = 0.5  # what a system clock is trusted to, by both ends
 _DEFAULT_PROGRAM = pathlib.Path(__file__).parents[2] / "build/app/chronoknock"
 
 
@@ -170,15 +171,13 @@ class Lab:
         """Waits until the system clock has reached a time."""
         wait_for(lambda: time.time() >= unix_time, f"the clock to reach {unix_time}", 60)
 
-    def next_window(self, granularity, spare=0.0):
-        """Waits for the beginning of the next window, and returns it. If the present one began within the last `spare`
-        seconds nothing is waited for."""
-        now = time.time()
-        start = now - now % granularity
-        if now - start > spare:
-            start += granularity
-            self.until(start)
-        return int(start)
+    def next_window(self, granularity, after=None):
+        """Waits until the first window that begins after a time (now) is the present one to everybody, and returns its
+        beginning. A system clock is trusted to half a second: until then a client still takes the window before."""
+        after = time.time() if after is None else after
+        start = int(after - after % granularity) + granularity
+        self.until(start + CLOCK_ERROR + 0.05)
+        return start
 
     def _keep(self, thing):
         self._open.append(thing)

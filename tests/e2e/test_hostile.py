@@ -13,7 +13,7 @@ class Hostile(LabTest):
         """40 addresses knock once each, by the rounds that the client takes for such a network."""
         key = self.key(granularity=10)
         self.guard(key, open_for=60, wait=False)
-        self.lab.next_window(10)
+        self.first_window(10)
         self.client.add_addresses("10.78.0.0/24")
         self.lab.router_rules(f'iifname "client" tcp flags & (syn|ack) == syn tcp dport != {PORT} '
                               "numgen random mod 100 < 5 counter drop")

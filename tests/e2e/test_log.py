@@ -12,7 +12,7 @@ class Log(LabTest):
     def test_a_grant_and_a_replay_are_told_without_port_or_secret(self):
         key = self.key(granularity=6)
         guard = self.guard(key, open_for=2)
-        self.lab.next_window(6)
+        self.first_window(6)
         heard = self.capture_knock(key)
         guard.wait_log(self.client.ip4)
         granted = [line for line in guard.log().splitlines() if self.client.ip4 in line]
@@ -40,7 +40,7 @@ class Log(LabTest):
     def test_replay_noise_is_one_line(self):
         key = self.key(granularity=6)
         guard = self.guard(key, open_for=2)
-        self.lab.next_window(6)
+        self.first_window(6)
         heard = self.capture_knock(key)
         self.client.wait_shut(self.server.ip4, PORT, seconds=5)
         sender = self.lab.sender(self.other)

@@ -56,7 +56,7 @@ class Many(LabTest):
         keys = [self.key(f"key{i}", granularity=10) for i in range(2)]
         self.guard(None, open_for=60, keys={f"key{i}": (k, "web") for i, k in enumerate(keys)}, wait=False)
         self.client.add_addresses("10.78.0.0/16")
-        at = self.lab.next_window(10)
+        at = self.first_window(10)
         sources = [f"10.78.{i // 250}.{i % 250 + 1}" for i in range(200)]
         sequences = [self.sequence(keys[i % 2], source, at) for i, source in enumerate(sources)]
         packets = [syn(source, self.server.ip4, sequence[n]) for n in range(16)
