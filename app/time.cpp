@@ -139,10 +139,13 @@ json::object to_json(const timesync::report& r, bool synchronised) {
     return o;
 }
 
-/// Each server has answered, or is known not to.
+/// Each server has answered, or is not likely to.
 bool all_said(const timesync::report& r) {
-    return std::ranges::all_of(r.servers,
-                               [](const server_report& s) { return s.sampled || !s.problem.empty(); });
+    using enum timesync::peer_state;
+    return std::ranges::all_of(r.servers, [](const server_report& s) {
+        return s.sampled || s.state == silent || s.state == stopped ||
+               (s.state == locating && !s.problem.empty());
+    });
 }
 
 result<std::vector<config::time_server>> servers_of(const po::variables_map& options) {

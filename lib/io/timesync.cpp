@@ -246,7 +246,7 @@ void time_service::core::receive(query& q, result<std::span<const std::uint8_t>>
     bool authenticated = false;
     if (q.session) {
         const auto v = timesync::nts_check(*datagram, q.unique_id, *q.session);
-        if (v == timesync::nts_verdict::nak) {
+        if (v && *v == timesync::nts_verdict::nak) {
             q.nak = held_nak{received + nak_patience, received, {datagram->begin(), datagram->end()}};
             return arm();
         }
