@@ -19,9 +19,13 @@ class LabTest(unittest.TestCase):
         self.guards = []
 
     def tearDown(self):
-        if not self._outcome.success:
+        told = self._outcome.result
+        if any(self in (test, getattr(test, "test_case", None)) for test, _ in told.failures + told.errors):
             for guard in self.guards:
                 print(f"--- {guard.config.read_text()}\n--- its log:\n{guard.log()}", file=sys.stderr)
+
+    def shortDescription(self):
+        return None  # the name says it
 
     def key(self, name="alice", **fields):
         return self.lab.key(name, **{"granularity": WINDOW, "ports": POOL, **fields})

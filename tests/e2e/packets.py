@@ -1,5 +1,6 @@
 """SYNs by hand: built, captured and sent again, as an attacker would."""
 
+import errno
 import ipaddress
 import random
 import socket
@@ -83,6 +84,10 @@ class Sniffer:
                 packet = self._socket.recv(65535)
             except BlockingIOError:
                 return seen
+            except OSError as e:
+                if e.errno == errno.ENETDOWN:  # said once when the interface goes; it may come back
+                    continue
+                raise
             protocol = packet[9] if packet[0] >> 4 == 4 else packet[6]
             if protocol == socket.IPPROTO_TCP:
                 seen.append(Captured(packet))

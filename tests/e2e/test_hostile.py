@@ -12,7 +12,7 @@ class Hostile(LabTest):
     def test_five_percent_loss(self):
         """40 addresses knock once each, by the rounds that the client takes for such a network."""
         key = self.key(granularity=10)
-        self.guard(key, open_for=60, wait=False)
+        self.guard(key, open_for=600, wait=False)
         self.first_window(10)
         self.client.add_addresses("10.78.0.0/24")
         self.lab.router_rules(f'iifname "client" tcp flags & (syn|ack) == syn tcp dport != {PORT} '
@@ -24,8 +24,8 @@ class Hostile(LabTest):
         missed = [s for s in sources if self.client.door(self.server.ip4, PORT, s) != "open"]
         lost = self.lab.router.run(["nft", "list", "table", "inet", "lab"]).stdout
         self.assertRegex(lost, r"packets [1-9]\d+ ")
-        # Each is missed with a chance of 1e-4.
-        self.assertLessEqual(len(missed), 1)
+        # Each is missed with a chance of 1e-4: 16 ports, each lost four times.
+        self.assertLessEqual(len(missed), 1, missed)
 
     def noise(self, ports):
         """10,000 SYNs a second in the client's name, from elsewhere, until the returned function is called."""

@@ -92,13 +92,11 @@ class Log(LabTest):
             threading.Thread(target=answer, daemon=True).start()
             guard = self.guard(self.key(), sections={"time": f"servers = {ntp.ip4}"}, wait=False)
             self.assertTrue(asked.wait(10))
-            guard.wait_log(ntp.ip4, count=2)
+            guard.wait_log(ntp.ip4)
         log = guard.log()
         self.assertNotIn("\x1b", log)
-        self.assertNotIn("[J\n", log.replace("\\x1b[J", ""))
-        begin = re.match(r"\D*", log.splitlines()[0])[0]
         for line in log.splitlines():
-            self.assertTrue(line.startswith(begin), line)
+            self.assertNotRegex(line, r"^\[|^$")
 
 
 if __name__ == "__main__":
