@@ -77,6 +77,7 @@ private:
 
     const service* find(const std::string& name) const;
     result<void> write_table(const rules& r, bool& kept);
+    void adopt();
     void put_back();
     void restore();
     void check_table();
@@ -130,10 +131,7 @@ result<void> firewall::impl::write_table(const rules& r, bool& kept) {
 }
 
 result<void> firewall::impl::set_up(const rules& r) {
-    const auto standing = list();
-    const auto now = boot_now();
-    if (standing)
-        for (const auto& g : *standing) open_[{g.who, g.service}] = now + g.left;
+    if (!made_) adopt();
     bool kept = false;
     if (const auto done = write_table(r, kept); !done) return done;
 
@@ -154,6 +152,14 @@ result<void> firewall::impl::set_up(const rules& r) {
     made_ = *print;
     if (!same) put_back();
     return {};
+}
+
+/// Learns what an earlier process left open.
+void firewall::impl::adopt() {
+    const auto standing = list();
+    if (!standing) return log::warning(standing.error().text);
+    const auto now = boot_now();
+    for (const auto& g : *standing) open_[{g.who, g.service}] = now + g.left;
 }
 
 void firewall::impl::put_back() {
