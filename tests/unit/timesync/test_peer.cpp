@@ -26,7 +26,7 @@ struct one_peer {
     /// Sleeps until it wants something.
     peer::want next() {
         for (int i = 0; i < 10; ++i) {
-            now = std::max(now, p->deadline());
+            if (p->deadline() != instant::max()) now = std::max(now, p->deadline());
             if (const auto w = poll(); w != peer::want::nothing) return w;
         }
         return peer::want::nothing;
