@@ -1,0 +1,435 @@
+#include "io/capture.hpp"
+
+#include "../../support/frames.hpp"
+#include "io/clock.hpp"
+#include "io/log.hpp"
+#include "lab.hpp"
+
+#include <algorithm>
+#include <boost/asio/io_context.hpp>
+#include <fstream>
+#include <linux/if_packet.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <set>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <thread>
+
+using namespace chronoknock;
+using namespace support;
+
+namespace {
+
+/// A namespace with loopback and a pair of interfaces, a0 and a1, in which the test runs; and b0, whose other
+/// end is elsewhere.
+class link_lab {
+public:
+    link_lab() : home_(here()) {
+        lab::require(unshare(CLONE_NEWNET) == 0, "unshare");
+        away_ = here();
+        lab::require(unshare(CLONE_NEWNET) == 0, "unshare");
+        const auto inside = here();
+        lab::run("ip link set lo up && ip link add b0 type veth peer name b1 netns /proc/" +
+                 std::to_string(getpid()) + "/fd/" + std::to_string(away_.get()) + " && ip link set b0 up");
+        lab::require(setns(away_.get(), CLONE_NEWNET) == 0, "setns");
+        lab::run("ip link set b1 up");
+        lab::require(setns(inside.get(), CLONE_NEWNET) == 0, "setns");
+        add_pair();
+        lab::run("ip link set a0 up && ip link set a1 up");
+    }
+    ~link_lab() { setns(home_.get(), CLONE_NEWNET); }
+
+    static void add_pair() { lab::run("ip link add a0 type veth peer name a1"); }
+
+private:
+    static lab::descriptor here() {
+        return lab::descriptor(open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
+    }
+    lab::descriptor home_, away_;
+};
+
+/// Standard error while it lives.
+class log_lines {
+public:
+    log_lines() : kept_(dup(2)), file_(memfd_create("log", MFD_CLOEXEC)) {
+        io::log::start(io::log::level::info);
+        dup2(file_.get(), 2);
+    }
+    ~log_lines() { dup2(kept_.get(), 2); }
+    std::size_t count(const std::string& what) const {
+        std::ifstream in("/proc/self/fd/" + std::to_string(file_.get()));
+        std::size_t n = 0;
+        for (std::string line; std::getline(in, line);) n += line.find(what) != line.npos;
+        return n;
+    }
+
+private:
+    lab::descriptor kept_, file_;
+};
+
+void send(const std::string& interface, const bytes& frame, std::uint16_t protocol = 0x0800) {
+    const lab::descriptor fd(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
+    sockaddr_ll to{};
+    to.sll_family = AF_PACKET;
+    to.sll_protocol = htons(protocol);
+    to.sll_ifindex = static_cast<int>(if_nametoindex(interface.c_str()));
+    const auto n =
+        sendto(fd.get(), frame.data(), frame.size(), 0, reinterpret_cast<sockaddr*>(&to), sizeof to);
+    lab::require(n == static_cast<ssize_t>(frame.size()), "send by " + interface);
+}
+
+bytes syn_to(std::uint16_t port) { return ethernet(ipv4(tcp({.port = port}))); }
+
+struct ports_seen final : io::capture_handler {
+    void syn(const packet::syn& s, instant) override { ports.insert(s.port); }
+    void batch_end(instant) override {}
+    std::set<int> ports;
+};
+
+struct watch final : io::capture_handler {
+    explicit watch(const std::string& interface, const std::string& pool = "0-65535")
+        : capture(context, {interface}, *port_set::parse(pool), *this) {
+        const auto started = capture.start();
+        BOOST_REQUIRE_MESSAGE(started.has_value(), (started ? "" : started.error().text));
+    }
+    void syn(const packet::syn& s, instant now) override {
+        syns.push_back(s);
+        open_batch = true;
+        BOOST_TEST((now <= io::boot_now()));
+    }
+    void batch_end(instant) override {
+        ++batches;
+        open_batch = false;
+    }
+
+    /// Runs the loop until it is so, at most for some seconds.
+    template <class F>
+    bool until(F so) {
+        const auto deadline = io::boot_now() + seconds(10);
+        while (!so() && io::boot_now() < deadline) {
+            context.restart();
+            context.run_one_for(milliseconds(10));
+        }
+        return so();
+    }
+    std::size_t count(std::uint16_t port) const {
+        return static_cast<std::size_t>(std::ranges::count(syns, port, &packet::syn::port));
+    }
+    bool sees(std::uint16_t port) {
+        return until([&] { return count(port) > 0; });
+    }
+    const packet::syn& last() const { return syns.back(); }
+
+    boost::asio::io_context context;
+    std::vector<packet::syn> syns;
+    int batches = 0;
+    bool open_batch = false;
+    io::capture capture;
+};
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(capture, *boost::unit_test::precondition(lab::is_root))
+
+BOOST_AUTO_TEST_CASE(a_syn_is_seen_once_with_its_fields) {
+    const link_lab net;
+    for (const std::string interface : {"a1", "any"}) {
+        BOOST_TEST_CONTEXT(interface) {
+            watch w(interface);
+            send("a0", ethernet(ipv4(tcp({40001, 2001, 77}))));
+            BOOST_TEST(w.sees(2001));
+            BOOST_TEST(w.last().source.to_string() == "192.0.2.1");
+            BOOST_TEST(w.last().source_port == 40001);
+            BOOST_TEST(w.last().sequence == 77u);
+            send("a0", ethernet(ipv6(tcp({40002, 2002, 78}))), 0x86dd);
+            BOOST_TEST(w.sees(2002));
+            BOOST_TEST(w.last().source.to_string() == "2001:db8::1");
+            BOOST_TEST(w.syns.size() == 2u);
+            BOOST_TEST(w.batches == 2);
+            BOOST_TEST(!w.open_batch);
+            BOOST_TEST(w.capture.count().seen == 2u);
+            BOOST_TEST(w.capture.count().syns == 2u);
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(by_loopback_once_and_by_a_real_connection) {
+    const link_lab net;
+    for (const std::string interface : {"lo", "any"}) {
+        BOOST_TEST_CONTEXT(interface) {
+            watch w(interface);
+            for (const auto& [host, port] : {std::pair{"127.0.0.1", 2001}, {"::1", 2002}}) {
+                const lab::socket_address to(host, static_cast<std::uint16_t>(port));
+                const lab::descriptor s(socket(to.get()->sa_family, SOCK_STREAM | SOCK_NONBLOCK, 0));
+                connect(s.get(), to.get(), to.size);
+                BOOST_TEST(w.sees(static_cast<std::uint16_t>(port)));
+                BOOST_TEST(w.last().source.to_string() == host);
+            }
+            BOOST_TEST(w.syns.size() == 2u);
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(what_goes_out_is_not_seen) {
+    const link_lab net;
+    {
+        watch w("a0");
+        send("a0", syn_to(2001));
+        send("a1", syn_to(2002));
+        BOOST_TEST(w.sees(2002));
+        BOOST_TEST(w.count(2001) == 0u);
+    }
+    watch w("any");
+    send("b0", syn_to(2001));
+    send("a0", syn_to(2002));
+    BOOST_TEST(w.sees(2002));
+    BOOST_TEST(w.count(2001) == 0u);
+    BOOST_TEST(w.capture.count().wakes == 1u); // not even woken for it
+}
+
+BOOST_AUTO_TEST_CASE(tagged_frames) {
+    const link_lab net;
+    const auto tagged = [](std::uint16_t port, std::initializer_list<std::uint16_t> tags, bool v6 = false) {
+        return ethernet(v6 ? ipv6(tcp({.port = port})) : ipv4(tcp({.port = port})), tags);
+    };
+    {
+        watch w("a1");
+        send("a0", tagged(2001, {0x8100}), 0x8100);
+        send("a0", tagged(2002, {0x88a8, 0x8100}), 0x88a8);
+        send("a0", tagged(2003, {0x8100, 0x8100}, true), 0x8100);
+        send("a0", tagged(2004, {0x88a8, 0x8100, 0x8100}), 0x88a8);
+        send("a0", syn_to(2005));
+        BOOST_TEST(w.sees(2005));
+        std::set<int> seen;
+        for (const auto& s : w.syns) seen.insert(s.port);
+        BOOST_TEST((seen == std::set{2001, 2002, 2003, 2005}));
+        BOOST_TEST(w.syns.size() == 4u);
+    }
+    // By real VLAN interfaces, whose tags travel beside the frame and not in it.
+    if (system("ip link add link a0 name a0.7 type vlan id 7 2>&1") != 0) {
+        BOOST_TEST_MESSAGE("no VLAN interfaces in this kernel");
+        return;
+    }
+    lab::run("ip link add link a1 name a1.7 type vlan id 7 && ip link set a0.7 up && ip link set a1.7 up");
+    for (const std::string interface : {"a1", "a1.7", "any"}) {
+        BOOST_TEST_CONTEXT(interface) {
+            watch w(interface);
+            send("a0.7", syn_to(2001));
+            send("a0", syn_to(2002));
+            send("a0.7", syn_to(2003));
+            BOOST_TEST(w.sees(2003));
+            // "any" sees it on a1, and on a1.7 again.
+            BOOST_TEST(w.count(2001) == (interface == "any" ? 2u : 1u));
+            BOOST_TEST(w.count(2002) == (interface == "a1.7" ? 0u : 1u));
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(raw_ip_by_a_tunnel) {
+    const link_lab net;
+    const lab::descriptor tunnel(open("/dev/net/tun", O_RDWR | O_CLOEXEC));
+    if (tunnel.get() < 0) {
+        BOOST_TEST_MESSAGE("no /dev/net/tun here");
+        return;
+    }
+    ifreq request{};
+    request.ifr_flags = IFF_TUN | IFF_NO_PI;
+    std::strcpy(request.ifr_name, "t0");
+    lab::require(ioctl(tunnel.get(), TUNSETIFF, &request) == 0, "TUNSETIFF");
+    lab::run("ip link set t0 up");
+    for (const std::string interface : {"t0", "any"}) {
+        BOOST_TEST_CONTEXT(interface) {
+            watch w(interface);
+            for (const auto& packet : {ipv4(tcp({.port = 2001})), ipv6(tcp({.port = 2002}))})
+                lab::require(write(tunnel.get(), packet.data(), packet.size()) > 0, "write");
+            BOOST_TEST(w.sees(2002));
+            BOOST_TEST(w.count(2001) == 1u);
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(only_syns_to_the_pool) {
+    const link_lab net;
+    std::string scattered = "2000";
+    for (int port = 2010; port <= 2200; port += 10) scattered += "," + std::to_string(port);
+    for (const auto& [pool, outside] : {std::pair{std::string("2000-2100,2200"), 0u}, {scattered, 1u}}) {
+        BOOST_TEST_CONTEXT(pool) {
+            watch w("a1", pool);
+            for (const bool v6 : {false, true})
+                for (const std::uint16_t port : std::vector<std::uint16_t>{1999, 2000, 2105, 2201, 2200}) {
+                    const auto type = static_cast<std::uint16_t>(v6 ? 0x86dd : 0x0800);
+                    const auto frame = [&](std::uint8_t flags) {
+                        const auto segment = tcp({.port = port, .flags = flags});
+                        return ethernet(v6 ? ipv6(segment) : ipv4(segment));
+                    };
+                    for (const auto flags : bytes{0x10, 0x12, 0x03, 0x06, 0x02})
+                        send("a0", frame(flags), type);
+                }
+            BOOST_TEST(w.until([&] { return w.count(2200) == 2; }));
+            BOOST_TEST(w.count(2000) == 2u);
+            BOOST_TEST(w.syns.size() == 4u);
+            // What the kernel's filter cannot say cheaply is sorted out here: 2105, twice.
+            BOOST_TEST(w.capture.count().outside == 2 * outside);
+            BOOST_TEST(w.capture.count().seen == 4u + 2 * outside);
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(malformed_frames_are_counted) {
+    const link_lab net;
+    watch w("a1");
+    auto frame = syn_to(2001);
+    frame[14 + 20 + 12] = 0x40; // data offset
+    send("a0", frame);
+    send("a0", syn_to(2002));
+    BOOST_TEST(w.sees(2002));
+    BOOST_TEST(w.capture.count().malformed == 1u);
+    BOOST_TEST(w.capture.count().seen == 2u);
+    BOOST_TEST(w.syns.size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(it_wakes_seldom_when_busy_and_at_once_when_quiet) {
+    const link_lab net;
+    watch w("a1");
+    const int many = 20000;
+    const auto flood = std::jthread([] {
+        const lab::descriptor fd(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
+        sockaddr_ll to{};
+        to.sll_family = AF_PACKET;
+        to.sll_ifindex = static_cast<int>(if_nametoindex("a0"));
+        const auto frame = syn_to(2001);
+        for (int i = 0; i < many; ++i)
+            sendto(fd.get(), frame.data(), frame.size(), 0, reinterpret_cast<sockaddr*>(&to), sizeof to);
+    });
+    BOOST_TEST(w.until([&] { return w.count(2001) == many; }));
+    const auto busy = w.capture.count();
+    BOOST_TEST(busy.dropped == 0u);
+    BOOST_TEST(busy.wakes < many / 10u);
+    // Quiet again: no wake without cause, and one for each SYN.
+    send("a0", syn_to(2002));
+    BOOST_TEST(w.sees(2002));
+    const auto settled = [&] {
+        const auto before = w.capture.count().wakes;
+        w.context.restart();
+        w.context.run_for(milliseconds(20));
+        return w.capture.count().wakes == before;
+    };
+    BOOST_TEST(w.until(settled));
+    const auto quiet = w.capture.count().wakes;
+    for (std::uint16_t port = 3000; port < 3050; ++port) {
+        send("a0", syn_to(port));
+        BOOST_TEST(w.sees(port));
+    }
+    BOOST_TEST(w.capture.count().wakes == quiet + 50);
+}
+
+BOOST_AUTO_TEST_CASE(an_interface_goes_down_and_comes_back) {
+    const link_lab net;
+    const log_lines log;
+    watch w("a1");
+    BOOST_TEST(log.count("a1: listening") == 1u);
+    lab::run("ip link set a1 down");
+    BOOST_TEST(w.until([&] { return log.count("a1: the interface is down") == 1; }));
+    const auto wakes = w.capture.count().wakes;
+    lab::run("ip link set a1 up");
+    send("a0", syn_to(2001));
+    BOOST_TEST(w.sees(2001));
+    BOOST_TEST(w.until([&] { return log.count("a1: listening") == 2; }));
+    BOOST_TEST(w.capture.count().wakes < wakes + 10); // it did not spin
+    BOOST_TEST(log.count("a1: the interface is down") == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(an_interface_is_deleted_and_made_anew) {
+    const link_lab net;
+    const log_lines log;
+    watch w("a1");
+    send("a0", syn_to(2001));
+    BOOST_TEST(w.sees(2001));
+    lab::run("ip link del a0");
+    BOOST_TEST(w.until([&] { return log.count("a1: there is no such interface") == 1; }));
+    link_lab::add_pair();
+    BOOST_TEST(w.until([&] { return log.count("a1: the interface is down") == 1; }));
+    lab::run("ip link set a0 up && ip link set a1 up");
+    BOOST_TEST(w.until([&] { return log.count("a1: listening") == 2; }));
+    send("a0", syn_to(2002));
+    BOOST_TEST(w.sees(2002));
+    BOOST_TEST(w.capture.count().syns == 2u); // goes on counting
+    BOOST_TEST(w.capture.count().wakes < 10u);
+}
+
+BOOST_AUTO_TEST_CASE(another_interface_takes_the_name) {
+    const link_lab net;
+    watch w("a1");
+    lab::run(
+        "ip link del a0 && ip link add a0 type veth peer name a1 && ip link set a0 up && ip link set a1 up");
+    BOOST_TEST(w.until([&] {
+        send("a0", syn_to(2001));
+        return w.count(2001) > 0;
+    }));
+}
+
+BOOST_AUTO_TEST_CASE(an_interface_appears_later) {
+    const link_lab net;
+    const log_lines log;
+    watch named("c1");
+    watch any("any");
+    BOOST_TEST(log.count("c1: there is no such interface") == 1u);
+    lab::run("ip link add c0 type veth peer name c1 && ip link set c0 up && ip link set c1 up");
+    send("c0", syn_to(2001));
+    BOOST_TEST(any.sees(2001));
+    BOOST_TEST(named.until([&] { return log.count("c1: listening") == 1; }));
+    send("c0", syn_to(2002));
+    BOOST_TEST(named.sees(2002));
+}
+
+BOOST_AUTO_TEST_CASE(several_interfaces) {
+    const link_lab net;
+    ports_seen handler;
+    boost::asio::io_context context;
+    io::capture capture(context, {"a0", "a1", "missing0"}, *port_set::parse("1-65535"), handler);
+    BOOST_TEST(capture.start().has_value());
+    send("a0", syn_to(2001));
+    send("a1", syn_to(2002));
+    const auto deadline = io::boot_now() + seconds(10);
+    while (handler.ports.size() < 2 && io::boot_now() < deadline) context.run_one_for(milliseconds(10));
+    BOOST_TEST((handler.ports == std::set{2001, 2002}));
+}
+
+BOOST_AUTO_TEST_CASE(nothing_comes_after_stop) {
+    const link_lab net;
+    watch w("a1");
+    send("a0", syn_to(2001));
+    w.capture.stop(); // the wake-up is on its way
+    w.context.restart();
+    w.context.run_for(milliseconds(50));
+    BOOST_TEST(w.syns.empty());
+    BOOST_TEST(w.context.stopped()); // nothing is left to wait for
+}
+
+BOOST_AUTO_TEST_CASE(it_may_be_destroyed_with_a_wake_on_its_way) {
+    const link_lab net;
+    boost::asio::io_context context;
+    ports_seen handler;
+    {
+        io::capture capture(context, {"a1"}, *port_set::parse("1-65535"), handler);
+        BOOST_TEST(capture.start().has_value());
+        send("a0", syn_to(2001));
+    }
+    context.run();
+    BOOST_TEST(handler.ports.empty());
+}
+
+BOOST_AUTO_TEST_CASE(without_privilege_it_says_so) {
+    ports_seen handler;
+    boost::asio::io_context context;
+    io::capture capture(context, {"lo"}, *port_set::parse("1-65535"), handler);
+    lab::require(seteuid(65534) == 0, "seteuid");
+    const auto started = capture.start();
+    lab::require(seteuid(0) == 0, "seteuid");
+    BOOST_REQUIRE(started.has_error());
+    BOOST_TEST(started.error().text.find("capture: lo: cannot open a packet socket") == 0u);
+    BOOST_TEST(started.error().text.find("CAP_NET_RAW") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
