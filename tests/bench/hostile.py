@@ -98,12 +98,9 @@ def noise(world, table, quick):
     ours = {kind: [] for kind in kinds}
 
     def under(daemon, flood, sources, **options):
-        running = world.flood(source=sources[0], sources=len(sources), rate=10_000 * len(sources), **flood)
-        try:
-            daemon.world.lab.router.run(["sleep", "0.1"])  # let it fill what it can fill
-            return world.probe(daemon.lines(sources=sources), **options)
-        finally:
-            running.kill()
+        lines = daemon.lines(sources=sources)
+        with world.flooding(source=sources[0], sources=len(sources), rate=10_000 * len(sources), **flood):
+            return world.probe(lines, **options)
 
     with world.chronoknock() as door:
         for _ in range(groups):
@@ -143,27 +140,18 @@ def aimed(world, table, quick):
             if "ports" in flood:
                 first = window()
                 flood["ports"] = ",".join(str(door.keys[0].selector(first + i * GRANULARITY)) for i in range(-1, 4))
-            running = world.flood(rate=rate, **flood)
-            try:
+            with world.flooding(rate=rate, **flood):
                 ours[name] = opened(door.knock(knocks))
-            finally:
-                running.kill()
     tries = 5 if quick else 10
     theirs = []
     with world.knockd() as knockd:
-        running = world.flood(rate=rate, sources=0, ports=knockd.sequences[0][0])
-        try:
+        with world.flooding(rate=rate, sources=0, ports=knockd.sequences[0][0]):
             theirs.append(("knockd, at its first port", opened(knockd.knock(tries))))
-        finally:
-            running.kill()
     with world.fwknopd() as fwknopd:
         lines = fwknopd.lines(2 * tries)
         for rate, part in ((5_000, lines[:tries]), (50_000, lines[tries:])):
-            running = world.flood(rate=rate, sources=0, ports=fwknopd.PORT, udp=200)
-            try:
+            with world.flooding(rate=rate, sources=0, ports=fwknopd.PORT, udp=200):
                 theirs.append((f"fwknopd, {rate:,} garbage packets/s", opened(world.probe(part))))
-            finally:
-                running.kill()
     for name, got_in in ours.items():
         table.add(f"knock succeeds in 50,000 SYNs/s, {name}", got_in, t.share, goal=">= 99 %", met=got_in >= 0.99)
     for name, got_in in theirs:

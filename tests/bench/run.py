@@ -19,6 +19,7 @@ import pathlib
 import platform
 import sys
 import time
+import traceback
 
 import crowd
 import hostile
@@ -69,9 +70,7 @@ def main():
         except Exception as e:  # one part that fails must not lose the others
             failed = True
             table.note(f"{name} FAILED: {e!r}")
-            say(f"{name} FAILED: {e!r}")
-            if len(options.only) == 1:
-                raise
+            traceback.print_exc()
         finally:
             world.close()
         say(f"{name}: {time.monotonic() - begin:.0f} s")

@@ -5,6 +5,7 @@ import subprocess
 
 import table as t
 from table import median, opened, p99
+from world import GRANULARITY
 
 # Seconds for 1,000,000 sequences, as the paper's Table 1 has them; only what could be looked up.
 _PAPER = {("sha256", 512): 3.765}
@@ -26,15 +27,12 @@ def table1(world, table, quick):
 
 
 def _flooded(door, knocks, **flood):
-    """Knocks while a flood goes on. Gives (found, lost share)."""
+    """Knocks while a flood goes on. Gives (found, lost share, packets a second)."""
     before = door.losses()
-    running = door.world.flood(**flood)
-    try:
+    with door.world.flooding(**flood) as running:
         found = door.knock(knocks)
-    finally:
-        running.kill()
     seen, dropped = (a - b for a, b in zip(door.losses(), before))
-    return found, dropped / max(1, seen + dropped)
+    return found, dropped / max(1, dropped + seen), running.rate
 
 
 def open(world, table, quick):  # noqa: A001 (it is the part's name)
@@ -44,18 +42,15 @@ def open(world, table, quick):  # noqa: A001 (it is the part's name)
     for keys in (1, 1_000 if quick else 10_000):
         with world.chronoknock(keys) as door:
             quiet = door.knock(knocks)
-            flooded, lost = _flooded(door, knocks, sources=0)
+            flooded, lost, rate = _flooded(door, knocks, sources=0)
             figures[keys] = quiet
             name = f"knock to open, {keys:,} key{'s' if keys > 1 else ''}"
-            for how, found, goal in (("quiet", quiet, 500), ("flooded", flooded, 5000)):
+            for how, found, goal in (("quiet", quiet, 500), (f"{rate:,.0f} SYNs/s", flooded, 5000)):
                 table.add(f"{name}, {how}, median", median(found), t.micro, goal=f"< {t.micro(goal)}",
                           met=median(found) is not None and median(found) < goal)
                 table.add(f"{name}, {how}, p99", p99(found), t.micro)
                 table.add(f"{name}, {how}, opened", opened(found), t.share)
             table.add(f"{name}: SYNs lost in that flood", lost, t.share)
-    with world.chronoknock() as door:
-        _, _, rate, _ = door.cpu_and_losses(2, sources=0)
-        table.note(f"the flood beside the knocks: random sources, at full speed, {rate:,.0f} SYNs a second when alone")
     for peer in (world.knockd, world.fwknopd):
         with peer() as daemon:
             found = daemon.knock(10 if quick else 100)
@@ -89,8 +84,8 @@ def cpu(world, table, quick):
         theirs, _, _ = knockd.cpu_per_packet(length, sources=0, ports=first, rate=50_000)
     table.add("CPU a SYN, random sources, 50,000/s", slow, t.fine, "knockd, at its first port", theirs)
     with world.fwknopd() as fwknopd:
-        theirs, _, _ = fwknopd.cpu_per_packet(length, sources=0, ports=fwknopd.PORT, udp=200, rate=50_000)
-    table.add("CPU a SYN, random sources, 50,000/s", slow, t.fine, "fwknopd, garbage packets", theirs)
+        theirs, _, _ = fwknopd.cpu_per_packet(length, sources=0, ports=fwknopd.PORT, udp=200, rate=2_000)
+    table.add("CPU a SYN, random sources, 50,000/s", slow, t.fine, "fwknopd, garbage, 2,000/s", theirs)
 
 
 def keys(world, table, quick):
@@ -126,13 +121,11 @@ def keys(world, table, quick):
             before = door.status()["matching"]
             aimed, _, _, busy = door.cpu_and_losses(length, source="11.0.0.1", sources=4096)
             after = door.status()["matching"]
-            flood = world.flood(source="11.0.0.1", sources=4096)
-            try:  # the friend's next knock, from an address that the server knows
-                world.lab.next_window(5)
+            with world.flooding(source="11.0.0.1", sources=4096):
+                # The friend's next knock, from an address that the server knows.
+                world.lab.next_window(GRANULARITY)
                 known = world.probe(door.lines(sources=friend), limit=5)
                 strangers = door.knock(knocks, limit=1)
-            finally:
-                flood.kill()
         table.add(f"{name}: CPU a SYN, random sources", cost, t.fine, "1 hmac key",
                   one["CPU a SYN, random sources"][0])
         table.add(f"{name}: CPU a SYN, 4,096 sources in turn", aimed, t.fine)
@@ -151,7 +144,7 @@ def keys(world, table, quick):
                 if type(daemon).__name__ == "Knockd":
                     aim = {"ports": daemon.sequences[0][0], "rate": 20_000}
                 else:
-                    aim = {"ports": daemon.PORT, "udp": 200, "rate": 20_000 if count == 1 else 500}
+                    aim = {"ports": daemon.PORT, "udp": 200, "rate": 2_000 if count == 1 else 100}
                 table.add("1 key: CPU a SYN, random sources", one["CPU a SYN, random sources"][0], t.fine, name,
                           daemon.cpu_per_packet(length, sources=0, **aim)[0])
                 table.add("1 key: start", one["start"][0], t.seconds, name, daemon.start_took)

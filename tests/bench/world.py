@@ -1,16 +1,18 @@
 """What the benchmarks have in common: one server host and one client host with a router between them, the daemons to
 be measured, the floods, and how CPU time and memory are read.
 
-Floods are put on the server's wire from the router's end of it, with a hardware address of nought; the server host
+Floods are put on the server's wire from the router's end of it, with a hardware address that no host has; the server host
 drops them right after capture has seen them. So they cost the machine least, and a daemon as much as ever.
 """
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
 import os
 import pathlib
+import re
 import secrets
 import shutil
 import sys
@@ -82,8 +84,13 @@ class World:
         self.client.add_addresses(NET)
         link = json.loads(self.server.run(["ip", "-json", "link", "show", "eth0"]).stdout)
         self.mac = link[0]["address"]
-        self.server.run(["nft", "-f", "-"], stdin="""table inet flood { chain pre {
-            type filter hook prerouting priority -300; ether saddr 00:00:00:00:00:00 counter drop; } }""")
+        self.server.run(["nft", "-f", "-"], stdin="""table inet flood {
+            chain pre {
+            type filter hook prerouting priority -300
+            ether saddr 02:00:00:00:00:01 counter drop
+            }
+            }
+            """)
         for sysctl in ("net.ipv4.tcp_max_syn_backlog", "net.core.somaxconn"):
             self.server.sysctl(sysctl, 4096)
         self._next_source = FIRST_SOURCE + 1
@@ -135,6 +142,23 @@ class World:
         for name, value in options.items():
             argv += ["--" + name.replace("_", "-"), value]
         return Flood(self.lab.router, argv)
+
+    def flooded(self):
+        """Packets that floods have brought to the server so far."""
+        return int(re.search(r"packets (\d+)", self.server.run(["nft", "list", "table", "inet", "flood"]).stdout)[1])
+
+    @contextlib.contextmanager
+    def flooding(self, **options):
+        """A flood while the block runs, from when it has begun in earnest; `rate` is what it made of it."""
+        before = self.flooded()
+        flood = self.flood(**options)
+        try:
+            wait_for(lambda: self.flooded() > before + 2000, "the flood to begin")
+            before, begin = self.flooded(), time.monotonic()
+            yield flood
+            flood.rate = (self.flooded() - before) / (time.monotonic() - begin)
+        finally:
+            flood.kill()
 
     def count(self, mode, seconds, **options):
         """A flood at the bare counter. Gives (microseconds of CPU a packet, lost share, packets a second)."""
@@ -358,7 +382,7 @@ ENABLE_DIGEST_PERSISTENCE Y;
         for source in sources or self.world.sources(count):
             file = self.folder / "packet"
             file.unlink(missing_ok=True)
-            self.world.client.run([tool("fwknop"), "--no-rc-file", "--no-home-dir", "--no-save-args", "--test", "-A",
+            self.world.client.run([tool("fwknop"), "--no-rc-file", "--no-save-args", "--test", "-A",
                                    f"tcp/{DOOR}", "-a", source, "-D", self.world.server.ip4, "--key-base64-rijndael",
                                    key, "--key-base64-hmac", mac, "--use-hmac", "-B", file])
             lines.append(f"{source} udp {self.PORT} {file.read_text(encoding='ascii').strip()}")
