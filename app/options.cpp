@@ -9,23 +9,23 @@ namespace {
 // A misspelt option is an error, not the nearest one that exists.
 constexpr int style = po::command_line_style::default_style & ~po::command_line_style::allow_guessing;
 
-void print_help(const usage& u) {
-    std::cout << "Usage: chronoknock " << u.synopsis << "\n\n" << u.about << "\n\n" << u.options;
+void print_help(const usage& u, const po::options_description& shown) {
+    std::cout << "Usage: chronoknock " << u.synopsis << "\n\n" << u.about << "\n\n" << shown;
 }
 
 } // namespace
 
 std::variant<po::variables_map, int> parse_options(const arguments& args, const usage& u) {
-    po::options_description common;
-    common.add_options()("help,h", "show this help and exit");
+    po::options_description shown = u.options;
+    shown.add_options()("help,h", "show this help and exit");
     po::options_description all;
-    all.add(u.options).add(u.hidden).add(common);
+    all.add(shown).add(u.hidden);
     po::variables_map options;
     try {
         po::store(po::command_line_parser(args).options(all).positional(u.positional).style(style).run(),
                   options);
         if (options.count("help")) {
-            print_help(u);
+            print_help(u, shown);
             return done;
         }
         po::notify(options);

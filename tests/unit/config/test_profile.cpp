@@ -11,14 +11,14 @@ using config::parse_profiles;
 namespace {
 
 struct sample {
-    std::string text;
-    std::string message;
+    const char* text;
+    const char* message;
 };
 
 std::ostream& operator<<(std::ostream& out, const sample& s) { return out << s.text; }
 
 /// Fields that stand in line 4 of a profile.
-const std::vector<sample> unfit_fields = {
+constexpr sample unfit_fields[] = {
     {"service = 1", "4: [profile.home] service: expected the name of a service, not '1'"},
     {"time_servers =", "4: [profile.home] time_servers: expected at least one server"},
     {"time_servers = none, a",
@@ -50,9 +50,10 @@ const std::vector<sample> unfit_fields = {
 } // namespace
 
 BOOST_DATA_TEST_CASE(unfit_profile, boost::unit_test::data::make(unfit_fields)) {
-    const auto p = parse_profiles("[profile.home]\nhost = h\nkey = k\n" + sample.text + "\n", "c.ini");
+    const auto p =
+        parse_profiles("[profile.home]\nhost = h\nkey = k\n" + std::string(sample.text) + "\n", "c.ini");
     BOOST_REQUIRE(!p.has_value());
-    BOOST_TEST(p.error().text == "c.ini:" + sample.message);
+    BOOST_TEST(p.error().text == std::string("c.ini:") + sample.message);
 }
 
 BOOST_AUTO_TEST_CASE(stray_field) {
