@@ -21,7 +21,7 @@ class Hostile(LabTest):
         for i, source in enumerate(sources):
             self.client.knock(self.server, key, "web", "--source", source, "--rounds", 4,
                               env={"XDG_STATE_HOME": str(self.client.home / str(i))})
-        missed = [s for s in sources if self.client.door(self.server.ip4, PORT, s) != "open"]
+        missed = [s for s in sources if self.client.door(self.server.ip4, PORT, s, seconds=3) != "open"]
         lost = self.lab.router.run(["nft", "list", "table", "inet", "lab"]).stdout
         self.assertRegex(lost, r"packets [1-9]\d+ ")
         # Each is missed with a chance of 1e-4: 16 ports, each lost four times.
