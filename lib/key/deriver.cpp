@@ -2,10 +2,10 @@
 
 #include "key/digest.hpp"
 
+#include <algorithm>
 #include <array>
-#include <cstring>
 #include <openssl/core_names.h>
-#include <openssl/kdf.h>
+#include <openssl/evp.h>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -33,33 +33,40 @@ private:
     std::vector<std::uint8_t> bytes_;
 };
 
-/// HKDF-Expand (RFC 5869, section 2.3) with the key as PRK, by OpenSSL's KDF in a context keyed once.
+/// HKDF-Expand (RFC 5869, section 2.3) with the key as PRK: T(i) = HMAC(PRK, T(i-1) || info || i). On
+/// OpenSSL's HMAC, in a context keyed once: its KDF of that name keys one anew at each call, three times the
+/// cost, and a server with many keys expands some before it answers.
 class expander {
 public:
-    expander(const std::string& digest, std::span<const std::uint8_t> prk) {
-        static EVP_KDF* const hkdf = EVP_KDF_fetch(nullptr, OSSL_KDF_NAME_HKDF, nullptr);
-        context_.reset(hkdf != nullptr ? EVP_KDF_CTX_new(hkdf) : nullptr);
-        int mode = EVP_KDF_HKDF_MODE_EXPAND_ONLY;
-        const std::array<OSSL_PARAM, 4> settings = {
-            OSSL_PARAM_construct_int(OSSL_KDF_PARAM_MODE, &mode),
-            OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, const_cast<char*>(digest.c_str()), 0),
-            OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, const_cast<std::uint8_t*>(prk.data()),
-                                              prk.size()),
+    expander(const std::string& digest, std::span<const std::uint8_t> prk) : size_(digest_size(digest)) {
+        static EVP_MAC* const hmac = EVP_MAC_fetch(nullptr, OSSL_MAC_NAME_HMAC, nullptr);
+        context_.reset(hmac != nullptr ? EVP_MAC_CTX_new(hmac) : nullptr);
+        const std::array<OSSL_PARAM, 2> settings = {
+            OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, const_cast<char*>(digest.c_str()), 0),
             OSSL_PARAM_construct_end()};
-        if (!context_ || EVP_KDF_CTX_set_params(context_.get(), settings.data()) != 1)
-            throw std::runtime_error("OpenSSL does not give HKDF with " + digest);
+        if (!context_ || EVP_MAC_init(context_.get(), prk.data(), prk.size(), settings.data()) != 1)
+            throw std::runtime_error("OpenSSL does not give HMAC with " + digest);
     }
 
-    void expand(std::vector<std::uint8_t>& info, std::span<std::uint8_t> out) {
-        const std::array<OSSL_PARAM, 2> settings = {
-            OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, info.data(), info.size()),
-            OSSL_PARAM_construct_end()};
-        if (EVP_KDF_derive(context_.get(), out.data(), out.size(), settings.data()) != 1)
-            throw std::runtime_error("OpenSSL failed to expand a key");
+    void expand(std::span<const std::uint8_t> info, std::span<std::uint8_t> out) {
+        std::array<std::uint8_t, EVP_MAX_MD_SIZE> block{};
+        for (std::uint8_t i = 1; !out.empty(); ++i) {
+            const auto previous = std::span{block}.first(i == 1 ? 0 : size_);
+            if (EVP_MAC_init(context_.get(), nullptr, 0, nullptr) != 1 ||
+                EVP_MAC_update(context_.get(), previous.data(), previous.size()) != 1 ||
+                EVP_MAC_update(context_.get(), info.data(), info.size()) != 1 ||
+                EVP_MAC_update(context_.get(), &i, 1) != 1 ||
+                EVP_MAC_final(context_.get(), block.data(), nullptr, block.size()) != 1)
+                throw std::runtime_error("OpenSSL failed to expand a key");
+            const auto taken = std::min(out.size(), size_);
+            std::copy_n(block.begin(), taken, out.begin());
+            out = out.subspan(taken);
+        }
     }
 
 private:
-    std::unique_ptr<EVP_KDF_CTX, decltype(&EVP_KDF_CTX_free)> context_{nullptr, EVP_KDF_CTX_free};
+    std::size_t size_;
+    std::unique_ptr<EVP_MAC_CTX, decltype(&EVP_MAC_CTX_free)> context_{nullptr, EVP_MAC_CTX_free};
 };
 
 } // namespace
@@ -110,8 +117,7 @@ struct deriver::impl {
         for (std::size_t i = 0; i < out.size(); ++i) out[i] = port(&words[2 * i]);
     }
 
-    void keyed(const address& who, std::int64_t t0, std::string_view service, std::span<std::uint16_t> out) {
-        out[0] = selector(t0, service);
+    void tail(const address& who, std::int64_t t0, std::string_view service, std::span<std::uint16_t> out) {
         begin_label(service, "sequence");
         if (!key.ignore_ip) {
             text.add(who.family());
@@ -119,8 +125,8 @@ struct deriver::impl {
         }
         if (!key.ignore_time) text.add_time(t0);
         std::array<std::uint8_t, 2 * most_words> words;
-        expand->expand(text.bytes(), std::span{words}.first(2 * (out.size() - 1)));
-        for (std::size_t i = 1; i < out.size(); ++i) out[i] = port(&words[2 * (i - 1)]);
+        expand->expand(text.bytes(), std::span{words}.first(2 * out.size()));
+        for (std::size_t i = 0; i < out.size(); ++i) out[i] = port(&words[2 * i]);
     }
 };
 
@@ -131,10 +137,14 @@ deriver::~deriver() = default;
 
 void deriver::sequence(const address& who, std::int64_t t0, std::string_view service,
                        std::span<std::uint16_t> out) {
-    if (impl_->key.hmac)
-        impl_->keyed(who, t0, service, out);
-    else
-        impl_->plain(who, t0, out);
+    if (!impl_->key.hmac) return impl_->plain(who, t0, out);
+    out[0] = selector(t0, service);
+    tail(who, t0, service, out.subspan(1));
+}
+
+void deriver::tail(const address& who, std::int64_t t0, std::string_view service,
+                   std::span<std::uint16_t> out) {
+    impl_->tail(who, t0, service, out);
 }
 
 std::uint16_t deriver::selector(std::int64_t t0, std::string_view service) {

@@ -27,6 +27,8 @@ public:
 
     /// Its first port, the same for every address. Only for hmac keys.
     std::uint16_t selector(std::int64_t t0, std::string_view service);
+    /// The others: psk.length - 1 ports. Only for hmac keys.
+    void tail(const address& who, std::int64_t t0, std::string_view service, std::span<std::uint16_t> out);
 
 private:
     struct impl;

@@ -10,6 +10,8 @@ namespace {
 
 // How long before it can be needed a window is derived: time enough to spread the work of many keys.
 constexpr nanoseconds ahead = seconds(2);
+// What the clock may go back by, as each correction of it can, without old windows being wanted again.
+constexpr nanoseconds back = seconds(1);
 constexpr auto never = unix_time::max();
 
 } // namespace
@@ -18,7 +20,8 @@ keyring::keyring(const config::server& server) : server_(server), by_port_(65536
     for (std::uint32_t k = 0; k < server.keys.size(); ++k) {
         const auto& settings = server.keys[k];
         derivers_.emplace_back(settings.key);
-        for (const auto range : settings.key.ports.ranges())
+        const bool same_pool = k != 0 && settings.key.ports == server.keys[k - 1].key.ports;
+        for (const auto range : same_pool ? std::span<const port_range>() : settings.key.ports.ranges())
             for (std::uint32_t port = range.first; port <= range.last; ++port) pool_.set(port);
         least_syns_ = std::min({least_syns_, (settings.key.length + 1) / 2, settings.key.ports.size()});
 
@@ -34,11 +37,12 @@ keyring::keyring(const config::server& server) : server_(server), by_port_(65536
 }
 
 bool keyring::advance(unix_time t, std::size_t lines) {
-    if (t < latest_) { // the clock went back: what lies ahead of it now may be wanted again
+    if (t < latest_ - back) {
         schedule_ = {};
         for (std::uint32_t l = 0; l < lines_.size(); ++l) schedule_.push({unix_time::min(), l});
+        latest_ = t;
     }
-    latest_ = t;
+    latest_ = std::max(latest_, t);
     for (; !schedule_.empty() && schedule_.top().when <= t; --lines) {
         if (lines == 0) return false;
         const auto l = schedule_.top().line;
@@ -52,7 +56,7 @@ unix_time keyring::renew(std::uint32_t l, unix_time t) {
     auto& s = lines_[l];
     const auto& k = psk(l);
     const std::int64_t g = k.granularity;
-    const auto before = server_.time.max_error + server_.knock.timeout;
+    const auto before = server_.time.max_error + server_.knock.timeout + back;
     const auto after = server_.time.max_error + ahead;
     const auto want = k.ignore_time ? window_range{0, 0} : acceptable_windows(t - before, t + after, g);
 

@@ -89,7 +89,7 @@ private:
     std::bitset<65536> pool_;
     std::uint32_t least_syns_ = ~0u;
     std::priority_queue<due, std::vector<due>, std::greater<>> schedule_;
-    unix_time latest_{};
+    unix_time latest_{}; ///< t at its most since it was stepped back
 };
 
 } // namespace chronoknock::knock

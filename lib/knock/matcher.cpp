@@ -14,21 +14,22 @@ namespace {
 // what counts.
 constexpr std::uint32_t slack = 64;
 
-// What strangers can make a server hash: plain digests have no selector, so each of their live windows is
-// hashed for each address that sends enough SYNs. 100,000 a second are some 2 % of one processor.
-constexpr double hashes_per_second = 100'000;
-constexpr double hash_burst = 10'000;
+// What strangers can make a server derive, each once for an address, a line and a window: of hmac keys the
+// sequences whose selectors they hit, of plain digests, which have no selector, all. 100,000 a second are
+// some 3 % of one processor.
+constexpr double derivations_per_second = 100'000;
+constexpr double derivation_burst = 10'000;
 constexpr std::size_t most_postponed = 1024;
 
-constexpr std::size_t cache_lines = 4096;
+constexpr std::size_t hint_count = std::size_t{1} << 19;
 
 } // namespace
 
 matcher::matcher(const config::server& server, const hash_seed& seed,
                  std::function<bool(const address&)> known)
-    : server_(server), known_(std::move(known)), keyring_(server),
+    : server_(server), seed_(seed), known_(std::move(known)), keyring_(server),
       tracker_({server.knock.tracked, server.knock.memory, slack, server.knock.timeout}, seed),
-      cache_(cache_lines) {
+      hints_(hint_count), ration_(derivation_burst) {
     dirty_.reserve(most_postponed);
 }
 
@@ -40,12 +41,12 @@ void matcher::observe(const packet::syn& syn, instant now) {
     now_ = now;
     ++counters_.tracked;
     const auto s = tracker_.observe(syn, now);
-    const auto count = tracker_.count(s);
-    if (count < keyring_.least_syns()) return;
-    if (tracker_.fresh(s) == slack)
-        look(s);
-    else if (tracker_.fresh(s) == 1 || count == keyring_.least_syns())
+    if (tracker_.count(s) < keyring_.least_syns()) return;
+    if (!tracker_.queued(s)) {
+        tracker_.queued(s) = true;
         dirty_.push_back(s);
+    }
+    if (tracker_.fresh(s) == slack) look(s);
 }
 
 bool matcher::advance(instant now, const time_estimate& t, std::size_t lines) {
@@ -56,21 +57,25 @@ bool matcher::advance(instant now, const time_estimate& t, std::size_t lines) {
 
 std::vector<match> matcher::end_batch(instant now) {
     now_ = now;
-    const auto earned = std::chrono::duration<double>(now - refilled_).count() * hashes_per_second;
-    hashes_left_ = std::min(hash_burst, hashes_left_ + earned);
+    const auto earned = std::chrono::duration<double>(now - refilled_).count() * derivations_per_second;
+    ration_ = std::min(derivation_burst, ration_ + earned);
     refilled_ = now;
 
-    // The latest first: when there is more to hash than leave to, a knock is most likely among them.
-    for (const auto s : std::views::reverse(dirty_))
-        if (tracker_.fresh(s) != 0 && tracker_.count(s) >= keyring_.least_syns()) look(s);
+    // The latest first: when the ration is short, a knock is most likely among them.
+    for (const auto s : std::views::reverse(dirty_)) {
+        tracker_.queued(s) = false;
+        look(s);
+    }
     dirty_.assign(postponed_.rbegin(), postponed_.rend());
     postponed_.clear();
     return std::exchange(found_, {});
 }
 
 void matcher::look(tracker::slot s) {
-    ++counters_.looks;
+    if (tracker_.fresh(s) == 0 || tracker_.count(s) < keyring_.least_syns()) return;
     const auto who = tracker_.who(s);
+    if (ration_ < 1 && !known_(who)) return postpone(s);
+    ++counters_.looks;
     const remembered r{tracker_.recall(s), tracker_.fresh(s), tracker_.memory(), tracker_.timeout_ticks()};
     const auto found_before = found_.size();
     distinct_.clear();
@@ -79,8 +84,7 @@ void matcher::look(tracker::slot s) {
         ports_.set(syn.port);
         distinct_.push_back(syn.port);
     }
-    look_for_selectors(who, r);
-    const bool done = look_for_plain(who, r);
+    const bool done = look_for_selectors(who, r) && look_for_plain(who, r);
     for (const auto port : distinct_) ports_.reset(port);
 
     // A knock's SYNs are used up by it: what completes the sequence again is a replay.
@@ -88,18 +92,24 @@ void matcher::look(tracker::slot s) {
         tracker_.forget(s, [this](std::uint16_t port) { return used_[port]; });
         used_.reset();
     }
-    if (done) {
+    if (done)
         tracker_.mark_looked_at(s);
-    } else {
-        ++counters_.postponed;
-        if (postponed_.size() < most_postponed) postponed_.push_back(s);
-    }
+    else
+        postpone(s);
 }
 
-void matcher::look_for_selectors(const address& who, const remembered& r) {
+void matcher::postpone(tracker::slot s) {
+    ++counters_.postponed;
+    if (tracker_.queued(s) || postponed_.size() == most_postponed) return;
+    tracker_.queued(s) = true;
+    postponed_.push_back(s);
+}
+
+bool matcher::look_for_selectors(const address& who, const remembered& r) {
     for (const auto port : distinct_)
         for (auto n = keyring_.first_with_selector(port); n != keyring::none; n = keyring_.at(n).next)
-            try_sequence(keyring_.at(n).line, keyring_.at(n).t0, who, r);
+            if (!try_sequence(keyring_.at(n).line, keyring_.at(n).t0, who, r)) return false;
+    return true;
 }
 
 bool matcher::look_for_plain(const address& who, const remembered& r) {
@@ -111,47 +121,52 @@ bool matcher::look_for_plain(const address& who, const remembered& r) {
             const auto oldest = tracker_.age(r.syns.front(), now_);
             windows = acceptable_windows(t - t_.error - oldest, t + t_.error, k.granularity);
         }
-        for (auto t0 = windows.first; t0 <= windows.last; t0 += k.granularity) {
-            if (cache_line(l, t0, who).line != l && !may_hash(who)) return false;
-            try_sequence(l, t0, who, r);
-        }
+        for (auto t0 = windows.first; t0 <= windows.last; t0 += k.granularity)
+            if (!try_sequence(l, t0, who, r)) return false;
     }
     return true;
 }
 
-bool matcher::may_hash(const address& who) {
-    if (known_(who)) return true;
-    if (hashes_left_ < 1) return false;
-    hashes_left_ -= 1;
-    return true;
-}
-
-void matcher::try_sequence(std::uint32_t l, std::int64_t t0, const address& who, const remembered& r) {
+// False if the ration does not allow to derive it.
+bool matcher::try_sequence(std::uint32_t l, std::int64_t t0, const address& who, const remembered& r) {
+    constexpr std::uint64_t port_bits = 0xffff;
+    const auto h = hash(l, t0, who);
+    auto& hint = hints_[h % hint_count];
+    if (((hint ^ h) & ~port_bits) == 0) {
+        if (!ports_[hint & port_bits]) return true;
+    } else if (!may_derive(who)) {
+        return false;
+    }
+    ++counters_.derivations;
     const auto& k = keyring_.psk(l);
-    auto& c = cache_line(l, t0, who);
-    const auto sequence = std::span{c.ports}.first(k.length);
-    if (c.line != l) {
-        ++counters_.derivations;
-        keyring_.sequence(l, who, t0, sequence);
-        c.line = l;
-        c.t0 = t0;
-        c.who = who;
-    }
-    if (!std::ranges::all_of(sequence, [this](std::uint16_t port) { return ports_[port]; })) return;
-    const auto complete = server_.knock.mode == config::matching::set ? complete_set(r, sequence)
-                                                                      : complete_strict(r, sequence, k.ports);
-    if (!complete) return;
-    for (const auto port : sequence) used_.set(port);
+    sequence_.resize(k.length);
+    keyring_.sequence(l, who, t0, sequence_);
+    const auto missing =
+        std::ranges::find_if(sequence_, [this](std::uint16_t port) { return !ports_[port]; });
+    hint = (h & ~port_bits) | (missing == sequence_.end() ? sequence_.front() : *missing);
+    if (missing != sequence_.end()) return true;
+
+    const auto complete = server_.knock.mode == config::matching::set
+                              ? complete_set(r, sequence_)
+                              : complete_strict(r, sequence_, k.ports);
+    if (!complete) return true;
+    for (const auto port : sequence_) used_.set(port);
     found_.push_back({who, keyring_.what(l), t0, now_ - tracker_.age(r.syns[complete->first], now_)});
+    return true;
 }
 
-// The place for a sequence; what it holds is another one's unless its line is l.
-matcher::cached& matcher::cache_line(std::uint32_t l, std::int64_t t0, const address& who) {
-    std::size_t h = std::size_t{l} * 0x9e3779b97f4a7c15u ^ static_cast<std::size_t>(t0) * 0xc2b2ae3d27d4eb4fu;
-    for (const auto byte : who.bytes()) h = (h ^ byte) * 0x100000001b3u;
-    auto& c = cache_[(h ^ h >> 32) % cache_lines];
-    if (c.line == l && (c.t0 != t0 || c.who != who)) c.line = ~0u;
-    return c;
+bool matcher::may_derive(const address& who) {
+    if (ration_ < 1 && !known_(who)) return false;
+    ration_ = std::max(0.0, ration_ - 1);
+    return true;
+}
+
+// Keyed, so that nobody can make his knock's hint another's.
+std::uint64_t matcher::hash(std::uint32_t l, std::int64_t t0, const address& who) const {
+    const auto [high, low] = words(who);
+    auto h = fold(high ^ seed_[0], low ^ seed_[1] ^ 1);
+    h = fold(h ^ static_cast<std::uint64_t>(t0) ^ seed_[2], seed_[3] ^ l);
+    return h ^ h >> 32;
 }
 
 } // namespace chronoknock::knock

@@ -1,10 +1,10 @@
 #pragma once
 
 #include "knock/complete.hpp"
+#include "knock/hash.hpp"
 #include "knock/keyring.hpp"
 #include "knock/tracker.hpp"
 
-#include <array>
 #include <bitset>
 #include <cstdint>
 #include <functional>
@@ -29,10 +29,10 @@ public:
         std::uint64_t tracked = 0;     ///< SYNs remembered
         std::uint64_t looks = 0;       ///< at an address
         std::uint64_t derivations = 0; ///< of sequences
-        std::uint64_t postponed = 0;   ///< looks that the limit on hashing cut short
+        std::uint64_t postponed = 0;   ///< looks that the ration of derivations cut short
     };
 
-    /// known: tells whether an address opened a door before; hashing for it is not rationed with that for
+    /// known: tells whether an address opened a door before: deriving for it is not rationed with that for
     /// strangers.
     matcher(const config::server& server, const hash_seed& seed, std::function<bool(const address&)> known);
 
@@ -51,35 +51,33 @@ public:
     const keyring& keys() const { return keyring_; }
 
 private:
-    struct cached {
-        address who;
-        std::uint32_t line = ~0u;
-        std::int64_t t0 = 0;
-        std::array<std::uint16_t, 64> ports{};
-    };
-
     void look(tracker::slot s);
-    void look_for_selectors(const address& who, const remembered& r);
+    void postpone(tracker::slot s);
+    bool look_for_selectors(const address& who, const remembered& r);
     bool look_for_plain(const address& who, const remembered& r);
-    void try_sequence(std::uint32_t l, std::int64_t t0, const address& who, const remembered& r);
-    cached& cache_line(std::uint32_t l, std::int64_t t0, const address& who);
-    bool may_hash(const address& who);
+    bool try_sequence(std::uint32_t l, std::int64_t t0, const address& who, const remembered& r);
+    bool may_derive(const address& who);
+    std::uint64_t hash(std::uint32_t l, std::int64_t t0, const address& who) const;
 
     const config::server& server_;
+    hash_seed seed_;
     std::function<bool(const address&)> known_;
     keyring keyring_;
     tracker tracker_;
     std::vector<tracker::slot> dirty_;     ///< addresses that may have something complete
-    std::vector<tracker::slot> postponed_; ///< those that must wait for leave to hash
-    std::vector<cached> cache_; ///< of sequences, so that an address costs one hash and not one a look
-    std::bitset<65536> ports_;  ///< those remembered of the address being looked at
+    std::vector<tracker::slot> postponed_; ///< those that must wait for the ration
+    /// Of each sequence that was derived and not complete, one port that was missing, under a hash of
+    /// address, line and window: as long as it does not come, the sequence need not be derived again.
+    std::vector<std::uint64_t> hints_;
+    std::bitset<65536> ports_;            ///< those remembered of the address being looked at
     std::vector<std::uint16_t> distinct_; ///< the same, as a list
     std::bitset<65536> used_;             ///< ports of what was complete in it
+    std::vector<std::uint16_t> sequence_; ///< the one being tried
     std::vector<match> found_;
     instant now_{};     ///< of the batch
     instant t_at_{};    ///< when the clock was asked last
     time_estimate t_{}; ///< what it said
-    double hashes_left_ = 0;
+    double ration_;     ///< derivations that strangers have left
     instant refilled_{};
     counters counters_;
 };

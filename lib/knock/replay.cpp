@@ -10,7 +10,7 @@ namespace {
 constexpr nanoseconds month = std::chrono::hours(30 * 24);
 // A client sends its rounds within this; what repeats a knock so soon is no news for the log.
 constexpr nanoseconds rounds_take = seconds(1);
-}
+} // namespace
 
 std::string_view to_string(judgement j) {
     switch (j) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
 
 namespace chronoknock::knock {
 
@@ -11,13 +10,6 @@ namespace {
 // Ticks of timeout / 8192: sixteen bits tell ages up to eight timeouts apart, and nothing stays in a ring for
 // more than two (observe drops what is older than one whenever the address is heard of).
 constexpr std::uint16_t ticks_per_timeout = 8192;
-
-__extension__ using wide = unsigned __int128;
-
-std::uint64_t fold(std::uint64_t a, std::uint64_t b) {
-    const auto product = static_cast<wide>(a) * b;
-    return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
-}
 
 std::uint16_t retransmission_id(const packet::syn& syn) {
     const std::uint32_t mixed = (syn.sequence ^ std::uint32_t{syn.source_port} << 16) * 0x9e3779b1u;
@@ -41,18 +33,8 @@ std::size_t tracker::bytes() const {
            buckets_.size() * sizeof(std::uint32_t);
 }
 
-// Multiply-fold with secret factors: who does not see the buckets cannot aim at one.
 std::uint32_t tracker::bucket_of(const address& a) const {
-    std::uint64_t high = 0;
-    std::uint64_t low = 0;
-    if (const auto bytes = a.bytes(); a.is_v4()) {
-        std::uint32_t word;
-        std::memcpy(&word, bytes.data(), sizeof word);
-        low = word;
-    } else {
-        std::memcpy(&high, bytes.data(), sizeof high);
-        std::memcpy(&low, bytes.data() + sizeof high, sizeof low);
-    }
+    const auto [high, low] = words(a);
     const auto mixed = fold(fold(high ^ seed_[0], seed_[1] | 1) ^ low ^ seed_[2], seed_[3] | 1);
     return static_cast<std::uint32_t>(mixed & (buckets_.size() - 1));
 }
@@ -95,6 +77,7 @@ tracker::slot tracker::replace_oldest(const address& a, std::uint32_t bucket) {
     e.next_in_bucket = buckets_[bucket];
     buckets_[bucket] = s;
     e.head = e.count = e.fresh = 0;
+    e.queued = false;
     ++newcomers_;
     return s;
 }
@@ -123,13 +106,17 @@ tracker::slot tracker::observe(const packet::syn& syn, instant now) {
 
     if (e.count == capacity_) drop_oldest();
     at(s, e.count++) = {syn.port, now_tick, retransmission_id(syn)};
-    if (e.fresh < settings_.slack) ++e.fresh;
+    if (e.fresh < capacity_) ++e.fresh;
     return s;
 }
 
 std::span<const seen> tracker::recall(slot s) const {
-    scratch_.clear();
-    for (std::uint32_t i = 0; i < slots_[s].count; ++i) scratch_.push_back(at(s, i));
+    const auto& e = slots_[s];
+    const auto ring = std::span(ring_).subspan(std::size_t{s} * capacity_, capacity_);
+    const auto to_end = std::min<std::size_t>(e.count, capacity_ - e.head);
+    scratch_.resize(e.count);
+    std::ranges::copy(ring.subspan(e.head, to_end), scratch_.begin());
+    std::ranges::copy(ring.first(e.count - to_end), scratch_.begin() + static_cast<std::ptrdiff_t>(to_end));
     return scratch_;
 }
 

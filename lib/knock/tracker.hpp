@@ -2,9 +2,9 @@
 
 #include "base/address.hpp"
 #include "base/time.hpp"
+#include "knock/hash.hpp"
 #include "packet/syn.hpp"
 
-#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -17,9 +17,6 @@ struct seen {
     std::uint16_t tick; ///< when: the tracker's ticks, modulo 65536
     std::uint16_t id;   ///< mixed from source port and TCP sequence number: a retransmission repeats it
 };
-
-/// Random numbers that strangers must not know: they decide the table's buckets.
-using hash_seed = std::array<std::uint64_t, 4>;
 
 /// Remembers the last ports that each of a fixed number of addresses knocked at. All memory is taken at
 /// construction; the address that was quiet longest makes room for a new one. No allocation, no timer and
@@ -51,6 +48,8 @@ public:
     /// How many came since the last mark_looked_at().
     std::uint32_t fresh(slot s) const { return slots_[s].fresh; }
     void mark_looked_at(slot s) { slots_[s].fresh = 0; }
+    /// Whether it waits to be looked at; false again when the slot goes to another address.
+    bool& queued(slot s) { return slots_[s].queued; }
 
     std::uint16_t tick(instant t) const { return static_cast<std::uint16_t>(t.time_since_epoch() / unit_); }
     /// How long before `now` a SYN arrived, rounded up to whole ticks.
@@ -77,6 +76,7 @@ private:
         std::uint16_t head = 0; ///< where the oldest SYN stands in the ring
         std::uint16_t count = 0;
         std::uint16_t fresh = 0;
+        bool queued = false;
         instant last{};
     };
 
