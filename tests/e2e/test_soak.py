@@ -27,6 +27,10 @@ class Soak(LabTest):
         self.ear = self.lab.sniffer(self.server)
         self.heard = []
         self.raw = self.lab.sender(self.stranger)
+        # More addresses than the server remembers.
+        self.strangers = [syn(f"10.{self.chance.randrange(80, 250)}.{self.chance.randrange(256)}."
+                              f"{self.chance.randrange(1, 255)}", self.server.ip4,
+                              self.chance.randrange(10000, 60001)) for _ in range(10_000)]
         self.opened = self.tried = 0
 
     # What may happen.
@@ -39,9 +43,8 @@ class Soak(LabTest):
         self.heard = (self.heard + [p for p in self.ear.syns() if p.port != PORT])[-1000:]
 
     def flood(self, count=10_000):
-        self.raw.send(syn(f"10.{self.chance.randrange(80, 250)}.{self.chance.randrange(256)}."
-                          f"{self.chance.randrange(1, 255)}", self.server.ip4, self.chance.randrange(10000, 60001))
-                      for _ in range(count))
+        for _ in range(count // len(self.strangers)):
+            self.raw.send(self.strangers)
         self.ear.packets()
 
     def replay(self):

@@ -1,0 +1,55 @@
+"""What we hand to people to start from works as it stands."""
+
+import pathlib
+import re
+import unittest
+
+from case import LabTest
+from lab import start_sshd
+
+_ETC = pathlib.Path(__file__).parents[2] / "etc"
+
+
+class Samples(LabTest):
+    def sample(self):
+        """etc/chronoknock.ini with a key that exists, state and control in the lab, and no time server to reach."""
+        key = self.lab.folder / "laptop.key"
+        self.client.run([self.lab.program, "keygen", "--out", key])
+        text = (_ETC / "chronoknock.ini").read_text(encoding="utf-8")
+        return key, text.replace("/etc/chronoknock/keys/laptop.key", str(key))
+
+    def check(self, text):
+        path = self.lab.folder / "sample.ini"
+        path.write_text(text, encoding="utf-8")
+        return self.server.run([self.lab.program, "check", "--config", path]).stdout
+
+    def test_the_configuration(self):
+        _, text = self.sample()
+        self.assertIn("laptop", self.check(text))
+
+    def test_the_defaults_it_shows_are_the_defaults(self):
+        """Every field that it shows behind a '#' may stand there, and changes nothing."""
+        _, text = self.sample()
+        shown = re.compile(r"^# (\w+ = )", re.MULTILINE)
+        self.assertGreater(len(shown.findall(text)), 10)
+        no_default = re.compile(r"^# always_allow = .*\n", re.MULTILINE)
+        self.assertEqual(self.check(shown.sub(r"\1", no_default.sub("", text))), self.check(text))
+
+    def test_it_guards_ssh(self):
+        key, text = self.sample()
+        start_sshd(self.server)
+        guard = self.lab.chronoknock(self.server, services={}, keys={}, start=False)
+        self.guards.append(guard)
+        text = re.sub(r"^servers = .*", "", text, flags=re.MULTILINE)
+        text = text.replace("[server]", f"[server]\nstate = {guard.state}\ncontrol = {guard.control}")
+        guard.config.write_text(text, encoding="utf-8")
+        guard.start()
+        self.assert_shut(self.client, port=22)
+        self.first_window(10)
+        self.client.knock(self.server, key, "ssh")
+        self.assert_opens(self.client, port=22)
+        self.assert_shut(self.other, port=22)
+
+
+if __name__ == "__main__":
+    unittest.main()
