@@ -165,7 +165,7 @@ bool matcher::may_derive(const address& who) {
 std::uint64_t matcher::hash(std::uint32_t l, std::int64_t t0, const address& who) const {
     const auto [high, low] = words(who);
     auto h = fold(high ^ seed_[0], low ^ seed_[1] ^ 1);
-    h = fold(h ^ static_cast<std::uint64_t>(t0) ^ seed_[2], seed_[3] ^ l);
+    h = fold(h ^ static_cast<std::uint64_t>(t0) ^ seed_[2], seed_[3] ^ (std::uint64_t{l} << 1 | 1));
     return h ^ h >> 32;
 }
 
