@@ -62,7 +62,9 @@ class Soak(LabTest):
     def reload(self):
         self.door.write({**self.services, f"extra{self.chance.randrange(100)}": "ports = tcp/9000-9100"}, self.keys,
                         {"knock": "tracked = 4096"})
+        logged = self.door.log().count("read again")
         self.door.reload()
+        self.door.wait_log("read again", count=logged + 1)
 
     def reload_broken(self):
         good = self.door.config.read_text()
@@ -104,7 +106,9 @@ class Soak(LabTest):
         calm = [self.knock, self.knock, self.flood, self.replay, self.flap, self.reload, self.reload_broken]
         self.run_for(_SECONDS / 2, [*calm, self.replug, self.kill, self.restart])
         # Memory and descriptors are those of one process: from here on it lives.
-        self.flood(50_000)
+        for _ in range(3):  # a reload makes new tables before the old ones go: memory for two is kept
+            self.reload()
+            self.flood(20_000)
         self.knock()
         resident, descriptors = self.resources()
         self.run_for(_SECONDS / 2, [*calm, self.replug])
