@@ -14,6 +14,7 @@
 #include <set>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <thread>
 
 using namespace chronoknock;
@@ -182,10 +183,11 @@ BOOST_AUTO_TEST_CASE(what_goes_out_is_not_seen) {
     }
     watch w("any");
     send("b0", syn_to(2001));
+    w.context.poll();
+    BOOST_TEST(w.capture.count().wakes == 0u); // not even woken for it
     send("a0", syn_to(2002));
     BOOST_TEST(w.sees(2002));
     BOOST_TEST(w.count(2001) == 0u);
-    BOOST_TEST(w.capture.count().wakes == 1u); // not even woken for it
 }
 
 BOOST_AUTO_TEST_CASE(tagged_frames) {
@@ -304,14 +306,21 @@ BOOST_AUTO_TEST_CASE(it_wakes_seldom_when_busy_and_at_once_when_quiet) {
     };
     // A machine with other work may make the flood a trickle, to which waking for each is right: hence some
     // tries.
+    // The kernel knows how often the thread slept, which is more than how often it looked at the ring.
+    const auto sleeps = [] {
+        rusage use{};
+        getrusage(RUSAGE_THREAD, &use);
+        return static_cast<std::uint64_t>(use.ru_nvcsw);
+    };
     std::uint64_t wakes = many;
-    for (std::uint64_t tries = 1; tries <= 5 && wakes >= many / 10; ++tries) {
-        const auto before = w.capture.count().wakes;
+    for (std::uint64_t tries = 1; tries <= 5 && wakes >= many / 20; ++tries) {
+        const auto before = sleeps();
         const std::jthread sender(flood);
         BOOST_REQUIRE(w.until([&] { return w.count(2001) == tries * many; }));
-        wakes = w.capture.count().wakes - before;
+        wakes = sleeps() - before;
     }
-    BOOST_TEST(wakes < many / 10);
+    BOOST_TEST_MESSAGE(wakes << " wakes for " << many << " SYNs");
+    BOOST_TEST(wakes < many / 20);
     BOOST_TEST(w.capture.count().dropped == 0u);
     // Quiet again: no wake without cause, and one for each SYN.
     send("a0", syn_to(2002));
@@ -365,15 +374,19 @@ BOOST_AUTO_TEST_CASE(an_interface_is_deleted_and_made_anew) {
     BOOST_TEST(w.capture.count().wakes < 10u);
 }
 
+// Once libpcap has been told that the interface is down, nothing tells it of the end.
 BOOST_AUTO_TEST_CASE(another_interface_takes_the_name) {
     const link_lab net;
+    const log_lines log;
     watch w("a1");
-    lab::run(
-        "ip link del a0 && ip link add a0 type veth peer name a1 && ip link set a0 up && ip link set a1 up");
-    BOOST_TEST(w.until([&] {
-        send("a0", syn_to(2001));
-        return w.count(2001) > 0;
-    }));
+    lab::run("ip link set a1 down");
+    BOOST_TEST(w.until([&] { return log.count("a1: the interface is down") == 1; }));
+    lab::run("ip link del a0");
+    link_lab::add_pair();
+    lab::run("ip link set a0 up && ip link set a1 up");
+    BOOST_TEST(w.until([&] { return log.count("a1: listening") == 2; }));
+    send("a0", syn_to(2001));
+    BOOST_TEST(w.sees(2001));
 }
 
 BOOST_AUTO_TEST_CASE(an_interface_appears_later) {
