@@ -50,6 +50,10 @@ class LabTest(unittest.TestCase):
     def assert_shut(self, host, target=None, port=PORT, source=None, meets="silent"):
         self.assertEqual(host.door(target or self.server.ip4, port, source), meets)
 
+    def assert_open(self, host, target=None, port=PORT, source=None):
+        """Open now: one connection, however slow."""
+        self.assertEqual(host.door(target or self.server.ip4, port, source, seconds=4), "open")
+
     def assert_opens(self, host, target=None, port=PORT, source=None):
         host.wait_open(target or self.server.ip4, port, source)
 

@@ -22,7 +22,7 @@ class Firewall(LabTest):
         self.client.knock(self.server, key, "web")
         self.assert_opens(self.client)
         guard.sigkill()
-        self.assertEqual(self.client.door(self.server.ip4, PORT), "open")
+        self.assert_open(self.client)
         self.client.wait_shut(self.server.ip4, PORT, seconds=6)
         self.assert_shut(self.other)
 
@@ -46,7 +46,7 @@ class Firewall(LabTest):
         self.assert_opens(self.client)
         guard.stop()
         guard.start()
-        self.assertEqual(self.client.door(self.server.ip4, PORT), "open")
+        self.assert_open(self.client)
         self.assert_shut(self.other)
         self.client.wait_shut(self.server.ip4, PORT, seconds=10)
 
@@ -100,7 +100,7 @@ class Firewall(LabTest):
         self.assert_opens(self.client)
         self.server.run(["nft", "flush", "ruleset"])
         self.other.wait_shut(self.server.ip4, PORT, seconds=5)
-        self.assertEqual(self.client.door(self.server.ip4, PORT), "open")
+        self.assert_open(self.client)
 
     def test_what_is_not_protected_stays_reachable(self):
         start_http(self.server, 8090)
@@ -153,7 +153,7 @@ class Configuration(LabTest):
                     {"alice": (key, "web"), "bob": (bobs, "admin")})
         guard.reload()
         self.other.wait_shut(self.server.ip4, 8081)
-        self.assertEqual(self.client.door(self.server.ip4, PORT), "open")
+        self.assert_open(self.client)
 
         def admin_opens():
             self.other.knock(self.server, bobs, "admin")
