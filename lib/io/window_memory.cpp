@@ -12,11 +12,11 @@ namespace {
 constexpr std::int64_t forget_after = 2 * 86400;
 
 constexpr const char* schema =
-    "create table if not exists used (target text, key text, service text, source text, t0 integer not null, "
-    "primary key (target, key, service, source)) without rowid";
+    "create table if not exists used (target text, key text, service text, source text, "
+    "t0 integer not null, primary key (target, key, service, source)) without rowid";
 
-statement& bind(statement& s, const window_owner& owner) {
-    return s.bind(owner.target).bind(owner.key).bind(owner.service).bind(owner.source);
+statement& bind(statement& s, const window_owner& o) {
+    return s.bind(o.target).bind(o.key).bind(o.service).bind(o.source);
 }
 
 } // namespace
@@ -37,19 +37,19 @@ window_memory::claim(const window_owner& owner,
                      const std::function<client::turn(std::optional<std::int64_t>)>& choose) {
     return db_.transaction([&]() -> result<client::turn> {
         std::optional<std::int64_t> last;
-        statement find(db_,
-                       "select t0 from used where target = ? and key = ? and service = ? and source = ?");
-        const auto found = bind(find, owner).step();
-        if (!found) return found.error();
-        if (*found) last = find.integer(0);
-        find.reset();
-
+        {
+            statement find(db_,
+                           "select t0 from used where target = ? and key = ? and service = ? and source = ?");
+            const auto row = bind(find, owner).step();
+            if (!row) return row.error();
+            if (*row) last = find.integer(0);
+        }
         const auto turn = choose(last);
-        if (turn.wait > nanoseconds(0)) return turn;
+        if (turn.wait != nanoseconds(0)) return turn;
         statement note(db_, "insert or replace into used values (?, ?, ?, ?, ?)");
         if (const auto noted = bind(note, owner).bind(turn.t0).step(); !noted) return noted.error();
         statement forget(db_, "delete from used where t0 < ?");
-        if (const auto forgot = forget.bind(turn.t0 - forget_after).step(); !forgot) return forgot.error();
+        if (const auto done = forget.bind(turn.t0 - forget_after).step(); !done) return done.error();
         return turn;
     });
 }
