@@ -139,15 +139,6 @@ json::object to_json(const timesync::report& r, bool synchronised) {
     return o;
 }
 
-/// Each server has answered, or is not likely to.
-bool all_said(const timesync::report& r) {
-    using enum timesync::peer_state;
-    return std::ranges::all_of(r.servers, [](const server_report& s) {
-        return s.sampled || s.state == silent || s.state == stopped ||
-               (s.state == locating && !s.problem.empty());
-    });
-}
-
 result<std::vector<config::time_server>> servers_of(const po::variables_map& options) {
     std::vector<config::time_server> servers;
     if (!options.count("server")) return error{"expected at least one SERVER"};
@@ -166,7 +157,8 @@ public:
 
     int print() const {
         const auto r = service_.report();
-        const bool synchronised = service_.now(io::boot_now()).has_value();
+        // Servers that contradict each other are no time, though the first to answer was believed at first.
+        const bool synchronised = r.state == timesync::sync_state::synchronised;
         if (json_)
             std::cout << to_json(r, synchronised) << std::endl;
         else
@@ -187,7 +179,7 @@ private:
 
 void ask_once(boost::asio::io_context& context, io::time_service& service) {
     service.on_update([&] {
-        if (service.settled() || all_said(service.report())) context.stop();
+        if (service.settled()) context.stop();
     });
     service.start();
     context.run_for(patience);

@@ -22,13 +22,16 @@ constexpr int most_at_once = 16;
 /// not believed; an honest error is then in the delay.
 constexpr nanoseconds oldest_stamp = milliseconds(20);
 
-/// When the datagram came by the kernel's stamp, carried over to the boot clock.
-instant arrival(msghdr& message, instant now) {
+/// When the datagram came by the kernel's stamp, carried over to the boot clock; else now. Held up anywhere
+/// in here, it comes out later than it was, never earlier: that would be a bound too small.
+instant arrival(msghdr& message) {
+    const auto system = system_now();
+    const auto now = boot_now();
     for (auto* c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c)) {
         if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_TIMESTAMPNS) continue;
         timespec stamp{};
         std::memcpy(&stamp, CMSG_DATA(c), sizeof stamp);
-        const auto age = system_now().time_since_epoch() - seconds(stamp.tv_sec) - nanoseconds(stamp.tv_nsec);
+        const auto age = system.time_since_epoch() - seconds(stamp.tv_sec) - nanoseconds(stamp.tv_nsec);
         if (age >= nanoseconds(0) && age <= oldest_stamp) return now - age;
     }
     return now;
@@ -84,16 +87,14 @@ void ntp_socket::receive() {
         message.msg_control = control.data();
         message.msg_controllen = control.size();
         const auto n = recvmsg(socket_.native_handle(), &message, MSG_DONTWAIT);
-        const auto now = boot_now();
         const auto h = handler_; // it may close us
         if (n >= 0) {
             if ((message.msg_flags & MSG_TRUNC) == 0)
-                h(std::span<const std::uint8_t>{bytes}.first(static_cast<std::size_t>(n)),
-                  arrival(message, now));
+                h(std::span<const std::uint8_t>{bytes}.first(static_cast<std::size_t>(n)), arrival(message));
         } else if (errno == EAGAIN || errno == EINTR) {
             break;
         } else {
-            h(error{std::strerror(errno)}, now);
+            h(error{std::strerror(errno)}, boot_now());
             return;
         }
     }

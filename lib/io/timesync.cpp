@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <list>
 #include <openssl/rand.h>
@@ -26,6 +27,8 @@ constexpr nanoseconds longest_wait = seconds(30);
 /// How long a better answer is waited for after a NAK, which anyone on the path can make (RFC 8915, section
 /// 5.7); less than the machine waits for answers.
 constexpr nanoseconds nak_patience = milliseconds(500);
+/// How long a query waits for the objections of slower servers.
+constexpr nanoseconds objection_time = milliseconds(300);
 
 template <class T>
 T random_value() {
@@ -77,7 +80,7 @@ public:
     void stop();
     std::optional<time_estimate> now(instant at) const;
     timesync::report report() const { return machine_.report(boot_now(), system_now()); }
-    bool settled() const { return machine_.settled(); }
+    bool settled() const;
     void hurry();
     void on_update(std::function<void()> f) { updated_ = std::move(f); }
 
@@ -125,6 +128,7 @@ private:
     asio::steady_timer timer_;
     std::function<void()> updated_;
     bool fallback_ = false;
+    bool posted_ = false; ///< run() is on its way
 };
 
 time_service::core::core(asio::io_context& context, const config::time_settings& settings, role r)
@@ -160,12 +164,21 @@ std::optional<time_estimate> time_service::core::now(instant at) const {
     return time_estimate{system_now() - (boot_now() - at), system_clock_error};
 }
 
+bool time_service::core::settled() const {
+    using enum timesync::peer_state;
+    return machine_.settled() || std::ranges::all_of(report().servers, [](const auto& s) {
+               return s.sampled || s.state == silent || s.state == stopped ||
+                      (s.state == locating && !s.problem.empty());
+           });
+}
+
 void time_service::core::hurry() {
     machine_.hurry(boot_now());
     run();
 }
 
 void time_service::core::run() {
+    posted_ = false;
     const auto now = boot_now();
     give_naks(now);
     apply(machine_.poll(now, system_now(), random_value<std::uint64_t>));
@@ -281,6 +294,13 @@ void time_service::core::arm() {
     for (const auto& q : queries_)
         if (q.nak) next = std::min(next, q.nak->due);
     timer_.expires_after(std::max(next - now, nanoseconds(0)));
+    if (next <= now) { // no timer needed
+        if (!std::exchange(posted_, true))
+            asio::post(context_, [weak = weak_from_this()] {
+                if (const auto self = weak.lock()) self->run();
+            });
+        return;
+    }
     timer_.async_wait([weak = weak_from_this()](boost::system::error_code ec) {
         if (ec) return;
         if (const auto self = weak.lock()) self->run();
@@ -330,18 +350,24 @@ result<time_fix> query_time(const std::vector<config::time_server>& servers, con
     if (options.require_nts && std::ranges::none_of(servers, &config::time_server::nts))
         return error{"only authenticated time counts, but no server is an nts:// one"};
     asio::io_context context;
-    std::optional<time_fix> fix;
     try {
         time_service service{context, settings, time_service::role::once};
+        asio::steady_timer objections{context};
+        bool agreed = false;
         service.on_update([&] {
-            const auto at = boot_now();
-            if (const auto t = service.now(at)) fix = {*t, at};
-            if (fix || service.settled()) context.stop();
+            if (service.settled()) return context.stop();
+            if (agreed || !service.now(boot_now())) return;
+            agreed = true;
+            objections.expires_after(objection_time);
+            objections.async_wait([&](boost::system::error_code) { context.stop(); });
         });
         service.start();
         context.run_for(options.patience);
-        if (fix) return *fix;
-        return error{"no time from the servers: " + complaints(service.report())};
+        const auto at = boot_now();
+        const auto said = service.report();
+        if (const auto t = service.now(at); t && said.state == timesync::sync_state::synchronised)
+            return time_fix{*t, at};
+        return error{"no time from the servers: " + complaints(said)};
     } catch (const std::runtime_error& e) {
         return error{e.what()};
     }

@@ -40,7 +40,7 @@ public:
     /// clock with system_clock_error if there are no servers, or require is off and they do not tell.
     std::optional<time_estimate> now(instant at) const;
     timesync::report report() const;
-    /// Each server has had its say, or has failed to.
+    /// Each server has answered, or is not likely to: who asks once need not wait longer.
     bool settled() const;
     /// Asks all servers anew at once: the network came back.
     void hurry();
@@ -64,8 +64,8 @@ struct query_options {
     nanoseconds patience = seconds(5);
 };
 
-/// Asks all servers at once and blocks until enough of them agree, at most for `patience`. The error says of
-/// each server why it did not help.
+/// Asks all servers at once and blocks until enough of them agree, and a moment longer for the others, who
+/// may object; at most for `patience`. The error says of each server why it did not help.
 result<time_fix> query_time(const std::vector<config::time_server>& servers, const query_options& options);
 
 } // namespace chronoknock::io

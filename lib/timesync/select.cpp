@@ -51,12 +51,12 @@ void combine(std::span<const std::optional<candidate>> candidates, selection& s)
             s.marks[i] = mark::falseticker;
             continue;
         }
+        ++s.agreeing;
         if (c->offset < s.low || c->offset > s.high) {
             s.marks[i] = mark::outlier;
             continue;
         }
         s.marks[i] = mark::combined;
-        ++s.agreeing;
         const auto weight = 1.0 / static_cast<double>(std::max<std::int64_t>(c->distance.count(), 1));
         weights += weight;
         sum += weight * static_cast<double>((c->offset - s.low).count());

@@ -31,7 +31,7 @@ struct selection {
     nanoseconds offset{0};    ///< combined, within [low, high]
     std::vector<mark> marks;  ///< one for each candidate
     std::size_t heard = 0;    ///< candidates
-    std::size_t agreeing = 0; ///< marked * or +
+    std::size_t agreeing = 0; ///< marked *, + or -
 };
 
 /// How many of so many servers must be heard: one more than may lie. Of n servers a minority f = ceil(n/2)

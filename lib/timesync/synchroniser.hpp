@@ -81,7 +81,7 @@ struct report {
     sync_state state = sync_state::waiting;
     std::size_t voices = 0;                ///< servers that have one (require_nts: those with NTS)
     std::size_t needed = 0;                ///< that must be heard, for the rest to be unable to mislead
-    std::size_t agreeing = 0;              ///< marked * or +
+    std::size_t agreeing = 0;              ///< marked *, + or -
     std::optional<time_estimate> estimate; ///< whatever its bound, if there ever was a fix
     nanoseconds offset{0};                 ///< of estimate: the true time less the system clock
     double frequency = 0;                  ///< the boot clock's error, seconds a second; positive: it is slow
