@@ -16,6 +16,11 @@ namespace {
 
 constexpr std::size_t most_words = 64;
 
+void store_time(std::int64_t t0, std::uint8_t* out) {
+    for (int shift = 56; shift >= 0; shift -= 8)
+        *out++ = static_cast<std::uint8_t>(static_cast<std::uint64_t>(t0) >> shift);
+}
+
 /// Bytes put one behind the other, in a buffer that is kept from call to call.
 class message {
 public:
@@ -24,12 +29,36 @@ public:
     void add(std::string_view text) { bytes_.insert(bytes_.end(), text.begin(), text.end()); }
     void add(std::uint8_t byte) { bytes_.push_back(byte); }
     void add_time(std::int64_t t0) {
-        for (int shift = 56; shift >= 0; shift -= 8)
-            bytes_.push_back(static_cast<std::uint8_t>(static_cast<std::uint64_t>(t0) >> shift));
+        std::array<std::uint8_t, 8> bytes;
+        store_time(t0, bytes.data());
+        add(bytes);
     }
     std::vector<std::uint8_t>& bytes() { return bytes_; }
 
 private:
+    std::vector<std::uint8_t> bytes_;
+};
+
+/// ip || t0 || secret, laid out once. An address, of 4 or 16 bytes, is put right before the rest.
+class plain_message {
+public:
+    explicit plain_message(const psk& k)
+        : with_ip_(!k.ignore_ip), with_time_(!k.ignore_time), bytes_(with_time_ ? rest + 8 : rest) {
+        bytes_.insert(bytes_.end(), k.secret.begin(), k.secret.end());
+    }
+
+    std::span<const std::uint8_t> of(const address& who, std::int64_t t0) {
+        if (with_time_) store_time(t0, bytes_.data() + rest);
+        const auto ip = with_ip_ ? who.bytes() : std::span<const std::uint8_t>();
+        std::ranges::copy(ip, bytes_.begin() + rest - static_cast<std::ptrdiff_t>(ip.size()));
+        return std::span(bytes_).subspan(rest - ip.size());
+    }
+
+private:
+    static constexpr std::size_t rest = 20; // what begins with 4 bytes is then aligned
+
+    bool with_ip_;
+    bool with_time_;
     std::vector<std::uint8_t> bytes_;
 };
 
@@ -73,21 +102,29 @@ private:
 
 struct deriver::impl {
     explicit impl(const psk& k) : key(k) {
-        if (key.hmac)
+        if (key.hmac) {
             expand.emplace(key.digest, key.secret);
-        else
+        } else {
             hash.emplace(key.digest);
+            plain_text.emplace(key);
+        }
     }
 
     psk key;
     std::optional<digest> hash;
+    std::optional<plain_message> plain_text;
     std::optional<expander> expand;
     message text;
 
-    /// Port of the word whose two bytes, most significant first, stand at `bytes`.
-    std::uint16_t port(const std::uint8_t* bytes) const {
-        const std::uint32_t word = std::uint32_t{bytes[0]} << 8 | bytes[1];
-        return key.ports[word * key.ports.size() >> 16];
+    /// Ports of the words that stand at `words`, two bytes each, most significant first.
+    void to_ports(const std::uint8_t* words, std::span<std::uint16_t> out) const {
+        const auto first = key.ports.ranges().front(); // most often the only one
+        for (auto& port : out) {
+            const std::uint32_t word = std::uint32_t{words[0]} << 8 | words[1];
+            const auto index = word * key.ports.size() >> 16;
+            port = index < first.size() ? static_cast<std::uint16_t>(first.first + index) : key.ports[index];
+            words += 2;
+        }
     }
 
     void begin_label(std::string_view service, std::string_view purpose) {
@@ -104,17 +141,15 @@ struct deriver::impl {
         if (!key.ignore_time) text.add_time(t0);
         std::array<std::uint8_t, 2> word;
         expand->expand(text.bytes(), word);
-        return port(word.data());
+        std::uint16_t port;
+        to_ports(word.data(), {&port, 1});
+        return port;
     }
 
     void plain(const address& who, std::int64_t t0, std::span<std::uint16_t> out) {
-        text.clear();
-        if (!key.ignore_ip) text.add(who.bytes());
-        if (!key.ignore_time) text.add_time(t0);
-        text.add(key.secret);
         std::array<std::uint8_t, EVP_MAX_MD_SIZE> words;
-        (*hash)(text.bytes(), words.data());
-        for (std::size_t i = 0; i < out.size(); ++i) out[i] = port(&words[2 * i]);
+        (*hash)(plain_text->of(who, t0), words.data());
+        to_ports(words.data(), out);
     }
 
     void tail(const address& who, std::int64_t t0, std::string_view service, std::span<std::uint16_t> out) {
@@ -126,7 +161,7 @@ struct deriver::impl {
         if (!key.ignore_time) text.add_time(t0);
         std::array<std::uint8_t, 2 * most_words> words;
         expand->expand(text.bytes(), std::span{words}.first(2 * out.size()));
-        for (std::size_t i = 0; i < out.size(); ++i) out[i] = port(&words[2 * i]);
+        to_ports(words.data(), out);
     }
 };
 
