@@ -50,11 +50,12 @@ def loss(world, table, quick):
     for (percent, silent), (got_in, syns) in ours.items():
         goal = goals.get(percent)
         what = f"knock succeeds at {percent} % loss" + (", host that never answers" if silent else "")
-        table.add(what, got_in, t.share, goal=goal and f">= {t.share(goal)}", met=None if goal is None else got_in >= goal)
+        table.add(what, got_in, t.share, goal=goal and f">= {t.share(goal)}",
+                  met=None if goal is None else got_in >= goal)
         table.add(f"SYNs a knock costs at {percent} % loss" + (", host that never answers" if silent else ""), syns,
                   lambda v: f"{v:.1f}")
-    knocks = 30 if quick else 200
-    for peer, pause in ((world.knockd, 5_000), (world.fwknopd, 30_000)):
+    for peer, knocks, pause in ((world.knockd, 200, 5_000), (world.fwknopd, 100, 150_000)):
+        knocks = 30 if quick else knocks
         with peer() as daemon:
             name = f"{type(daemon).__name__.lower()}, no retry"
             for percent in (1, 5, 20):
