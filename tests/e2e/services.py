@@ -110,14 +110,24 @@ class Session:
         return True
 
 
+# Python's own server queues five connections: with a busy machine an open door would look shut.
+_HTTP = """
+import functools, http.server, socket, sys
+class Server(http.server.ThreadingHTTPServer):
+    address_family, request_queue_size = socket.AF_INET6, 1024
+http.server.SimpleHTTPRequestHandler.protocol_version = "HTTP/1.1"
+handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=sys.argv[1])
+Server(("::", int(sys.argv[2])), handler).serve_forever()
+"""
+
+
 def start_http(host, port, name="http"):
-    """Python's own web server, over both families; connections are kept alive."""
+    """Python's web server, over both families; connections are kept alive."""
     folder = host.home / f"{name}-{port}"
     folder.mkdir()
     (folder / "index.html").write_text("behind the door\n", encoding="ascii")
-    process = host.spawn([sys.executable, "-u", "-m", "http.server", "--protocol", "HTTP/1.1", "--bind", "::",
-                          "--directory", folder, port], log=host.home / f"{name}-{port}.log")
-    process.wait_for_text("Serving HTTP")
+    process = host.spawn([sys.executable, "-c", _HTTP, folder, port], log=host.home / f"{name}-{port}.log")
+    wait_for(lambda: host.door("127.0.0.1", port) == "open", f"the web server; it said:\n{process.text()}")
     return process
 
 
