@@ -9,7 +9,7 @@ etc/packages.sh build run demo
 
 # What is built belongs to whoever the tree belongs to, not to root.
 owner=$(stat -c %U .)
-as_owner() { if [ "$owner" = root ]; then "$@"; else runuser -u "$owner" -- "$@"; fi; }
+as_owner() { case $owner in root|UNKNOWN) "$@" ;; *) runuser -u "$owner" -- "$@" ;; esac; }
 as_owner cmake -B build -G Ninja -DCMAKE_BUILD_TYPE=Release >/dev/null
 as_owner cmake --build build
 

@@ -17,7 +17,7 @@ etc/packages.sh build run test
 
 # What is built belongs to whoever the tree belongs to, not to root.
 owner=$(stat -c %U .)
-as_owner() { if [ "$owner" = root ]; then "$@"; else runuser -u "$owner" -- "$@"; fi; }
+as_owner() { case $owner in root|UNKNOWN) "$@" ;; *) runuser -u "$owner" -- "$@" ;; esac; }
 
 build() {
   as_owner cmake --preset "$1" >/dev/null
