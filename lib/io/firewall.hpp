@@ -45,8 +45,9 @@ public:
     /// Takes the guard away. Without it everybody reaches everything.
     result<void> remove();
 
-    /// The live grants, as the kernel has them; milliseconds for 100,000. A grant for several connections
-    /// stays until its time is over, though they are used up.
+    /// The live grants, as the kernel has them; of many thousands those that we know, since reading them all
+    /// would hold up the loop for a second. A grant for several connections stays until its time is over,
+    /// though they are used up.
     result<std::vector<live_grant>> list();
 
 private:
