@@ -200,11 +200,8 @@ def cpu_seconds(pid):
     return own / 1e9 + ended
 
 
-def resident_mib(pid):
-    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS"):
-            return int(line.split()[1]) / 1024
-    raise AssertionError("no VmRSS")
+def resident_mib(pid, field="VmRSS"):
+    return int(re.search(rf"{field}:\s*(\d+) kB", pathlib.Path(f"/proc/{pid}/status").read_text())[1]) / 1024
 
 
 class Daemon:
@@ -216,8 +213,8 @@ class Daemon:
     def pid(self):
         return self.process.pid
 
-    def resident(self):
-        return resident_mib(self.pid)
+    def resident(self, field="VmRSS"):
+        return resident_mib(self.pid, field)
 
     def cpu_per_packet(self, seconds, **flood):
         """(microseconds of CPU a packet sent, packets a second, share of one processor)."""
