@@ -16,8 +16,9 @@ using namespace std::chrono_literals;
 constexpr std::size_t most_socket_path = 107;
 // Linux: IFNAMSIZ, without the zero.
 constexpr std::size_t most_interface_name = 15;
-// What `tracked` times `memory` may come to: about a gigabyte, taken at start.
-constexpr std::int64_t most_remembered = 1 << 28;
+// What `tracked` may come to, for each the SYNs that count, some more and the address itself: a gigabyte.
+constexpr std::int64_t most_remembered = 1 << 27;
+constexpr std::int64_t beside_memory = 80;
 
 constexpr std::string_view service_mark = "service.";
 constexpr std::string_view key_mark = "key.";
@@ -230,9 +231,9 @@ private:
             return knock_section_ ? complain(section, field, what)
                                   : whole("[knock] " + std::string(field) + ": " + what);
         };
-        if (std::int64_t{out_.knock.tracked} * out_.knock.memory > most_remembered)
-            return fail("tracked",
-                        "expected tracked times memory to be at most " + std::to_string(most_remembered));
+        if (std::int64_t{out_.knock.tracked} * (out_.knock.memory + beside_memory) > most_remembered)
+            return fail("tracked", "expected tracked times (memory + " + std::to_string(beside_memory) +
+                                       ") to be at most " + std::to_string(most_remembered));
         for (const auto& k : out_.keys)
             if (out_.knock.mode == matching::set && k.key.length > out_.knock.memory)
                 return fail("memory", "expected at least " + std::to_string(k.key.length) +

@@ -62,7 +62,12 @@ public:
             return error{"control socket " + path_ + ": another chronoknock server answers there"};
         boost::system::error_code failed;
         std::filesystem::create_directories(std::filesystem::path(path_).parent_path(), failed);
-        ::unlink(path_.c_str());
+        struct stat found {};
+        if (::lstat(path_.c_str(), &found) == 0) {
+            if (!S_ISSOCK(found.st_mode))
+                return error{"control socket " + path_ + ": expected a socket or nothing there"};
+            ::unlink(path_.c_str());
+        }
         acceptor_.open();
         const auto umask_before = ::umask(owner_only);
         acceptor_.bind(where, failed);

@@ -10,6 +10,7 @@
 #include <boost/asio/post.hpp>
 #include <cstring>
 #include <ctime>
+#include <utility>
 
 namespace chronoknock::io {
 
@@ -77,9 +78,9 @@ result<void> runtime::start() {
     store_ = std::move(*store);
     const auto burnt = store_->load();
     if (!burnt) return burnt.error();
-    guard_.emplace(*burnt, store_->floor().value_or(unix_time{}));
+    guard_.emplace(*burnt, store_->floor().value_or(unix_time::max()));
 
-    matcher_ = make_matcher();
+    matcher_ = make_matcher(c);
     time_ = make_time(c);
     auto capture = start_capture(c);
     if (!capture) return capture.error();
@@ -95,18 +96,18 @@ result<void> runtime::start() {
               " addresses in " + std::to_string(matcher_->addresses().bytes() >> 20) + " MiB, and " +
               std::to_string(guard_->size()) + " burnt knocks");
     time_->start();
-    time_changed();
+    tick();
     return {};
 }
 
-std::unique_ptr<knock::matcher> runtime::make_matcher() {
-    return std::make_unique<knock::matcher>(*configuration_, random_seed(),
+std::unique_ptr<knock::matcher> runtime::make_matcher(const config::server& c) {
+    return std::make_unique<knock::matcher>(c, random_seed(),
                                             [this](const address& a) { return guard_->knows(a); });
 }
 
 std::unique_ptr<time_service> runtime::make_time(const config::server& c) {
     auto time = std::make_unique<time_service>(context_, c.time);
-    time->on_update([this] { time_changed(); });
+    time->on_update([this] { tick(); });
     return time;
 }
 
@@ -136,19 +137,19 @@ result<void> runtime::reload(config::server configuration) {
         } catch (const std::runtime_error& e) {
             return error{e.what()};
         }
+    auto matcher = make_matcher(*next);
     if (auto done = firewall_->set_up(firewall_rules(*next)); !done) return done;
 
     if (capture) capture_ = std::move(capture);
-    const auto before = std::move(configuration_); // the matcher that goes refers to it
-    configuration_ = std::move(next);
+    matcher_ = std::move(matcher);
+    configuration_ = std::move(next); // after the matcher that referred to the old one
     fingerprints_ = fingerprints_of(*configuration_);
-    matcher_ = make_matcher();
     accepting_ = false;
     if (time) {
         time_ = std::move(time);
         time_->start();
     }
-    time_changed();
+    tick();
     log::info("configuration read again: " + std::to_string(configuration_->services.size()) + " services, " +
               std::to_string(configuration_->keys.size()) + " keys");
     return {};
@@ -160,35 +161,47 @@ void runtime::stop() {
     time_.reset();
     if (configuration_->firewall.on_stop == config::on_stop::remove)
         if (const auto removed = firewall_->remove(); !removed) log::error(removed.error().text);
+    if (const auto closed = store_->close_cleanly(); !closed) log::error(closed.error().text);
     control_.reset();
     firewall_.reset();
 }
 
-void runtime::time_changed() {
-    const auto now = boot_now();
-    const auto t = time_->now(now);
-    if (t && !store_->floor()) {
-        // Windows that began before this may hold knocks that were accepted and then forgotten.
-        const auto floor = t->t + t->error;
-        if (const auto set = store_->set_floor(floor); !set) {
-            log::error(set.error().text);
-            return;
-        }
-        log::info("the record of burnt knocks begins now: knocks count whose window begins after " +
-                  utc(to_seconds(floor)) + " UTC");
-        auto burnt = store_->load();
-        guard_.emplace(burnt ? *burnt : std::vector<knock::burnt>(), floor);
+bool runtime::keep_floor(const time_estimate& t) {
+    const auto earliest = t.t + t.error;
+    const auto stored = store_->floor();
+    if (stored && *stored <= earliest) {
+        if (std::exchange(provisional_floor_, false)) guard_->set_floor(*stored);
+        return true;
     }
-    if (t && !accepting_) matcher_->advance(now, *t, ~std::size_t{0});
-    accepting_ = t.has_value();
-    tick();
+    // None yet, or one that lies in the future for certain: the clock was ahead when it was set, and the
+    // owner must not be locked out until then.
+    const bool trusted =
+        configuration_->time.servers.empty() || time_->report().state == timesync::sync_state::synchronised;
+    if (!trusted) { // what the system clock says meanwhile is not for keeping
+        if (!provisional_floor_) guard_->set_floor(earliest);
+        provisional_floor_ = true;
+        return true;
+    }
+    const auto set = store_->set_floor(earliest);
+    if (!set) {
+        if (told_error_ != set.error().text) log::error(told_error_ = set.error().text);
+        return false;
+    }
+    guard_->set_floor(earliest);
+    provisional_floor_ = false;
+    log::info("the record of burnt knocks begins now: knocks count whose window begins after " +
+              utc(to_seconds(earliest)) + " UTC");
+    return true;
 }
 
 void runtime::tick() {
     const auto now = boot_now();
+    const auto t = time_->now(now);
+    const bool accepted_before = accepting_;
+    accepting_ = t && keep_floor(*t);
     bool busy = false;
-    if (const auto t = accepting_ ? time_->now(now) : std::nullopt) {
-        busy = !matcher_->advance(now, *t, lines_per_tick);
+    if (accepting_) {
+        busy = !matcher_->advance(now, *t, accepted_before ? lines_per_tick : ~std::size_t{0});
         if (matcher_->waiting()) batch_end(now);
         busy |= matcher_->waiting();
         if (now - pruned_ >= prune_every) {
@@ -196,12 +209,11 @@ void runtime::tick() {
             if (const auto forgotten = store_->forget(guard_->prune(t->t)); !forgotten)
                 log::error(forgotten.error().text);
         }
-    } else {
-        accepting_ = false;
     }
     for (const auto& line : noise_.due(now))
-        log::warning("refused " + std::to_string(line.count) + " more from " + line.who.to_string() +
-                     ", the latest " + line.what);
+        log::warning("refused " + std::to_string(line.count) + " more from " +
+                     (line.who ? line.who->to_string() : "many other addresses") + ", the latest " +
+                     line.what);
     if (now - minute_ >= minute) say_each_minute(now);
 
     timer_.expires_after(busy ? tick_busy : tick_idle);

@@ -38,8 +38,10 @@ private:
     void syn(const packet::syn& s, instant now) override;
     void batch_end(instant now) override;
 
-    void time_changed();
     void tick();
+    /// Sets the floor of windows where there is none, or it was set by a clock that was ahead; false if it
+    /// cannot be written down.
+    bool keep_floor(const time_estimate& t);
     void say_each_minute(instant now);
     void judge(const knock::match& m, instant now, const time_estimate& t);
     void grant(const knock::match& m, knock::burnt burn, instant now);
@@ -49,7 +51,7 @@ private:
 
     result<std::unique_ptr<capture>> start_capture(const config::server& c);
     std::unique_ptr<time_service> make_time(const config::server& c);
-    std::unique_ptr<knock::matcher> make_matcher();
+    std::unique_ptr<knock::matcher> make_matcher(const config::server& c);
 
     /// An accepted knock on its way to the store and the firewall.
     struct accepted {
@@ -70,9 +72,11 @@ private:
     std::unique_ptr<knock::matcher> matcher_;
     std::optional<knock::replay_guard> guard_;
     std::unique_ptr<capture> capture_;
-    knock::noise noise_{1024};
+    knock::noise noise_{20};
     std::vector<accepted> accepted_;
     bool accepting_ = false;
+    bool provisional_floor_ = false; ///< the guard has one by a clock that is not to be relied on
+    std::string told_error_;
     knock_counters counters_;
     instant started_;
     instant minute_; ///< when say_each_minute spoke last

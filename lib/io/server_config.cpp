@@ -1,6 +1,7 @@
 #include "io/server_config.hpp"
 
 #include "io/files.hpp"
+#include "io/nts_ke.hpp"
 #include "knock/budget.hpp"
 
 #include <cmath>
@@ -13,6 +14,8 @@ result<config::server> load_server_config(const std::string& path, bool allow_lo
     auto server = config::parse_server(
         *text, path, [=](const std::string& file) { return load_key_file(file, allow_loose_permissions); });
     if (!server) return server;
+    if (const auto tls = nts_context(server->time.ca_file); !tls)
+        return error{path + ": [time] nts_ca: " + tls.error().text};
     for (const auto& k : server->keys) {
         const auto bits = knock::security_bits(k, *server);
         if (bits < knock::least_security_bits && !k.allow_weak)

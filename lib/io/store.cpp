@@ -8,7 +8,8 @@ namespace chronoknock::io {
 namespace {
 
 // Burnt knocks, an empty `who` for those of keys that ignore the address; times in nanoseconds. `floor` has
-// at most one row.
+// at most one row: what it says holds for one boot of the machine, or, after a clean stop, for any.
+constexpr const char* any_boot = "any";
 constexpr const char* schema = R"(
 create table if not exists burnt (
     key text, service text, who text, t0 integer, accepted integer not null,
@@ -45,25 +46,40 @@ result<store> store::open(const std::string& path) {
     auto db = database::open(path, schema);
     if (!db) return db.error();
     store opened(std::move(*db));
-    statement s(opened.db_, "select t from floor where boot = ?");
-    const auto boot = boot_id();
-    const auto row = s.bind(boot).step();
-    if (!row) return row.error();
-    if (*row && !boot.empty()) opened.floor_ = time_of(s.integer(0));
+    std::optional<unix_time> floor;
+    {
+        statement s(opened.db_, "select t from floor where boot in (?, ?)");
+        const auto boot = boot_id();
+        const auto row = s.bind(boot).bind(any_boot).step();
+        if (!row) return row.error();
+        if (*row && !boot.empty()) floor = time_of(s.integer(0));
+    }
+    // On disk before anything is burnt: else a power failure could lose that, and find the mark of a clean
+    // stop.
+    if (floor)
+        if (const auto set = opened.set_floor(*floor); !set) return set.error();
     return opened;
 }
 
-result<void> store::set_floor(unix_time t) {
-    auto done = db_.transaction([&]() -> result<void> {
+result<void> store::write_floor(const std::string& boot, unix_time t) {
+    if (const auto careful = db_.run("pragma synchronous = full"); !careful) return careful;
+    const auto done = db_.transaction([&]() -> result<void> {
         if (const auto gone = db_.run("delete from floor"); !gone) return gone.error();
         statement s(db_, "insert into floor values (?, ?)");
-        const auto boot = boot_id();
         if (const auto put = s.bind(boot).bind(count(t)).step(); !put) return put.error();
         return {};
     });
+    if (const auto quick = db_.run("pragma synchronous = normal"); done && !quick) return quick;
+    return done;
+}
+
+result<void> store::set_floor(unix_time t) {
+    auto done = write_floor(boot_id(), t);
     if (done) floor_ = t;
     return done;
 }
+
+result<void> store::close_cleanly() { return floor_ ? write_floor(any_boot, *floor_) : result<void>(); }
 
 result<std::vector<knock::burnt>> store::load() {
     std::vector<knock::burnt> all;

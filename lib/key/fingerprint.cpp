@@ -3,6 +3,7 @@
 #include <array>
 #include <boost/algorithm/hex.hpp>
 #include <iterator>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdexcept>
 
@@ -10,10 +11,13 @@ namespace chronoknock::key {
 
 std::string fingerprint(const psk& k) {
     // The label keeps this hash apart from the sequence of any plain-digest key.
-    const std::string text = "chronoknock/1 fingerprint\n" + to_text(k);
+    std::string text = "chronoknock/1 fingerprint\n";
+    text.append(k.secret.begin(), k.secret.end());
     std::array<std::uint8_t, EVP_MAX_MD_SIZE> hash;
-    if (EVP_Digest(text.data(), text.size(), hash.data(), nullptr, EVP_sha256(), nullptr) != 1)
-        throw std::runtime_error("OpenSSL does not give SHA-256");
+    const bool hashed =
+        EVP_Digest(text.data(), text.size(), hash.data(), nullptr, EVP_sha256(), nullptr) == 1;
+    OPENSSL_cleanse(text.data(), text.size());
+    if (!hashed) throw std::runtime_error("OpenSSL does not give SHA-256");
     std::string digits;
     boost::algorithm::hex_lower(hash.begin(), hash.begin() + 16, std::back_inserter(digits));
     return digits;

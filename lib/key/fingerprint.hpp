@@ -6,8 +6,9 @@
 
 namespace chronoknock::key {
 
-/// A name for a key that tells nothing about its secret: 32 hexadecimal digits of a hash over it. Two keys
-/// that make the same sequences have the same.
+/// A name for a key that tells nothing about its secret: 32 hexadecimal digits of a hash over it. Over
+/// nothing else: what is burnt stays so when another field changes, which may leave some sequences as they
+/// were.
 std::string fingerprint(const psk& k);
 
 } // namespace chronoknock::key

@@ -3,7 +3,6 @@
 #include "knock/windows.hpp"
 
 #include <algorithm>
-#include <ranges>
 #include <utility>
 
 namespace chronoknock::knock {
@@ -21,7 +20,7 @@ constexpr double derivations_per_second = 100'000;
 constexpr double derivation_burst = 10'000;
 constexpr std::size_t most_postponed = 1024;
 
-constexpr std::size_t hint_count = std::size_t{1} << 19;
+constexpr std::size_t hint_count = std::size_t{1} << 21; // 16 MiB, touched as they are used
 
 } // namespace
 
@@ -61,8 +60,12 @@ std::vector<match> matcher::end_batch(instant now) {
     ration_ = std::min(derivation_burst, ration_ + earned);
     refilled_ = now;
 
-    // The latest first: when the ration is short, a knock is most likely among them.
-    for (const auto s : std::views::reverse(dirty_)) {
+    // When the ration is short: a knock has few more SYNs than ports, and its address should not wait behind
+    // those of a flood. Of the same number the latest first.
+    std::ranges::reverse(dirty_);
+    if (ration_ < derivation_burst / 2)
+        std::ranges::stable_sort(dirty_, {}, [this](tracker::slot s) { return tracker_.count(s); });
+    for (const auto s : dirty_) {
         tracker_.queued(s) = false;
         look(s);
     }

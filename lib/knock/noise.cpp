@@ -6,30 +6,32 @@ namespace chronoknock::knock {
 
 std::optional<noise::line> noise::refused(const address& who, const std::string& what, instant now) {
     const auto known = std::ranges::find(entries_, who, [](const entry& e) { return e.waiting.who; });
-    if (known != entries_.end()) {
-        known->waiting.what = what;
-        ++known->waiting.count;
-        return std::nullopt;
+    if (known == entries_.end() && entries_.size() < most_) {
+        entries_.push_back({{who, what, 0}, now});
+        return line{who, what, 1};
     }
-    if (entries_.size() == most_) entries_.erase(entries_.begin());
-    entries_.push_back({{who, what, 0}, now});
-    return line{who, what, 1};
+    if (known == entries_.end() && !others_) others_ = entry{{std::nullopt, what, 0}, now};
+    auto& waiting = known == entries_.end() ? others_->waiting : known->waiting;
+    waiting.what = what;
+    ++waiting.count;
+    return std::nullopt;
 }
 
 std::vector<noise::line> noise::due(instant now) {
     std::vector<line> lines;
-    const auto end = std::ranges::find_if(entries_, [&](const entry& e) { return e.told + quiet > now; });
-    std::vector<entry> told_again;
-    for (auto it = entries_.begin(); it != end; ++it)
-        if (it->waiting.count != 0) {
-            lines.push_back(it->waiting);
-            told_again.push_back({{it->waiting.who, it->waiting.what, 0}, now});
-        }
-    entries_.erase(entries_.begin(), end);
-    entries_.insert(entries_.end(), told_again.begin(), told_again.end());
+    const auto is_due = [now](const entry& e) { return e.told + quiet <= now; };
+    for (auto& e : entries_) {
+        if (!is_due(e) || e.waiting.count == 0) continue;
+        lines.push_back(e.waiting);
+        e.waiting.count = 0;
+        e.told = now;
+    }
+    std::erase_if(entries_, is_due); // nothing more for a minute
+    if (others_ && is_due(*others_)) {
+        lines.push_back(others_->waiting);
+        others_.reset();
+    }
     return lines;
 }
-
-instant noise::next() const { return entries_.empty() ? instant::max() : entries_.front().told + quiet; }
 
 } // namespace chronoknock::knock

@@ -11,35 +11,35 @@
 namespace chronoknock::knock {
 
 /// Keeps refused knocks from filling the log: the first of an address is told at once, the next ones as a
-/// count, a minute later at the earliest. A fixed number of addresses; the oldest goes first.
+/// count, a minute later at the earliest. So for a few addresses; what others send is told as one count.
 class noise {
 public:
     static constexpr nanoseconds quiet = std::chrono::minutes(1);
 
     struct line {
-        address who;
-        std::string what; ///< of the latest
-        std::uint64_t count;
+        std::optional<address> who; ///< none: addresses beyond the few
+        std::string what;           ///< of the latest
+        std::uint64_t count = 0;
         bool operator==(const line&) const = default;
     };
 
+    /// addresses: told of one by one at a time.
     explicit noise(std::size_t addresses) : most_(addresses) {}
 
     /// A knock was refused. Gives the line to log now, if any.
     std::optional<line> refused(const address& who, const std::string& what, instant now);
     /// Lines that became due by `now`.
     std::vector<line> due(instant now);
-    /// When due() will have something; instant::max() if nothing waits.
-    instant next() const;
 
 private:
     struct entry {
         line waiting;
-        instant told; ///< when the last line on it was given
+        instant told; ///< when the last line on it was given, or its first refusal came
     };
 
     std::size_t most_;
-    std::vector<entry> entries_; ///< in the order of `told`
+    std::vector<entry> entries_;
+    std::optional<entry> others_;
 };
 
 } // namespace chronoknock::knock

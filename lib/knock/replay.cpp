@@ -40,18 +40,21 @@ void replay_guard::remember(const burnt& b) {
     auto& key = keys_[b.key];
     key.newest = std::max(key.newest, b.t0);
     key.burnt.insert_or_assign({b.t0, b.service, b.who}, b.accepted);
-    key.last.insert_or_assign(b.who, b.accepted);
-    if (b.who) addresses_.insert_or_assign(*b.who, b.accepted);
+    const auto later = [&b](unix_time& last) { last = std::max(last, b.accepted); };
+    later(key.last.try_emplace(b.who, b.accepted).first->second);
+    if (b.who) later(addresses_.try_emplace(*b.who, b.accepted).first->second);
 }
 
 judgement replay_guard::judge(const knock& k) {
     auto& key = keys_[k.what.key];
     key.granularity = k.granularity;
+    key.ignore_time = k.ignore_time;
     key.delay = k.delay;
+    const auto known = key.burnt.find({k.what.t0, k.what.service, k.what.who});
+    const bool burnt = known != key.burnt.end();
+    if (burnt && std::chrono::abs(k.what.accepted - known->second) < rounds_take) return judgement::repeated;
     if (!k.ignore_time) {
-        if (const auto b = key.burnt.find({k.what.t0, k.what.service, k.what.who}); b != key.burnt.end())
-            return std::chrono::abs(k.what.accepted - b->second) < rounds_take ? judgement::repeated
-                                                                               : judgement::replayed;
+        if (burnt) return judgement::replayed;
         if (k.what.t0 < key.newest - k.granularity) return judgement::too_old;
         if (!acceptable(k.what.t0, k.granularity, k.arrival)) return judgement::outside_window;
         if (unix_time{seconds(k.what.t0)} < floor_) return judgement::before_state;
@@ -69,8 +72,10 @@ std::vector<burnt> replay_guard::prune(unix_time now) {
     for (auto& [name, key] : keys_) {
         for (auto it = key.burnt.begin(); it != key.burnt.end();) {
             const auto& [t0, service, who] = it->first;
-            const bool needed = t0 >= key.newest - key.granularity || it->second + key.delay > now ||
-                                it->second + month > now;
+            // Of a key that did not knock since the start it is not known what is needed.
+            const bool refuses =
+                key.granularity == 0 || (!key.ignore_time && t0 >= key.newest - key.granularity);
+            const bool needed = refuses || it->second + key.delay > now || it->second + month > now;
             if (needed) {
                 ++it;
                 continue;

@@ -40,7 +40,7 @@ public:
     struct knock {
         burnt what; ///< its `accepted` is what the clock says now
         std::int64_t granularity;
-        bool ignore_time; ///< the sequence never changes: nothing to burn
+        bool ignore_time; ///< the sequence never changes: a replay cannot be told from a knock
         nanoseconds delay;
         time_estimate arrival; ///< what the clock said when the first SYN arrived
     };
@@ -48,6 +48,9 @@ public:
     /// known: what was burnt before. floor: windows that began before it are refused, because there may have
     /// been knocks that `known` lacks (the state was lost, or the machine broke down before it was on disk).
     replay_guard(const std::vector<burnt>& known, unix_time floor);
+
+    /// Sets another floor.
+    void set_floor(unix_time floor) { floor_ = floor; }
 
     /// Judges a knock and, if it accepts it, burns it: the caller stores it before it opens anything.
     judgement judge(const knock& k);
@@ -64,7 +67,8 @@ private:
 
     struct per_key {
         std::int64_t newest = 0;
-        std::int64_t granularity = 0;
+        std::int64_t granularity = 0; ///< 0 until it is first judged
+        bool ignore_time = false;
         nanoseconds delay{0};
         std::map<tuple, unix_time> burnt;                 ///< and when it was accepted
         std::map<std::optional<address>, unix_time> last; ///< accepted knock of an address

@@ -8,6 +8,7 @@
 namespace chronoknock::timesync {
 namespace {
 
+constexpr nanoseconds refused_for = std::chrono::hours(24);
 constexpr nanoseconds answer_timeout = seconds(1); // times the number of queries lost in a row, up to slow
 constexpr int slow = 4;
 constexpr int burst_size = 4;
@@ -48,10 +49,7 @@ peer::peer(bool nts, const settings& s)
 
 peer::want peer::poll(instant now, const random_source& random) {
     if (now < deadline_) return want::nothing;
-    if (state_ == peer_state::stopped) {
-        deadline_ = instant::max();
-        return want::nothing;
-    }
+    if (state_ == peer_state::stopped) state_ = peer_state::locating;
     if (query_) {
         unanswered(now);
         if (now < deadline_) return want::nothing;
@@ -205,9 +203,10 @@ void peer::obey(kiss k, instant now) {
         forget();
         if (!endpoints_.empty()) return start_burst(now);
         state_ = peer_state::stopped;
-        deadline_ = instant::max();
+        // Not for ever: a forged refusal must not outlast the forger.
+        deadline_ = now + refused_for;
         complained_ = false;
-        complain("refuses us (" + code + "): not asked any more");
+        complain("refuses us (" + code + "): not asked for a day");
         return;
     case kiss::rate:
         rated_ = true;

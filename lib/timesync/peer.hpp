@@ -41,7 +41,7 @@ enum class peer_state {
     burst,    ///< asking quickly for a first fix
     steady,   ///< asking at the interval
     silent,   ///< no answer: asking ever more rarely
-    stopped   ///< it told us to go away (DENY, RSTR)
+    stopped   ///< it told us to go away (DENY, RSTR): for a day
 };
 std::string_view to_string(peer_state s);
 

@@ -92,7 +92,7 @@ constexpr sample unfit_fields[] = {
      "1h), not '-1'"},
     {"[knock]\ntracked = 0", "7: [knock] tracked: expected a whole number from 1 to 16777216, not '0'"},
     {"[knock]\ntracked = 16777216",
-     "7: [knock] tracked: expected tracked times memory to be at most 268435456"},
+     "7: [knock] tracked: expected tracked times (memory + 80) to be at most 134217728"},
     {"[knock]\nmode = set\nmode = set", "8: [knock] mode: stands twice"},
     {"[knock]\nmodes = set",
      "7: [knock] modes: unknown field; expected one of mode, memory, timeout, tracked"},

@@ -17,7 +17,7 @@ const auto there = *address::parse("192.0.2.2");
 unix_time at(double s) { return unix_time{seconds(epoch) + nanoseconds(static_cast<std::int64_t>(s * 1e9))}; }
 
 replay_guard::knock a_knock(double when, std::int64_t t0, std::optional<address> who = here,
-                          nanoseconds error = 0s) {
+                            nanoseconds error = 0s) {
     return {{"key", "ssh", who, epoch + t0, at(when)}, 10, false, 0s, {at(when), error}};
 }
 
@@ -88,6 +88,8 @@ BOOST_AUTO_TEST_CASE(without_time_nothing_burns) {
     auto k = a_knock(1, -epoch);
     k.ignore_time = true;
     BOOST_TEST((guard.judge(k) == judgement::accepted));
+    BOOST_TEST((guard.judge(k) == judgement::repeated)); // its second round
+    k.what.accepted += 1s;
     BOOST_TEST((guard.judge(k) == judgement::accepted));
 }
 
@@ -144,11 +146,35 @@ BOOST_AUTO_TEST_CASE(a_line_a_minute_for_each_address) {
     BOOST_TEST((n.refused(here, "a replay", t(0)) == noise::line{here, "a replay", 1}));
     for (int i = 1; i < 1000; ++i) BOOST_TEST(!n.refused(here, "a replay", t(1)));
     BOOST_TEST(n.due(t(59)).empty());
-    BOOST_TEST((n.next() == t(60)));
     BOOST_TEST((n.due(t(60)) == std::vector{noise::line{here, "a replay", 999}}));
     BOOST_TEST(!n.refused(here, "a replay", t(61)));
     BOOST_TEST(n.due(t(120)).size() == 1u);
     BOOST_TEST(n.due(t(180)).empty()); // quiet for a minute: forgotten
-    BOOST_TEST((n.next() == instant::max()));
     BOOST_TEST(n.refused(here, "a replay", t(181)).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(many_addresses_are_told_as_one) {
+    const auto t = [](int s) { return instant{seconds(s)}; };
+    noise n(2);
+    BOOST_TEST(n.refused(here, "a replay", t(0)).has_value());
+    BOOST_TEST(n.refused(there, "a replay", t(0)).has_value());
+    for (std::uint8_t i = 0; i < 200; ++i) {
+        const std::uint8_t bytes[] = {10, 0, 0, i};
+        BOOST_TEST(!n.refused(address::v4(bytes), "a replay", t(1)));
+    }
+    BOOST_TEST((n.due(t(61)) == std::vector{noise::line{std::nullopt, "a replay", 200}}));
+    BOOST_TEST(n.due(t(200)).empty());
+}
+
+BOOST_AUTO_TEST_CASE(after_a_restart_the_latest_knock_counts_for_the_delay) {
+    replay_guard guard({{"key", "", here, epoch, at(105)}, {"key", "ssh", here, epoch - 100, at(5)}}, {});
+    auto k = a_knock(112, 110);
+    k.delay = 60s;
+    BOOST_TEST((guard.judge(k) == judgement::too_soon));
+}
+
+BOOST_AUTO_TEST_CASE(nothing_is_pruned_of_a_key_that_did_not_knock_since_the_start) {
+    replay_guard guard({{"key", "ssh", here, epoch, at(1)}, {"key", "ssh", here, epoch + 10, at(11)}}, {});
+    BOOST_TEST(guard.prune(at(400 * 86400.0)).empty());
+    BOOST_TEST((guard.judge(a_knock(12, 0)) == judgement::replayed));
 }

@@ -260,7 +260,7 @@ BOOST_FIXTURE_TEST_CASE(rate_is_obeyed_for_good, one_peer) {
     BOOST_TEST((p->interval() == 256s));
 }
 
-BOOST_FIXTURE_TEST_CASE(deny_is_obeyed_for_good, one_peer) {
+BOOST_FIXTURE_TEST_CASE(deny_is_obeyed_for_a_day, one_peer) {
     for (const auto* code : {"DENY", "RSTR"}) {
         make(false);
         locate();
@@ -271,8 +271,10 @@ BOOST_FIXTURE_TEST_CASE(deny_is_obeyed_for_good, one_peer) {
         p->hurry(now);
         p->locate({second}, now);
         p->failed("?", now);
-        BOOST_TEST((next() == peer::want::nothing));
         BOOST_TEST(p->settled());
+        const auto before = now;
+        BOOST_TEST((next() == peer::want::locate));
+        BOOST_TEST((now - before >= 24h));
     }
 }
 
