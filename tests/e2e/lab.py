@@ -110,6 +110,9 @@ class Lab:
         self.router = Host(self, "router", 0)
         self.router.sysctl("net.ipv4.ip_forward", 1)
         self.router.sysctl("net.ipv6.conf.all.forwarding", 1)
+        # A wire that was down for a moment carries IPv6 again, as it does IPv4.
+        for scope in ("all", "default"):
+            self.router.sysctl(f"net.ipv6.conf.{scope}.keep_addr_on_down", 1)
 
     def host(self, name):
         """A new machine, wired to the router by the router's interface `name`."""
@@ -133,7 +136,12 @@ class Lab:
             addr add {host.ip6}/64 dev eth0 nodad
             route add default via 10.77.{n}.1
             route add ::/0 via fd77:{n}::1""")
-        # The kernel takes its time with a new wire; until then what is sent is lost.
+        self.wait_wire(host)
+
+    def wait_wire(self, host):
+        """Waits until a host's wire carries both families: the kernel takes its time, and what is sent before is
+        lost."""
+        n = host.number
         for a, b in ((self.router, host.ip6), (host, f"fd77:{n}::1"), (self.router, host.ip4)):
             wait_for(lambda a=a, b=b: a.door(b, 1, seconds=0.05) == "refused", f"the wire to {host.name}")
 

@@ -12,6 +12,9 @@ from lab import syn
 _SECONDS = float(os.environ.get("SOAK_SECONDS", "20"))
 _SEED = int(os.environ.get("SOAK_SEED", random.randrange(1 << 30)))
 _OPEN_FOR = 3
+# Tables as small as here go to the heap once the first were freed (glibc moves its threshold), where two generations of
+# them leave holes of megabytes. With the threshold held, what is resident is what is in use.
+_ENV = {"MALLOC_MMAP_THRESHOLD_": "1048576"}
 
 
 class Soak(LabTest):
@@ -23,7 +26,9 @@ class Soak(LabTest):
         self.keys = {"alice": (self.alice, "web"), "bob": (self.bob, "web")}
         self.services = {"web": f"ports = tcp/{PORT}\nopen_for = {_OPEN_FOR}"}
         self.door = self.guard(None, keys=self.keys, services=self.services,
-                               sections={"knock": "tracked = 4096"})
+                               sections={"knock": "tracked = 4096"}, start=False, wait=False)
+        self.door.start(_ENV)
+        self.first_window(WINDOW)
         self.ear = self.lab.sniffer(self.server)
         self.heard = []
         self.raw = self.lab.sender(self.stranger)
@@ -31,15 +36,20 @@ class Soak(LabTest):
         self.strangers = [syn(f"10.{self.chance.randrange(80, 250)}.{self.chance.randrange(256)}."
                               f"{self.chance.randrange(1, 255)}", self.server.ip4,
                               self.chance.randrange(10000, 60001)) for _ in range(10_000)]
-        self.opened = self.tried = 0
+        self.knocks = 0
 
     # What may happen.
 
     def knock(self):
+        """Each knock over a whole wire is granted, whatever happened before."""
         host, key = self.chance.choice([(self.client, self.alice), (self.other, self.bob)])
-        host.knock(self.server.ip(self.chance.choice((4, 6))), key, "web")
-        self.tried += 1
-        self.opened += any(host.door(self.server.ip(v), PORT, seconds=0.2) == "open" for v in (4, 6))
+        version = self.chance.choice((4, 6))
+        granted = f" to {host.ip(version)},"
+        before = self.door.log().count(granted)
+        host.knock(self.server.ip(version), key, "web")
+        self.door.wait_log(granted, count=before + 1)
+        self.assert_opens(host, self.server.ip(version))
+        self.knocks += 1
         self.heard = (self.heard + [p for p in self.ear.syns() if p.port != PORT])[-1000:]
 
     def flood(self, count=10_000):
@@ -53,6 +63,7 @@ class Soak(LabTest):
     def flap(self):
         for state in ("down", "up"):
             self.lab.router.run(["ip", "link", "set", "server", state])
+        self.lab.wait_wire(self.server)
 
     def replug(self):
         self.lab.router.run(["ip", "link", "del", "server"])
@@ -76,11 +87,11 @@ class Soak(LabTest):
 
     def kill(self):
         self.door.sigkill()
-        self.door.start()
+        self.door.start(_ENV)
 
     def restart(self):
         self.assertEqual(self.door.stop(), 0)
-        self.door.start()
+        self.door.start(_ENV)
 
     # What must be true.
 
@@ -106,26 +117,26 @@ class Soak(LabTest):
         calm = [self.knock, self.knock, self.flood, self.replay, self.flap, self.reload, self.reload_broken]
         self.run_for(_SECONDS / 2, [*calm, self.replug, self.kill, self.restart])
         # Memory and descriptors are those of one process: from here on it lives.
-        for _ in range(3):  # a reload makes new tables before the old ones go: memory for two is kept
+        for _ in range(2):
             self.reload()
             self.flood(20_000)
         self.knock()
         resident, descriptors = self.resources()
         self.run_for(_SECONDS / 2, [*calm, self.replug])
-        self.assertGreater(self.opened, self.tried * 0.5, self.story)
+        self.assertGreater(self.knocks, 0)
 
         for host in (self.client, self.other):
             host.wait_shut(self.server.ip4, PORT, seconds=_OPEN_FOR + 2)
             host.wait_shut(self.server.ip6, PORT, seconds=_OPEN_FOR + 2)
         self.assertNotIn("expires", self.server.run(["nft", "list", "table", "inet", "chronoknock"]).stdout)
         grown = self.resources()
-        self.assertLess(grown[0] - resident, 4096, f"memory grew: {self.story}")
+        self.assertLess(grown[0] - resident, 1024, f"memory grew: {self.story}")
         self.assertLessEqual(grown[1], descriptors, f"descriptors leaked: {self.story}")
         # And it still does its work.
         self.lab.next_window(WINDOW)
         self.client.knock(self.server, self.alice, "web")
         self.assert_opens(self.client)
-        print(f"{len(self.story)} events, {self.opened} of {self.tried} knocks opened, "
+        print(f"{len(self.story)} events, {self.knocks} knocks, all granted, "
               f"resident {resident} -> {grown[0]} KiB, descriptors {descriptors} -> {grown[1]}")
 
 
