@@ -1,5 +1,6 @@
 """Time comes from time servers, whatever the clocks of both ends say."""
 
+import sqlite3
 import unittest
 
 from case import PORT, WINDOW, LabTest
@@ -76,6 +77,28 @@ class Clock(LabTest):
         chronyd.stop()
         self.other.knock(self.server, key, "web")
         self.assert_opens(self.other)
+
+    def test_a_clock_that_was_ahead_at_first_locks_nobody_out(self):
+        key = self.key()
+        guard = self.guard(key, start=False, wait=False)
+        guard.start(env=faketime_env("+1h"))
+        guard.stop()
+        guard.start()
+        self.first_window(WINDOW)
+        self.knocks_until_open(key)
+
+    def test_a_reboot_after_a_clean_stop_takes_the_present_window(self):
+        # The mark of a boot is in the state file: another boot shows there.
+        key = self.key(granularity=8)
+        guard = self.guard(key, wait=False)
+        self.first_window(8)
+        guard.stop()
+        boot = sqlite3.connect(guard.state)
+        self.assertEqual(boot.execute("select boot from floor").fetchall(), [("any",)])
+        boot.close()
+        guard.start()
+        self.client.knock(self.server, key, "web")
+        self.assert_opens(self.client)
 
     def test_the_client_says_when_no_time_server_answers(self):
         key = self.key()
