@@ -68,10 +68,7 @@ tracker::slot tracker::replace_oldest(const address& a, std::uint32_t bucket) {
         *link = e.next_in_bucket;
     }
     // The next to go is in no cache; under a flood of new addresses it is wanted soon.
-    if (e.newer != none) {
-        __builtin_prefetch(&slots_[e.newer], 1);
-        __builtin_prefetch(&ring_[std::size_t{e.newer} * capacity_], 1);
-    }
+    if (e.newer != none) __builtin_prefetch(&slots_[e.newer], 1);
     e.who = a;
     e.bucket = bucket;
     e.next_in_bucket = buckets_[bucket];
@@ -104,6 +101,12 @@ tracker::slot tracker::observe(const packet::syn& syn, instant now) {
     }
     e.last = now;
 
+    // Most strangers send one SYN: it needs no place in the ring, and so touches no memory but the entry's.
+    if (e.count == 0) e.in_ring = false;
+    if (e.count == 1 && !e.in_ring) {
+        e.in_ring = true;
+        at(s, 0) = e.only;
+    }
     if (e.count == capacity_) drop_oldest();
     at(s, e.count++) = {syn.port, now_tick, retransmission_id(syn)};
     if (e.fresh < capacity_) ++e.fresh;
@@ -112,6 +115,7 @@ tracker::slot tracker::observe(const packet::syn& syn, instant now) {
 
 std::span<const seen> tracker::recall(slot s) const {
     const auto& e = slots_[s];
+    if (!e.in_ring) return std::span(&e.only, e.count);
     const auto ring = std::span(ring_).subspan(std::size_t{s} * capacity_, capacity_);
     const auto to_end = std::min<std::size_t>(e.count, capacity_ - e.head);
     scratch_.resize(e.count);

@@ -77,8 +77,11 @@ private:
         std::uint16_t count = 0;
         std::uint16_t fresh = 0;
         bool queued = false;
+        bool in_ring = false; ///< else there is one SYN at most, and it is `only`
+        seen only{};
         instant last{};
     };
+    static_assert(sizeof(entry) == 64, "a stranger's SYN costs one cache line");
 
     std::uint32_t bucket_of(const address& a) const;
     slot find(const address& a, std::uint32_t bucket) const;
@@ -86,6 +89,7 @@ private:
     void make_newest(slot s);
     void unlink(slot s);
     seen& at(slot s, std::uint32_t index) {
+        if (!slots_[s].in_ring) return slots_[s].only;
         return ring_[std::size_t{s} * capacity_ + (slots_[s].head + index) % capacity_];
     }
     const seen& at(slot s, std::uint32_t index) const { return const_cast<tracker*>(this)->at(s, index); }
