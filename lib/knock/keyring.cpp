@@ -90,6 +90,7 @@ std::uint32_t keyring::add(std::uint32_t l, std::int64_t t0) {
     const auto port = derivers_[what.key].selector(t0, service_name(what));
     nodes_[node] = {l, by_port_[port], t0, port};
     by_port_[port] = node;
+    selectors_.set(port);
     return node;
 }
 
@@ -97,6 +98,7 @@ void keyring::remove(std::uint32_t node) {
     auto* link = &by_port_[nodes_[node].port];
     while (*link != node) link = &nodes_[*link].next;
     *link = nodes_[node].next;
+    selectors_[nodes_[node].port] = by_port_[nodes_[node].port] != none;
     free_.push_back(node);
 }
 

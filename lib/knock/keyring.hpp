@@ -42,6 +42,8 @@ public:
     };
     static constexpr std::uint32_t none = ~0u;
     std::uint32_t first_with_selector(std::uint16_t port) const { return by_port_[port]; }
+    /// True if there is one. (8 KiB, where by_port_ has 256: it is asked for each SYN.)
+    bool is_selector(std::uint16_t port) const { return selectors_[port]; }
     const live& at(std::uint32_t index) const { return nodes_[index]; }
 
     /// Plain digests have no selector: all their lines, each live from first_live_window to last_live_window.
@@ -86,6 +88,7 @@ private:
     std::vector<live> nodes_;
     std::vector<std::uint32_t> free_;
     std::vector<std::uint32_t> by_port_;
+    std::bitset<65536> selectors_; ///< ports that by_port_ has one for
     std::bitset<65536> pool_;
     std::uint32_t least_syns_ = ~0u;
     std::priority_queue<due, std::vector<due>, std::greater<>> schedule_;

@@ -40,6 +40,10 @@ void matcher::observe(const packet::syn& syn, instant now) {
     now_ = now;
     ++counters_.tracked;
     const auto s = tracker_.observe(syn, now);
+    // Without a selector among its SYNs an address has no sequence of an hmac key.
+    auto& promising = tracker_.promising(s);
+    promising = promising || keyring_.is_selector(syn.port) || !keyring_.plain_lines().empty();
+    if (!promising) return tracker_.mark_looked_at(s);
     if (tracker_.count(s) < keyring_.least_syns()) return;
     if (!tracker_.queued(s)) {
         tracker_.queued(s) = true;
@@ -87,6 +91,8 @@ void matcher::look(tracker::slot s) {
         ports_.set(syn.port);
         distinct_.push_back(syn.port);
     }
+    tracker_.promising(s) =
+        std::ranges::any_of(distinct_, [this](auto p) { return keyring_.is_selector(p); });
     const bool done = look_for_selectors(who, r) && look_for_plain(who, r);
     for (const auto port : distinct_) ports_.reset(port);
 

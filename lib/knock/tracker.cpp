@@ -102,7 +102,7 @@ tracker::slot tracker::observe(const packet::syn& syn, instant now) {
     e.last = now;
 
     // Most strangers send one SYN: it needs no place in the ring, and so touches no memory but the entry's.
-    if (e.count == 0) e.in_ring = false;
+    if (e.count == 0) e.in_ring = e.promising = false;
     if (e.count == 1 && !e.in_ring) {
         e.in_ring = true;
         at(s, 0) = e.only;

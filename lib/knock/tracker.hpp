@@ -50,6 +50,8 @@ public:
     void mark_looked_at(slot s) { slots_[s].fresh = 0; }
     /// Whether it waits to be looked at; false again when the slot goes to another address.
     bool& queued(slot s) { return slots_[s].queued; }
+    /// Whether it sent what can begin a knock; false again when nothing is remembered of it.
+    bool& promising(slot s) { return slots_[s].promising; }
 
     std::uint16_t tick(instant t) const { return static_cast<std::uint16_t>(t.time_since_epoch() / unit_); }
     /// How long before `now` a SYN arrived, rounded up to whole ticks.
@@ -77,6 +79,7 @@ private:
         std::uint16_t count = 0;
         std::uint16_t fresh = 0;
         bool queued = false;
+        bool promising = false;
         bool in_ring = false; ///< else there is one SYN at most, and it is `only`
         seen only{};
         instant last{};
