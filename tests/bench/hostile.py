@@ -12,9 +12,10 @@ _AT_ONCE = 64
 
 def _lose(world, percent, silent=False):
     """The router loses packets both ways, but none from or to the door, which only tells who got in."""
+    # Not "th dport != ... th sport != ...": nft 1.0.6 makes one comparison of the two, and means another thing.
     world.lab.router_rules(
-        f"meta l4proto {{ tcp, udp }} th dport != {DOOR} th sport != {DOOR} "
-        f"numgen random mod 100 < {percent} counter drop\n"
+        f"meta l4proto {{ tcp, udp }} th dport {DOOR} accept\nmeta l4proto {{ tcp, udp }} th sport {DOOR} accept\n"
+        f"meta l4proto {{ tcp, udp }} numgen random mod 100 < {percent} counter drop\n"
         + ("tcp flags & rst == rst drop\n" if silent else ""))
 
 

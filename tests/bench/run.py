@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures chronoknock and prints one table: each figure beside its floor or its peer, taken in the same run.
 
-    sudo tests/bench/run.py             all of it, some 15 minutes
+    sudo tests/bench/run.py             all of it, some 20 minutes
     sudo tests/bench/run.py --quick     fewer knocks and shorter floods, to see that it works
     sudo tests/bench/run.py --only open cpu
 
@@ -10,7 +10,7 @@ knockd, fwknop-server, fwknop-client and iptables. It builds nothing:
 
     cmake --preset release && cmake --build --preset release
 
-Two idle processors give quiet figures; say `uptime` first. Parts:
+Idle processors give quiet figures: see `uptime` first. Parts:
 """
 
 import argparse
