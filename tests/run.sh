@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs what is missing, builds with warnings as errors and runs every test; then the unit tests once more under
-# AddressSanitizer and UndefinedBehaviorSanitizer. Root is needed: the end-to-end tests make network
-# namespaces (and touch nothing outside them). --fast leaves the sanitizers out.
+# Installs what is missing, builds with warnings as errors and runs every test; then the unit tests and the fuzz
+# targets once more under AddressSanitizer and UndefinedBehaviorSanitizer. Root is needed: the end-to-end tests
+# make network namespaces (and touch nothing outside them). --fast leaves the sanitizers out.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
 
@@ -28,4 +28,4 @@ build release
 ctest --test-dir build/release --output-on-failure --no-tests=error -j "$(nproc)"
 [ -n "$sanitizers" ] || exit 0
 build asan
-ctest --test-dir build/asan --output-on-failure --no-tests=error -j "$(nproc)" -R '^unit\.'
+ctest --test-dir build/asan --output-on-failure --no-tests=error -j "$(nproc)" -R '^(unit|fuzz)\.'
