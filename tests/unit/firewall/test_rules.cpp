@@ -107,7 +107,7 @@ BOOST_AUTO_TEST_CASE(ports_of_all_services_are_guarded_once) {
 
 BOOST_AUTO_TEST_CASE(no_service_no_guard) {
     const auto text = *setup_script({}, {}, {});
-    BOOST_TEST(!has(text, "jump"));
+    BOOST_TEST(!has(text, "jump guard"));
     BOOST_TEST(!has(text, "grant"));
 }
 
