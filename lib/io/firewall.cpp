@@ -5,6 +5,7 @@
 #include "io/log.hpp"
 #include "io/nft_run.hpp"
 #include "io/nft_socket.hpp"
+#include "io/spare_descriptors.hpp"
 
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
@@ -133,6 +134,7 @@ result<void> firewall::impl::write_table(const rules& r, bool& kept) {
 }
 
 result<void> firewall::impl::set_up(const rules& r) {
+    const spare_descriptors freed;
     if (!made_) adopt();
     bool kept = false;
     if (const auto done = write_table(r, kept); !done) return done;
