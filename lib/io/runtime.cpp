@@ -147,7 +147,7 @@ void runtime::started() {
 std::unique_ptr<knock::matcher> runtime::make_matcher(config::server& c) {
     auto matcher = std::make_unique<knock::matcher>(c, random_seed(),
                                                     [this](const address& a) { return guard_->knows(a); });
-    for (auto& k : c.keys) k.key.secret = {}; // the matcher has what it needs of them
+    for (auto& k : c.keys) k.key.secret = key::secret_bytes(); // the matcher has what it needs of them
     return matcher;
 }
 

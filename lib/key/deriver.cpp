@@ -104,7 +104,7 @@ private:
 
 struct deriver::impl {
     explicit impl(const psk& k) : key(k) {
-        key.secret = {};
+        key.secret = secret_bytes();
         if (key.hmac) {
             expand.emplace(key.digest, k.secret);
         } else {

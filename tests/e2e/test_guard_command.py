@@ -16,7 +16,7 @@ class GuardCommand(LabTest):
         self.web = start_http(self.server, PORT)
 
     def make(self, **options):
-        return self.guard(self.file, wait=False, start=False, **options)
+        return self.small_guard(self.file, wait=False, start=False, **options)
 
     def run_guard(self, guard, *options, status=0):
         """What it says: one line or none."""
@@ -71,7 +71,7 @@ class GuardCommand(LabTest):
         self.assertIn("NO GUARD IS UP", said)
 
     def test_what_is_there_is_not_cut(self):
-        guard = self.guard(self.file, open_for=60)
+        guard = self.small_guard(self.file, open_for=60)
         lines = {}
         for version in _FAMILIES:
             target = self.server.ip(version)

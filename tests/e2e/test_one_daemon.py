@@ -28,17 +28,18 @@ time.sleep(1000)
 class OneDaemon(LabTest):
     def second(self, host, key, name="second", **options):
         """Another configuration, with everything of its own."""
-        guard = self.guard(key, wait=False, start=False, **options)
+        guard = self.small_guard(key, wait=False, start=False, **options)
         folder = host.home / name
         folder.mkdir()
         guard.folder, guard.config = folder, folder / "chronoknock.ini"
         guard.state, guard.control = folder / "state.db", folder / "control.sock"
-        guard.write({"web": f"ports = tcp/{PORT}"}, {"alice": (key, "web")})
+        guard.write({"web": f"ports = tcp/{PORT}"}, {"alice": (key, "web")},
+                    {"knock": "tracked = 1024"})
         return guard
 
     def test_a_second_is_refused(self):
         key = self.key()
-        first = self.guard(key, wait=False)
+        first = self.small_guard(key, wait=False)
         second = self.second(self.server, self.key("bob"))
         before = self.server.run(["nft", "-s", "-a", "list", "ruleset"]).stdout
         for _ in range(3):
@@ -55,9 +56,10 @@ class OneDaemon(LabTest):
         self.assertTrue(second.process.alive())
 
     def test_another_namespace_is_another_matter(self):
-        self.guard(self.key(), wait=False)
+        self.small_guard(self.key(), wait=False)
         elsewhere = self.lab.chronoknock(self.other, services={"web": f"ports = tcp/{PORT}"},
-                                         keys={"bob": (self.key("bob"), "web")})
+                                         keys={"bob": (self.key("bob"), "web")},
+                                         sections={"knock": "tracked = 1024"})
         self.assertTrue(elsewhere.process.alive())
 
     def test_a_stranger_on_the_name_keeps_nobody_out(self):
@@ -65,7 +67,7 @@ class OneDaemon(LabTest):
         for how in ("listening", "deaf", "full"):
             squatter = self.server.spawn([sys.executable, "-c", _SQUAT, how], log=self.server.home / f"{how}.log")
             squatter.wait_for_text("sitting")
-            guard = self.guard(key, wait=False)
+            guard = self.small_guard(key, wait=False)
             self.assertIn("going on without it", guard.log())
             self.assert_shut(self.other)
             self.assertEqual(guard.stop(), 0)

@@ -3,6 +3,7 @@
 import os
 import pathlib
 import resource
+import socket
 import unittest
 
 from case import PORT, LabTest
@@ -34,7 +35,7 @@ class Privileges(LabTest):
         return dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
 
     def test_two_capabilities_and_no_way_to_more(self):
-        guard = self.guard(self.key(), wait=False)
+        guard = self.small_guard(self.key(), wait=False)
         said = self.status_of(guard)
         for which in ("CapPrm", "CapEff", "CapBnd"):
             self.assertEqual(int(said[which], 16), _NET, which)
@@ -54,7 +55,7 @@ class Privileges(LabTest):
         """A user with ambient capabilities: nft gets them, too."""
         key = self.key()
         self.lab.folder.chmod(0o755)
-        guard = self.guard(key, wait=False, start=False, launcher=[
+        guard = self.small_guard(key, wait=False, start=False, launcher=[
             "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=+net_admin,+net_raw",
             "--ambient-caps=+net_admin,+net_raw", self.lab.program])
         for path in (self.server.home, guard.folder, guard.config, key):
@@ -78,14 +79,14 @@ class Privileges(LabTest):
         files = {name: self.key(name, secret=s.hex(), function="hmac-sha256" if name != "bob" else "sha256")
                  for name, s in secrets.items()}
         services = {"web": f"ports = tcp/{PORT}"}
-        guard = self.guard(files["alice"], services=services, keys={n: (f, "web") for n, f in files.items()})
+        guard = self.small_guard(files["alice"], services=services, keys={n: (f, "web") for n, f in files.items()})
         self.client.knock(self.server, files["alice"], "web")
         self.assert_opens(self.client)
         for name, secret in secrets.items():
             raw, text = self.copies(guard, secret)
             self.assertLessEqual(raw, 1, name)
             self.assertEqual(text, 0, name)
-        guard.write(services, {"carol": (files["carol"], "web")})
+        guard.write(services, {"carol": (files["carol"], "web")}, {"knock": "tracked = 1024"})
         guard.reload()
         guard.wait_log("configuration read again")
         self.first_window(2)
@@ -98,7 +99,7 @@ class Privileges(LabTest):
 
 class Descriptors(LabTest):
     def test_the_guard_comes_back_with_no_descriptor_free(self):
-        guard = self.guard(self.key(), wait=False)
+        guard = self.small_guard(self.key(), wait=False)
         pid = guard.process.pid
         most = max(int(d) for d in os.listdir(f"/proc/{pid}/fd"))
         # All up to the highest one in use, and connections that fill the gaps.
@@ -106,13 +107,13 @@ class Descriptors(LabTest):
         held = []
         self.addCleanup(lambda: [s.close() for s in held])
         with self.server.inside():
-            import socket
             for _ in range(most + 5):
                 s = socket.socket(socket.AF_UNIX)
                 s.settimeout(0.2)
                 try:
                     s.connect(str(guard.control))
                 except OSError:
+                    s.close()
                     break
                 held.append(s)
         for _ in range(5):
@@ -127,7 +128,7 @@ class Descriptors(LabTest):
         fake = self.server.home / "nft"
         fake.write_text("#!/bin/sh\n" + script)
         fake.chmod(0o755)
-        return self.guard(self.key(), wait=False, launcher=[
+        return self.small_guard(self.key(), wait=False, launcher=[
             "unshare", "-m", "sh", "-c",
             f'cp /usr/sbin/nft {self.server.home}/real && mount --bind {fake} /usr/sbin/nft && exec "$@"', "sh",
             self.lab.program], **options)

@@ -21,7 +21,7 @@ class Start(LabTest):
         self.file = self.key()
 
     def make(self, **options):
-        guard = self.guard(self.file, wait=False, start=False, **options)
+        guard = self.small_guard(self.file, wait=False, start=False, **options)
         guard.state.parent.mkdir(exist_ok=True)
         return guard
 
@@ -136,7 +136,8 @@ class Start(LabTest):
         guard = self.make()
         guard.state.mkdir()
         self.waits(guard, "state.db")
-        guard.write({"web": f"ports = tcp/{PORT}, tcp/{PORT + 1}"}, {"alice": (self.file, "web")})
+        guard.write({"web": f"ports = tcp/{PORT}, tcp/{PORT + 1}"}, {"alice": (self.file, "web")},
+                    {"knock": "tracked = 1024"})
         guard.reload()
         guard.wait_log("configuration read again")
         self.wait_for(lambda: str(PORT + 1) in self.server.run(["nft", "list", "table", "inet", "chronoknock"]).stdout,
