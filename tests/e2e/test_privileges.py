@@ -43,9 +43,9 @@ class Privileges(LabTest):
             self.assertEqual(int(said[which], 16), 0, which)
         self.assertEqual(said["NoNewPrivs"], "1")
         self.assertEqual(resource.prlimit(guard.process.pid, resource.RLIMIT_CORE), (0, 0))
-        # What is not dumpable another process of the same user may not read, without CAP_SYS_PTRACE.
+        # What is not dumpable another process of the same user may not look into, without CAP_SYS_PTRACE.
         read = self.server.run(["capsh", "--drop=cap_sys_ptrace", "--", "-c",
-                                f"head -c 1 /proc/{guard.process.pid}/environ"], check=False)
+                                f"head -c 1 /proc/{guard.process.pid}/mem"], check=False)
         self.assertIn("Permission denied", read.stderr)
         # And it works: the table comes back by nft, run with these.
         self.server.run(["nft", "flush", "ruleset"])

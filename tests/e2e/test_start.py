@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import signal
 import sqlite3
+import time
 import unittest
 
 from case import PORT, LabTest
@@ -31,6 +32,7 @@ class Start(LabTest):
 
     def waits(self, guard, says):
         """The server runs and says what it waits for, and nobody gets in; a guard that is flushed comes back."""
+        began = time.monotonic()
         guard.start(wait=False)
         guard.process.wait_for_text(_WAITS, 20)
         self.assertIn(says, guard.log())
@@ -40,7 +42,7 @@ class Start(LabTest):
             self.wait_for(lambda: "chronoknock" in self.server.run(["nft", "list", "tables"]).stdout, "the guard")
             self.assert_all_out()
         self.assertTrue(guard.process.alive())
-        self.assertEqual(guard.log().count(_WAITS), 1)
+        self.assertLessEqual(guard.log().count(_WAITS), 1 + (time.monotonic() - began) // 60)
 
     def goes_to_work(self, guard):
         self.wait_for(lambda: guard._up() and guard.status()["accepting"], "the server to go to work", 20)
