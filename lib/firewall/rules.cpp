@@ -135,8 +135,14 @@ std::string removal_script() {
     return "add table " + ours + "delete table " + ours;
 }
 
+bool guards(const service& s, transport protocol, std::uint16_t port) {
+    return std::ranges::any_of(s.ports, [&](const endpoint_range& e) {
+        return e.protocol == protocol && e.ports.first <= port && port <= e.ports.last;
+    });
+}
+
 bool guards(const rules& r, transport protocol, std::uint16_t port) {
-    return guarded_ports(r, protocol).contains(port);
+    return std::ranges::any_of(r.services, [&](const service& s) { return guards(s, protocol, port); });
 }
 
 bool always_allowed(const rules& r, const address& who) {

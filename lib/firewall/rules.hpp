@@ -91,7 +91,9 @@ result<std::string> setup_script(const rules& r, const table_state& existing, st
 /// To stand before setup_script(r, {}, admitted) in the same transaction: removes the table, there or not.
 std::string removal_script();
 
-/// True if some service of the rules has the port.
+/// True if the service has the port.
+bool guards(const service& s, transport protocol, std::uint16_t port);
+/// True if some service of the rules has it.
 bool guards(const rules& r, transport protocol, std::uint16_t port);
 /// True if the address needs no grant.
 bool always_allowed(const rules& r, const address& who);
