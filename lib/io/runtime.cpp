@@ -87,8 +87,15 @@ void runtime::begin_start_up() {
     start_up_.begin({[this] { return set_up_guard(); }, [this] { return open_control(); },
                      [this] { return open_store(); },
                      [this]() -> result<void> {
-                         matcher_ = make_matcher(*configuration_);
+                         // Once: from then on the configuration has no secrets.
+                         if (!matcher_) matcher_ = make_matcher(*configuration_);
+                         return {};
+                     },
+                     [this]() -> result<void> {
                          time_ = make_time(*configuration_);
+                         return {};
+                     },
+                     [this]() -> result<void> {
                          auto capture = start_capture(*configuration_);
                          if (!capture) return capture.error();
                          capture_ = std::move(*capture);

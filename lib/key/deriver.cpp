@@ -104,6 +104,7 @@ private:
 
 struct deriver::impl {
     explicit impl(const psk& k) : key(k) {
+        if (k.secret.empty()) throw std::logic_error("a key without its secret makes no sequence");
         key.secret = secret_bytes();
         if (key.hmac) {
             expand.emplace(key.digest, k.secret);
