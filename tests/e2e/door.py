@@ -17,7 +17,7 @@ CONTROL = 8090        # never guarded: what works there and not at the door was 
 POOL = "10000-60000"  # without those two
 WINDOW = 2
 OURS = ["nft", "list", "table", "inet", "chronoknock"]
-_TCP_REPAIR = 19
+_TCP_REPAIR, _TCP_REPAIR_QUEUE, _TCP_QUEUE_SEQ = 19, 20, 21
 
 
 def family_of(address):
@@ -128,6 +128,15 @@ def vanish(s):
     """The connection's end is gone and nobody is told, as after a power failure."""
     s.setsockopt(socket.IPPROTO_TCP, _TCP_REPAIR, 1)
     s.close()
+
+
+def next_expected(s):
+    """The sequence number that a connection's end expects next."""
+    s.setsockopt(socket.IPPROTO_TCP, _TCP_REPAIR, 1)
+    s.setsockopt(socket.IPPROTO_TCP, _TCP_REPAIR_QUEUE, 1)
+    number = s.getsockopt(socket.IPPROTO_TCP, _TCP_QUEUE_SEQ)
+    s.setsockopt(socket.IPPROTO_TCP, _TCP_REPAIR, -1)
+    return number & 0xFFFFFFFF
 
 
 def echoes(s, word=b"still here", seconds=1.5):
