@@ -179,7 +179,7 @@ class DoorTest(unittest.TestCase):
         cls.addClassCleanup(cls.lab.close)
         cls.server, cls.client, cls.other = (cls.lab.host(n) for n in ("server", "client", "other"))
         for host in (cls.client, cls.other):
-            host.add_addresses(f"10.88.{host.number}.0/24", f"fd88:{host.number}::/112")
+            host.add_addresses(f"10.{88 + host.number}.0.0/16", f"fd88:{host.number}::/112")
         cls._used = 0
         cls.key = cls.lab.key("alice", granularity=WINDOW, ports=POOL)
         cls.echo = {port: Echo(cls.server, port) for port in {PORT, CONTROL, *(p for p, _ in cls.SERVICES.values())}}
@@ -203,7 +203,7 @@ class DoorTest(unittest.TestCase):
         """An address of a client that no test has used."""
         host = host or cls.client
         cls._used += 1
-        return f"10.88.{host.number}.{cls._used}" if version == 4 else f"fd88:{host.number}::{cls._used:x}"
+        return f"10.{88 + host.number}.{cls._used // 250}.{cls._used % 250 + 1}" if version == 4 else f"fd88:{host.number}::{cls._used:x}"
 
     @classmethod
     def knock(cls, source, service="web", target=None, host=None):

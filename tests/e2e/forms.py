@@ -9,6 +9,7 @@ from packets import _checksum as checksum
 
 FIN, SYN, RST, PSH, ACK, URG, ECE, CWR = (1 << i for i in range(8))
 TCP, UDP, FRAGMENT = socket.IPPROTO_TCP, socket.IPPROTO_UDP, 44
+_ETH_P_ALL, _SO_RCVBUFFORCE = 3, 33
 _ETH_P_IP, _ETH_P_IPV6, _ETH_P_8021Q = 0x0800, 0x86DD, 0x8100
 
 
@@ -86,9 +87,12 @@ def fragment(begin=0, more=False, ident=1):
 
 def options_header(size=8, option=b""):
     """The body of a hop-by-hop or destination options header, `size` bytes long with its first."""
-    room = size - 2 - len(option)
-    pad = b"\0" * room if room < 2 else bytes([1, room - 2]) + b"\0" * (room - 2)
-    return bytes([size // 8 - 1]) + option + pad
+    room, pad = size - 2 - len(option), b""
+    while room > 1:
+        some = min(room, 257)
+        pad += bytes([1, some - 2]) + b"\0" * (some - 2)
+        room -= some
+    return bytes([size // 8 - 1]) + option + pad + b"\0" * room
 
 
 def routing(kind, left, *addresses):
@@ -102,10 +106,14 @@ class Wire:
     is seen, on the wire and on its loopback."""
 
     def __init__(self, router, interface, server):
-        self._interface = interface
         self._socket = router.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
         self._socket.bind((interface, 0))
-        self._own = router.run(["cat", f"/sys/class/net/{interface}/address"], check=False).stdout
+        self._seen = [host.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_ETH_P_ALL))
+                      for host in (router, server)]
+        for s, device in zip(self._seen, (interface, "lo")):
+            s.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, 1 << 24)
+            s.bind((device, _ETH_P_ALL))
+            s.setblocking(False)
         links = {host: host.run(["ip", "-br", "link", "show", "dev", device]).stdout.split()[2]
                  for host, device in ((router, interface), (server, "eth0"))}
         self.mac = bytes.fromhex(links[server].replace(":", ""))
@@ -117,5 +125,22 @@ class Wire:
         tagged = b"" if tag is None else struct.pack("!HH", _ETH_P_8021Q, tag)
         self._socket.send((target or self.mac) + self._own + tagged + struct.pack("!H", kind) + packet)
 
+    def answers(self):
+        """The TCP segments that came from the server since the last call: source, its port, target, its port, flags."""
+        for s in self._seen:
+            while True:
+                try:
+                    packet, where = s.recvfrom(65535)
+                except BlockingIOError:
+                    break
+                head = (packet[0] & 15) * 4 if packet[0] >> 4 == 4 else 40
+                protocol = packet[9] if packet[0] >> 4 == 4 else packet[6]
+                if where[2] != socket.PACKET_OUTGOING and protocol == TCP and len(packet) >= head + 20:
+                    at, size = (12, 4) if head != 40 or packet[0] >> 4 == 4 else (8, 16)
+                    ends = [str(ipaddress.ip_address(packet[i:i + size])) for i in (at, at + size)]
+                    ports = struct.unpack("!HH", packet[head:head + 4])
+                    yield ends[0], ports[0], ends[1], ports[1], packet[head + 13]
+
     def close(self):
-        self._socket.close()
+        for s in (self._socket, *self._seen):
+            s.close()
