@@ -169,7 +169,7 @@ class DoorTest(unittest.TestCase):
     that nothing one of them has earned or lost is another's."""
 
     SERVICES = {"web": (PORT, "open_for = 1")}  # name: TCP port (there is an Echo on each), more of its section
-    PROTOCOL = "tcp"
+    ALSO = {}  # name: text of its section
     SECTIONS = {}
     START = True  # whether the guard stands before the first test
 
@@ -190,7 +190,8 @@ class DoorTest(unittest.TestCase):
 
     @classmethod
     def start_guard(cls, sections=None):
-        services = {name: f"ports = {cls.PROTOCOL}/{port}\n{more}" for name, (port, more) in cls.SERVICES.items()}
+        services = {name: f"ports = tcp/{port}\n{more}" for name, (port, more) in cls.SERVICES.items()}
+        services.update(cls.ALSO)
         cls.guard = cls.lab.chronoknock(cls.server, services=services, sections=sections or cls.SECTIONS,
                                         keys={"alice": (cls.key, ", ".join(services))})
         cls.lab.next_window(WINDOW, after=time.time() + CLOCK_ERROR)
