@@ -16,6 +16,7 @@ PORT = 8080           # guarded
 CONTROL = 8090        # never guarded: what works there and not at the door was stopped by the guard
 POOL = "10000-60000"  # without those two
 WINDOW = 2
+RESET_ME = b"reset me"  # said to an Echo, it does
 OURS = ["nft", "list", "table", "inet", "chronoknock"]
 _TCP_REPAIR, _TCP_REPAIR_QUEUE, _TCP_QUEUE_SEQ = 19, 20, 21
 
@@ -71,11 +72,11 @@ class Echo:
                 data = s.recv(65535)
             except ConnectionError:
                 data = b""
-            if data:
+            if data and data != RESET_ME:
                 s.send(data)
             else:
                 self._selector.unregister(s)
-                s.close()
+                (reset if data else socket.socket.close)(s)
 
     def hang_up(self, address, port):
         """The server's FIN first, on one connection."""

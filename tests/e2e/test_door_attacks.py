@@ -6,7 +6,7 @@ import threading
 import time
 import unittest
 
-from door import PORT, DoorTest, dial, echoes, gets_in, next_expected, reset, vanish
+from door import PORT, RESET_ME, DoorTest, dial, echoes, gets_in, next_expected, reset, vanish
 from forms import Way
 from lab import Sender, start_sshd, wait_for
 
@@ -15,11 +15,11 @@ _TRACKED = "chain watch { type filter hook input priority 0; ct state new,establ
 
 class Hammer:
     """A stranger who tries one source port again and again, some hundred times a second. `times`: when he was in. What
-    he gets he resets or forgets at once, or (hold) keeps, and goes on from the next port."""
+    he gets ends at once by `end`, or is kept, some of it, and he goes on from the next port."""
 
-    def __init__(self, host, target, source, source_port, hold=False):
+    def __init__(self, host, target, source, source_port, end=None):
         self.times, self.held = [], []
-        self._args, self._hold, self._ended = (host, target, PORT, source), hold, False
+        self._args, self._end, self._ended = (host, target, PORT, source), end, False
         self._port = source_port
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -29,15 +29,25 @@ class Hammer:
             with contextlib.suppress(OSError):
                 s = dial(*self._args, self._port, seconds=0.004)
                 self.times.append(time.monotonic())
-                if self._hold and len(self.held) < 4:
+                if self._end:
+                    s.settimeout(0.1)
+                    self._end(s)
+                elif len(self.held) < 4:
                     self.held.append(s)
                     self._port += 1
                 else:
-                    (vanish if len(self.times) % 2 else reset)(s)
+                    reset(s)
 
     def stop(self):
         self._ended = True
         self._thread.join()
+
+
+def server_resets(s):
+    with contextlib.suppress(ConnectionResetError):
+        s.sendall(RESET_ME)
+        s.recv(1)
+    vanish(s)
 
 
 class Strangers(DoorTest):
@@ -46,28 +56,29 @@ class Strangers(DoorTest):
     def hammered(self, version, held_open):
         """A ruleset flushed under a stranger's hammering, the repair as quick as it is or held up so that he is in."""
         source, target = self.fresh(version, self.other), self.server.ip(version)
-        resets = Hammer(self.other, target, source, 5000)
-        keeps = Hammer(self.other, target, source, 6000, hold=True)
+        ends = [Hammer(self.other, target, source, 5000 + i, end) for i, end in enumerate((reset, server_resets, vanish))]
+        keeps = Hammer(self.other, target, source, 6000)
+        hammers = [*ends, keeps]
         time.sleep(0.1)
-        self.assertEqual(resets.times + keeps.times, [], "he was in before the flush")
+        self.assertEqual([h.times for h in hammers], [[]] * 4, "he was in before the flush")
         if held_open:
             self.guard.process.send(signal.SIGSTOP)
         self.nft("flush ruleset")
         if held_open:
-            wait_for(lambda: resets.times and keeps.held, "the stranger to get in while nothing guards")
+            wait_for(lambda: all(h.times for h in hammers), "the stranger to get in while nothing guards")
             self.guard.process.send(signal.SIGCONT)
         self.guarded()
         time.sleep(0.05)
         back = time.monotonic()
         time.sleep(1.5)
-        for hammer in (resets, keeps):
+        for hammer in hammers:
             hammer.stop()
-        late = [t for t in resets.times + keeps.times if t > back]
+        late = [sum(t > back for t in h.times) for h in hammers]
         alive = [s for s in keeps.held if echoes(s, seconds=0.3)]
         for s in keeps.held:
             reset(s)
-        self.assertEqual((len(late), len(alive)), (0, 0),
-                         f"(times he was let in after the guard was back, connections of his that live) IPv{version}")
+        self.assertEqual((late, len(alive)), ([0] * 4, 0),
+                         f"(times each hammer was let in after the guard was back, connections of his that live) IPv{version}")
 
     def test_hammering_through_a_flush(self):
         for version in (4, 6):
@@ -90,7 +101,7 @@ class Strangers(DoorTest):
     def test_own_connection_that_was_reset(self):
         """Let in once, by a grant; the same ports again when it has ended, at once and for a while."""
         for version in (4, 6):
-            for end in (reset, vanish, lambda s: s.close()):
+            for end in (reset, vanish, server_resets, lambda s: s.close()):
                 with self.subTest(version=version, end=end.__name__):
                     source, target = self.fresh(version), self.server.ip(version)
                     s = self.admit(source)
