@@ -112,7 +112,8 @@ result<std::string> setup_script(const rules& r, const table_state& existing,
     std::string text = "add table inet " + std::string(table) + "\n";
     for (const auto& chain : existing.chains) text += "flush chain " + ours + chain + "\n";
     for (const auto& chain : existing.chains)
-        if (!has(chains, chain) && !(r.translated && has(chains_of_translated, chain)))
+        if (!has(chains, chain) && !(r.translated && has(chains_of_translated, chain)) &&
+            !(chain == "forward" && !r.also_for.empty()))
             text += "delete chain " + ours + chain + "\n";
     // Sets that a flushed rule alone used are gone with it; their names begin with two underscores.
     for (const auto& set : existing.sets)
@@ -136,6 +137,10 @@ std::string removal_script() {
 
 bool guards(const rules& r, transport protocol, std::uint16_t port) {
     return guarded_ports(r, protocol).contains(port);
+}
+
+bool always_allowed(const rules& r, const address& who) {
+    return std::ranges::any_of(r.always_allow, [&](const prefix& p) { return p.contains(who); });
 }
 
 } // namespace chronoknock::firewall

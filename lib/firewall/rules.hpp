@@ -93,5 +93,7 @@ std::string removal_script();
 
 /// True if some service of the rules has the port.
 bool guards(const rules& r, transport protocol, std::uint16_t port);
+/// True if the address needs no grant.
+bool always_allowed(const rules& r, const address& who);
 
 } // namespace chronoknock::firewall

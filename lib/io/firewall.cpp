@@ -21,6 +21,7 @@ namespace chronoknock::io {
 
 namespace asio = boost::asio;
 namespace rules_of = chronoknock::firewall;
+using chronoknock::firewall::always_allowed;
 using chronoknock::firewall::flow;
 using chronoknock::firewall::grant;
 using chronoknock::firewall::guards;
@@ -190,7 +191,8 @@ bool firewall::impl::was_granted(const flow& f) const {
 std::vector<flow> firewall::impl::flows_to_adopt(const rules& r, bool there_before) const {
     auto flows = open_connections();
     for (const auto& f : tracked_flows())
-        if (rules_ ? !guards(*rules_, f.protocol, f.port) : !there_before) flows.push_back(f);
+        if (rules_ ? !guards(*rules_, f.protocol, f.port) || always_allowed(*rules_, f.peer) : !there_before)
+            flows.push_back(f);
     std::erase_if(flows, [&](const flow& f) { return !guards(r, f.protocol, f.port); });
     return flows;
 }
@@ -204,12 +206,11 @@ std::vector<flow> firewall::impl::flows_to_restore(std::vector<flow>& slipped_in
     const std::set<flow> known(flows.begin(), flows.end()), ours(open.begin(), open.end());
     for (const auto& f : open) {
         if (known.contains(f) || !guards(*rules_, f.protocol, f.port)) continue;
-        const bool allowed =
-            is_loopback(f.peer) ||
-            std::ranges::any_of(rules_->always_allow, [&](const prefix& p) { return p.contains(f.peer); }) ||
-            // Both ends are on this host.
-            std::ranges::any_of(
-                open, [&](const flow& o) { return o.port == f.peer_port && o.peer_port == f.port; });
+        const bool allowed = is_loopback(f.peer) || always_allowed(*rules_, f.peer) ||
+                             // Both ends are on this host.
+                             std::ranges::any_of(open, [&](const flow& o) {
+                                 return o.port == f.peer_port && o.peer_port == f.port;
+                             });
         if (was_granted(f))
             flows.push_back(f);
         else if (!allowed)
