@@ -19,7 +19,7 @@ _SOL_PACKET, _PACKET_STATISTICS, _PACKET_IGNORE_OUTGOING = 263, 6, 23
 _SO_RCVBUFFORCE, _SO_TIMESTAMPNS = 33, 35
 _ETH_P_ALL = 3
 _TICK = 0.01
-_REPLAYED_A_TICK = 24
+_REPLAYED_A_TICK = 12
 
 
 class Knock:
@@ -71,7 +71,7 @@ class Judge:
         knock.last = at
 
     def say(self, what):
-        if len(self.wrong) < 20:
+        if what not in self.wrong and len(self.wrong) < 20:
             self.wrong.append(what)
 
 

@@ -14,6 +14,7 @@ import pathlib
 import random
 import re
 import signal
+import socket
 import sys
 import time
 import unittest
@@ -31,6 +32,7 @@ _LATENCY = 0.5        # from a knock's last SYN to the grant, on a busy machine
 _OWNER_WITHIN = 5.0   # from a server that answers to the owner inside: his next window, and the knock
 _NFT_OUTLIVES = 1.0   # an nft that the kill left ends by itself within this
 _OWNERS_WINDOW, _WINDOW = 1, 3
+_SECTIONS = {"knock": "tracked = 4096"}  # a start is quick: most of it is memory
 _PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -56,7 +58,7 @@ class Crash(LabTest):
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
         self.chance = random.Random(_SEED)
         self.story = collections.Counter()
-        self.late_by = 0  # sabotage: grants that last so much longer than the judge knows
+        self.late_by = 0  # sabotage: grants that last so many milliseconds longer than the judge knows
 
     def begin(self):
         self.stranger, self.attacker, self.phone = map(self.lab.host, ("stranger", "attacker", "phone"))
@@ -66,9 +68,11 @@ class Crash(LabTest):
         self.owners = self.key("alice", granularity=_OWNERS_WINDOW)
         self.tokens = {"bob": self.key("bob", granularity=_WINDOW),
                        "carol": self.key("carol", granularity=_WINDOW, function="sha256")}
-        self.door = self.guard(None, services=self.services(), keys=self.keys(), wait=False, start=False)
+        self.door = self.guard(None, services=self.services(), keys=self.keys(), sections=_SECTIONS, wait=False,
+                               start=False)
         begin = time.monotonic()
-        self.door.start()
+        self.door.start(wait=False)
+        wait_for(self.answers, "the server to answer", 20)
         self.start_took = time.monotonic() - begin
         self.first_window(_WINDOW)
 
@@ -87,7 +91,7 @@ class Crash(LabTest):
 
     def services(self, extra=0):
         """The one that matters, and one that a reload changes."""
-        return {"web": f"ports = tcp/{PORT}\nopen_for = {_OPEN_FOR + self.late_by}",
+        return {"web": f"ports = tcp/{PORT}\nopen_for = {1000 * _OPEN_FOR + self.late_by}ms",
                 f"extra{extra}": f"ports = tcp/{9000 + extra}"}
 
     def keys(self):
@@ -179,12 +183,28 @@ class Crash(LabTest):
 
     def in_reload(self):
         knocks = self.make(1)
-        self.door.write(self.services(self.chance.randrange(50)), self.keys())
+        self.door.write(self.services(self.chance.randrange(50)), self.keys(), _SECTIONS)
         self.door.reload()
         time.sleep(self.chance.uniform(0, self.start_took))
         self.send(knocks)
         time.sleep(self.chance.uniform(0, 0.01))
         self.kill()
+
+    def amid_nft(self):
+        """While nft runs, in a reload or a start."""
+        pid = self.door.process.pid
+        children = pathlib.Path(f"/proc/{pid}/task/{pid}/children")
+        until = time.monotonic() + 5
+        while not children.read_text() and self.door.process.alive() and time.monotonic() < until:
+            pass
+        time.sleep(self.chance.choice((0, self.chance.uniform(0, 0.01))))
+        self.kill()
+
+    def amid_the_nft_of_a_reload(self):
+        self.send(self.make(1))
+        self.door.write(self.services(self.chance.randrange(50)), self.keys(), _SECTIONS)
+        self.door.reload()
+        self.amid_nft()
 
     def while_stopping(self):
         knocks = self.make(1)
@@ -196,10 +216,13 @@ class Crash(LabTest):
     def in_start(self):
         knocks = self.make(1)
         self.start(wait=False)
+        if self.chance.random() < 0.3:
+            self.send(knocks)
+            return self.amid_nft()
         time.sleep(self.chance.uniform(0, self.start_took))
         self.send(knocks)
         time.sleep(self.chance.uniform(0, self.start_took))
-        self.kill()
+        return self.kill()
 
     def stop(self):
         self.send(self.make(1))
@@ -226,11 +249,23 @@ class Crash(LabTest):
             if knock.not_before == float("inf"):
                 knock.not_before = now
         begin = time.monotonic()
-        self.door.start(wait=wait)
+        self.door.start(wait=False)
         if wait:
+            wait_for(self.answers, "the server to answer", 20)
             self.worst_start = max(self.worst_start, time.monotonic() - begin)
             zombies = [c for c in _children(self.door.process.pid) if c[1] == "nft"]
             self.assertEqual(zombies, [], "nft, after the start")
+
+    def answers(self):
+        """The server says its status. (To run `status` costs more than to start the server.)"""
+        self.assertTrue(self.door.process.alive(), "the server ended")
+        with socket.socket(socket.AF_UNIX) as control:
+            control.settimeout(5)
+            try:
+                control.connect(str(self.door.control))
+                return control.recv(1)
+            except (FileNotFoundError, ConnectionError):
+                return False
 
     def owner_gets_in(self):
         """Real client, fixed address: whoever has a key is let in, soon, whatever happened."""
@@ -249,7 +284,8 @@ class Crash(LabTest):
 
     def run_through(self, kills, between=lambda: None):
         """between: what is done to a dead server, to see the checks fail."""
-        kinds = [self.after_a_knock, self.amid_knocks, self.at_random, self.in_reload, self.while_stopping]
+        kinds = [self.after_a_knock, self.amid_knocks, self.at_random, self.in_reload,
+                 self.amid_the_nft_of_a_reload, self.while_stopping]
         while self.story["kills"] < kills:
             if self.chance.random() < 0.1:
                 self.stop()
@@ -325,9 +361,8 @@ class TheChecks(Crash):
             self.run_through(8, between)
         except AssertionError as e:
             failed = str(e)
-        with_lines = f"{failed} {self.judge.wrong}"
         self.end()
-        self.assertRegex(with_lines, what)
+        self.assertRegex(f"{failed} {self.judge.wrong}", what)
 
     def test_a_record_lost_is_seen(self):
         self.sabotage("after it was first seen open", self.record_lost)
@@ -341,7 +376,7 @@ class TheChecks(Crash):
         self.sabotage("open to a stranger", lambda: self.server.run(["nft", "delete", "table", "inet", "chronoknock"]))
 
     def test_a_grant_too_long_is_seen(self):
-        self.late_by = 0.3
+        self.late_by = 300
         self.sabotage("after it was first seen open")
 
 
