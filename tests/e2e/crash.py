@@ -18,7 +18,7 @@ from packets import Sender
 _SOL_PACKET, _PACKET_STATISTICS, _PACKET_IGNORE_OUTGOING = 263, 6, 23
 _SO_RCVBUFFORCE, _SO_TIMESTAMPNS = 33, 35
 _ETH_P_ALL = 3
-_TICK = 0.01
+_TICK = 0.02
 _REPLAYED_A_TICK = 12
 
 
@@ -80,7 +80,7 @@ class Watcher(threading.Thread):
 
     def __init__(self, router, interface, judge):
         super().__init__(daemon=True)
-        self._judge, self._over = judge, False
+        self._judge, self._over, self._missed = judge, False, 0
         self._socket = router.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_ETH_P_ALL))
         self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, 1 << 26)
         self._socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
@@ -111,11 +111,12 @@ class Watcher(threading.Thread):
 
     def stop(self):
         """Gives the number of packets that it missed."""
-        self._over = True
-        self.join()
-        _, dropped = struct.unpack("II", self._socket.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8))
-        self._socket.close()
-        return dropped
+        if not self._over:
+            self._over = True
+            self.join()
+            _, self._missed = struct.unpack("II", self._socket.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8))
+            self._socket.close()
+        return self._missed
 
 
 class Traffic(threading.Thread):
@@ -143,9 +144,7 @@ class Traffic(threading.Thread):
             while self._new:
                 live.append(self._new.popleft())
             self.live = live
-            for i, knock in enumerate(live):
-                if (turn + i) % 2 == 0:
-                    self._from_knockers.send([knock.looks[turn // 2 % len(knock.looks)]])
+            self._from_knockers.send(knock.looks[turn % len(knock.looks)] for knock in live)
             if not queue:
                 for knock in live:
                     queue += knock.syns

@@ -29,7 +29,8 @@ _SEED = int(os.environ.get("CRASH_SEED", random.randrange(10**6)))
 _OPEN_FOR = 1
 _TOLERANCE = 0.1      # a grant's last SYN-ACK comes no later than this after _OPEN_FOR
 _LATENCY = 0.5        # from a knock's last SYN to the grant, on a busy machine
-_OWNER_WITHIN = 5.0   # from a server that answers to the owner inside: his next window, and the knock
+_BUSY = max(1.0, os.getloadavg()[0] / os.cpu_count())  # the next two are for a machine with little else to do
+_OWNER_WITHIN = 5.0   # from a server that answers to the owner inside by his first knock, for the next window
 _NFT_OUTLIVES = 1.0   # an nft that the kill left ends by itself within this
 _OWNERS_WINDOW, _WINDOW = 1, 3
 _SECTIONS = {"knock": "tracked = 4096"}  # a start is quick: most of it is memory
@@ -86,6 +87,7 @@ class Crash(LabTest):
         self.tries = Tries(self.stranger, self.server, self.judge)
         for thread in (self.watcher, self.traffic, self.tries):
             thread.start()
+            self.addCleanup(thread.stop)
         self.dead, self.not_before, self.walking = [], 0.0, []
         self.worst_owner, self.worst_start, self.number = 0.0, self.start_took, 0
 
@@ -237,7 +239,8 @@ class Crash(LabTest):
         orphans = [pid for pid, name, _ in _children(os.getpid()) if name == "nft"]
         self.story["nft left running"] += len(orphans)
         for pid in orphans:
-            wait_for(lambda pid=pid: os.waitpid(pid, os.WNOHANG)[0], f"nft {pid}, an orphan, to end", _NFT_OUTLIVES)
+            wait_for(lambda pid=pid: os.waitpid(pid, os.WNOHANG)[0], f"nft {pid}, an orphan, to end",
+                     _NFT_OUTLIVES * _BUSY)
         self.judge.wrong += self.record.check()
 
     def start(self, wait=True):
@@ -274,11 +277,11 @@ class Crash(LabTest):
         granted = f" to {self.other.ip(version)}, window"
         before = self.door.log().count(granted)
         self.other.knock(self.server.ip(version), self.owners, "web")
-        self.door.wait_log(granted, _OWNER_WITHIN, before + 1)
+        self.door.wait_log(granted, _OWNER_WITHIN * _BUSY, before + 1)
         self.assert_opens(self.other, self.server.ip(version))
         took = time.monotonic() - begin
         self.worst_owner = max(self.worst_owner, took)
-        self.assertLess(took, _OWNER_WITHIN)
+        self.assertLess(took, _OWNER_WITHIN * _BUSY, dict(self.story))
 
     # The run
 
@@ -342,7 +345,8 @@ class Crash(LabTest):
               f"{len(let_in - {who for _, who, _ in opened})} let in and not logged; {self.traffic.replayed} SYNs "
               f"replayed, {refused} log lines of replays; {self.traffic.looks} looks of strangers and {self.tries.made} "
               f"tries, {self.judge.answers} SYN-ACKs, all due; WAL left {self.record.wals} times; owner inside after "
-              f"{self.worst_owner:.2f} s at worst, start {1000 * self.worst_start:.0f} ms at worst", flush=True)
+              f"{self.worst_owner:.2f} s at worst, start {1000 * self.worst_start:.0f} ms at worst, load {os.getloadavg()[0]:.1f}",
+              flush=True)
         # That it was a trial at all.
         self.assertGreater(len(let_in), _KILLS / 4)
         self.assertGreater(refused, 0)
