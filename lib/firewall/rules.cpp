@@ -110,7 +110,7 @@ result<std::string> setup_script(const rules& r, const table_state& existing,
                 return error{"firewall: a name in the table is not one of ours: " + printable(name)};
 
     std::string text = "add table inet " + std::string(table) + "\n";
-    for (const auto& chain : existing.chains) text += "flush chain " + ours + chain + "\n";
+    text += "flush table inet " + std::string(table) + "\n"; // its rules; sets keep their elements
     for (const auto& chain : existing.chains)
         if (!has(chains, chain) && !(r.translated && has(chains_of_translated, chain)) &&
             !(chain == "forward" && !r.also_for.empty()))

@@ -2,6 +2,9 @@
 
 #include "io/files.hpp"
 #include "io/nft_run.hpp"
+#include "io/nft_socket.hpp"
+
+#include <algorithm>
 
 namespace chronoknock::io {
 
@@ -25,6 +28,13 @@ result<void> load_last_guard(const std::string& path) {
     return {};
 }
 
-bool guard_stands() { return bool(run_nft("list table inet " + std::string(rules_of::table) + "\n")); }
+bool guard_stands() {
+    auto kernel = nft_socket::open();
+    const auto there = kernel ? kernel->state() : nft_result<rules_of::table_state>(kernel.error());
+    const auto has = [](const std::vector<std::string>& names, const char* name) {
+        return std::ranges::find(names, name) != names.end();
+    };
+    return there && has(there->sets, rules_of::flow_sets[0].name) && has(there->chains, "input");
+}
 
 } // namespace chronoknock::io

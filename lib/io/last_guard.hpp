@@ -18,7 +18,7 @@ result<void> keep_last_guard(const std::string& state, const chronoknock::firewa
 /// Sets up what a file holds.
 result<void> load_last_guard(const std::string& path);
 
-/// A table of our name is there.
+/// A table of our name is there, and it is not somebody else's.
 bool guard_stands();
 
 } // namespace chronoknock::io
