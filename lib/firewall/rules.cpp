@@ -62,9 +62,8 @@ std::string flow_elements(const rules& r, std::span<const flow> admitted) {
                     elements.push_back(f.peer.to_string() + " . " + std::to_string(f.peer_port) + " . " +
                                        std::to_string(f.port));
             if (!elements.empty())
-                text += "add element inet " + std::string(table) + " " +
-                        (protocol == transport::tcp ? "tcp" : "udp") + std::to_string(family) + " " +
-                        join(elements) + "\n";
+                text += "add element inet " + r.table + " " + (protocol == transport::tcp ? "tcp" : "udp") +
+                        std::to_string(family) + " " + join(elements) + "\n";
         }
     return text;
 }
@@ -97,7 +96,7 @@ result<std::string> setup_script(const rules& r, const table_state& existing,
                                  std::span<const flow> admitted) {
     if (const auto ok = check(r); !ok) return ok.error();
 
-    const auto ours = "inet " + std::string(table) + " ";
+    const auto ours = "inet " + r.table + " ";
     std::set<std::string, std::less<>> wanted;
     for (const auto& s : flow_sets) wanted.insert(s.name);
     for (const auto& s : r.services)
@@ -109,8 +108,9 @@ result<std::string> setup_script(const rules& r, const table_state& existing,
             if (!is_plain(name))
                 return error{"firewall: a name in the table is not one of ours: " + printable(name)};
 
-    std::string text = "add table inet " + std::string(table) + "\n";
-    text += "flush table inet " + std::string(table) + "\n"; // its rules; sets keep their elements
+    std::string text = r.table == table ? removal_script(spare_table) : "";
+    text += "add table inet " + r.table + "\n";
+    text += "flush table inet " + r.table + "\n"; // its rules; sets keep their elements
     for (const auto& chain : existing.chains)
         if (!has(chains, chain) && !(r.translated && has(chains_of_translated, chain)) &&
             !(chain == "forward" && !r.also_for.empty()))
@@ -130,8 +130,8 @@ result<std::string> setup_script(const rules& r, const table_state& existing,
     return {boost::system::in_place_value, std::move(text)};
 }
 
-std::string removal_script() {
-    const std::string ours = "inet " + std::string(table) + "\n";
+std::string removal_script(const std::string& name) {
+    const std::string ours = "inet " + name + "\n";
     return "add table " + ours + "delete table " + ours;
 }
 

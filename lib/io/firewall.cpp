@@ -126,7 +126,7 @@ result<void> firewall::impl::make_table(const rules& r, const rules_of::table_st
     // Perhaps the table is not as any version of ours would leave it. Its grants are known by now.
     const auto fresh = rules_of::setup_script(r, {}, admitted);
     if (!fresh) return fresh.error();
-    if (const auto made = run_nft(rules_of::removal_script() + *fresh); !made) return made;
+    if (const auto made = run_nft(rules_of::removal_script(r.table) + *fresh); !made) return made;
     log::warning("firewall: the table that was there could not be kept (" + done.error().text +
                  "): made anew");
     return {};
@@ -161,6 +161,13 @@ bool firewall::impl::was_granted(const flow& f) const {
 result<void> firewall::impl::set_up(rules r) {
     const spare_descriptors freed;
     r.translated = translates();
+    if (kernel_.is_owned()) {
+        log::warning("firewall: another process owns the table " + kernel_.table() + ": using " +
+                     rules_of::spare_table);
+        kernel_.use_table(rules_of::spare_table);
+        watch_.start(kernel_.table());
+    }
+    r.table = kernel_.table();
     const auto handle_before = made_ ? made_->handle : 0;
     bool kept = false;
     rules_of::restoration flows;
@@ -247,7 +254,7 @@ result<std::vector<live_grant>> firewall::impl::list() {
 }
 
 void firewall::impl::start() {
-    watch_.start();
+    watch_.start(kernel_.table());
     listen();
     look();
 }
@@ -287,7 +294,7 @@ void firewall::impl::check_table() {
     const bool whole = print && made_ && *print == *made_;
     if (whole && same_world) return;
     if (!lost_ && !whole)
-        log::warning("firewall: somebody has removed or changed the table " + std::string(rules_of::table) +
+        log::warning("firewall: somebody has removed or changed the table " + kernel_.table() +
                      ": setting it up again");
     restoring_ = !whole;
     restore();

@@ -16,8 +16,8 @@ namespace chronoknock::io {
 
 namespace {
 
-constexpr nanoseconds patience = seconds(10);   // a big table takes nft a second
-constexpr timespec look_every{0, 200'000};      // nft takes some 10 ms
+constexpr nanoseconds patience = seconds(10); // a big table takes nft a second
+constexpr timespec look_every{0, 200'000};    // nft takes some 10 ms
 
 error failure(const char* what, int number = errno) {
     return {std::string("nft: ") + what + ": " + std::strerror(number)};
