@@ -6,7 +6,7 @@ import threading
 import time
 import unittest
 
-from door import PORT, RESET_ME, DoorTest, dial, echoes, gets_in, next_expected, reset, vanish
+from door import OURS, PORT, RESET_ME, DoorTest, dial, echoes, gets_in, next_expected, reset, vanish
 from forms import Way
 from lab import Sender, start_sshd, wait_for
 
@@ -215,6 +215,10 @@ class ResetPolicy(DoorTest):
         for s in live:
             sender.send(self.forged(s, flags))
         time.sleep(self.WAIT)
+        table = self.server.run(OURS).stdout
+        for s in live:  # a silence of hours cannot be tried here; how long it may last stands in the table
+            source, port = s.getsockname()[:2]
+            self.assertRegex(table, rf"{source} \. {port} \. {PORT}\b[^,}}]* expires (\d+d)?\d+h", "it may not be silent for an hour")
         self.assertEqual([echoes(s) for s in live], [True, True], "after a silence")
 
     def test_a_segment_out_of_window_ends_nothing(self):
