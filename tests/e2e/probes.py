@@ -169,7 +169,9 @@ def _udp_probes(path):
             "a DNS question": {"data": bytes.fromhex("123401000001000000000000") + b"\1a\0\0\1\0\1"},
             **{f"length {n}": {"length": n} for n in (0, 1, 7, 8, 10, 14, 15, 1000, 65535)},
             **{f"length {n}, no checksum": {"length": n, "value": 0} for n in (0, 7, 8, 10, 14, 65535)},
-            "length 256 too big": {"length": 13 + 256}, "length one short of much": {"data": b"z" * 500, "length": 507},
+            **{f"{n} bytes more": {"data": b"x" * n} for n in (3, 4, 7, 8, 227, 228, 229, 243, 244, 500, 1256)},
+            **{f"length {n} too big": {"length": 13 + n} for n in (4, 12, 16, 20, 240, 256, 4096, 61440)},
+            **{f"length {n} too big for 300": {"data": b"x" * 300, "length": 308 + n} for n in (1, 16, 20, 256)}, "length one short of much": {"data": b"z" * 500, "length": 507},
     }.items():
         yield f"UDP, {what}", more, {}
     for name, ip in _ip_forms(path):
@@ -273,7 +275,7 @@ class Prober:
         self.socket.settimeout(5)
         self.asked = 0
 
-    def ask(self, version, packets, port):
+    def ask(self, version, packets):
         """The answers to packets, in order, each described. The end of the answers is the answer to an echo request
         that follows the packets: the host handles what one wire brings in order."""
         for packet, whom in packets:
@@ -298,7 +300,7 @@ class Prober:
 
     def answers(self, version, form, port):
         packets = form(port)
-        return [describe(a, port, [p for p, _ in packets]) for a in self.ask(version, packets, port)]
+        return [describe(a, port, [p for p, _ in packets]) for a in self.ask(version, packets)]
 
     def _send(self, packet, whom):
         target = b"\xff" * 6 if whom == "all" else self.peer
