@@ -71,7 +71,8 @@ struct tables {
               {"allow_weak", boolean(&key_section::allow_weak)}} {}
 
     fields<server> server_section;
-    fields<server> capture{{"interface", list(&server::interfaces, 1, "interface", parse_interface)}};
+    fields<server> capture{{"interface", list(&server::interfaces, 1, "interface", parse_interface)},
+                           {"also_for", list(&server::also_for, 0, "network", prefix::parse)}};
     fields<time_settings> time;
     fields<knock_settings> knock{
         {"mode", choice(&knock_settings::mode, {{"set", matching::set}, {"strict", matching::strict}})},

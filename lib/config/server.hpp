@@ -72,6 +72,7 @@ struct server {
     std::string state = "/var/lib/chronoknock/state.db";
     std::string control = "/run/chronoknock/control.sock";
     std::vector<std::string> interfaces = {"any"};
+    std::vector<prefix> also_for; ///< destinations guarded besides the host's own addresses
     time_settings time;
     knock_settings knock;
     firewall_settings firewall;

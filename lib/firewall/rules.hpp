@@ -2,7 +2,7 @@
 
 #include "base/address.hpp"
 #include "base/service.hpp"
-#include "firewall/connections.hpp"
+#include "firewall/flow.hpp"
 
 #include <optional>
 #include <span>
@@ -11,15 +11,15 @@
 #include <vector>
 
 /// The rules that guard protected ports, as values and as text for `nft -f`.
+///
+/// The guard needs no connection tracking. A TCP SYN needs a grant, always: whatever a socket, conntrack or a
+/// mark says of its tuple, a SYN may open a connection. When it is admitted, its flow goes into a set of
+/// ours, and every other segment to a guarded port needs its flow there. So neither a grant's end nor
+/// `conntrack -F` cuts a connection, and a connection's end leaves nothing that a SYN could use.
 namespace chronoknock::firewall {
 
 /// The one table that is ours: `table inet chronoknock`.
 inline constexpr const char* table = "chronoknock";
-/// Its chains: two hooks, and the one that both jump to.
-inline constexpr const char* chains[] = {"prerouting", "input", "guard"};
-/// The conntrack mark of a connection that used up one use of a grant ("knoc"), so that its retransmitted
-/// SYNs do not use up another. Only connections to services with `uses` carry it.
-inline constexpr const char* admitted_mark = "0x6b6e6f63";
 /// Most uses of one grant: what the kernel's limit can count with a refill of one a week.
 inline constexpr std::uint32_t most_uses = 30000;
 
@@ -30,6 +30,11 @@ struct rules {
     std::vector<service> services;
     firewall::unauthorized unauthorized = firewall::unauthorized::drop;
     std::vector<prefix> always_allow;
+    /// Destinations guarded besides the host's own addresses ([capture] also_for).
+    std::vector<prefix> also_for;
+    /// Something in this network namespace translates addresses: what is forwarded is guarded too where its
+    /// destination was rewritten, by the port it had. That asks conntrack, which translation needs anyway.
+    bool translated = false;
 };
 
 /// The set that holds the grants of one service and address family (4 or 6), uses included, so that a changed
@@ -47,14 +52,46 @@ struct grant_set {
 /// Reads a set's name; nothing if the set does not hold grants.
 std::optional<grant_set> parse_set_name(std::string_view name);
 
-/// One transaction for `nft -f` that makes the table hold to the rules. Chains are written anew; the sets of
-/// grants among `existing` (names of the sets in the table now) stay as they are, with their elements, and
-/// those of services no longer there go. `live`: established connections that must not be cut.
-/// Fails on a service that cannot be expressed; no text from outside reaches the script unchecked.
-result<std::string> setup_script(const rules& r, std::span<const std::string> existing,
-                                 std::span<const connection> live);
+/// A set of flows: those of one protocol and family, in one stage of their life.
+struct flow_set {
+    const char* name;
+    transport protocol;
+    int family;
+    const char* timeout;
+    bool lasting; ///< what is in it outlives the loss of the table (opening flows do not: they begin anew)
+};
+inline constexpr flow_set flow_sets[] = {
+    // A flow is forgotten when nothing came for a day, or three minutes over UDP (WireGuard's sessions end
+    // then anyway: REJECT_AFTER_TIME); one that the host has closed, after five minutes.
+    {"tcp4", transport::tcp, 4, "1d", true},      {"tcp6", transport::tcp, 6, "1d", true},
+    {"closing4", transport::tcp, 4, "5m", true},  {"closing6", transport::tcp, 6, "5m", true},
+    {"udp4", transport::udp, 4, "3m", true},      {"udp6", transport::udp, 6, "3m", true},
+    {"opening4", transport::tcp, 4, "2m", false}, {"opening6", transport::tcp, 6, "2m", false},
+};
 
-/// To stand before setup_script(r, {}, live) in the same transaction: removes the table, there or not.
+/// An element without an end in a set of grants: none of ours, and a door open for ever.
+struct permanent_element {
+    std::string set;
+    address who;
+};
+
+/// What there is of our table.
+struct table_state {
+    std::vector<std::string> sets;
+    std::vector<std::string> chains;
+    std::vector<permanent_element> permanent;
+};
+
+/// One transaction for `nft -f` that makes the table hold to the rules. Chains are written anew; the sets of
+/// flows, and those of grants of the services there are, stay as they are, with their elements; others go.
+/// `admitted`: flows that must not be cut; those to ports that no service has are passed over.
+/// Fails on a service that cannot be expressed; no text from outside reaches the script unchecked.
+result<std::string> setup_script(const rules& r, const table_state& existing, std::span<const flow> admitted);
+
+/// To stand before setup_script(r, {}, admitted) in the same transaction: removes the table, there or not.
 std::string removal_script();
+
+/// True if some service of the rules has the port.
+bool guards(const rules& r, transport protocol, std::uint16_t port);
 
 } // namespace chronoknock::firewall

@@ -2,6 +2,8 @@
 
 #include "base/text.hpp"
 #include "io/clock.hpp"
+#include "io/connections.hpp"
+#include "io/flow_watch.hpp"
 #include "io/log.hpp"
 #include "io/nft_run.hpp"
 #include "io/nft_socket.hpp"
@@ -13,22 +15,27 @@
 #include <fstream>
 #include <map>
 #include <optional>
-#include <sstream>
+#include <set>
 
 namespace chronoknock::io {
 
 namespace asio = boost::asio;
 namespace rules_of = chronoknock::firewall;
+using chronoknock::firewall::flow;
 using chronoknock::firewall::grant;
+using chronoknock::firewall::guards;
 using chronoknock::firewall::rules;
 
 namespace {
 
-/// Two programs that undo each other's work must not run nft without end: so many repairs at once, then a
-/// pause.
 constexpr std::size_t most_read = 5000; // grants, some 20 ms
-constexpr int most_repairs = 10;
-constexpr seconds repair_pause{1};
+// Two programs that undo each other's work must not run nft without end: so many repairs at once, then a
+// pause, which strangers may use.
+constexpr int most_repairs = 5;
+constexpr milliseconds repair_pause{100};
+constexpr seconds look_every{1}; // for what the kernel tells nobody of: iptables-legacy's translation
+// What ended so long ago cannot have admitted a connection that no round of flow_watch has seen.
+constexpr nanoseconds keep_ended = std::chrono::minutes(5);
 
 error text_of(const char* what, const boost::system::error_code& e) {
     if (e == boost::system::errc::operation_not_permitted)
@@ -36,16 +43,20 @@ error text_of(const char* what, const boost::system::error_code& e) {
     return {std::string("firewall: ") + what + ": " + e.message()};
 }
 
-/// Open connections of this network namespace; none where /proc does not tell.
-std::vector<rules_of::connection> open_connections() {
-    std::vector<rules_of::connection> all;
-    for (const auto* path : {"/proc/thread-self/net/tcp", "/proc/thread-self/net/tcp6"}) {
-        std::ostringstream text;
-        text << std::ifstream(path).rdbuf();
-        const auto some = rules_of::parse_proc_net_tcp(text.view());
-        all.insert(all.end(), some.begin(), some.end());
+/// True if iptables-legacy translates addresses here.
+bool legacy_translates() {
+    for (const auto* path :
+         {"/proc/thread-self/net/ip_tables_names", "/proc/thread-self/net/ip6_tables_names"}) {
+        std::ifstream names(path);
+        for (std::string name; names >> name;)
+            if (name == "nat") return true;
     }
-    return all;
+    return false;
+}
+
+bool is_loopback(const address& a) {
+    const auto bytes = a.bytes();
+    return a.is_v4() ? bytes[0] == 127 : a == *address::parse("::1");
 }
 
 } // namespace
@@ -54,14 +65,14 @@ class firewall::impl : public std::enable_shared_from_this<impl> {
 public:
     impl(asio::io_context& context, nft_socket kernel, nft_events events)
         : strand_(asio::make_strand(context)), kernel_(std::move(kernel)), events_(strand_, events.release()),
-          pause_(strand_) {}
+          pause_(strand_), look_(strand_), watch_(strand_) {}
 
-    result<void> set_up(const rules& r);
+    result<void> set_up(rules r);
     void add(std::vector<grant> grants, std::function<void(result<void>)> done);
     result<void> remove();
     result<std::vector<live_grant>> list_briefly();
     result<std::vector<live_grant>> list();
-    void listen();
+    void start();
     void close();
 
 private:
@@ -78,9 +89,17 @@ private:
     using key = std::pair<address, std::string>;
 
     const service* find(const std::string& name) const;
-    result<void> write_table(const rules& r, bool& kept);
-    void adopt();
+    bool translates();
+    result<void> write_table(const rules& r, std::vector<flow> admitted, bool& kept);
+    result<void> make_table(const rules& r, const rules_of::table_state& there,
+                            std::span<const flow> admitted, bool& kept);
+    std::vector<flow> flows_to_adopt(const rules& r, bool there_before) const;
+    std::vector<flow> flows_to_restore(std::vector<flow>& slipped_in) const;
+    bool was_granted(const flow& f) const;
+    void adopt_grants();
     void put_back();
+    void listen();
+    void look();
     void restore();
     void check_table();
     void send_queue();
@@ -92,15 +111,18 @@ private:
     nft_socket kernel_;
     asio::posix::stream_descriptor events_;
     asio::steady_timer pause_;
+    asio::steady_timer look_;
+    flow_watch watch_;
     int repairs_ = 0;   ///< since the pause began; 0: there is none
     bool lost_ = false; ///< the table is gone and could not be set up again
+    bool restoring_ = false;
     bool closed_ = false;
 
     std::optional<rules> rules_; ///< what the table is to hold to; none: no table of ours
     /// Names of the grants' sets in rules_, which elements under way refer to.
     std::map<std::string, std::array<std::string, 2>, std::less<>> sets_;
     std::optional<nft_fingerprint> made_;
-    /// Ends of grants that would be put back if the table were lost, those over swept out now and then.
+    /// Ends of grants, those long over swept out now and then.
     std::map<key, instant> open_;
     std::size_t sweep_at_ = 1024;
     std::vector<request> queue_;
@@ -113,51 +135,121 @@ const service* firewall::impl::find(const std::string& name) const {
     return nullptr;
 }
 
-/// kept: the sets that were there were kept.
-result<void> firewall::impl::write_table(const rules& r, bool& kept) {
-    const auto existing = kernel_.sets();
-    if (!existing) return text_of("reading the table", existing.error());
-    const auto live = open_connections();
-    const auto script = rules_of::setup_script(r, *existing, live);
-    if (!script) return script.error();
-    const auto done = run_nft(*script);
-    kept = done && !existing->empty();
-    if (done || existing->empty()) return done;
+bool firewall::impl::translates() { return kernel_.translates() || legacy_translates(); }
 
-    // A table that is not as any version of ours would leave it. Its grants are known by now.
-    log::warning("firewall: the table that is there cannot be kept (" + done.error().text +
-                 "): making it anew");
-    const auto fresh = rules_of::setup_script(r, {}, live);
+/// kept: the sets that were there were kept.
+result<void> firewall::impl::make_table(const rules& r, const rules_of::table_state& there,
+                                        std::span<const flow> admitted, bool& kept) {
+    const auto script = rules_of::setup_script(r, there, admitted);
+    auto done = script ? run_nft(*script) : result<void>(script.error());
+    kept = done && !there.sets.empty();
+    if (done) return done;
+
+    // Perhaps the table is not as any version of ours would leave it. Its grants are known by now.
+    const auto fresh = rules_of::setup_script(r, {}, admitted);
     if (!fresh) return fresh.error();
-    return run_nft(rules_of::removal_script() + *fresh);
+    if (const auto made = run_nft(rules_of::removal_script() + *fresh); !made) return made;
+    log::warning("firewall: the table that was there could not be kept (" + done.error().text +
+                 "): made anew");
+    return {};
 }
 
-result<void> firewall::impl::set_up(const rules& r) {
-    if (!made_) adopt();
-    bool kept = false;
-    if (const auto done = write_table(r, kept); !done) return done;
+/// Makes the table, and a fingerprint of it that is surely of what we made.
+result<void> firewall::impl::write_table(const rules& r, std::vector<flow> admitted, bool& kept) {
+    kept = true;
+    for (int tries = 0; tries < 3; ++tries) {
+        const auto there = kernel_.state();
+        if (!there) return text_of("reading the table", there.error());
+        const auto before = kernel_.generation();
+        bool kept_now = false;
+        if (const auto done = make_table(r, *there, admitted, kept_now); !done) return done;
+        kept = kept && kept_now;
+        auto print = kernel_.fingerprint();
+        const auto after = kernel_.generation();
+        if (!print || !before || !after) continue; // gone again
+        made_ = std::move(*print);
+        if (*after == *before + 1) return {};
+    }
+    if (made_) return {}; // others change their own tables all the time
+    return error{"firewall: the table is removed by somebody as soon as it is made"};
+}
 
-    rules_ = r;
+bool firewall::impl::was_granted(const flow& f) const {
+    const auto since = watch_.as_of();
+    return std::ranges::any_of(rules_->services, [&](const service& s) {
+        const bool has_port = std::ranges::any_of(s.ports, [&](const endpoint_range& e) {
+            return e.protocol == f.protocol && e.ports.first <= f.port && f.port <= e.ports.last;
+        });
+        const auto grant = has_port ? open_.find({f.peer, s.name}) : open_.end();
+        return grant != open_.end() && grant->second >= since;
+    });
+}
+
+/// What goes on without a grant when the guard is set up for the first time, or for other ports: all that is
+/// live. Where the guard stood all the time, that was admitted by it.
+std::vector<flow> firewall::impl::flows_to_adopt(const rules& r, bool there_before) const {
+    auto flows = open_connections();
+    for (const auto& f : tracked_flows())
+        if (rules_ ? !guards(*rules_, f.protocol, f.port) : !there_before) flows.push_back(f);
+    std::erase_if(flows, [&](const flow& f) { return !guards(r, f.protocol, f.port); });
+    return flows;
+}
+
+/// What the guard had admitted when it was lost. Whoever was quick enough to connect while it was down is not
+/// among that: his connections are `slipped_in`.
+std::vector<flow> firewall::impl::flows_to_restore(std::vector<flow>& slipped_in) const {
+    const auto open = open_connections();
+    if (watch_.as_of() == instant{}) return open; // the first round is not over
+    auto flows = watch_.admitted();
+    const std::set<flow> known(flows.begin(), flows.end()), ours(open.begin(), open.end());
+    for (const auto& f : open) {
+        if (known.contains(f) || !guards(*rules_, f.protocol, f.port)) continue;
+        const bool allowed =
+            is_loopback(f.peer) ||
+            std::ranges::any_of(rules_->always_allow, [&](const prefix& p) { return p.contains(f.peer); }) ||
+            // Both ends are on this host.
+            std::ranges::any_of(
+                open, [&](const flow& o) { return o.port == f.peer_port && o.peer_port == f.port; });
+        if (was_granted(f))
+            flows.push_back(f);
+        else if (!allowed)
+            slipped_in.push_back(f);
+    }
+    return flows;
+}
+
+result<void> firewall::impl::set_up(rules r) {
+    r.translated = translates();
+    bool kept = false;
+    const bool repair = lost_ || restoring_;
+    std::vector<flow> admitted, slipped_in;
+    if (repair) {
+        admitted = flows_to_restore(slipped_in);
+    } else {
+        const auto there = kernel_.state();
+        const bool ours =
+            there && std::ranges::find(there->sets, rules_of::flow_sets[0].name) != there->sets.end();
+        if (!made_) adopt_grants();
+        admitted = flows_to_adopt(r, ours);
+    }
+    if (const auto done = write_table(r, std::move(admitted), kept); !done) return done;
+    destroy(slipped_in);
+    if (!slipped_in.empty())
+        log::warning("firewall: ended " + std::to_string(slipped_in.size()) +
+                     " connections that strangers made while the table was gone");
+
+    rules_ = std::move(r);
     decltype(sets_) sets;
-    for (const auto& s : r.services)
+    for (const auto& s : rules_->services)
         sets[s.name] = {rules_of::set_name(s.name, s.uses, 4), rules_of::set_name(s.name, s.uses, 6)};
     if (sets != sets_) sets_ = std::move(sets); // else elements under way go on referring to it
-    // What has been used up of a grant for several connections is lost with the table; to put it back would
-    // be to give it twice.
-    std::erase_if(open_, [&](const auto& g) {
-        const auto* const s = find(g.first.second);
-        return !s || s->uses > 0;
-    });
-    const auto print = kernel_.fingerprint();
-    if (!print) return text_of("reading the table", print.error());
-    const bool same = kept && !lost_ && (!made_ || made_->handle == print->handle);
-    made_ = *print;
-    if (!same) put_back();
+    std::erase_if(open_, [&](const auto& g) { return !find(g.first.second); });
+    if (!kept) put_back();
     return {};
 }
 
 /// Learns what an earlier process left open.
-void firewall::impl::adopt() {
+void firewall::impl::adopt_grants() {
     const auto standing = list();
     if (!standing) return log::warning(standing.error().text);
     const auto now = boot_now();
@@ -167,8 +259,12 @@ void firewall::impl::adopt() {
 void firewall::impl::put_back() {
     std::vector<grant> grants;
     const auto now = boot_now();
-    for (const auto& [who, end] : open_)
-        if (end > now) grants.push_back({who.first, who.second, end - now});
+    for (const auto& [who, end] : open_) {
+        // What has been used up of a grant for several connections is lost with the table; to put it back
+        // would be to give it twice.
+        const auto* const s = find(who.second);
+        if (end > now && s && s->uses == 0) grants.push_back({who.first, who.second, end - now});
+    }
     if (grants.empty()) return;
     log::info("firewall: putting back " + std::to_string(grants.size()) + " open grants");
     add(std::move(grants), [](const result<void>& done) {
@@ -196,10 +292,10 @@ result<std::vector<live_grant>> firewall::impl::list_briefly() {
 }
 
 result<std::vector<live_grant>> firewall::impl::list() {
-    const auto sets = kernel_.sets();
-    if (!sets) return text_of("reading the table", sets.error());
+    const auto there = kernel_.state();
+    if (!there) return text_of("reading the table", there.error());
     std::vector<live_grant> all;
-    for (const auto& name : *sets) {
+    for (const auto& name : there->sets) {
         const auto set = rules_of::parse_set_name(name);
         if (!set) continue;
         const auto elements = kernel_.elements(name);
@@ -209,13 +305,29 @@ result<std::vector<live_grant>> firewall::impl::list() {
     return all;
 }
 
+void firewall::impl::start() {
+    watch_.start();
+    listen();
+    look();
+}
+
 void firewall::impl::listen() {
     events_.async_wait(asio::posix::stream_descriptor::wait_read,
                        [self = shared_from_this()](const boost::system::error_code& e) {
                            if (e) return;
-                           if (nft_events::drain(self->events_.native_handle())) self->check_table();
+                           if (nft_events::drain(self->events_.native_handle(), self->kernel_.port()))
+                               self->check_table();
                            self->listen();
                        });
+}
+
+void firewall::impl::look() {
+    look_.expires_after(look_every);
+    look_.async_wait([self = shared_from_this()](const boost::system::error_code& e) {
+        if (e) return;
+        if (self->rules_ && !self->rules_->translated && legacy_translates()) self->check_table();
+        self->look();
+    });
 }
 
 void firewall::impl::close() {
@@ -224,16 +336,21 @@ void firewall::impl::close() {
     boost::system::error_code ignored;
     events_.close(ignored);
     pause_.cancel();
+    look_.cancel();
 }
 
 void firewall::impl::check_table() {
     if (!rules_ || repairs_ >= most_repairs) return;
+    const bool same_world = rules_->translated == translates();
     const auto print = kernel_.fingerprint();
-    if (print && made_ && *print == *made_) return;
-    if (!lost_)
+    const bool whole = print && made_ && *print == *made_;
+    if (whole && same_world) return;
+    if (!lost_ && !whole)
         log::warning("firewall: somebody has removed or changed the table " + std::string(rules_of::table) +
                      ": setting it up again");
+    restoring_ = !whole;
     restore();
+    restoring_ = false;
 }
 
 void firewall::impl::restore() {
@@ -245,9 +362,8 @@ void firewall::impl::restore() {
             self->check_table(); // it may have gone again, or not have come
         });
     }
-    const auto r = *rules_;
-    const auto done = set_up(r);
-    if (!done && !lost_) log::error(done.error().text + ": trying again every second");
+    const auto done = set_up(*rules_);
+    if (!done && !lost_) log::error(done.error().text + ": trying again");
     if (done && lost_) log::info("firewall: the table is set up again");
     lost_ = !done;
     if (lost_) made_.reset();
@@ -308,16 +424,15 @@ boost::system::error_code firewall::impl::put_one(const entry& e) {
 }
 
 void firewall::impl::remember(const grant& g) {
-    const auto* const s = find(g.service);
-    if (!s || s->uses > 0) return;
+    if (!find(g.service)) return;
     const auto now = boot_now();
     open_[{g.who, g.service}] = now + g.open_for;
     if (open_.size() < sweep_at_) return;
-    std::erase_if(open_, [&](const auto& o) { return o.second <= now; });
+    std::erase_if(open_, [&](const auto& o) { return o.second + keep_ended <= now; });
     sweep_at_ = std::max<std::size_t>(1024, 2 * open_.size());
 }
 
-firewall::firewall(std::shared_ptr<impl> i) : impl_(std::move(i)) { impl_->listen(); }
+firewall::firewall(std::shared_ptr<impl> i) : impl_(std::move(i)) { impl_->start(); }
 firewall::firewall(firewall&&) noexcept = default;
 firewall& firewall::operator=(firewall&& other) noexcept {
     std::swap(impl_, other.impl_); // other's end closes what this was
@@ -345,7 +460,7 @@ result<std::vector<live_grant>> firewall::list() { return impl_->list_briefly();
 chronoknock::firewall::rules firewall_rules(const config::server& c) {
     const bool reset = c.firewall.unauthorized == config::unauthorized::reset;
     return {c.services, reset ? rules_of::unauthorized::reset : rules_of::unauthorized::drop,
-            c.firewall.always_allow};
+            c.firewall.always_allow, c.also_for};
 }
 
 } // namespace chronoknock::io

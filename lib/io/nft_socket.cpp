@@ -1,13 +1,6 @@
-#include "io/nft_socket.hpp"
-
-#include "firewall/rules.hpp"
+#include "io/nft_builder.hpp"
 
 #include <algorithm>
-#include <arpa/inet.h>
-#include <array>
-#include <cerrno>
-#include <endian.h>
-#include <libmnl/libmnl.h>
 #include <linux/filter.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
@@ -20,133 +13,21 @@ namespace chronoknock::io {
 
 namespace {
 
-constexpr std::uint16_t message_type(int nft_message) {
-    return static_cast<std::uint16_t>(NFNL_SUBSYS_NFTABLES << 8 | nft_message);
-}
-
-boost::system::error_code last_error(int number = errno) {
-    return {number, boost::system::system_category()};
-}
-
-/// The attributes of one level, by type.
-template <std::size_t Most>
-class attributes {
-public:
-    template <class Range>
-    explicit attributes(const Range& parse) {
-        parse(
-            [](const nlattr* a, void* self) {
-                if (mnl_attr_get_type(a) <= Most)
-                    static_cast<attributes*>(self)->found_[mnl_attr_get_type(a)] = a;
-                return MNL_CB_OK;
-            },
-            this);
-    }
-    static attributes of(const nlmsghdr& m) {
-        return attributes([&](auto each, void* self) { mnl_attr_parse(&m, sizeof(nfgenmsg), each, self); });
-    }
-    static attributes in(const nlattr* nest) {
-        return attributes([&](auto each, void* self) {
-            if (nest) mnl_attr_parse_nested(nest, each, self);
-        });
-    }
-    const nlattr* operator[](std::size_t type) const { return found_[type]; }
-    std::uint32_t u32(std::size_t type) const {
-        return found_[type] ? ntohl(mnl_attr_get_u32(found_[type])) : 0;
-    }
-    std::uint64_t u64(std::size_t type) const {
-        return found_[type] ? be64toh(mnl_attr_get_u64(found_[type])) : 0;
-    }
-
-private:
-    std::array<const nlattr*, Most + 1> found_{};
-};
-
-/// The longest message that builder makes: an element, its names (set_name is bounded by
-/// service::valid_name).
-constexpr std::size_t most_message = 512;
 constexpr int socket_buffer = 4 << 20;
 
 } // namespace
 
-/// Lays messages one after another into a buffer.
-class nft_socket::builder {
-public:
-    builder(std::vector<std::byte>& buffer, std::uint32_t& sequence, std::size_t messages)
-        : buffer_(buffer), sequence_(sequence) {
-        if (buffer_.size() < messages * most_message) buffer_.resize(messages * most_message);
-    }
-    /// Begins a message; gives it for attributes to be put in.
-    nlmsghdr& message(int type, int flags, std::uint8_t family = NFPROTO_INET, std::uint16_t resource = 0) {
-        finish();
-        last_ = mnl_nlmsg_put_header(buffer_.data() + size_);
-        last_->nlmsg_type = static_cast<std::uint16_t>(type);
-        last_->nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags);
-        last_->nlmsg_seq = ++sequence_;
-        auto* const head = static_cast<nfgenmsg*>(mnl_nlmsg_put_extra_header(last_, sizeof(nfgenmsg)));
-        head->nfgen_family = family;
-        head->version = NFNETLINK_V0;
-        head->res_id = htons(resource);
-        return *last_;
-    }
-    /// Gives the sequence number of the batch.
-    std::uint32_t begin() {
-        return message(NFNL_MSG_BATCH_BEGIN, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES).nlmsg_seq;
-    }
-    void end() { message(NFNL_MSG_BATCH_END, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES); }
-
-    void element(int type, int flags, const nft_element& e) {
-        auto* const m = &message(message_type(type), flags);
-        mnl_attr_put_strz(m, NFTA_SET_ELEM_LIST_TABLE, firewall::table);
-        mnl_attr_put(m, NFTA_SET_ELEM_LIST_SET, e.set.size(), e.set.data());
-        auto* const list = mnl_attr_nest_start(m, NFTA_SET_ELEM_LIST_ELEMENTS);
-        auto* const element = mnl_attr_nest_start(m, NFTA_LIST_ELEM);
-        auto* const key = mnl_attr_nest_start(m, NFTA_SET_ELEM_KEY);
-        mnl_attr_put(m, NFTA_DATA_VALUE, e.key.bytes().size(), e.key.bytes().data());
-        mnl_attr_nest_end(m, key);
-        if (type == NFT_MSG_NEWSETELEM)
-            mnl_attr_put_u64(
-                m, NFTA_SET_ELEM_TIMEOUT,
-                htobe64(static_cast<std::uint64_t>(std::max(e.timeout, milliseconds(1)).count())));
-        mnl_attr_nest_end(m, element);
-        mnl_attr_nest_end(m, list);
-    }
-
-    std::uint32_t sequence() const { return sequence_; }
-    std::span<const std::byte> bytes() {
-        finish();
-        return std::span(buffer_).first(size_);
-    }
-
-private:
-    void finish() {
-        if (last_) size_ += MNL_ALIGN(last_->nlmsg_len);
-        last_ = nullptr;
-    }
-
-    std::vector<std::byte>& buffer_;
-    std::uint32_t& sequence_;
-    std::size_t size_ = 0;
-    nlmsghdr* last_ = nullptr;
-};
-
-void nft_socket::closer::operator()(mnl_socket* s) const { mnl_socket_close(s); }
-
 nft_result<nft_socket> nft_socket::open() {
-    auto* const raw = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
-    if (!raw) return last_error();
-    nft_socket socket(raw);
-    if (mnl_socket_bind(raw, 0, MNL_SOCKET_AUTOPID) < 0) return last_error();
+    auto opened = open_netlink(NETLINK_NETFILTER);
+    if (!opened) return opened.error();
+    nft_socket socket(std::move(*opened));
+    auto* const raw = socket.socket_.get();
     const int descriptor = mnl_socket_get_fd(raw);
     // A batch must fit into one buffer, and so must the errors if all of it fails.
     setsockopt(descriptor, SOL_SOCKET, SO_SNDBUFFORCE, &socket_buffer, sizeof socket_buffer);
     setsockopt(descriptor, SOL_SOCKET, SO_RCVBUFFORCE, &socket_buffer, sizeof socket_buffer);
     const int yes = 1;
     mnl_socket_setsockopt(raw, NETLINK_CAP_ACK, const_cast<int*>(&yes), sizeof yes);
-    // The answer is there when send() returns; should a kernel ever break that, fail rather than hang.
-    const timeval patience{1, 0};
-    setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-
     socket.answer_.resize(64 * 1024);
     builder probe(socket.buffer_, socket.sequence_, 1);
     probe.message(message_type(NFT_MSG_GETGEN), 0, AF_UNSPEC);
@@ -223,88 +104,20 @@ nft_result<void> nft_socket::delete_table() {
     return commit(batch, first);
 }
 
-nft_result<void> nft_socket::dump(int type, std::uint16_t table_attribute, std::string_view set,
-                                  const callback& each, const std::function<void()>& again) {
+nft_result<void> nft_socket::dump(const dump_request& what, const callback& each,
+                                  const std::function<void()>& again) {
     nft_result<void> done;
     // A ruleset that changed meanwhile makes a dump worthless.
     for (int tries = 0; tries < 10; ++tries) {
         again();
         builder one(buffer_, sequence_, 1);
-        auto& m = one.message(message_type(type), NLM_F_DUMP);
-        mnl_attr_put_strz(&m, table_attribute, firewall::table);
-        if (!set.empty()) mnl_attr_put(&m, NFTA_SET_ELEM_LIST_SET, set.size(), set.data());
+        auto& m = one.message(message_type(what.type), NLM_F_DUMP, what.family);
+        if (what.table_attribute) mnl_attr_put_strz(&m, what.table_attribute, firewall::table);
+        if (!what.set.empty()) mnl_attr_put(&m, NFTA_SET_ELEM_LIST_SET, what.set.size(), what.set.data());
         done = request(one, each);
         if (done || done.error() != boost::system::errc::interrupted) break;
     }
     return done;
-}
-
-nft_result<std::vector<std::string>> nft_socket::sets() {
-    std::vector<std::string> names;
-    const auto done = dump(
-        NFT_MSG_GETSET, NFTA_SET_TABLE, {},
-        [&](const nlmsghdr& m) {
-            const auto set = attributes<NFTA_SET_NAME>::of(m);
-            if (set[NFTA_SET_NAME]) names.emplace_back(mnl_attr_get_str(set[NFTA_SET_NAME]));
-        },
-        [&] { names.clear(); });
-    if (!done && done.error() != boost::system::errc::no_such_file_or_directory) return done.error();
-    return names;
-}
-
-nft_result<std::vector<nft_live_element>> nft_socket::elements(std::string_view set) {
-    std::vector<nft_live_element> live;
-    auto take = [&](const nlattr* nest) {
-        const auto element = attributes<NFTA_SET_ELEM_EXPIRATION>::in(nest);
-        const auto key = attributes<NFTA_DATA_VALUE>::in(element[NFTA_SET_ELEM_KEY]);
-        if (!key[NFTA_DATA_VALUE] || !element[NFTA_SET_ELEM_EXPIRATION]) return;
-        const auto* const bytes =
-            static_cast<const std::uint8_t*>(mnl_attr_get_payload(key[NFTA_DATA_VALUE]));
-        const auto size = mnl_attr_get_payload_len(key[NFTA_DATA_VALUE]);
-        const milliseconds left(static_cast<std::int64_t>(element.u64(NFTA_SET_ELEM_EXPIRATION)));
-        if (size == 4) live.push_back({address::v4(std::span<const std::uint8_t, 4>(bytes, 4)), left});
-        if (size == 16) live.push_back({address::v6(std::span<const std::uint8_t, 16>(bytes, 16)), left});
-    };
-    const auto done = dump(
-        NFT_MSG_GETSETELEM, NFTA_SET_ELEM_LIST_TABLE, set,
-        [&](const nlmsghdr& m) {
-            const auto list = attributes<NFTA_SET_ELEM_LIST_ELEMENTS>::of(m);
-            if (!list[NFTA_SET_ELEM_LIST_ELEMENTS]) return;
-            mnl_attr_parse_nested(
-                list[NFTA_SET_ELEM_LIST_ELEMENTS],
-                [](const nlattr* element, void* each) {
-                    (*static_cast<decltype(take)*>(each))(element);
-                    return MNL_CB_OK;
-                },
-                &take);
-        },
-        [&] { live.clear(); });
-    if (!done) return done.error();
-    return live;
-}
-
-nft_result<nft_fingerprint> nft_socket::fingerprint() {
-    nft_fingerprint print;
-    builder one(buffer_, sequence_, 1);
-    mnl_attr_put_strz(&one.message(message_type(NFT_MSG_GETTABLE), 0), NFTA_TABLE_NAME, firewall::table);
-    auto done = request(one, [&](const nlmsghdr& m) {
-        const auto t = attributes<NFTA_TABLE_HANDLE>::of(m);
-        print.handle = t.u64(NFTA_TABLE_HANDLE);
-        print.flags = t.u32(NFTA_TABLE_FLAGS);
-    });
-    for (const auto* chain : firewall::chains) {
-        if (!done) break;
-        builder next(buffer_, sequence_, 1);
-        auto& m = next.message(message_type(NFT_MSG_GETCHAIN), 0);
-        mnl_attr_put_strz(&m, NFTA_CHAIN_TABLE, firewall::table);
-        mnl_attr_put_strz(&m, NFTA_CHAIN_NAME, chain);
-        done = request(next, [&](const nlmsghdr& answer) {
-            const auto c = attributes<NFTA_CHAIN_USE>::of(answer);
-            print.chains.push_back({c.u64(NFTA_CHAIN_HANDLE), c.u32(NFTA_CHAIN_USE)});
-        });
-    }
-    if (!done) return done.error();
-    return print;
 }
 
 nft_result<nft_events> nft_events::open() {
@@ -336,14 +149,16 @@ nft_events::~nft_events() {
     if (descriptor_ >= 0) close(descriptor_);
 }
 
-bool nft_events::drain(int descriptor) {
-    char message[256];
-    bool any = false;
+bool nft_events::drain(int descriptor, std::uint32_t own_port) {
+    alignas(nlmsghdr) char message[256];
+    bool foreign = false;
     for (;;) {
         const auto n = recv(descriptor, message, sizeof message, MSG_DONTWAIT);
-        // ENOBUFS: some were lost, so there were some.
-        if (n < 0 && errno != ENOBUFS && errno != EINTR) return any;
-        any = true;
+        // ENOBUFS: some were lost, whosever they were.
+        if (n < 0 && errno != ENOBUFS && errno != EINTR) return foreign;
+        if (n < static_cast<ssize_t>(sizeof(nlmsghdr)) ||
+            reinterpret_cast<const nlmsghdr*>(message)->nlmsg_pid != own_port)
+            foreign = true;
     }
 }
 

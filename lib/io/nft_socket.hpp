@@ -2,28 +2,22 @@
 
 #include "base/address.hpp"
 #include "base/time.hpp"
+#include "firewall/rules.hpp"
+#include "io/netlink.hpp"
 
-#include <boost/system/error_code.hpp>
-#include <boost/system/result.hpp>
-#include <compare>
 #include <cstddef>
-#include <functional>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-struct mnl_socket;
-struct nlmsghdr;
-
 /// What chronoknock says to nf_tables while it runs, straight over netlink: an element costs microseconds
 /// that way, and milliseconds by running `nft`. Errors are the kernel's.
 namespace chronoknock::io {
 
 template <class T>
-using nft_result = boost::system::result<T, boost::system::error_code>;
+using nft_result = netlink_result<T>;
 
 /// An address to be put into a set of our table for a while.
 struct nft_element {
@@ -38,17 +32,12 @@ struct nft_live_element {
     milliseconds left;
 };
 
-/// Tells a table that is as we made it from one that somebody emptied, disabled or made anew.
+/// Tells a table that is as we made it from one that somebody emptied, disabled, changed or made anew: all
+/// that it says of chains, rules and sets, but for counters, and for the elements that come and go.
 struct nft_fingerprint {
-    struct chain {
-        std::uint64_t handle = 0;
-        std::uint32_t use = 0;
-        auto operator<=>(const chain&) const = default;
-    };
     std::uint64_t handle = 0;
-    std::uint32_t flags = 0;
-    std::vector<chain> chains;
-    auto operator<=>(const nft_fingerprint&) const = default;
+    std::string content;
+    bool operator==(const nft_fingerprint&) const = default;
 };
 
 /// A blocking netlink socket. The kernel works off a request before send() returns and has its answer queued
@@ -63,30 +52,40 @@ public:
     /// Puts elements into their sets in one transaction, all or none. Those already there start their time
     /// anew.
     nft_result<void> put(std::span<const nft_element> elements);
-    /// Names of the sets in our table; none if there is no table.
-    nft_result<std::vector<std::string>> sets();
-    nft_result<std::vector<nft_live_element>> elements(std::string_view set);
-    /// no_such_file_or_directory if the table or a chain is gone.
-    nft_result<nft_fingerprint> fingerprint();
+    /// Deletes the table; no_such_file_or_directory if there is none.
     nft_result<void> delete_table();
 
+    /// What there is of our table; nothing if there is none.
+    nft_result<chronoknock::firewall::table_state> state();
+    /// Those with an end.
+    nft_result<std::vector<nft_live_element>> elements(std::string_view set);
+    /// no_such_file_or_directory if the table is gone.
+    nft_result<nft_fingerprint> fingerprint();
+    /// Counts the transactions of this network namespace.
+    nft_result<std::uint32_t> generation();
+    /// True if some chain of this network namespace translates addresses (iptables-legacy's are not seen).
+    bool translates();
+
+    /// What messages of the kernel about our own changes carry.
+    std::uint32_t port() const { return mnl_socket_get_portid(socket_.get()); }
+
 private:
-    struct closer {
-        void operator()(mnl_socket* s) const;
-    };
     using callback = std::function<void(const nlmsghdr&)>;
 
     class builder;
 
-    explicit nft_socket(mnl_socket* s) : socket_(s) {}
+    explicit nft_socket(netlink_ptr s) : socket_(std::move(s)) {}
     boost::system::error_code send(std::span<const std::byte> messages);
     nft_result<void> receive(std::uint32_t first, std::uint32_t last, const callback& each);
     nft_result<void> request(builder& one, const callback& each);
     nft_result<void> commit(builder& batch, std::uint32_t first);
-    nft_result<void> dump(int type, std::uint16_t table_attribute, std::string_view set, const callback& each,
-                          const std::function<void()>& again);
+    struct dump_request;
+    using set_element = attributes<10>; ///< NFTA_SET_ELEM_*, as far as we ask
+    nft_result<void> dump_elements(std::string_view set, const std::function<void(const set_element&)>& each,
+                                   const std::function<void()>& again);
+    nft_result<void> dump(const dump_request& what, const callback& each, const std::function<void()>& again);
 
-    std::unique_ptr<mnl_socket, closer> socket_;
+    netlink_ptr socket_;
     std::uint32_t sequence_ = 0;
     std::vector<std::byte> buffer_; ///< of the builder; kept, so that a put() allocates nothing
     std::vector<std::byte> answer_;
@@ -102,8 +101,8 @@ public:
 
     /// Hands the descriptor over.
     int release() { return std::exchange(descriptor_, -1); }
-    /// Reads all that is queued; true if there was anything.
-    static bool drain(int descriptor);
+    /// Reads all that is queued; true if somebody changed something whose messages do not carry `own_port`.
+    static bool drain(int descriptor, std::uint32_t own_port);
 
 private:
     explicit nft_events(int descriptor) : descriptor_(descriptor) {}

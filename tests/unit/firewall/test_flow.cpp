@@ -1,9 +1,9 @@
-#include "firewall/connections.hpp"
+#include "firewall/flow.hpp"
 
 #include <boost/test/unit_test.hpp>
 
 using namespace chronoknock;
-using firewall::connection;
+using firewall::flow;
 using firewall::parse_proc_net_tcp;
 
 namespace {
@@ -29,15 +29,15 @@ BOOST_AUTO_TEST_SUITE(connections)
 BOOST_AUTO_TEST_CASE(only_open_ones_are_taken) {
     const auto open = parse_proc_net_tcp(tcp4);
     BOOST_REQUIRE_EQUAL(open.size(), 2u);
-    BOOST_TEST((open[0] == connection{*address::parse("192.0.2.7"), 0xc3a4, 22}));
-    BOOST_TEST((open[1] == connection{*address::parse("192.0.2.10"), 0xffff, 443}));
+    BOOST_TEST((open[0] == flow{transport::tcp, *address::parse("192.0.2.7"), 0xc3a4, 22}));
+    BOOST_TEST((open[1] == flow{transport::tcp, *address::parse("192.0.2.10"), 0xffff, 443}));
 }
 
 BOOST_AUTO_TEST_CASE(ipv4_within_ipv6_is_ipv4) {
     const auto open = parse_proc_net_tcp(tcp6);
     BOOST_REQUIRE_EQUAL(open.size(), 2u);
-    BOOST_TEST((open[0] == connection{*address::parse("2001:db8::2"), 0x8000, 22}));
-    BOOST_TEST((open[1] == connection{*address::parse("192.0.2.7"), 0x8001, 22}));
+    BOOST_TEST((open[0] == flow{transport::tcp, *address::parse("2001:db8::2"), 0x8000, 22}));
+    BOOST_TEST((open[1] == flow{transport::tcp, *address::parse("192.0.2.7"), 0x8001, 22}));
 }
 
 BOOST_AUTO_TEST_CASE(lines_of_another_form_are_passed_over) {

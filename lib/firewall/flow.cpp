@@ -1,4 +1,4 @@
-#include "firewall/connections.hpp"
+#include "firewall/flow.hpp"
 
 #include <charconv>
 #include <cstring>
@@ -62,8 +62,8 @@ std::optional<endpoint> parse_endpoint(std::string_view text) {
 
 } // namespace
 
-std::vector<connection> parse_proc_net_tcp(std::string_view text) {
-    std::vector<connection> open;
+std::vector<flow> parse_proc_net_tcp(std::string_view text) {
+    std::vector<flow> open;
     while (!text.empty()) {
         auto line = text.substr(0, text.find('\n'));
         text.remove_prefix(std::min(line.size() + 1, text.size()));
@@ -72,7 +72,7 @@ std::vector<connection> parse_proc_net_tcp(std::string_view text) {
         const auto remote = parse_endpoint(next_word(line));
         const auto state = hex<unsigned>(next_word(line));
         if (local && remote && state && is_open(*state))
-            open.push_back({remote->where, remote->port, local->port});
+            open.push_back({transport::tcp, remote->where, remote->port, local->port});
     }
     return open;
 }

@@ -1,0 +1,206 @@
+#include "firewall/chains.hpp"
+
+#include <algorithm>
+
+namespace chronoknock::firewall {
+
+namespace {
+
+constexpr transport protocols[] = {transport::tcp, transport::udp};
+constexpr int families[] = {4, 6};
+constexpr const char* is_syn = "tcp flags & (syn | ack | rst | fin) == syn ";
+constexpr const char* ends = "tcp flags & (fin | rst) != 0 ";
+
+std::string name(transport protocol) { return protocol == transport::tcp ? "tcp" : "udp"; }
+std::string ip(int family) { return family == 4 ? "ip" : "ip6"; }
+std::string line(const std::string& rule) { return "\t\t" + rule + "\n"; }
+
+port_set ports_of(std::span<const endpoint_range> endpoints, transport protocol) {
+    std::vector<port_range> ranges;
+    for (const auto& e : endpoints)
+        if (e.protocol == protocol) ranges.push_back(e.ports);
+    return port_set(std::move(ranges));
+}
+
+std::string port_list(const port_set& ports) {
+    std::vector<std::string> parts;
+    for (const auto& range : ports.ranges()) parts.push_back(range.to_string());
+    return join(parts);
+}
+
+/// "ip saddr { ... } " of the networks of one family; empty if there is none.
+std::string networks(const std::vector<prefix>& all, int family, const std::string& direction) {
+    std::vector<std::string> parts;
+    for (const auto& p : all)
+        if (p.network.family() == family) parts.push_back(p.to_string());
+    return parts.empty() ? "" : ip(family) + " " + direction + " " + join(parts) + " ";
+}
+
+/// How a packet's flow is read: where it is delivered, its own ports; where its destination was rewritten,
+/// the port it was sent to.
+struct view {
+    std::string prefix; ///< of its chains' names
+    bool rewritten;
+
+    std::string dport(transport protocol) const {
+        return rewritten ? "ct original proto-dst" : name(protocol) + " dport";
+    }
+    std::string ports(transport protocol, const port_set& some) const {
+        return (rewritten ? "meta l4proto " + name(protocol) + " " : "") + dport(protocol) + " " +
+               port_list(some) + " ";
+    }
+    std::string flow(transport protocol, int family) const {
+        return ip(family) + " saddr . " + name(protocol) + " sport . " + dport(protocol);
+    }
+};
+const view delivered{"", false};
+const view rewritten{"dnat_", true};
+
+/// "@tcp4 update @tcp4 { KEY } " and the like.
+std::string change(const char* verb, const std::string& set, const std::string& key) {
+    return std::string(verb) + " @" + set + " { " + key + " } ";
+}
+
+/// A grant lets a SYN, or a first datagram, make a flow. Only that uses it up.
+std::string grant_rules(const rules& r, const view& v, transport protocol) {
+    std::string text;
+    for (const auto& s : r.services) {
+        const auto ports = ports_of(s.ports, protocol);
+        if (ports.size() == 0) continue;
+        for (const auto family : families) {
+            const auto f = std::to_string(family), key = v.flow(protocol, family);
+            const auto grants = set_name(s.name, s.uses, family);
+            auto rule = v.ports(protocol, ports) + ip(family) + " saddr @" + grants + " ";
+            // A connection that is not completed within two minutes is none.
+            rule += protocol == transport::tcp
+                        ? change("update", "tcp" + f, key + " timeout 2m") + change("add", "opening" + f, key)
+                        : change("update", "udp" + f, key);
+            // The limit alone is exact; this makes a used-up grant vanish from lists too.
+            if (s.uses == 1) rule += change("delete", grants, ip(family) + " saddr");
+            text += line(rule + "accept");
+        }
+    }
+    return text;
+}
+
+/// What is done with a packet to a guarded port.
+std::string guard_chains(const rules& r, const view& v) {
+    std::string guard, open, datagram;
+    if (!v.rewritten) guard += line("iif lo accept");
+    for (const auto family : families)
+        if (const auto some = networks(r.always_allow, family, "saddr"); !some.empty())
+            guard += line(some + "accept");
+    guard +=
+        line("meta l4proto udp goto " + v.prefix + "datagram") + line(is_syn + ("goto " + v.prefix) + "open");
+
+    for (const auto family : families) {
+        const auto f = std::to_string(family), key = v.flow(transport::tcp, family);
+        // The handshake goes on: from here the tuple's next SYN is a new connection's.
+        guard += line(key + " @opening" + f + " " + change("delete", "opening" + f, key));
+        // Anybody can forge a FIN or RST: it prolongs nothing, and ends nothing (the host's own do).
+        guard += line("tcp flags & (fin | rst) == 0 " + key + " @tcp" + f + " " +
+                      change("update", "tcp" + f, key) + "accept");
+        guard += line(key + " @tcp" + f + " accept");
+        guard += line(key + " @closing" + f + " " + change("update", "closing" + f, key) + "accept");
+
+        // A SYN sent again because its answer was lost takes no second use.
+        open += line(key + " @opening" + f + " accept");
+        const auto udp = v.flow(transport::udp, family);
+        datagram += line(udp + " @udp" + f + " " + change("update", "udp" + f, udp) + "accept");
+    }
+    const auto refuse = line("goto refuse");
+    const auto chain = [&](const char* of, const std::string& rules) {
+        return "\tchain " + v.prefix + of + " {\n" + rules + refuse + "\t}\n";
+    };
+    return chain("open", open + grant_rules(r, v, transport::tcp)) +
+           chain("datagram", datagram + grant_rules(r, v, transport::udp)) + chain("guard", guard);
+}
+
+std::string refuse_chain(const rules& r) {
+    std::string text = "\tchain refuse {\n";
+    if (r.unauthorized == unauthorized::reset)
+        text += line("meta l4proto tcp counter reject with tcp reset") +
+                line("meta l4proto udp counter reject with icmpx port-unreachable");
+    return text + line("counter drop") + "\t}\n";
+}
+
+/// What the host itself sends from guarded ports. What it begins may be answered; what it has closed, or
+/// reset, is over: no SYN of that tuple passes without a grant any more.
+std::string sent_chain(const rules& r) {
+    std::string text = "\tchain sent {\n";
+    for (const auto family : families)
+        if (const auto some = networks(r.always_allow, family, "daddr"); !some.empty())
+            text += line(some + "return");
+    for (const auto family : families) {
+        const auto f = std::to_string(family);
+        const auto answer = [&](const char* p) {
+            return ip(family) + " daddr . " + p + " dport . " + p + " sport";
+        };
+        const auto tcp = answer("tcp");
+        text += line(is_syn + change("update", "tcp" + f, tcp + " timeout 2m") + "return");
+        text += line(ends + change("delete", "opening" + f, tcp));
+        text += line(ends + tcp + " @tcp" + f + " " + change("add", "closing" + f, tcp) +
+                     change("delete", "tcp" + f, tcp));
+        text += line(change("update", "udp" + f, answer("udp")));
+    }
+    return text + "\t}\n";
+}
+
+std::string base_chain(const char* hook, const std::string& rules) {
+    return std::string("\tchain ") + hook + " {\n\t\ttype filter hook " + hook +
+           " priority mangle; policy accept;\n" + rules + "\t}\n";
+}
+
+/// Before addresses are rewritten, so that a port published for a container is guarded by its outer number;
+/// where packets are delivered to this host, whatever address, VRF or redirection they came by; and what it
+/// sends. What is merely forwarded to other hosts is none of our business.
+std::string hook_chains(const rules& r) {
+    // A first fragment that ends before the TCP header (RFC 7112 forbids it) would be put together again
+    // behind the input hook.
+    const auto fragments = line("ip6 nexthdr != { tcp, udp, ipv6-icmp } frag frag-off 0 jump headless");
+    std::string before, input = fragments, forward, output;
+    for (const auto protocol : protocols) {
+        const auto ports = guarded_ports(r, protocol);
+        if (ports.size() == 0) continue;
+        const auto guarded = delivered.ports(protocol, ports);
+        // Answers to what was begun behind this host go back there, whatever port they come to.
+        if (r.translated)
+            before += line(guarded +
+                           (protocol == transport::tcp ? "tcp flags & (syn | ack | rst | fin) != syn " : "") +
+                           "ct direction reply accept");
+        before += line(guarded + "fib daddr type != unicast jump guard");
+        for (const auto family : families)
+            if (const auto some = networks(r.also_for, family, "daddr"); !some.empty())
+                before += line(some + guarded + "jump guard");
+        input += line(guarded + "jump guard");
+        forward += line("ct status dnat ct direction original " + rewritten.ports(protocol, ports) +
+                        "jump dnat_guard");
+        output += line(name(protocol) + " sport " + port_list(ports) + " oif != lo jump sent");
+    }
+    auto text = base_chain("prerouting", fragments + before) + base_chain("input", input) +
+                base_chain("output", output);
+    if (r.translated) text += base_chain("forward", forward);
+    return text;
+}
+
+} // namespace
+
+std::string join(const std::vector<std::string>& parts) {
+    std::string text = "{ ";
+    for (const auto& part : parts) text += (text.size() > 2 ? ", " : "") + part;
+    return text + " }";
+}
+
+port_set guarded_ports(const rules& r, transport protocol) {
+    std::vector<endpoint_range> all;
+    for (const auto& s : r.services) all.insert(all.end(), s.ports.begin(), s.ports.end());
+    return ports_of(all, protocol);
+}
+
+std::string chains_text(const rules& r) {
+    return "\tchain headless {\n" + line("meta l4proto & 0 == 0 return") + line("counter drop") + "\t}\n" +
+           refuse_chain(r) + guard_chains(r, delivered) + (r.translated ? guard_chains(r, rewritten) : "") +
+           sent_chain(r) + hook_chains(r);
+}
+
+} // namespace chronoknock::firewall

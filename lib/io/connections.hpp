@@ -1,0 +1,22 @@
+#pragma once
+
+#include "firewall/flow.hpp"
+
+#include <span>
+#include <vector>
+
+/// The connections of this network namespace, as its kernel knows them.
+namespace chronoknock::io {
+
+/// Open TCP connections of this host's sockets; none where /proc does not tell.
+std::vector<chronoknock::firewall::flow> open_connections();
+
+/// What conntrack has seen answered: UDP, and TCP that is forwarded to a container. None where it tracks
+/// nothing.
+std::vector<chronoknock::firewall::flow> tracked_flows();
+
+/// Ends TCP connections of this host's sockets: both ends see a reset. Those that are gone are passed over;
+/// a kernel without INET_DIAG_DESTROY does nothing.
+void destroy(std::span<const chronoknock::firewall::flow> connections);
+
+} // namespace chronoknock::io

@@ -1,0 +1,33 @@
+#pragma once
+
+#include "base/time.hpp"
+#include "firewall/flow.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+#include <memory>
+#include <vector>
+
+namespace chronoknock::io {
+
+/// Knows which flows the guard has admitted, should the table be lost: the kernel adds them by itself, so
+/// the sets are read now and again, every second as long as they are small, a bufferful in each turn of the
+/// loop. A round that the table's loss cut short does not count.
+class flow_watch {
+public:
+    explicit flow_watch(const boost::asio::any_io_executor& executor);
+    flow_watch(const flow_watch&) = delete;
+    flow_watch& operator=(const flow_watch&) = delete;
+    ~flow_watch();
+
+    void start();
+    /// As of the last whole round.
+    const std::vector<chronoknock::firewall::flow>& admitted() const;
+    /// When that began; the epoch before the first one.
+    instant as_of() const;
+
+private:
+    class impl;
+    std::shared_ptr<impl> impl_;
+};
+
+} // namespace chronoknock::io
