@@ -46,9 +46,10 @@ std::string wrong_lengths() {
 std::string refuse() {
     return line("meta pkttype != host drop") + line("fib daddr type { broadcast, multicast, anycast } drop") +
            // The rest of a segment may tell more: it comes back whole, by the input hook.
-           line("fib daddr type local ip frag-off & 0x2000 != 0 accept") + line("ip option lsrr exists drop") +
-           line("ip option ssrr exists drop") + line("exthdr rt exists drop") +
-           line("meta l4proto tcp goto refuse_tcp") + line("meta l4proto udp goto refuse_udp") + line("counter drop");
+           line("fib daddr type local ip frag-off & 0x2000 != 0 accept") +
+           line("ip option lsrr exists drop") + line("ip option ssrr exists drop") +
+           line("exthdr rt exists drop") + line("meta l4proto tcp goto refuse_tcp") +
+           line("meta l4proto udp goto refuse_udp") + line("counter drop");
 }
 
 std::string refuse_tcp() {
@@ -56,8 +57,9 @@ std::string refuse_tcp() {
            line("ip6 nexthdr tcp ip6 length . tcp doff " + too_long(0) + " drop") +
            // The kernel answers a signed segment only with a key to sign with.
            line("tcp option md5sig length 18 drop") +
-           // The answer has the segment's traffic class, less its two bits of ECN: remembered as the first two
-           // bytes of the answer's header, with the segment's own for the four bits of the label. (nft 1.0.6 has no room for a whole IPv6 address in such a key.)
+           // The answer has the segment's traffic class, less its two bits of ECN: remembered as the first
+           // two bytes of the answer's header, with the segment's own for the four bits of the label.
+           // (nft 1.0.6 has no room for a whole IPv6 address in such a key.)
            line("meta nfproto ipv4 @nh,8,6 != 0 "
                 "update @tos4 { ip saddr . tcp sport . tcp dport : @nh,0,16 & 0x00fc | 0x4500 }") +
            line("meta nfproto ipv6 @nh,4,6 != 0 "
@@ -67,22 +69,23 @@ std::string refuse_tcp() {
 
 std::string refuse_udp() {
     return line("meta nfproto ipv6 udp checksum 0 drop") + line("meta nfproto ipv4 udp length 0-7 drop") +
-           line("udp length 1-7 drop") + wrong_lengths() + line("counter reject with icmpx port-unreachable") +
-           line("counter drop");
+           line("udp length 1-7 drop") + wrong_lengths() +
+           line("counter reject with icmpx port-unreachable") + line("counter drop");
 }
 
 /// Resets on their way out. The kernel's own carry a flow label that stays the same for the same ports and
 /// addresses; those of `reject` none.
 std::string answers(const std::string& tcp_ports) {
     const std::string tos4 = "ip daddr . tcp dport . tcp sport map @tos4";
-    return line("type filter hook output priority mangle; policy accept;") + line("tcp flags & rst == 0 accept") +
-           line("tcp sport != " + tcp_ports + " accept") +
+    return line("type filter hook output priority mangle; policy accept;") +
+           line("tcp flags & rst == 0 accept") + line("tcp sport != " + tcp_ports + " accept") +
            // nft keeps the header's checksum right where it writes a field that it knows by name, and not
            // where it writes by offset. So the identification, 0 in a reset, is changed by name and back by
            // offset: the checksum has then changed by the class alone when that is written by offset.
            line("ip id set " + tos4 + " @nh,32,16 set 0x4500 ip id set 0 @nh,0,16 set " + tos4) +
            // The label's 20 bits are written as three bytes; the four bits of the class among them are zero.
-           line("ip6 flowlabel 0 @nh,8,24 set jhash ip6 saddr . ip6 daddr . tcp sport . tcp dport mod 0xffffffff "
+           line("ip6 flowlabel 0 @nh,8,24 set jhash ip6 saddr . ip6 daddr . tcp sport . tcp dport mod "
+                "0xffffffff "
                 "@nh,8,4 set 0") +
            line("meta nfproto ipv6 @nh,0,16 set @nh,256,64 . tcp dport . tcp sport map @tos6");
 }
@@ -92,7 +95,8 @@ std::string answers(const std::string& tcp_ports) {
 std::string reset_maps() {
     // An answer leaves while its segment is being handled: a few milliseconds are more than enough. When they
     // are full, an answer has no class.
-    const std::string rest = " . tcp sport . tcp dport : ip id; flags dynamic,timeout; timeout 4ms; size 65536; }\n";
+    const std::string rest =
+        " . tcp sport . tcp dport : ip id; flags dynamic,timeout; timeout 4ms; size 65536; }\n";
     return "\tmap tos4 { typeof ip saddr" + rest + "\tmap tos6 { typeof @nh,128,64" + rest;
 }
 

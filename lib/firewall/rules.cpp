@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 #include "firewall/chains.hpp"
+#include "firewall/reset.hpp"
 
 #include <algorithm>
 #include <set>
@@ -100,6 +101,7 @@ result<std::string> setup_script(const rules& r, const table_state& existing,
     const auto ours = "inet " + std::string(table) + " ";
     std::set<std::string, std::less<>> wanted;
     for (const auto& s : flow_sets) wanted.insert(s.name);
+    for (const auto map : maps_of_reset) wanted.emplace(map);
     for (const auto& s : r.services)
         for (const auto family : families) wanted.insert(set_name(s.name, s.uses, family));
 
@@ -112,7 +114,8 @@ result<std::string> setup_script(const rules& r, const table_state& existing,
     std::string text = "add table inet " + std::string(table) + "\n";
     for (const auto& chain : existing.chains) text += "flush chain " + ours + chain + "\n";
     for (const auto& chain : existing.chains)
-        if (!has(chains, chain) && !(r.translated && has(chains_of_translated, chain)))
+        if (!has(chains, chain) && !(r.translated && has(chains_of_translated, chain)) &&
+            !(r.unauthorized == unauthorized::reset && has(chains_of_reset, chain)))
             text += "delete chain " + ours + chain + "\n";
     // Sets that a flushed rule alone used are gone with it; their names begin with two underscores.
     for (const auto& set : existing.sets)
@@ -125,7 +128,7 @@ result<std::string> setup_script(const rules& r, const table_state& existing,
     for (const auto& s : flow_sets) text += flow_set_definition(s);
     for (const auto& s : r.services)
         for (const auto family : families) text += grant_set_definition(s, family);
-    text += chains_text(r) + "}\n" + flow_elements(r, admitted);
+    text += reset_maps() + chains_text(r) + "}\n" + flow_elements(r, admitted);
     return {boost::system::in_place_value, std::move(text)};
 }
 

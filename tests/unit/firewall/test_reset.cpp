@@ -24,7 +24,8 @@ BOOST_AUTO_TEST_CASE(no_packet_leaves_a_chain_alive) {
     const auto text = reset_chains("{ 22 }");
     for (const auto* chain : {"refuse", "refuse_tcp", "refuse_udp"})
         BOOST_TEST(rules_of(text, chain).ends_with("\t\tcounter drop\n"), chain);
-    // What is accepted on its way to the input hook is the first part of a datagram to this host, nothing else.
+    // What is accepted on its way to the input hook is the first part of a datagram to this host, nothing
+    // else.
     const auto refuse = rules_of(text, "refuse");
     const auto accept = refuse.find("accept");
     BOOST_TEST(refuse.find("accept", accept + 1) == refuse.npos);
