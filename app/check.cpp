@@ -1,4 +1,5 @@
 #include "app/options.hpp"
+#include "io/privileges.hpp"
 #include "io/server_config.hpp"
 #include "io/timesync.hpp"
 #include "knock/budget.hpp"
@@ -143,6 +144,8 @@ int run_check(const arguments& args) {
     const auto parsed = parse_options(args, check_usage());
     if (const auto* status = std::get_if<int>(&parsed)) return *status;
     const auto& options = std::get<po::variables_map>(parsed);
+    // With the server's privileges, so that it says what the server would.
+    if (const auto kept = io::keep_only_network_privileges(); !kept) return say(failed, kept.error().text);
     const auto server =
         io::load_server_config(*given(options, "config"), options.count("allow-loose-permissions"));
     if (!server) return say(bad_usage, server.error().text);

@@ -20,6 +20,7 @@ int run_knock(const arguments& args);
 int run_keygen(const arguments& args);
 int run_sequence(const arguments& args);
 int run_time(const arguments& args);
+int run_guard(const arguments& args);
 int run_status(const arguments& args);
 
 } // namespace chronoknock::app

@@ -1,5 +1,6 @@
 #include "app/options.hpp"
 #include "io/log.hpp"
+#include "io/privileges.hpp"
 #include "io/runtime.hpp"
 #include "io/server_config.hpp"
 
@@ -30,6 +31,7 @@ int run_server(const arguments& args) {
                        loose = options.count("allow-loose-permissions") != 0] {
         return io::load_server_config(file, loose);
     };
+    if (const auto kept = io::keep_only_network_privileges(); !kept) return say(failed, kept.error().text);
     auto configuration = load();
     if (!configuration) return say(bad_usage, configuration.error().text);
     io::log::start(options.count("verbose") ? io::log::level::debug : io::log::level::info);

@@ -37,7 +37,7 @@ result<std::vector<ini_section>> parse_ini(std::string_view text) {
             return fail(line, section.name.empty() ? "field " + printable(name) + " stands twice"
                                                    : "[" + printable(section.name) + "] " + printable(name) +
                                                          ": stands twice");
-        section.fields.push_back({std::string(name), std::string(trim(content.substr(equals + 1))), line});
+        section.fields.push_back({std::string(name), trim(content.substr(equals + 1)), line});
     }
     return sections;
 }

@@ -10,7 +10,7 @@ namespace chronoknock {
 
 struct ini_field {
     std::string name;
-    std::string value;
+    std::string_view value; ///< within the text that was read: no copy of a secret is made
     int line = 0;
 };
 

@@ -249,7 +249,7 @@ private:
     const ini_section* knock_section_ = nullptr;
     std::vector<const ini_section*> keys_;
     std::map<std::string, std::size_t, std::less<>> services_;
-    std::map<std::vector<std::uint8_t>, std::string> secrets_;
+    std::map<key::secret_bytes, std::string> secrets_;
 };
 
 } // namespace
@@ -258,6 +258,23 @@ result<server> parse_server(std::string_view text, const std::string& file, cons
     const auto sections = parse_ini(text);
     if (!sections) return in_file(file, sections.error());
     return server_reader(file, load_key).read(*sections);
+}
+
+std::string state_of(std::string_view text, const std::string& file) {
+    server out;
+    const auto state = path(&server::state, folder_of(file));
+    std::string_view section;
+    while (!text.empty()) {
+        const auto end = text.find('\n');
+        auto line = text.substr(0, end);
+        text.remove_prefix(end == text.npos ? text.size() : end + 1);
+        line = trim(line.substr(0, line.find('#')));
+        if (line.starts_with('[')) section = line;
+        const auto equals = line.find('=');
+        if (section == "[server]" && equals != line.npos && trim(line.substr(0, equals)) == "state")
+            (void)state(out, trim(line.substr(equals + 1)));
+    }
+    return out.state;
 }
 
 } // namespace chronoknock::config

@@ -54,6 +54,11 @@ struct view {
     std::string flow(transport protocol, int family) const {
         return ip(family) + " saddr . " + name(protocol) + " sport . " + dport(protocol);
     }
+    /// The flow that a packet to its peer belongs to.
+    std::string flow_of_answer(transport protocol, int family) const {
+        return ip(family) + " daddr . " + name(protocol) + " dport . " +
+               (rewritten ? dport(protocol) : name(protocol) + " sport");
+    }
 };
 const view delivered{"", false};
 const view rewritten{"dnat_", true};
@@ -124,24 +129,21 @@ std::string refuse_chains(const rules& r) {
     return reset_chains(ports.size() == 0 ? "" : port_list(ports));
 }
 
-/// What the host itself sends from guarded ports. What it begins may be answered; what it has closed, or
-/// reset, is over: no SYN of that tuple passes without a grant any more.
-std::string sent_chain(const rules& r) {
-    std::string text = "\tchain sent {\n";
+/// What the host itself, or one it guards for, sends from guarded ports. What it begins may be answered; what
+/// it has closed, or reset, is over: no SYN of that tuple passes without a grant any more.
+std::string sent_chain(const rules& r, const view& v) {
+    std::string text = "\tchain " + v.prefix + "sent {\n";
     for (const auto family : families)
         if (const auto some = networks(r.always_allow, family, "daddr"); !some.empty())
             text += line(some + "return");
     for (const auto family : families) {
         const auto f = std::to_string(family);
-        const auto answer = [&](const char* p) {
-            return ip(family) + " daddr . " + p + " dport . " + p + " sport";
-        };
-        const auto tcp = answer("tcp");
+        const auto tcp = v.flow_of_answer(transport::tcp, family);
         text += line(is_syn + change("update", "tcp" + f, tcp + " timeout 2m") + "return");
         text += line(ends + change("delete", "opening" + f, tcp));
         text += line(ends + tcp + " @tcp" + f + " " + change("add", "closing" + f, tcp) +
                      change("delete", "tcp" + f, tcp));
-        text += line(change("update", "udp" + f, answer("udp")));
+        text += line(change("update", "udp" + f, v.flow_of_answer(transport::udp, family)));
     }
     return text + "\t}\n";
 }
@@ -163,6 +165,7 @@ std::string hook_chains(const rules& r) {
         const auto ports = guarded_ports(r, protocol);
         if (ports.size() == 0) continue;
         const auto guarded = delivered.ports(protocol, ports);
+        const auto from_guarded = name(protocol) + " sport " + port_list(ports) + " ";
         // Answers to what was begun behind this host go back there, whatever port they come to.
         if (r.translated)
             before += line(guarded +
@@ -170,16 +173,20 @@ std::string hook_chains(const rules& r) {
                            "ct direction reply accept");
         before += line(guarded + "fib daddr type != unicast jump guard");
         for (const auto family : families)
-            if (const auto some = networks(r.also_for, family, "daddr"); !some.empty())
+            if (const auto some = networks(r.also_for, family, "daddr"); !some.empty()) {
                 before += line(some + guarded + "jump guard");
+                forward += line(networks(r.also_for, family, "saddr") + from_guarded + "jump sent");
+            }
         input += line(guarded + "jump guard");
-        forward += line("ct status dnat ct direction original " + rewritten.ports(protocol, ports) +
-                        "jump dnat_guard");
-        output += line(name(protocol) + " sport " + port_list(ports) + " oif != lo jump sent");
+        output += line(from_guarded + "oif != lo jump sent");
+        if (!r.translated) continue;
+        const auto published = rewritten.ports(protocol, ports);
+        forward += line("ct status dnat ct direction original " + published + "jump dnat_guard");
+        forward += line("ct status dnat ct direction reply " + published + "jump dnat_sent");
     }
     auto text = base_chain("prerouting", fragments + before) + base_chain("input", input) +
                 base_chain("output", output);
-    if (r.translated) text += base_chain("forward", forward);
+    if (!forward.empty()) text += base_chain("forward", forward);
     return text;
 }
 
@@ -199,8 +206,8 @@ port_set guarded_ports(const rules& r, transport protocol) {
 
 std::string chains_text(const rules& r) {
     return "\tchain headless {\n" + line("meta l4proto & 0 == 0 return") + line("counter drop") + "\t}\n" +
-           refuse_chains(r) + guard_chains(r, delivered) + (r.translated ? guard_chains(r, rewritten) : "") +
-           sent_chain(r) + hook_chains(r);
+           refuse_chains(r) + guard_chains(r, delivered) + sent_chain(r, delivered) +
+           (r.translated ? guard_chains(r, rewritten) + sent_chain(r, rewritten) : "") + hook_chains(r);
 }
 
 } // namespace chronoknock::firewall

@@ -10,7 +10,7 @@ namespace chronoknock::firewall {
 inline constexpr std::string_view chains[] = {"prerouting", "input",  "output", "guard",   "open",
                                               "datagram",   "refuse", "sent",   "headless"};
 inline constexpr std::string_view chains_of_translated[] = {"forward", "dnat_guard", "dnat_open",
-                                                            "dnat_datagram"};
+                                                            "dnat_datagram", "dnat_sent"};
 
 /// The chains of the table that holds to the rules, for the inside of `table inet chronoknock { ... }`.
 std::string chains_text(const rules& r);

@@ -63,9 +63,8 @@ std::string flow_elements(const rules& r, std::span<const flow> admitted) {
                     elements.push_back(f.peer.to_string() + " . " + std::to_string(f.peer_port) + " . " +
                                        std::to_string(f.port));
             if (!elements.empty())
-                text += "add element inet " + std::string(table) + " " +
-                        (protocol == transport::tcp ? "tcp" : "udp") + std::to_string(family) + " " +
-                        join(elements) + "\n";
+                text += "add element inet " + r.table + " " + (protocol == transport::tcp ? "tcp" : "udp") +
+                        std::to_string(family) + " " + join(elements) + "\n";
         }
     return text;
 }
@@ -98,7 +97,7 @@ result<std::string> setup_script(const rules& r, const table_state& existing,
                                  std::span<const flow> admitted) {
     if (const auto ok = check(r); !ok) return ok.error();
 
-    const auto ours = "inet " + std::string(table) + " ";
+    const auto ours = "inet " + r.table + " ";
     std::set<std::string, std::less<>> wanted;
     for (const auto& s : flow_sets) wanted.insert(s.name);
     for (const auto map : maps_of_reset) wanted.emplace(map);
@@ -111,10 +110,12 @@ result<std::string> setup_script(const rules& r, const table_state& existing,
             if (!is_plain(name))
                 return error{"firewall: a name in the table is not one of ours: " + printable(name)};
 
-    std::string text = "add table inet " + std::string(table) + "\n";
-    for (const auto& chain : existing.chains) text += "flush chain " + ours + chain + "\n";
+    std::string text = r.table == table ? removal_script(spare_table) : "";
+    text += "add table inet " + r.table + "\n";
+    text += "flush table inet " + r.table + "\n"; // its rules; sets keep their elements
     for (const auto& chain : existing.chains)
         if (!has(chains, chain) && !(r.translated && has(chains_of_translated, chain)) &&
+            !(chain == "forward" && !r.also_for.empty()) &&
             !(r.unauthorized == unauthorized::reset && has(chains_of_reset, chain)))
             text += "delete chain " + ours + chain + "\n";
     // Sets that a flushed rule alone used are gone with it; their names begin with two underscores.
@@ -132,13 +133,23 @@ result<std::string> setup_script(const rules& r, const table_state& existing,
     return {boost::system::in_place_value, std::move(text)};
 }
 
-std::string removal_script() {
-    const std::string ours = "inet " + std::string(table) + "\n";
+std::string removal_script(const std::string& name) {
+    const std::string ours = "inet " + name + "\n";
     return "add table " + ours + "delete table " + ours;
 }
 
+bool guards(const service& s, transport protocol, std::uint16_t port) {
+    return std::ranges::any_of(s.ports, [&](const endpoint_range& e) {
+        return e.protocol == protocol && e.ports.first <= port && port <= e.ports.last;
+    });
+}
+
 bool guards(const rules& r, transport protocol, std::uint16_t port) {
-    return guarded_ports(r, protocol).contains(port);
+    return std::ranges::any_of(r.services, [&](const service& s) { return guards(s, protocol, port); });
+}
+
+bool always_allowed(const rules& r, const address& who) {
+    return std::ranges::any_of(r.always_allow, [&](const prefix& p) { return p.contains(who); });
 }
 
 } // namespace chronoknock::firewall

@@ -20,6 +20,8 @@ namespace chronoknock::firewall {
 
 /// The one table that is ours: `table inet chronoknock`.
 inline constexpr const char* table = "chronoknock";
+/// Ours where another process owns a table of that name, so that nobody else may touch it.
+inline constexpr const char* spare_table = "chronoknock_2";
 /// Most uses of one grant: what the kernel's limit can count with a refill of one a week.
 inline constexpr std::uint32_t most_uses = 30000;
 
@@ -35,6 +37,7 @@ struct rules {
     /// Something in this network namespace translates addresses: what is forwarded is guarded too where its
     /// destination was rewritten, by the port it had. That asks conntrack, which translation needs anyway.
     bool translated = false;
+    std::string table = firewall::table;
 };
 
 /// The set that holds the grants of one service and address family (4 or 6), uses included, so that a changed
@@ -89,9 +92,13 @@ struct table_state {
 result<std::string> setup_script(const rules& r, const table_state& existing, std::span<const flow> admitted);
 
 /// To stand before setup_script(r, {}, admitted) in the same transaction: removes the table, there or not.
-std::string removal_script();
+std::string removal_script(const std::string& table);
 
-/// True if some service of the rules has the port.
+/// True if the service has the port.
+bool guards(const service& s, transport protocol, std::uint16_t port);
+/// True if some service of the rules has it.
 bool guards(const rules& r, transport protocol, std::uint16_t port);
+/// True if the address needs no grant.
+bool always_allowed(const rules& r, const address& who);
 
 } // namespace chronoknock::firewall

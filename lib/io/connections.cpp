@@ -120,4 +120,14 @@ void destroy(std::span<const flow> connections) {
     }
 }
 
+bool legacy_translates() {
+    for (const auto* path :
+         {"/proc/thread-self/net/ip_tables_names", "/proc/thread-self/net/ip6_tables_names"}) {
+        std::ifstream names(path);
+        for (std::string name; names >> name;)
+            if (name == "nat") return true;
+    }
+    return false;
+}
+
 } // namespace chronoknock::io

@@ -19,4 +19,7 @@ std::vector<chronoknock::firewall::flow> tracked_flows();
 /// a kernel without INET_DIAG_DESTROY does nothing.
 void destroy(std::span<const chronoknock::firewall::flow> connections);
 
+/// True if iptables-legacy, of which nf_tables knows nothing, translates addresses here.
+bool legacy_translates();
+
 } // namespace chronoknock::io

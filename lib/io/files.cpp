@@ -2,6 +2,7 @@
 
 #include "base/ini.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
@@ -21,8 +22,8 @@ constexpr std::size_t most_key_file = 1 << 20;
 class descriptor {
 public:
     explicit descriptor(int fd) : fd_(fd) {}
-    descriptor(const descriptor&) = delete;
-    descriptor& operator=(const descriptor&) = delete;
+    descriptor(descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+    descriptor& operator=(descriptor&&) = delete;
     ~descriptor() {
         if (fd_ >= 0) ::close(fd_);
     }
@@ -34,24 +35,37 @@ private:
 };
 
 error why(const std::string& path, const char* what) {
-    return {path + ": " + what + ": " + std::strerror(errno)};
+    const bool roots = errno == EACCES && ::geteuid() == 0;
+    return {path + ": " + what + ": " + std::strerror(errno) +
+            (roots ? "; the server keeps no right to read what is not root's: chown root it and its folder" : "")};
 }
 
-descriptor open_for_reading(const std::string& path) {
-    return descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+/// Opens a regular file. A FIFO that nobody writes to would be waited for without end; a device may never end.
+result<descriptor> open_for_reading(const std::string& path) {
+    descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+    if (!file) return why(path, "cannot open");
+    struct stat s {};
+    if (::fstat(file.get(), &s) != 0) return why(path, "cannot open");
+    if (S_ISDIR(s.st_mode)) return error{path + ": cannot read: Is a directory"};
+    if (!S_ISREG(s.st_mode)) return error{path + ": expected a regular file"};
+    return file;
 }
 
-result<std::string> read_all(int fd, const std::string& path, std::size_t most) {
-    std::string text;
-    std::array<char, 65536> chunk;
-    for (;;) {
-        const auto n = ::read(fd, chunk.data(), chunk.size());
+/// Text: std::string or key::secret_text. What is read goes nowhere but there.
+template <class Text>
+result<Text> read_all(int fd, const std::string& path, std::size_t most) {
+    constexpr std::size_t chunk = 4096;
+    Text text;
+    for (std::size_t read = 0;;) {
+        text.resize(std::max(read + chunk, 2 * read));
+        const auto n = ::read(fd, text.data() + read, text.size() - read);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return why(path, "cannot read");
-        if (n == 0) return {boost::system::in_place_value, std::move(text)};
-        text.append(chunk.data(), static_cast<std::size_t>(n));
-        if (text.size() > most)
-            return error{path + ": expected a file of at most " + std::to_string(most) + " bytes"};
+        read += static_cast<std::size_t>(n);
+        if (read > most) return error{path + ": expected a file of at most " + std::to_string(most) + " bytes"};
+        if (n > 0) continue;
+        text.resize(read);
+        return {boost::system::in_place_value, std::move(text)};
     }
 }
 
@@ -81,21 +95,29 @@ bool write_all(int fd, std::string_view text) {
     return true;
 }
 
+/// The name of a file is on the disk once its folder is.
+void sync_folder(const std::string& path) {
+    const auto slash = path.rfind('/');
+    const auto folder = slash == path.npos ? std::string(".") : path.substr(0, slash + 1);
+    const descriptor held(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (held) ::fsync(held.get());
+}
+
 } // namespace
 
 result<std::string> read_file(const std::string& path, std::size_t most) {
     const auto file = open_for_reading(path);
-    if (!file) return why(path, "cannot open");
-    return read_all(file.get(), path, most);
+    if (!file) return file.error();
+    return read_all<std::string>(file->get(), path, most);
 }
 
 result<key::psk> load_key_file(const std::string& path, bool allow_loose_permissions) {
     const auto file = open_for_reading(path);
-    if (!file) return why(path, "cannot open");
+    if (!file) return file.error();
     // What was opened is what is judged: no one can swap the file in between.
     if (!allow_loose_permissions)
-        if (const auto fits = check_permissions(file.get(), path); !fits) return fits.error();
-    const auto text = read_all(file.get(), path, most_key_file);
+        if (const auto fits = check_permissions(file->get(), path); !fits) return fits.error();
+    const auto text = read_all<key::secret_text>(file->get(), path, most_key_file);
     if (!text) return text.error();
     auto key = key::parse_psk(*text);
     if (!key) return in_file(path, key.error());
@@ -113,12 +135,28 @@ result<void> write_new_file(const std::string& path, std::string_view text) {
         ::unlink(path.c_str());
         return failure;
     }
-    // The name is on the disk once its folder is.
-    const auto slash = path.rfind('/');
-    const auto folder = slash == path.npos ? std::string(".") : path.substr(0, slash + 1);
-    const descriptor held(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (held) ::fsync(held.get());
+    sync_folder(path);
     return {};
+}
+
+result<void> replace_file(const std::string& path, std::string_view text) {
+    make_folders(std::filesystem::path(path).parent_path());
+    const auto fresh = path + ".new";
+    ::unlink(fresh.c_str()); // what was left by one who was killed here
+    if (const auto written = write_new_file(fresh, text); !written) return written;
+    if (::rename(fresh.c_str(), path.c_str()) != 0) {
+        const auto failure = why(path, "cannot write");
+        ::unlink(fresh.c_str());
+        return failure;
+    }
+    sync_folder(path);
+    return {};
+}
+
+void make_folders(const std::filesystem::path& folder) {
+    if (folder.empty() || ::mkdir(folder.c_str(), 0700) == 0 || errno != ENOENT) return;
+    make_folders(folder.parent_path());
+    ::mkdir(folder.c_str(), 0700);
 }
 
 } // namespace chronoknock::io

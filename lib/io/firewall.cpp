@@ -1,21 +1,22 @@
 #include "io/firewall.hpp"
 
 #include "base/text.hpp"
+#include "firewall/ledger.hpp"
+#include "firewall/restoration.hpp"
 #include "io/clock.hpp"
 #include "io/connections.hpp"
 #include "io/flow_watch.hpp"
 #include "io/log.hpp"
 #include "io/nft_run.hpp"
 #include "io/nft_socket.hpp"
+#include "io/spare_descriptors.hpp"
 
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
-#include <fstream>
 #include <map>
 #include <optional>
-#include <set>
 
 namespace chronoknock::io {
 
@@ -34,29 +35,11 @@ constexpr std::size_t most_read = 5000; // grants, some 20 ms
 constexpr int most_repairs = 5;
 constexpr milliseconds repair_pause{100};
 constexpr seconds look_every{1}; // for what the kernel tells nobody of: iptables-legacy's translation
-// What ended so long ago cannot have admitted a connection that no round of flow_watch has seen.
-constexpr nanoseconds keep_ended = std::chrono::minutes(5);
 
 error text_of(const char* what, const boost::system::error_code& e) {
     if (e == boost::system::errc::operation_not_permitted)
         return {std::string("firewall: ") + what + ": not permitted: CAP_NET_ADMIN is needed"};
     return {std::string("firewall: ") + what + ": " + e.message()};
-}
-
-/// True if iptables-legacy translates addresses here.
-bool legacy_translates() {
-    for (const auto* path :
-         {"/proc/thread-self/net/ip_tables_names", "/proc/thread-self/net/ip6_tables_names"}) {
-        std::ifstream names(path);
-        for (std::string name; names >> name;)
-            if (name == "nat") return true;
-    }
-    return false;
-}
-
-bool is_loopback(const address& a) {
-    const auto bytes = a.bytes();
-    return a.is_v4() ? bytes[0] == 127 : a == *address::parse("::1");
 }
 
 } // namespace
@@ -86,15 +69,12 @@ private:
         const grant* what;
         request* from;
     };
-    using key = std::pair<address, std::string>;
 
     const service* find(const std::string& name) const;
     bool translates();
-    result<void> write_table(const rules& r, std::vector<flow> admitted, bool& kept);
+    result<void> write_table(const rules& r, std::span<const flow> admitted, bool& kept);
     result<void> make_table(const rules& r, const rules_of::table_state& there,
                             std::span<const flow> admitted, bool& kept);
-    std::vector<flow> flows_to_adopt(const rules& r, bool there_before) const;
-    std::vector<flow> flows_to_restore(std::vector<flow>& slipped_in) const;
     bool was_granted(const flow& f) const;
     void adopt_grants();
     void put_back();
@@ -122,9 +102,7 @@ private:
     /// Names of the grants' sets in rules_, which elements under way refer to.
     std::map<std::string, std::array<std::string, 2>, std::less<>> sets_;
     std::optional<nft_fingerprint> made_;
-    /// Ends of grants, those long over swept out now and then.
-    std::map<key, instant> open_;
-    std::size_t sweep_at_ = 1024;
+    rules_of::ledger open_;
     std::vector<request> queue_;
 };
 
@@ -148,14 +126,14 @@ result<void> firewall::impl::make_table(const rules& r, const rules_of::table_st
     // Perhaps the table is not as any version of ours would leave it. Its grants are known by now.
     const auto fresh = rules_of::setup_script(r, {}, admitted);
     if (!fresh) return fresh.error();
-    if (const auto made = run_nft(rules_of::removal_script() + *fresh); !made) return made;
+    if (const auto made = run_nft(rules_of::removal_script(r.table) + *fresh); !made) return made;
     log::warning("firewall: the table that was there could not be kept (" + done.error().text +
                  "): made anew");
     return {};
 }
 
 /// Makes the table, and a fingerprint of it that is surely of what we made.
-result<void> firewall::impl::write_table(const rules& r, std::vector<flow> admitted, bool& kept) {
+result<void> firewall::impl::write_table(const rules& r, std::span<const flow> admitted, bool& kept) {
     kept = true;
     for (int tries = 0; tries < 3; ++tries) {
         const auto there = kernel_.state();
@@ -175,67 +153,40 @@ result<void> firewall::impl::write_table(const rules& r, std::vector<flow> admit
 }
 
 bool firewall::impl::was_granted(const flow& f) const {
-    const auto since = watch_.as_of();
     return std::ranges::any_of(rules_->services, [&](const service& s) {
-        const bool has_port = std::ranges::any_of(s.ports, [&](const endpoint_range& e) {
-            return e.protocol == f.protocol && e.ports.first <= f.port && f.port <= e.ports.last;
-        });
-        const auto grant = has_port ? open_.find({f.peer, s.name}) : open_.end();
-        return grant != open_.end() && grant->second >= since;
+        return guards(s, f.protocol, f.port) && open_.had_grant(f.peer, s.name, watch_.as_of());
     });
 }
 
-/// What goes on without a grant when the guard is set up for the first time, or for other ports: all that is
-/// live. Where the guard stood all the time, that was admitted by it.
-std::vector<flow> firewall::impl::flows_to_adopt(const rules& r, bool there_before) const {
-    auto flows = open_connections();
-    for (const auto& f : tracked_flows())
-        if (rules_ ? !guards(*rules_, f.protocol, f.port) : !there_before) flows.push_back(f);
-    std::erase_if(flows, [&](const flow& f) { return !guards(r, f.protocol, f.port); });
-    return flows;
-}
-
-/// What the guard had admitted when it was lost. Whoever was quick enough to connect while it was down is not
-/// among that: his connections are `slipped_in`.
-std::vector<flow> firewall::impl::flows_to_restore(std::vector<flow>& slipped_in) const {
-    const auto open = open_connections();
-    if (watch_.as_of() == instant{}) return open; // the first round is not over
-    auto flows = watch_.admitted();
-    const std::set<flow> known(flows.begin(), flows.end()), ours(open.begin(), open.end());
-    for (const auto& f : open) {
-        if (known.contains(f) || !guards(*rules_, f.protocol, f.port)) continue;
-        const bool allowed =
-            is_loopback(f.peer) ||
-            std::ranges::any_of(rules_->always_allow, [&](const prefix& p) { return p.contains(f.peer); }) ||
-            // Both ends are on this host.
-            std::ranges::any_of(
-                open, [&](const flow& o) { return o.port == f.peer_port && o.peer_port == f.port; });
-        if (was_granted(f))
-            flows.push_back(f);
-        else if (!allowed)
-            slipped_in.push_back(f);
-    }
-    return flows;
-}
-
 result<void> firewall::impl::set_up(rules r) {
+    const spare_descriptors freed;
     r.translated = translates();
+    if (kernel_.is_owned()) {
+        log::warning("firewall: another process owns the table " + kernel_.table() + ": using " +
+                     rules_of::spare_table);
+        kernel_.use_table(rules_of::spare_table);
+        watch_.start(kernel_.table());
+    }
+    r.table = kernel_.table();
+    const auto handle_before = made_ ? made_->handle : 0;
     bool kept = false;
-    const bool repair = lost_ || restoring_;
-    std::vector<flow> admitted, slipped_in;
-    if (repair) {
-        admitted = flows_to_restore(slipped_in);
+    rules_of::restoration flows;
+    const auto open = open_connections();
+    if ((lost_ || restoring_) && watch_.as_of() != instant{}) {
+        flows =
+            restore_flows(*rules_, watch_.admitted(), open, [this](const flow& f) { return was_granted(f); });
     } else {
         const auto there = kernel_.state();
-        const bool ours =
-            there && std::ranges::find(there->sets, rules_of::flow_sets[0].name) != there->sets.end();
+        const bool ours = !rules_ && there &&
+                          std::ranges::find(there->sets, rules_of::flow_sets[0].name) != there->sets.end();
         if (!made_) adopt_grants();
-        admitted = flows_to_adopt(r, ours);
+        flows.admitted =
+            adopt_flows(r, rules_ ? &*rules_ : nullptr, open, ours ? std::vector<flow>() : tracked_flows());
     }
-    if (const auto done = write_table(r, std::move(admitted), kept); !done) return done;
-    destroy(slipped_in);
-    if (!slipped_in.empty())
-        log::warning("firewall: ended " + std::to_string(slipped_in.size()) +
+    if (const auto done = write_table(r, flows.admitted, kept); !done) return done;
+    destroy(flows.slipped_in);
+    if (!flows.slipped_in.empty())
+        log::warning("firewall: ended " + std::to_string(flows.slipped_in.size()) +
                      " connections that strangers made while the table was gone");
 
     rules_ = std::move(r);
@@ -243,8 +194,8 @@ result<void> firewall::impl::set_up(rules r) {
     for (const auto& s : rules_->services)
         sets[s.name] = {rules_of::set_name(s.name, s.uses, 4), rules_of::set_name(s.name, s.uses, 6)};
     if (sets != sets_) sets_ = std::move(sets); // else elements under way go on referring to it
-    std::erase_if(open_, [&](const auto& g) { return !find(g.first.second); });
-    if (!kept) put_back();
+    open_.keep([this](const std::string& name) { return find(name) != nullptr; });
+    if (!kept || lost_ || (handle_before != 0 && handle_before != made_->handle)) put_back();
     return {};
 }
 
@@ -253,18 +204,17 @@ void firewall::impl::adopt_grants() {
     const auto standing = list();
     if (!standing) return log::warning(standing.error().text);
     const auto now = boot_now();
-    for (const auto& g : *standing) open_[{g.who, g.service}] = now + g.left;
+    for (const auto& g : *standing) open_.note(g.who, g.service, now + g.left, now);
 }
 
 void firewall::impl::put_back() {
-    std::vector<grant> grants;
-    const auto now = boot_now();
-    for (const auto& [who, end] : open_) {
-        // What has been used up of a grant for several connections is lost with the table; to put it back
-        // would be to give it twice.
-        const auto* const s = find(who.second);
-        if (end > now && s && s->uses == 0) grants.push_back({who.first, who.second, end - now});
-    }
+    auto grants = open_.open(boot_now());
+    // What has been used up of a grant for several connections is lost with the table; to put it back would
+    // be to give it twice.
+    std::erase_if(grants, [this](const grant& g) {
+        const auto* const s = find(g.service);
+        return !s || s->uses > 0;
+    });
     if (grants.empty()) return;
     log::info("firewall: putting back " + std::to_string(grants.size()) + " open grants");
     add(std::move(grants), [](const result<void>& done) {
@@ -285,9 +235,7 @@ result<void> firewall::impl::remove() {
 result<std::vector<live_grant>> firewall::impl::list_briefly() {
     if (open_.size() <= most_read) return list();
     std::vector<live_grant> all;
-    const auto now = boot_now();
-    for (const auto& [who, end] : open_)
-        if (end > now) all.push_back({who.first, who.second, end - now});
+    for (auto& g : open_.open(boot_now())) all.push_back({g.who, std::move(g.service), g.open_for});
     return all;
 }
 
@@ -306,7 +254,7 @@ result<std::vector<live_grant>> firewall::impl::list() {
 }
 
 void firewall::impl::start() {
-    watch_.start();
+    watch_.start(kernel_.table());
     listen();
     look();
 }
@@ -346,7 +294,7 @@ void firewall::impl::check_table() {
     const bool whole = print && made_ && *print == *made_;
     if (whole && same_world) return;
     if (!lost_ && !whole)
-        log::warning("firewall: somebody has removed or changed the table " + std::string(rules_of::table) +
+        log::warning("firewall: somebody has removed or changed the table " + kernel_.table() +
                      ": setting it up again");
     restoring_ = !whole;
     restore();
@@ -424,12 +372,8 @@ boost::system::error_code firewall::impl::put_one(const entry& e) {
 }
 
 void firewall::impl::remember(const grant& g) {
-    if (!find(g.service)) return;
     const auto now = boot_now();
-    open_[{g.who, g.service}] = now + g.open_for;
-    if (open_.size() < sweep_at_) return;
-    std::erase_if(open_, [&](const auto& o) { return o.second + keep_ended <= now; });
-    sweep_at_ = std::max<std::size_t>(1024, 2 * open_.size());
+    if (find(g.service)) open_.note(g.who, g.service, now + g.open_for, now);
 }
 
 firewall::firewall(std::shared_ptr<impl> i) : impl_(std::move(i)) { impl_->start(); }

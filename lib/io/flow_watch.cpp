@@ -42,7 +42,9 @@ class flow_watch::impl : public std::enable_shared_from_this<impl> {
 public:
     explicit impl(const asio::any_io_executor& executor) : readable_(executor), timer_(executor) {}
 
-    void start() {
+    void start(const std::string& table) {
+        table_ = table;
+        if (socket_) return;
         auto opened = open_netlink(NETLINK_NETFILTER, SOCK_NONBLOCK);
         if (!opened) return;
         socket_ = std::move(*opened);
@@ -75,7 +77,7 @@ private:
         auto* const head = static_cast<nfgenmsg*>(mnl_nlmsg_put_extra_header(m, sizeof(nfgenmsg)));
         head->nfgen_family = NFPROTO_INET;
         head->version = NFNETLINK_V0;
-        mnl_attr_put_strz(m, NFTA_SET_ELEM_LIST_TABLE, firewall::table);
+        mnl_attr_put_strz(m, NFTA_SET_ELEM_LIST_TABLE, table_.c_str());
         mnl_attr_put_strz(m, NFTA_SET_ELEM_LIST_SET, set_->name);
         if (mnl_socket_sendto(socket_.get(), m, m->nlmsg_len) < 0) return end_round(false);
         wait();
@@ -129,6 +131,7 @@ private:
         });
     }
 
+    std::string table_;
     netlink_ptr socket_;
     asio::posix::stream_descriptor readable_; ///< only borrows the socket's descriptor
     asio::steady_timer timer_;
@@ -141,7 +144,7 @@ private:
 
 flow_watch::flow_watch(const asio::any_io_executor& executor) : impl_(std::make_shared<impl>(executor)) {}
 flow_watch::~flow_watch() { impl_->stop(); }
-void flow_watch::start() { impl_->start(); }
+void flow_watch::start(const std::string& table) { impl_->start(table); }
 const std::vector<flow>& flow_watch::admitted() const { return impl_->admitted; }
 instant flow_watch::as_of() const { return impl_->as_of; }
 

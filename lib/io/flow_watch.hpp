@@ -5,6 +5,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace chronoknock::io {
@@ -19,7 +20,8 @@ public:
     flow_watch& operator=(const flow_watch&) = delete;
     ~flow_watch();
 
-    void start();
+    /// Begins, or goes over to another table.
+    void start(const std::string& table);
     /// As of the last whole round.
     const std::vector<chronoknock::firewall::flow>& admitted() const;
     /// When that began; the epoch before the first one.

@@ -50,9 +50,9 @@ public:
     }
     void end() { message(NFNL_MSG_BATCH_END, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES); }
 
-    void element(int type, int flags, const nft_element& e) {
+    void element(const std::string& table, int type, int flags, const nft_element& e) {
         auto* const m = &message(message_type(type), flags);
-        mnl_attr_put_strz(m, NFTA_SET_ELEM_LIST_TABLE, firewall::table);
+        mnl_attr_put_strz(m, NFTA_SET_ELEM_LIST_TABLE, table.c_str());
         mnl_attr_put(m, NFTA_SET_ELEM_LIST_SET, e.set.size(), e.set.data());
         auto* const list = mnl_attr_nest_start(m, NFTA_SET_ELEM_LIST_ELEMENTS);
         auto* const element = mnl_attr_nest_start(m, NFTA_LIST_ELEM);

@@ -1,8 +1,11 @@
 #include "io/nft_run.hpp"
 
 #include "base/text.hpp"
+#include "io/clock.hpp"
+#include "io/spare_descriptors.hpp"
 
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <spawn.h>
 #include <sys/mman.h>
@@ -12,6 +15,9 @@
 namespace chronoknock::io {
 
 namespace {
+
+constexpr nanoseconds patience = seconds(10); // a big table takes nft a second
+constexpr timespec look_every{0, 200'000};    // nft takes some 10 ms
 
 error failure(const char* what, int number = errno) {
     return {std::string("nft: ") + what + ": " + std::strerror(number)};
@@ -49,14 +55,39 @@ private:
     int descriptor_;
 };
 
+/// nft's wait status. One that takes too long is killed.
+result<int> wait_for(pid_t child) {
+    const auto deadline = boot_now() + patience;
+    bool killed = false;
+    int status = 0;
+    for (;;) {
+        const auto ended = waitpid(child, &status, killed ? 0 : WNOHANG);
+        if (ended == child) break;
+        if (ended < 0 && errno != EINTR) return failure("waiting for it");
+        if (ended == 0 && boot_now() < deadline) {
+            nanosleep(&look_every, nullptr);
+        } else if (ended == 0) {
+            kill(child, SIGKILL);
+            killed = true;
+        }
+    }
+    if (killed) return error{"nft: had to be killed after " + to_string(patience)};
+    return status;
+}
+
 } // namespace
 
-result<void> run_nft(std::string_view script) {
-    const char* program = nullptr;
+const char* nft_program() {
     for (const auto* path : {"/usr/sbin/nft", "/sbin/nft", "/usr/bin/nft"})
-        if (!program && access(path, X_OK) == 0) program = path;
+        if (access(path, X_OK) == 0) return path;
+    return nullptr;
+}
+
+result<void> run_nft(std::string_view script) {
+    const auto* const program = nft_program();
     if (!program) return error{"nft: not found in /usr/sbin, /sbin or /usr/bin: install nftables"};
 
+    const spare_descriptors freed;
     const scratch_file input("nft-script"), output("nft-output");
     if (input.descriptor() < 0 || output.descriptor() < 0) return failure("memory for the script");
     if (!input.write(script)) return failure("writing the script");
@@ -66,6 +97,8 @@ result<void> run_nft(std::string_view script) {
     posix_spawn_file_actions_adddup2(&actions, input.descriptor(), STDIN_FILENO);
     posix_spawn_file_actions_adddup2(&actions, output.descriptor(), STDOUT_FILENO);
     posix_spawn_file_actions_adddup2(&actions, output.descriptor(), STDERR_FILENO);
+    // Asio and libpcap mark none of theirs as not for others.
+    posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
     char name[] = "nft", option[] = "-f", standard_input[] = "-", language[] = "LC_ALL=C";
     char* const arguments[] = {name, option, standard_input, nullptr};
     char* const environment[] = {language, nullptr};
@@ -74,12 +107,11 @@ result<void> run_nft(std::string_view script) {
     posix_spawn_file_actions_destroy(&actions);
     if (refused != 0) return failure("cannot be run", refused);
 
-    int status = 0;
-    while (waitpid(child, &status, 0) < 0)
-        if (errno != EINTR) return failure("waiting for it");
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
+    const auto status = wait_for(child);
+    if (!status) return status.error();
+    if (WIFEXITED(*status) && WEXITSTATUS(*status) == 0) return {};
     const auto said = output.first_line();
-    return error{"nft: " + (said.empty() ? "failed with status " + std::to_string(status) : said)};
+    return error{"nft: " + (said.empty() ? "failed with status " + std::to_string(*status) : said)};
 }
 
 } // namespace chronoknock::io

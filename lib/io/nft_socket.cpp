@@ -89,9 +89,9 @@ nft_result<void> nft_socket::put(std::span<const nft_element> elements) {
     for (const auto& e : elements) {
         // Before Linux 6.12 adding an element that is there does not refresh its timeout, hence the delete;
         // and deleting one that is not there fails, hence the first add.
-        batch.element(NFT_MSG_NEWSETELEM, NLM_F_CREATE, e);
-        batch.element(NFT_MSG_DELSETELEM, 0, e);
-        batch.element(NFT_MSG_NEWSETELEM, NLM_F_CREATE | (&e == &elements.back() ? NLM_F_ACK : 0), e);
+        batch.element(table_, NFT_MSG_NEWSETELEM, NLM_F_CREATE, e);
+        batch.element(table_, NFT_MSG_DELSETELEM, 0, e);
+        batch.element(table_, NFT_MSG_NEWSETELEM, NLM_F_CREATE | (&e == &elements.back() ? NLM_F_ACK : 0), e);
     }
     return commit(batch, first);
 }
@@ -100,7 +100,7 @@ nft_result<void> nft_socket::delete_table() {
     builder batch(buffer_, sequence_, 3);
     const auto first = batch.begin();
     auto& m = batch.message(message_type(NFT_MSG_DELTABLE), NLM_F_ACK);
-    mnl_attr_put_strz(&m, NFTA_TABLE_NAME, firewall::table);
+    mnl_attr_put_strz(&m, NFTA_TABLE_NAME, table_.c_str());
     return commit(batch, first);
 }
 
@@ -112,7 +112,7 @@ nft_result<void> nft_socket::dump(const dump_request& what, const callback& each
         again();
         builder one(buffer_, sequence_, 1);
         auto& m = one.message(message_type(what.type), NLM_F_DUMP, what.family);
-        if (what.table_attribute) mnl_attr_put_strz(&m, what.table_attribute, firewall::table);
+        if (what.table_attribute) mnl_attr_put_strz(&m, what.table_attribute, table_.c_str());
         if (!what.set.empty()) mnl_attr_put(&m, NFTA_SET_ELEM_LIST_SET, what.set.size(), what.set.data());
         done = request(one, each);
         if (done || done.error() != boost::system::errc::interrupted) break;

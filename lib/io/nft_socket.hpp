@@ -66,6 +66,12 @@ public:
     /// True if some chain of this network namespace translates addresses (iptables-legacy's are not seen).
     bool translates();
 
+    /// The table that is meant by all this; firewall::table at first.
+    const std::string& table() const { return table_; }
+    /// Another process owns the table (and only its own sockets may change it).
+    bool is_owned();
+    void use_table(std::string name) { table_ = std::move(name); }
+
     /// What messages of the kernel about our own changes carry.
     std::uint32_t port() const { return mnl_socket_get_portid(socket_.get()); }
 
@@ -86,6 +92,7 @@ private:
     nft_result<void> dump(const dump_request& what, const callback& each, const std::function<void()>& again);
 
     netlink_ptr socket_;
+    std::string table_ = chronoknock::firewall::table;
     std::uint32_t sequence_ = 0;
     std::vector<std::byte> buffer_; ///< of the builder; kept, so that a put() allocates nothing
     std::vector<std::byte> answer_;

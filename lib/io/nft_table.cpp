@@ -7,8 +7,6 @@ namespace chronoknock::io {
 
 namespace {
 
-bool is_ours(std::string_view table) { return table == firewall::table; }
-
 /// An address in a key; nothing if the key is something else.
 std::optional<address> address_of(std::span<const std::uint8_t> key) {
     if (key.size() == 4) return address::v4(key.first<4>());
@@ -54,7 +52,7 @@ nft_result<firewall::table_state> nft_socket::state() {
             {NFT_MSG_GETCHAIN},
             [&](const nlmsghdr& m) {
                 const auto chain = parse<NFTA_CHAIN_NAME>(m);
-                if (is_ours(chain.text(NFTA_CHAIN_TABLE)))
+                if (chain.text(NFTA_CHAIN_TABLE) == table_)
                     found.chains.emplace_back(chain.text(NFTA_CHAIN_NAME));
             },
             [&] { found.chains.clear(); });
@@ -106,7 +104,7 @@ nft_result<std::vector<nft_live_element>> nft_socket::elements(std::string_view 
 nft_result<nft_fingerprint> nft_socket::fingerprint() {
     nft_fingerprint print;
     builder one(buffer_, sequence_, 1);
-    mnl_attr_put_strz(&one.message(message_type(NFT_MSG_GETTABLE), 0), NFTA_TABLE_NAME, firewall::table);
+    mnl_attr_put_strz(&one.message(message_type(NFT_MSG_GETTABLE), 0), NFTA_TABLE_NAME, table_.c_str());
     auto done = request(one, [&](const nlmsghdr& m) {
         const auto t = parse<NFTA_TABLE_HANDLE>(m);
         print.handle = t.u64(NFTA_TABLE_HANDLE);
@@ -121,7 +119,7 @@ nft_result<nft_fingerprint> nft_socket::fingerprint() {
         {NFT_MSG_GETCHAIN},
         [&](const nlmsghdr& m) {
             const auto c = parse<NFTA_CHAIN_FLAGS>(m);
-            if (!is_ours(c.text(NFTA_CHAIN_TABLE))) return;
+            if (c.text(NFTA_CHAIN_TABLE) != table_) return;
             for (const int part :
                  {NFTA_CHAIN_NAME, NFTA_CHAIN_HOOK, NFTA_CHAIN_POLICY, NFTA_CHAIN_TYPE, NFTA_CHAIN_FLAGS})
                 append(chains, c[static_cast<std::size_t>(part)]);
@@ -174,6 +172,15 @@ nft_result<std::uint32_t> nft_socket::generation() {
     const auto done = request(one, [&](const nlmsghdr& m) { id = parse<NFTA_GEN_ID>(m).u32(NFTA_GEN_ID); });
     if (!done) return done.error();
     return id;
+}
+
+bool nft_socket::is_owned() {
+    bool owned = false;
+    builder one(buffer_, sequence_, 1);
+    mnl_attr_put_strz(&one.message(message_type(NFT_MSG_GETTABLE), 0), NFTA_TABLE_NAME, table_.c_str());
+    const auto done = request(
+        one, [&](const nlmsghdr& m) { owned = parse<NFTA_TABLE_OWNER>(m).u32(NFTA_TABLE_OWNER) != 0; });
+    return done && owned;
 }
 
 bool nft_socket::translates() {

@@ -4,8 +4,8 @@
 
 namespace chronoknock::io {
 
-result<std::vector<std::uint8_t>> random_secret(std::size_t bytes) {
-    std::vector<std::uint8_t> secret(bytes);
+result<key::secret_bytes> random_secret(std::size_t bytes) {
+    key::secret_bytes secret(bytes);
     if (RAND_priv_bytes(secret.data(), static_cast<int>(bytes)) != 1)
         return error{"OpenSSL's random generator has nothing to give"};
     return secret;

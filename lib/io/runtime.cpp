@@ -2,7 +2,10 @@
 
 #include "base/text.hpp"
 #include "io/clock.hpp"
+#include "io/last_guard.hpp"
 #include "io/log.hpp"
+#include "io/nft_run.hpp"
+#include "io/privileges.hpp"
 #include "io/random.hpp"
 #include "key/fingerprint.hpp"
 
@@ -62,47 +65,97 @@ std::vector<std::string> fingerprints_of(const config::server& c) {
 } // namespace
 
 runtime::runtime(boost::asio::io_context& context, config::server configuration)
-    : context_(context), timer_(context),
-      configuration_(std::make_unique<const config::server>(std::move(configuration))),
+    : context_(context), timer_(context), start_up_(context),
+      configuration_(std::make_unique<config::server>(std::move(configuration))),
       fingerprints_(fingerprints_of(*configuration_)), started_(boot_now()), minute_(started_),
       pruned_(started_) {}
 
 result<void> runtime::start() {
-    const auto& c = *configuration_;
-    auto control = io::control::open(context_, c.control, [this] { return status(); });
-    if (!control) return control.error();
-    control_ = std::move(*control);
+    auto lock = daemon_lock::take(context_);
+    if (!lock) return lock.error();
+    lock_ = std::move(*lock);
+    // What no waiting will mend. Whatever guard is there stays.
+    if (!may_set_up_firewall()) return error{"firewall: not permitted: CAP_NET_ADMIN is needed"};
+    if (!nft_program()) return error{"firewall: nft is not there: install nftables"};
+    if (const auto script = chronoknock::firewall::setup_script(firewall_rules(*configuration_), {}, {}); !script)
+        return script.error();
+    begin_start_up();
+    return {};
+}
 
-    auto store = io::store::open(c.state);
-    if (!store) return store.error();
-    store_ = std::move(*store);
-    const auto burnt = store_->load();
+void runtime::begin_start_up() {
+    start_up_.begin({[this] { return set_up_guard(); }, [this] { return open_control(); },
+                     [this] { return open_store(); },
+                     [this]() -> result<void> {
+                         // Once: from then on the configuration has no secrets.
+                         if (!matcher_) matcher_ = make_matcher(*configuration_);
+                         return {};
+                     },
+                     [this]() -> result<void> {
+                         time_ = make_time(*configuration_);
+                         return {};
+                     },
+                     [this]() -> result<void> {
+                         auto capture = start_capture(*configuration_);
+                         if (!capture) return capture.error();
+                         capture_ = std::move(*capture);
+                         return {};
+                     }},
+                    [this] { started(); });
+}
+
+result<void> runtime::set_up_guard() {
+    if (!firewall_) {
+        auto opened = io::firewall::open(context_);
+        if (!opened) return opened.error();
+        firewall_ = std::move(*opened);
+    }
+    const auto done = firewall_->set_up(firewall_rules(*configuration_));
+    if (done) keep_guard();
+    return done;
+}
+
+void runtime::keep_guard() {
+    const auto kept = keep_last_guard(configuration_->state, firewall_rules(*configuration_));
+    guard_kept_ = bool(kept);
+    if (!kept) log::warning("the guard cannot be kept for the next boot: " + kept.error().text);
+}
+
+result<void> runtime::open_control() {
+    if (control_) return {};
+    auto opened = io::control::open(context_, configuration_->control, [this] { return status(); });
+    if (!opened) return opened.error();
+    control_ = std::move(*opened);
+    return {};
+}
+
+result<void> runtime::open_store() {
+    if (store_) return {};
+    auto opened = io::store::open(configuration_->state);
+    if (!opened) return opened.error();
+    const auto burnt = opened->load();
     if (!burnt) return burnt.error();
-    guard_.emplace(*burnt, store_->floor().value_or(unix_time::max()));
+    guard_.emplace(*burnt, opened->floor().value_or(unix_time::max()));
+    store_ = std::move(*opened);
+    return {};
+}
 
-    matcher_ = make_matcher(c);
-    time_ = make_time(c);
-    auto capture = start_capture(c);
-    if (!capture) return capture.error();
-    capture_ = std::move(*capture);
-
-    auto firewall = io::firewall::open(context_);
-    if (!firewall) return firewall.error();
-    firewall_ = std::move(*firewall);
-    if (auto done = firewall_->set_up(firewall_rules(c)); !done) return done;
-
+void runtime::started() {
+    if (!guard_kept_) keep_guard();
+    const auto& c = *configuration_;
     log::info("guarding " + std::to_string(c.services.size()) + " services with " +
               std::to_string(c.keys.size()) + " keys; remembering " + std::to_string(c.knock.tracked) +
               " addresses in " + std::to_string(matcher_->addresses().bytes() >> 20) + " MiB, and " +
               std::to_string(guard_->size()) + " burnt knocks");
     time_->start();
     tick();
-    return {};
 }
 
-std::unique_ptr<knock::matcher> runtime::make_matcher(const config::server& c) {
-    return std::make_unique<knock::matcher>(c, random_seed(),
-                                            [this](const address& a) { return guard_->knows(a); });
+std::unique_ptr<knock::matcher> runtime::make_matcher(config::server& c) {
+    auto matcher = std::make_unique<knock::matcher>(c, random_seed(),
+                                                    [this](const address& a) { return guard_->knows(a); });
+    for (auto& k : c.keys) k.key.secret = key::secret_bytes(); // the matcher has what it needs of them
+    return matcher;
 }
 
 std::unique_ptr<time_service> runtime::make_time(const config::server& c) {
@@ -120,9 +173,19 @@ result<std::unique_ptr<capture>> runtime::start_capture(const config::server& c)
 
 result<void> runtime::reload(config::server configuration) {
     const auto& old = *configuration_;
-    if (configuration.state != old.state || configuration.control != old.control)
+    if ((store_ && configuration.state != old.state) || (control_ && configuration.control != old.control))
         return error{"[server] state and control: expected as they were; a restart changes them"};
-    auto next = std::make_unique<const config::server>(std::move(configuration));
+    auto next = std::make_unique<config::server>(std::move(configuration));
+    auto fingerprints = fingerprints_of(*next);
+    if (!start_up_.complete()) {
+        capture_.reset();
+        matcher_.reset();
+        configuration_ = std::move(next);
+        fingerprints_ = std::move(fingerprints);
+        log::info("configuration read again");
+        begin_start_up();
+        return {};
+    }
 
     // What can fail comes first, the firewall last of it.
     std::unique_ptr<capture> capture;
@@ -143,7 +206,8 @@ result<void> runtime::reload(config::server configuration) {
     if (capture) capture_ = std::move(capture);
     matcher_ = std::move(matcher);
     configuration_ = std::move(next); // after the matcher that referred to the old one
-    fingerprints_ = fingerprints_of(*configuration_);
+    fingerprints_ = std::move(fingerprints);
+    keep_guard();
     accepting_ = false;
     if (time) {
         time_ = std::move(time);
@@ -157,11 +221,13 @@ result<void> runtime::reload(config::server configuration) {
 
 void runtime::stop() {
     timer_.cancel();
+    start_up_.stop();
     capture_.reset();
     time_.reset();
-    if (configuration_->firewall.on_stop == config::on_stop::remove)
+    if (firewall_ && configuration_->firewall.on_stop == config::on_stop::remove)
         if (const auto removed = firewall_->remove(); !removed) log::error(removed.error().text);
-    if (const auto closed = store_->close_cleanly(); !closed) log::error(closed.error().text);
+    if (store_)
+        if (const auto closed = store_->close_cleanly(); !closed) log::error(closed.error().text);
     control_.reset();
     firewall_.reset();
 }
@@ -224,6 +290,7 @@ void runtime::tick() {
 
 void runtime::say_each_minute(instant now) {
     minute_ = now;
+    if (!guard_kept_) keep_guard();
     const auto syns = matcher_->count().tracked;
     if (syns < told_syns_) told_syns_ = 0; // a new configuration counts anew
     if (syns - told_syns_ >= scan_worth_a_line)
@@ -309,9 +376,20 @@ void runtime::opened(const std::string& what, instant seen, const result<void>& 
 
 std::string runtime::status() {
     const auto now = boot_now();
-    return status_json({*configuration_, started_, now, system_now(), time_->report(), accepting_,
-                        capture_->count(), matcher_->count(), matcher_->addresses().bytes(),
-                        matcher_->keys().live_count(), guard_->size(), counters_, firewall_->list()});
+    snapshot s{*configuration_, started_, now, system_now()};
+    s.problem = start_up_.problem();
+    s.accepting = accepting_;
+    s.knocks = counters_;
+    s.grants = firewall_ ? firewall_->list() : error{"the firewall is not set up"};
+    if (time_) s.time = time_->report();
+    if (capture_) s.packets = capture_->count();
+    if (matcher_) {
+        s.matching = matcher_->count();
+        s.tracker_bytes = matcher_->addresses().bytes();
+        s.live_sequences = matcher_->keys().live_count();
+    }
+    if (guard_) s.burnt = guard_->size();
+    return status_json(s);
 }
 
 } // namespace chronoknock::io

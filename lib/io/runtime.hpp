@@ -3,7 +3,9 @@
 #include "config/server.hpp"
 #include "io/capture.hpp"
 #include "io/control.hpp"
+#include "io/daemon_lock.hpp"
 #include "io/firewall.hpp"
+#include "io/start_up.hpp"
 #include "io/status.hpp"
 #include "io/store.hpp"
 #include "io/timesync.hpp"
@@ -27,7 +29,9 @@ class runtime final : capture_handler {
 public:
     runtime(boost::asio::io_context& context, config::server configuration);
 
-    /// Opens and sets up everything, the firewall last; nothing is changed there if something else fails.
+    /// The guard first; then the rest, and what of it fails is tried again until it succeeds, with the guard up and
+    /// no knock taken. An error, and nothing is changed: another server runs here, or there is no setting up a
+    /// firewall.
     result<void> start();
     /// Goes over to another configuration; if it cannot, the error says why and all stays as it was.
     result<void> reload(config::server configuration);
@@ -37,6 +41,13 @@ public:
 private:
     void syn(const packet::syn& s, instant now) override;
     void batch_end(instant now) override;
+
+    void begin_start_up();
+    result<void> set_up_guard();
+    result<void> open_control();
+    result<void> open_store();
+    void keep_guard();
+    void started();
 
     void tick();
     /// Sets the floor of windows where there is none, or it was set by a clock that was ahead; false if it
@@ -51,7 +62,7 @@ private:
 
     result<std::unique_ptr<capture>> start_capture(const config::server& c);
     std::unique_ptr<time_service> make_time(const config::server& c);
-    std::unique_ptr<knock::matcher> make_matcher(const config::server& c);
+    std::unique_ptr<knock::matcher> make_matcher(config::server& c);
 
     /// An accepted knock on its way to the store and the firewall.
     struct accepted {
@@ -63,10 +74,13 @@ private:
 
     boost::asio::io_context& context_;
     boost::asio::steady_timer timer_;
-    std::unique_ptr<const config::server> configuration_;
+    start_up start_up_;
+    std::unique_ptr<config::server> configuration_; ///< without secrets once there is a matcher
     std::vector<std::string> fingerprints_; ///< of its keys
-    std::optional<store> store_;
+    std::optional<daemon_lock> lock_;
     std::optional<firewall> firewall_;
+    bool guard_kept_ = false; ///< for the next boot
+    std::optional<store> store_;
     std::optional<control> control_;
     std::unique_ptr<time_service> time_;
     std::unique_ptr<knock::matcher> matcher_;

@@ -1,5 +1,7 @@
 #include "io/sqlite.hpp"
 
+#include "io/files.hpp"
+
 #include <fcntl.h>
 #include <filesystem>
 #include <sys/stat.h>
@@ -9,18 +11,9 @@ namespace chronoknock::io {
 
 namespace {
 
-constexpr int patience_ms = 2000; // with another process that holds the database
-
-/// Makes the folders of a file, each for the user alone.
-void make_folders(const std::filesystem::path& folder) {
-    if (folder.empty() || ::mkdir(folder.c_str(), 0700) == 0 || errno != ENOENT) return;
-    make_folders(folder.parent_path());
-    ::mkdir(folder.c_str(), 0700);
-}
-
 } // namespace
 
-result<database> database::open(const std::string& path, const char* schema) {
+result<database> database::open(const std::string& path, const char* schema, int first_patience_ms) {
     make_folders(std::filesystem::path(path).parent_path());
     // SQLite would make the file with the mode that the umask leaves; its companions take over the file's.
     if (const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600); fd >= 0) ::close(fd);
@@ -30,9 +23,10 @@ result<database> database::open(const std::string& path, const char* schema) {
     const int opened = sqlite3_open_v2(path.c_str(), &raw, SQLITE_OPEN_READWRITE, nullptr);
     d.db_.reset(raw);
     if (opened != SQLITE_OK) return d.why();
-    sqlite3_busy_timeout(raw, patience_ms);
+    sqlite3_busy_timeout(raw, first_patience_ms);
     for (const char* sql : {"pragma journal_mode = wal", "pragma synchronous = normal", schema})
         if (auto ran = d.run(sql); !ran) return ran.error();
+    sqlite3_busy_timeout(raw, patience_ms);
     return d;
 }
 

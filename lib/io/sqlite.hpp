@@ -14,8 +14,10 @@ namespace chronoknock::io {
 class database {
 public:
     /// Opens or makes a database in WAL mode, for its owner alone: a commit survives SIGKILL, and a power
-    /// failure leaves it sound, with the latest commits perhaps lost. Runs `schema`.
-    static result<database> open(const std::string& path, const char* schema);
+    /// failure leaves it sound, with the latest commits perhaps lost. Runs `schema`. Another process that holds it
+    /// is waited for; a server that tries again later need not wait long for the opening.
+    static result<database> open(const std::string& path, const char* schema,
+                                 int first_patience_ms = patience_ms);
 
     /// Runs statements that have neither parameters nor results.
     result<void> run(const char* sql);
@@ -34,6 +36,8 @@ public:
         return done;
     }
     error why() const;
+
+    static constexpr int patience_ms = 2000;
 
 private:
     friend class statement;

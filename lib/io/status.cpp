@@ -92,6 +92,7 @@ std::string status_json(const snapshot& s) {
         {"pid", ::getpid()},
         {"uptime", std::floor(in_seconds(s.now - s.started))},
         {"accepting", s.accepting},
+        {"problem", s.problem},
         {"time", time_json(s.time)},
         {"packets",
          {{"seen", p.seen},
@@ -128,10 +129,12 @@ result<std::string> status_text(const std::string& text) {
     const auto& o = value.get_object();
     std::ostringstream out;
     const auto& time = o.at("time").as_object();
+    const std::string problem(o.contains("problem") ? o.at("problem").as_string().c_str() : "");
     out << "chronoknock " << o.at("version").as_string().c_str() << ", pid " << o.at("pid") << ", up "
         << o.at("uptime").to_number<std::int64_t>() << " s, "
         << (o.at("accepting").as_bool() ? "accepting knocks"
-                                        : "accepting no knock: the clock is not synchronised")
+            : problem.empty()           ? "accepting no knock: the clock is not synchronised"
+                                        : "accepting no knock: " + problem)
         << "\ntime: " << time.at("verdict").as_string().c_str() << '\n';
     for (const auto* title : {"packets", "knocks"}) print_counters(out, title, o.at(title).as_object());
     for (const auto& key : o.at("keys").as_array()) {

@@ -26,15 +26,16 @@ struct snapshot {
     instant started;
     instant now;
     unix_time system;
-    timesync::report time;
+    std::string problem{}; ///< what the start-up waits for
+    timesync::report time{};
     bool accepting = false;
-    capture::counters packets;
-    knock::matcher::counters matching;
+    capture::counters packets{};
+    knock::matcher::counters matching{};
     std::size_t tracker_bytes = 0;
     std::size_t live_sequences = 0;
     std::size_t burnt = 0;
-    knock_counters knocks;
-    result<std::vector<live_grant>> grants;
+    knock_counters knocks{};
+    result<std::vector<live_grant>> grants{};
 };
 
 /// One JSON object, a line.

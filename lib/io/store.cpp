@@ -9,6 +9,7 @@ namespace {
 
 // Burnt knocks, an empty `who` for those of keys that ignore the address; times in nanoseconds. `floor` has
 // at most one row: what it says holds for one boot of the machine, or, after a clean stop, for any.
+constexpr int open_patience_ms = 20; // the server tries again; meanwhile the loop must see to the guard
 constexpr const char* any_boot = "any";
 constexpr const char* schema = R"(
 create table if not exists burnt (
@@ -43,7 +44,7 @@ result<void> for_each(database& db, const char* sql, std::span<const knock::burn
 } // namespace
 
 result<store> store::open(const std::string& path) {
-    auto db = database::open(path, schema);
+    auto db = database::open(path, schema, open_patience_ms);
     if (!db) return db.error();
     store opened(std::move(*db));
     std::optional<unix_time> floor;

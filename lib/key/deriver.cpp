@@ -1,11 +1,13 @@
+// The low-level HMAC calls are deprecated since OpenSSL 3.0 and still there; see expander for why.
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "key/deriver.hpp"
 
 #include "key/digest.hpp"
 
 #include <algorithm>
 #include <array>
-#include <openssl/core_names.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -59,21 +61,20 @@ private:
 
     bool with_ip_;
     bool with_time_;
-    std::vector<std::uint8_t> bytes_;
+    secret_bytes bytes_;
 };
 
 /// HKDF-Expand (RFC 5869, section 2.3) with the key as PRK: T(i) = HMAC(PRK, T(i-1) || info || i). On
 /// OpenSSL's HMAC, in a context keyed once: its KDF of that name keys one anew at each call, three times the
-/// cost, and a server with many keys expands some before it answers.
+/// cost, and a server with many keys expands some before it answers. By the low-level calls: EVP_MAC keeps a copy
+/// of the key, these only the states of the hash that come of it.
 class expander {
 public:
-    expander(const std::string& digest, std::span<const std::uint8_t> prk) : size_(digest_size(digest)) {
-        static EVP_MAC* const hmac = EVP_MAC_fetch(nullptr, OSSL_MAC_NAME_HMAC, nullptr);
-        context_.reset(hmac != nullptr ? EVP_MAC_CTX_new(hmac) : nullptr);
-        const std::array<OSSL_PARAM, 2> settings = {
-            OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, const_cast<char*>(digest.c_str()), 0),
-            OSSL_PARAM_construct_end()};
-        if (!context_ || EVP_MAC_init(context_.get(), prk.data(), prk.size(), settings.data()) != 1)
+    expander(const std::string& digest, std::span<const std::uint8_t> prk)
+        : size_(digest_size(digest)), digest_(EVP_MD_fetch(nullptr, digest.c_str(), nullptr), EVP_MD_free),
+          context_(HMAC_CTX_new(), HMAC_CTX_free) {
+        if (!digest_ || !context_ ||
+            HMAC_Init_ex(context_.get(), prk.data(), static_cast<int>(prk.size()), digest_.get(), nullptr) != 1)
             throw std::runtime_error("OpenSSL does not give HMAC with " + digest);
     }
 
@@ -81,11 +82,11 @@ public:
         std::array<std::uint8_t, EVP_MAX_MD_SIZE> block{};
         for (std::uint8_t i = 1; !out.empty(); ++i) {
             const auto previous = std::span{block}.first(i == 1 ? 0 : size_);
-            if (EVP_MAC_init(context_.get(), nullptr, 0, nullptr) != 1 ||
-                EVP_MAC_update(context_.get(), previous.data(), previous.size()) != 1 ||
-                EVP_MAC_update(context_.get(), info.data(), info.size()) != 1 ||
-                EVP_MAC_update(context_.get(), &i, 1) != 1 ||
-                EVP_MAC_final(context_.get(), block.data(), nullptr, block.size()) != 1)
+            if (HMAC_Init_ex(context_.get(), nullptr, 0, nullptr, nullptr) != 1 ||
+                HMAC_Update(context_.get(), previous.data(), previous.size()) != 1 ||
+                HMAC_Update(context_.get(), info.data(), info.size()) != 1 ||
+                HMAC_Update(context_.get(), &i, 1) != 1 ||
+                HMAC_Final(context_.get(), block.data(), nullptr) != 1)
                 throw std::runtime_error("OpenSSL failed to expand a key");
             const auto taken = std::min(out.size(), size_);
             std::copy_n(block.begin(), taken, out.begin());
@@ -95,22 +96,25 @@ public:
 
 private:
     std::size_t size_;
-    std::unique_ptr<EVP_MAC_CTX, decltype(&EVP_MAC_CTX_free)> context_{nullptr, EVP_MAC_CTX_free};
+    std::unique_ptr<EVP_MD, decltype(&EVP_MD_free)> digest_; ///< the context only points to it
+    std::unique_ptr<HMAC_CTX, decltype(&HMAC_CTX_free)> context_;
 };
 
 } // namespace
 
 struct deriver::impl {
     explicit impl(const psk& k) : key(k) {
+        if (k.secret.empty()) throw std::logic_error("a key without its secret makes no sequence");
+        key.secret = secret_bytes();
         if (key.hmac) {
-            expand.emplace(key.digest, key.secret);
+            expand.emplace(key.digest, k.secret);
         } else {
             hash.emplace(key.digest);
-            plain_text.emplace(key);
+            plain_text.emplace(k);
         }
     }
 
-    psk key;
+    psk key; ///< without the secret
     std::optional<digest> hash;
     std::optional<plain_message> plain_text;
     std::optional<expander> expand;

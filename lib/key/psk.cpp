@@ -62,12 +62,15 @@ result<void> set_realm(psk& k, std::string_view text) {
 }
 
 result<void> set_secret(psk& k, std::string_view text) {
-    auto bytes = parse_hex(text);
-    if (!bytes) return bytes.error();
-    if (bytes->size() < least_secret || bytes->size() > most_secret)
-        return error{"expected at least 128 bits and at most 524288, not " +
-                     std::to_string(bytes->size() * 8)};
-    k.secret = std::move(*bytes);
+    secret_bytes bytes;
+    try {
+        boost::algorithm::unhex(text.begin(), text.end(), std::back_inserter(bytes));
+    } catch (const boost::algorithm::hex_decode_error&) {
+        return error{"expected an even number of hexadecimal digits"};
+    }
+    if (bytes.size() < least_secret || bytes.size() > most_secret)
+        return error{"expected at least 128 bits and at most 524288, not " + std::to_string(bytes.size() * 8)};
+    k.secret = std::move(bytes);
     return {};
 }
 

@@ -2,11 +2,11 @@
 
 #include "base/error.hpp"
 #include "base/port_set.hpp"
+#include "key/secret.hpp"
 
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace chronoknock::key {
 
@@ -20,7 +20,7 @@ struct psk {
     std::uint32_t length = 16;      ///< n, ports in a sequence
     port_set ports{{{1024, 65535}}};
     std::string realm;
-    std::vector<std::uint8_t> secret;
+    secret_bytes secret;
 
     /// "hmac-sha256", "md5": the field `function`.
     std::string function() const { return (hmac ? "hmac-" : "") + digest; }

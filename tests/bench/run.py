@@ -4,6 +4,8 @@
     sudo tests/bench/run.py             all of it, some 20 minutes
     sudo tests/bench/run.py --quick     fewer knocks and shorter floods, to see that it works
     sudo tests/bench/run.py --only open cpu
+    sudo tests/bench/run.py --before OTHER/app/chronoknock --quick
+                                        each figure of ours beside that of another build, in turn; 2 minutes
 
 It needs root (it makes network namespaces of its own, and touches nothing else), and for the peers Debian's packages
 knockd, fwknop-server, fwknop-client and iptables. It builds nothing:
@@ -23,6 +25,7 @@ import traceback
 
 import crowd
 import hostile
+import pair
 import speed
 from table import Table
 from world import World, say
@@ -51,6 +54,7 @@ def main():
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--only", nargs="+", choices=PARTS, metavar="PART", default=list(PARTS))
     parser.add_argument("--program", help="build/release/app/chronoknock, or $CHRONOKNOCK")
+    parser.add_argument("--before", metavar="PROGRAM", help="compare with another build of ours, and do no more")
     options = parser.parse_args()
     tools = find_tools(options.program)
     if os.geteuid() != 0:
@@ -60,6 +64,12 @@ def main():
     load = os.getloadavg()[0]
     table.note(f"{os.cpu_count()} processors, Linux {platform.release()}, load {load:.2f} when it began"
                + (", quick form" if options.quick else ""))
+    if options.before:
+        if not pathlib.Path(options.before).exists():
+            sys.exit(f"no {options.before}")
+        pair.compare(tools, pathlib.Path(options.before).resolve(), table, options.quick)
+        print(table.text())
+        sys.exit(any(row[-1] == "NO" for row in table.rows) or any("FAILED" in note for note in table.notes))
     failed = False
     for name in options.only:
         begin = time.monotonic()

@@ -10,13 +10,14 @@ class Table:
         self.rows = []
         self.notes = []
 
-    def add(self, what, value, show=str, beside=None, other=None, goal=None, met=None):
-        """A figure of ours, beside a peer's or the floor's; `show` writes both. ratio: ours to theirs."""
-        ratio = f"{value / other:.3g}" if other and value is not None else ""
+    def add(self, what, value, show=str, beside=None, other=None, goal=None, met=None, ratio=None):
+        """A figure of ours, beside a peer's or the floor's; `show` writes both. ratio: ours to theirs, unless told.
+        met: whether the goal is, or a word for that."""
+        if ratio is None:
+            ratio = f"{value / other:.3g}" if other and value is not None else ""
         self.rows.append((what, "-" if value is None else show(value), beside or "",
                           "" if other is None else show(other), ratio, goal or "",
-                          "" if met is None else "yes" if met else "NO"))
-
+                          "" if met is None else met if isinstance(met, str) else "yes" if met else "NO"))
 
     def note(self, text):
         self.notes.append(text)

@@ -43,6 +43,10 @@ class LabTest(unittest.TestCase):
             self.first_window(WINDOW)
         return guard
 
+    def small_guard(self, key, sections=None, **options):
+        """The same that remembers few addresses: a machine with other work to do takes seconds to lay out many."""
+        return self.guard(key, sections={"knock": "tracked = 1024", **(sections or {})}, **options)
+
     def first_window(self, granularity):
         """Waits for the first window that a server accepts that has just begun with an empty state file."""
         return self.lab.next_window(granularity, after=time.time() + CLOCK_ERROR)

@@ -18,7 +18,7 @@ SOURCE = pathlib.Path(__file__).parents[2]
 PROGRAM = os.environ.get("CHRONOKNOCK", str(SOURCE / "build/app/chronoknock"))
 VECTORS = SOURCE / "tests/unit/key/vectors.json"
 SECRET = "secret = 000102030405060708090a0b0c0d0e0f\n"
-COMMANDS = ["server", "check", "knock", "keygen", "sequence", "time", "status"]
+COMMANDS = ["server", "check", "knock", "keygen", "sequence", "time", "status", "guard"]
 
 
 class Case(unittest.TestCase):
@@ -220,6 +220,14 @@ class KeyFiles(Case):
         self.assertTrue(self.refused("sequence", "--key", key, "--ip", "::1")
                         .startswith(f"{key}:2: colour: unknown field; expected function"))
         self.check_refused(self.folder / "none", f"{self.folder}/none: cannot open: No such file or directory")
+
+    def test_what_is_no_regular_file_is_not_waited_for(self):
+        fifo = self.folder / "fifo"
+        os.mkfifo(fifo, 0o600)
+        for key in (fifo, "/dev/zero"):
+            self.check_refused(key, f"{key}: expected a regular file")
+        for command in ("check", "server"):
+            self.assertEqual(self.refused(command, "--config", fifo), f"{fifo}: expected a regular file")
 
     def test_loose_permissions(self):
         key = self.put("k", SECRET, 0o640)

@@ -160,7 +160,7 @@ BOOST_AUTO_TEST_CASE(live_grants_stay_and_stale_sets_go) {
     // A grant without an end is none of ours.
     BOOST_TEST(has(text, "delete element inet chronoknock grant6_3_ssh { 2001:db8::1 }\n"));
     BOOST_TEST(!has(text, "192.0.2.1"));
-    BOOST_TEST(has(text, "flush chain inet chronoknock input\n"));
+    BOOST_TEST(has(text, "flush table inet chronoknock\n"));
     BOOST_TEST(!has(text, "delete chain inet chronoknock input\n"));
     BOOST_TEST(has(text, "delete chain inet chronoknock stray\n"));
     BOOST_TEST(has(text, "delete chain inet chronoknock forward\n")); // nothing is translated

@@ -1,0 +1,52 @@
+#pragma once
+
+#include "base/address.hpp"
+#include "base/time.hpp"
+#include "firewall/grant.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace chronoknock::firewall {
+
+/// Remembers when each grant ends, those that ended a while ago too: whoever had one may still be connected.
+class ledger {
+public:
+    void note(const address& who, const std::string& service, instant end, instant now) {
+        ends_[{who, service}] = end;
+        if (ends_.size() < sweep_at_) return;
+        std::erase_if(ends_, [&](const auto& e) { return e.second + keep_ended <= now; });
+        sweep_at_ = std::max(least_sweep, 2 * ends_.size());
+    }
+    /// True if the address had a grant at some moment since `since`.
+    bool had_grant(const address& who, const std::string& service, instant since) const {
+        const auto found = ends_.find({who, service});
+        return found != ends_.end() && found->second >= since;
+    }
+    /// What is open at `now`, for as long as it still is.
+    std::vector<grant> open(instant now) const {
+        std::vector<grant> all;
+        for (const auto& [who, end] : ends_)
+            if (end > now) all.push_back({who.first, who.second, end - now});
+        return all;
+    }
+    /// Forgets the services that are not `wanted`.
+    void keep(const std::function<bool(const std::string&)>& wanted) {
+        std::erase_if(ends_, [&](const auto& e) { return !wanted(e.first.second); });
+    }
+    void clear() { ends_.clear(); }
+    std::size_t size() const { return ends_.size(); }
+
+private:
+    static constexpr nanoseconds keep_ended = std::chrono::minutes(5);
+    static constexpr std::size_t least_sweep = 1024;
+
+    std::map<std::pair<address, std::string>, instant> ends_;
+    std::size_t sweep_at_ = least_sweep;
+};
+
+} // namespace chronoknock::firewall

@@ -1,0 +1,24 @@
+#pragma once
+
+#include "base/error.hpp"
+#include "firewall/rules.hpp"
+
+#include <string>
+
+/// The last good guard, kept beside the server's state: a plain script for `nft -f`, for the day when there is no
+/// valid configuration to make one from.
+namespace chronoknock::io {
+
+/// The file, in the folder of [server] state: "/var/lib/chronoknock/guard.nft".
+std::string last_guard_path(const std::string& state);
+
+/// Writes the guard of these rules there.
+result<void> keep_last_guard(const std::string& state, const chronoknock::firewall::rules& r);
+
+/// Sets up what a file holds.
+result<void> load_last_guard(const std::string& path);
+
+/// A table of our name is there, and it is not somebody else's.
+bool guard_stands();
+
+} // namespace chronoknock::io
