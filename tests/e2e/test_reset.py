@@ -103,6 +103,11 @@ class Probes(Wired):
             table inet own { chain input { type filter hook input priority filter; ct state established accept; }
             }""")
 
+    def test_the_operator_can_list_the_rules(self):
+        """nft 1.0.6 dies of some rules that it has loaded itself."""
+        for options in ([], ["-j"]):
+            self.assertIn("refuse_udp", self.server.run(["nft", *options, "list", "ruleset"]).stdout)
+
     def test_ipv4(self):
         self.check(4, _DIFFERENT + _DIFFERENT4)
 
