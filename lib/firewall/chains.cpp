@@ -1,5 +1,7 @@
 #include "firewall/chains.hpp"
 
+#include "firewall/reset.hpp"
+
 #include <algorithm>
 
 namespace chronoknock::firewall {
@@ -121,12 +123,10 @@ std::string guard_chains(const rules& r, const view& v) {
            chain("datagram", datagram + grant_rules(r, v, transport::udp)) + chain("guard", guard);
 }
 
-std::string refuse_chain(const rules& r) {
-    std::string text = "\tchain refuse {\n";
-    if (r.unauthorized == unauthorized::reset)
-        text += line("meta l4proto tcp counter reject with tcp reset") +
-                line("meta l4proto udp counter reject with icmpx port-unreachable");
-    return text + line("counter drop") + "\t}\n";
+std::string refuse_chains(const rules& r) {
+    if (r.unauthorized == unauthorized::drop) return "\tchain refuse {\n" + line("counter drop") + "\t}\n";
+    const auto ports = guarded_ports(r, transport::tcp);
+    return reset_chains(ports.size() == 0 ? "" : port_list(ports));
 }
 
 /// What the host itself, or one it guards for, sends from guarded ports. What it begins may be answered; what
@@ -206,7 +206,7 @@ port_set guarded_ports(const rules& r, transport protocol) {
 
 std::string chains_text(const rules& r) {
     return "\tchain headless {\n" + line("meta l4proto & 0 == 0 return") + line("counter drop") + "\t}\n" +
-           refuse_chain(r) + guard_chains(r, delivered) + sent_chain(r, delivered) +
+           refuse_chains(r) + guard_chains(r, delivered) + sent_chain(r, delivered) +
            (r.translated ? guard_chains(r, rewritten) + sent_chain(r, rewritten) : "") + hook_chains(r);
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 #include "firewall/chains.hpp"
+#include "firewall/reset.hpp"
 
 #include <algorithm>
 #include <set>
@@ -99,6 +100,7 @@ result<std::string> setup_script(const rules& r, const table_state& existing,
     const auto ours = "inet " + r.table + " ";
     std::set<std::string, std::less<>> wanted;
     for (const auto& s : flow_sets) wanted.insert(s.name);
+    for (const auto map : maps_of_reset) wanted.emplace(map);
     for (const auto& s : r.services)
         for (const auto family : families) wanted.insert(set_name(s.name, s.uses, family));
 
@@ -113,7 +115,8 @@ result<std::string> setup_script(const rules& r, const table_state& existing,
     text += "flush table inet " + r.table + "\n"; // its rules; sets keep their elements
     for (const auto& chain : existing.chains)
         if (!has(chains, chain) && !(r.translated && has(chains_of_translated, chain)) &&
-            !(chain == "forward" && !r.also_for.empty()))
+            !(chain == "forward" && !r.also_for.empty()) &&
+            !(r.unauthorized == unauthorized::reset && has(chains_of_reset, chain)))
             text += "delete chain " + ours + chain + "\n";
     // Sets that a flushed rule alone used are gone with it; their names begin with two underscores.
     for (const auto& set : existing.sets)
@@ -126,7 +129,7 @@ result<std::string> setup_script(const rules& r, const table_state& existing,
     for (const auto& s : flow_sets) text += flow_set_definition(s);
     for (const auto& s : r.services)
         for (const auto family : families) text += grant_set_definition(s, family);
-    text += chains_text(r) + "}\n" + flow_elements(r, admitted);
+    text += reset_maps() + chains_text(r) + "}\n" + flow_elements(r, admitted);
     return {boost::system::in_place_value, std::move(text)};
 }
 

@@ -33,7 +33,7 @@ struct rules {
     firewall::unauthorized unauthorized = firewall::unauthorized::drop;
     std::vector<prefix> always_allow;
     /// Destinations guarded besides the host's own addresses ([capture] also_for).
-    std::vector<prefix> also_for;
+    std::vector<prefix> also_for = {};
     /// Something in this network namespace translates addresses: what is forwarded is guarded too where its
     /// destination was rewritten, by the port it had. That asks conntrack, which translation needs anyway.
     bool translated = false;

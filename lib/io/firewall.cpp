@@ -240,17 +240,9 @@ result<std::vector<live_grant>> firewall::impl::list_briefly() {
 }
 
 result<std::vector<live_grant>> firewall::impl::list() {
-    const auto there = kernel_.state();
-    if (!there) return text_of("reading the table", there.error());
-    std::vector<live_grant> all;
-    for (const auto& name : there->sets) {
-        const auto set = rules_of::parse_set_name(name);
-        if (!set) continue;
-        const auto elements = kernel_.elements(name);
-        if (!elements) return text_of("reading grants", elements.error());
-        for (const auto& e : *elements) all.push_back({e.key, set->service, e.left});
-    }
-    return all;
+    auto grants = kernel_.grants();
+    if (!grants) return text_of("reading grants", grants.error());
+    return std::move(*grants);
 }
 
 void firewall::impl::start() {

@@ -3,6 +3,7 @@
 #include "config/server.hpp"
 #include "firewall/grant.hpp"
 #include "firewall/rules.hpp"
+#include "io/nft_socket.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <functional>
@@ -13,13 +14,6 @@ namespace chronoknock::io {
 
 /// What the configuration asks of the firewall.
 chronoknock::firewall::rules firewall_rules(const config::server& c);
-
-/// A grant as the kernel holds it.
-struct live_grant {
-    address who;
-    std::string service;
-    nanoseconds left;
-};
 
 /// The guard before the protected ports, in nftables. Grants end in the kernel: nothing here need live on for
 /// that. The functions that block (set_up, remove, list) are to be called where the io_context runs, by one

@@ -26,10 +26,11 @@ struct nft_element {
     milliseconds timeout{1}; ///< at least 1: to the kernel 0 is for ever
 };
 
-/// A grant as it stands in the kernel.
-struct nft_live_element {
-    address key;
-    milliseconds left;
+/// A grant as the kernel holds it.
+struct live_grant {
+    address who;
+    std::string service;
+    nanoseconds left;
 };
 
 /// Tells a table that is as we made it from one that somebody emptied, disabled, changed or made anew: all
@@ -57,8 +58,8 @@ public:
 
     /// What there is of our table; nothing if there is none.
     nft_result<chronoknock::firewall::table_state> state();
-    /// Those with an end.
-    nft_result<std::vector<nft_live_element>> elements(std::string_view set);
+    /// The grants in our table; none if there is no table.
+    nft_result<std::vector<live_grant>> grants();
     /// no_such_file_or_directory if the table is gone.
     nft_result<nft_fingerprint> fingerprint();
     /// Counts the transactions of this network namespace.

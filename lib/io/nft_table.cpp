@@ -85,20 +85,26 @@ nft_result<void> nft_socket::dump_elements(std::string_view set,
         again);
 }
 
-nft_result<std::vector<nft_live_element>> nft_socket::elements(std::string_view set) {
-    std::vector<nft_live_element> live;
-    const auto done = dump_elements(
-        set,
-        [&](const set_element& e) {
-            const auto who =
-                address_of(attributes<NFTA_DATA_VALUE>::in(e[NFTA_SET_ELEM_KEY]).bytes(NFTA_DATA_VALUE));
-            if (who && e[NFTA_SET_ELEM_EXPIRATION])
-                live.push_back(
-                    {*who, milliseconds(static_cast<std::int64_t>(e.u64(NFTA_SET_ELEM_EXPIRATION)))});
-        },
-        [&] { live.clear(); });
-    if (!done) return done.error();
-    return live;
+nft_result<std::vector<live_grant>> nft_socket::grants() {
+    const auto there = state();
+    if (!there) return there.error();
+    std::vector<live_grant> all;
+    for (const auto& name : there->sets) {
+        const auto set = firewall::parse_set_name(name);
+        if (!set) continue;
+        const auto before = all.size();
+        const auto done = dump_elements(
+            name,
+            [&](const set_element& e) {
+                const auto who =
+                    address_of(attributes<NFTA_DATA_VALUE>::in(e[NFTA_SET_ELEM_KEY]).bytes(NFTA_DATA_VALUE));
+                const milliseconds left(static_cast<std::int64_t>(e.u64(NFTA_SET_ELEM_EXPIRATION)));
+                if (who && e[NFTA_SET_ELEM_EXPIRATION]) all.push_back({*who, set->service, left});
+            },
+            [&] { all.resize(before); });
+        if (!done) return done.error();
+    }
+    return all;
 }
 
 nft_result<nft_fingerprint> nft_socket::fingerprint() {

@@ -7,6 +7,7 @@ is over the goal, "unsure" where the ratio is: take more rounds then, or a quiet
 program is compared with itself.
 """
 
+import contextlib
 import json
 import random
 import statistics
@@ -110,22 +111,22 @@ def compare(tools, before, table, quick):
 
 def _measure(worlds, keys, pairs, rounds, starts, seconds):
     name = f"{keys:,} key{'s' if keys > 1 else ''}: "
-    doors = [world.chronoknock(keys, wait=False) for world in worlds]
-    for turn in range(starts):
-        say(f"{name}start {turn + 1} of {starts}")
-        pairs.take(name + "CPU of a start", t.micro, _start_again, doors, turn)
-        pairs.take(name + "memory", t.mib, lambda d: d.resident(), doors, turn)
-    # An empty state file makes older windows worthless.
-    worlds[0].lab.next_window(GRANULARITY)
-    worlds[0].lab.next_window(GRANULARITY)
-    for door in doors:
-        door.knock(2)
-    for turn in range(rounds):
-        say(f"{name}round {turn + 1} of {rounds}")
-        pairs.take(name + "knock to open, median", t.micro, _knock, doors, turn)
-        pairs.take(name + "CPU a SYN, random sources", t.fine, lambda d: _cpu_a_syn(d, seconds, sources=0), doors, turn)
-        pairs.take(name + "CPU a SYN, 4,096 sources in turn", t.fine, lambda d: _cpu_a_syn(d, seconds, **_AIMED), doors,
-                   turn)
-    pairs.take(name + "memory after the floods", t.mib, lambda d: d.resident(), doors, 0)
-    for door in doors:
-        door.stop()
+    with contextlib.ExitStack() as stack:
+        doors = [stack.enter_context(world.chronoknock(keys, wait=False)) for world in worlds]
+        for turn in range(starts):
+            say(f"{name}start {turn + 1} of {starts}")
+            pairs.take(name + "CPU of a start", t.micro, _start_again, doors, turn)
+            pairs.take(name + "memory", t.mib, lambda d: d.resident(), doors, turn)
+        # An empty state file makes older windows worthless.
+        worlds[0].lab.next_window(GRANULARITY)
+        worlds[0].lab.next_window(GRANULARITY)
+        for door in doors:
+            door.knock(2)
+        for turn in range(rounds):
+            say(f"{name}round {turn + 1} of {rounds}")
+            pairs.take(name + "knock to open, median", t.micro, _knock, doors, turn)
+            pairs.take(name + "CPU a SYN, random sources", t.fine, lambda d: _cpu_a_syn(d, seconds, sources=0), doors,
+                       turn)
+            pairs.take(name + "CPU a SYN, 4,096 sources in turn", t.fine,
+                       lambda d: _cpu_a_syn(d, seconds, **_AIMED), doors, turn)
+        pairs.take(name + "memory after the floods", t.mib, lambda d: d.resident(), doors, 0)

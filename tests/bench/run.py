@@ -64,6 +64,9 @@ def main():
     load = os.getloadavg()[0]
     table.note(f"{os.cpu_count()} processors, Linux {platform.release()}, load {load:.2f} when it began"
                + (", quick form" if options.quick else ""))
+    if load > os.cpu_count():
+        say("the machine is busy with other work: expect noise")
+        table.note("the machine was busy with other work: \"NO\" may be noise")
     if options.before:
         if not pathlib.Path(options.before).exists():
             sys.exit(f"no {options.before}")

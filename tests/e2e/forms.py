@@ -5,7 +5,7 @@ import random
 import socket
 import struct
 
-from packets import _checksum as checksum
+from packets import checksum
 
 FIN, SYN, RST, PSH, ACK, URG, ECE, CWR = (1 << i for i in range(8))
 TCP, UDP, FRAGMENT = socket.IPPROTO_TCP, socket.IPPROTO_UDP, 44

@@ -84,8 +84,9 @@ class Host(Namespace):
                  f"{target} port {port} to open to {source or self.name}", seconds)
 
     def wait_shut(self, target, port, source=None, seconds=15.0):
+        # Not without a pause: a busy sshd that cannot keep up with the tries looks like a shut door.
         wait_for(lambda: self.door(target, port, source, 0.4) != "open",
-                 f"{target} port {port} to shut to {source or self.name}", seconds)
+                 f"{target} port {port} to shut to {source or self.name}", seconds, every=0.1)
 
     def knock_argv(self, target, key, service="", *options, time_server="none"):
         address = target if isinstance(target, str) else target.ip4

@@ -13,7 +13,7 @@ _SO_SNDBUFFORCE = 32
 _IPPROTO_RAW = socket.IPPROTO_RAW
 
 
-def _checksum(data):
+def checksum(data):
     if len(data) % 2:
         data += b"\0"
     total = sum(struct.unpack(f"!{len(data) // 2}H", data))
@@ -32,7 +32,7 @@ def _with_checksum(packet):
         addresses = packet[8:40]
     tcp = packet[at:at + 16] + b"\0\0" + packet[at + 18:]
     pseudo = addresses + struct.pack("!II", len(tcp), socket.IPPROTO_TCP)
-    return packet[:at] + tcp[:16] + struct.pack("!H", _checksum(pseudo + tcp)) + tcp[18:]
+    return packet[:at] + tcp[:16] + struct.pack("!H", checksum(pseudo + tcp)) + tcp[18:]
 
 
 def syn(source, target, port, source_port=None, sequence=None, flags=0x02):
@@ -43,7 +43,7 @@ def syn(source, target, port, source_port=None, sequence=None, flags=0x02):
     if source.version == 4:
         head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(tcp), random.getrandbits(16), 0x4000, 64,
                            socket.IPPROTO_TCP, 0) + source.packed + target.packed
-        head = head[:10] + struct.pack("!H", _checksum(head)) + head[12:]
+        head = head[:10] + struct.pack("!H", checksum(head)) + head[12:]
     else:
         head = struct.pack("!IHBB", 6 << 28, len(tcp), socket.IPPROTO_TCP, 64) + source.packed + target.packed
     return _with_checksum(head + tcp)

@@ -128,7 +128,8 @@ class Soak(LabTest):
         for host in (self.client, self.other):
             host.wait_shut(self.server.ip4, PORT, seconds=_OPEN_FOR + 2)
             host.wait_shut(self.server.ip6, PORT, seconds=_OPEN_FOR + 2)
-        self.assertNotIn("expires", self.server.run(["nft", "list", "table", "inet", "chronoknock"]).stdout)
+        for name in ("grant4_web", "grant6_web"):
+            self.assertNotIn("expires", self.server.run(["nft", "list", "set", "inet", "chronoknock", name]).stdout)
         grown = self.resources()
         self.assertLess(grown[0] - resident, 1024, f"memory grew: {self.story}")
         self.assertLessEqual(grown[1], descriptors, f"descriptors leaked: {self.story}")

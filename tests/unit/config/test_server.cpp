@@ -56,7 +56,7 @@ constexpr sample unfit_fields[] = {
     {"[capture]\ninterface = sixteen.letters.",
      "7: [capture] interface: expected any or names of interfaces, "
      "not 'sixteen.letters.'"},
-    {"[capture]\nport = 1", "7: [capture] port: unknown field; expected one of interface"},
+    {"[capture]\nport = 1", "7: [capture] port: unknown field; expected one of interface, also_for"},
     {"[time]\nservers = a, a", "7: [time] servers: expected each server once, not 'a' twice"},
     {"[time]\nservers = none", "7: [time] servers: expected HOST[:PORT] or nts://HOST[:PORT], not 'none'"},
     {"[time]\nservers = a,,b", "7: [time] servers: expected HOST[:PORT] or nts://HOST[:PORT], not ''"},

@@ -127,8 +127,8 @@ BOOST_AUTO_TEST_CASE(reset_answers_like_a_closed_port) {
     BOOST_TEST(!has(*setup_script(r, {}, {}), "reject"));
     r.unauthorized = firewall::unauthorized::reset;
     const auto text = *setup_script(r, {}, {});
-    BOOST_TEST(has(text, "meta l4proto tcp counter reject with tcp reset"));
-    BOOST_TEST(has(text, "meta l4proto udp counter reject with icmpx port-unreachable"));
+    BOOST_TEST(has(text, "counter reject with tcp reset"));
+    BOOST_TEST(has(text, "counter reject with icmpx port-unreachable"));
 }
 
 BOOST_AUTO_TEST_CASE(uses_are_counted_by_the_kernel) {

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <array>
+#include <string>
+#include <string_view>
+
+/// Rules that answer a stranger as a port does that nobody listens on (`unauthorized = reset`).
+///
+/// The packet ends in the guard in any case: nothing is handed to the host's own stack in the hope that no
+/// socket takes it. What `reject` makes differs from the kernel's own answer, and where the kernel would keep
+/// silent `reject` does not; these rules close what of that nft can express (tests/e2e/test_reset.py).
+namespace chronoknock::firewall {
+
+/// Maps and chains of it that the table holds besides `refuse`.
+inline constexpr std::array<std::string_view, 2> maps_of_reset = {"tos4", "tos6"};
+inline constexpr std::array<std::string_view, 3> chains_of_reset = {"refuse_tcp", "refuse_udp", "answers"};
+
+/// The definitions of the maps, for the inside of the table.
+std::string reset_maps();
+
+/// The chain `refuse`, where a stranger's packet ends, and those it needs. `tcp_ports`: the guarded ones, as
+/// nft reads them ("{ 22, 80-90 }"), or empty.
+std::string reset_chains(const std::string& tcp_ports);
+
+} // namespace chronoknock::firewall
