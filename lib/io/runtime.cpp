@@ -280,6 +280,9 @@ void runtime::tick() {
         log::warning("refused " + std::to_string(line.count) + " more from " +
                      (line.who ? line.who->to_string() : "many other addresses") + ", the latest " +
                      line.what);
+    for (const auto& line : told_knocks_.due(now))
+        log::info("key " + line.what + ": " + std::to_string(line.count) + " more knocks, opened or not");
+    if (store_->has_unburnt()) (void)store_->burn({}); // why it failed was told
     if (now - minute_ >= minute) say_each_minute(now);
 
     timer_.expires_after(busy ? tick_busy : tick_idle);
@@ -335,7 +338,7 @@ void runtime::judge(const knock::match& m, instant now, const time_estimate& t) 
 
 void runtime::grant(const knock::match& m, knock::burnt burn, instant now) {
     const auto& key = configuration_->keys[m.what.key];
-    accepted a{std::move(burn), {}, {}, now};
+    accepted a{std::move(burn), {}, key.name, {}, now};
     std::string names;
     for (const auto index : key.services) {
         if (m.what.service != knock::line::all_services && m.what.service != index) continue;
@@ -355,23 +358,26 @@ void runtime::carry_out() {
     std::vector<knock::burnt> burnt;
     for (const auto& a : batch) burnt.push_back(a.burn);
     if (const auto done = store_->burn(burnt); !done) {
-        for (const auto& a : batch) opened(a.what, a.seen, done);
+        for (const auto& a : batch) opened(a, done);
         return;
     }
+    if (const auto displaced = guard_->take_displaced(); !displaced.empty())
+        if (const auto forgotten = store_->forget(displaced); !forgotten) log::error(forgotten.error().text);
     for (const auto& a : batch)
-        firewall_->add(a.grants, [this, what = a.what, seen = a.seen](const result<void>& done) {
-            opened(what, seen, done);
-        });
+        firewall_->add(a.grants, [this, a](const result<void>& done) { opened(a, done); });
 }
 
-void runtime::opened(const std::string& what, instant seen, const result<void>& done) {
+void runtime::opened(const accepted& a, const result<void>& done) {
+    const auto now = boot_now();
+    const bool tell = told_knocks_.tell(a.key, now);
     if (!done) {
         ++counters_.failed;
-        log::error(what + ": not opened: " + done.error().text);
+        guard_->failed(a.burn);
+        if (tell) log::error(a.what + ": not opened: " + done.error().text);
         return;
     }
     ++counters_.granted;
-    log::info(what + " (" + milliseconds_text(boot_now() - seen) + ")");
+    if (tell) log::info(a.what + " (" + milliseconds_text(now - a.seen) + ")");
 }
 
 std::string runtime::status() {

@@ -57,7 +57,6 @@ private:
     void judge(const knock::match& m, instant now, const time_estimate& t);
     void grant(const knock::match& m, knock::burnt burn, instant now);
     void carry_out();
-    void opened(const std::string& what, instant seen, const result<void>& done);
     std::string status();
 
     result<std::unique_ptr<capture>> start_capture(const config::server& c);
@@ -68,9 +67,11 @@ private:
     struct accepted {
         knock::burnt burn;
         std::vector<chronoknock::firewall::grant> grants;
+        std::string key;  ///< its name
         std::string what; ///< for the log
         instant seen;
     };
+    void opened(const accepted& a, const result<void>& done);
 
     boost::asio::io_context& context_;
     boost::asio::steady_timer timer_;
@@ -87,6 +88,7 @@ private:
     std::optional<knock::replay_guard> guard_;
     std::unique_ptr<capture> capture_;
     knock::noise noise_{20};
+    knock::tally told_knocks_{60}; ///< of each key
     std::vector<accepted> accepted_;
     bool accepting_ = false;
     bool provisional_floor_ = false; ///< the guard has one by a clock that is not to be relied on

@@ -7,16 +7,22 @@ namespace chronoknock::io {
 
 namespace {
 
-// Burnt knocks, an empty `who` for those of keys that ignore the address; times in nanoseconds. `floor` has
-// at most one row: what it says holds for one boot of the machine, or, after a clean stop, for any.
 constexpr int open_patience_ms = 20; // the server tries again; meanwhile the loop must see to the guard
+
+// Burnt knocks, an empty `who` for those of keys that ignore the address; times in nanoseconds. `floor` has
+// at most one row: what it says holds for one boot of the machine, or, after a clean stop, for any. `mark` has
+// one row: what the mark was at the last commit.
 constexpr const char* any_boot = "any";
 constexpr const char* schema = R"(
 create table if not exists burnt (
     key text, service text, who text, t0 integer, accepted integer not null,
     primary key (key, service, who, t0)) without rowid;
 create table if not exists floor (boot text, t integer not null);
+create table if not exists mark (one integer primary key, count integer not null, changed integer not null);
 )";
+
+// Knocks that wait to be burnt; with more the record lacks some until a floor is set.
+constexpr std::size_t most_unburnt = 4096;
 
 std::string boot_id() {
     const auto id = read_file("/proc/sys/kernel/random/boot_id");
@@ -29,16 +35,14 @@ unix_time time_of(std::int64_t n) { return unix_time{nanoseconds(n)}; }
 /// Runs one statement for each knock, with its four key columns bound, and what `more` binds.
 template <class More>
 result<void> for_each(database& db, const char* sql, std::span<const knock::burnt> knocks, More more) {
-    return db.transaction([&]() -> result<void> {
-        statement s(db, sql);
-        for (const auto& k : knocks) {
-            const auto who = k.who ? k.who->to_string() : std::string();
-            more(s.bind(k.key).bind(k.service).bind(who).bind(k.t0), k);
-            if (const auto done = s.step(); !done) return done.error();
-            s.reset();
-        }
-        return {};
-    });
+    statement s(db, sql);
+    for (const auto& k : knocks) {
+        const auto who = k.who ? k.who->to_string() : std::string();
+        more(s.bind(k.key).bind(k.service).bind(who).bind(k.t0), k);
+        if (const auto done = s.step(); !done) return done.error();
+        s.reset();
+    }
+    return {};
 }
 
 } // namespace
@@ -46,14 +50,19 @@ result<void> for_each(database& db, const char* sql, std::span<const knock::burn
 result<store> store::open(const std::string& path) {
     auto db = database::open(path, schema, open_patience_ms);
     if (!db) return db.error();
-    store opened(std::move(*db));
+    auto mark = store_mark::open(path + "-mark");
+    if (!mark) return mark.error();
+    store opened(std::move(*db), std::move(*mark));
+    const auto marked = opened.is_marked();
+    if (!marked) return marked.error();
+    opened.lacks_some_ = !*marked;
     std::optional<unix_time> floor;
     {
         statement s(opened.db_, "select t from floor where boot in (?, ?)");
         const auto boot = boot_id();
         const auto row = s.bind(boot).bind(any_boot).step();
         if (!row) return row.error();
-        if (*row && !boot.empty()) floor = time_of(s.integer(0));
+        if (*row && !boot.empty() && *marked) floor = time_of(s.integer(0));
     }
     // On disk before anything is burnt: else a power failure could lose that, and find the mark of a clean
     // stop.
@@ -63,12 +72,14 @@ result<store> store::open(const std::string& path) {
 }
 
 result<void> store::write_floor(const std::string& boot, unix_time t) {
+    const auto state = mark_.renew();
+    if (!state) return state.error();
     if (const auto careful = db_.run("pragma synchronous = full"); !careful) return careful;
     const auto done = db_.transaction([&]() -> result<void> {
         if (const auto gone = db_.run("delete from floor"); !gone) return gone.error();
         statement s(db_, "insert into floor values (?, ?)");
         if (const auto put = s.bind(boot).bind(count(t)).step(); !put) return put.error();
-        return {};
+        return note(*state);
     });
     if (const auto quick = db_.run("pragma synchronous = normal"); done && !quick) return quick;
     return done;
@@ -76,11 +87,34 @@ result<void> store::write_floor(const std::string& boot, unix_time t) {
 
 result<void> store::set_floor(unix_time t) {
     auto done = write_floor(boot_id(), t);
-    if (done) floor_ = t;
+    if (done) {
+        floor_ = t;
+        lacks_some_ = false;
+    }
     return done;
 }
 
-result<void> store::close_cleanly() { return floor_ ? write_floor(any_boot, *floor_) : result<void>(); }
+result<void> store::close_cleanly() {
+    if (has_unburnt())
+        if (auto done = burn({}); !done) return done;
+    if (!floor_ || lacks_some_) return {};
+    if (auto done = write_floor(any_boot, *floor_); !done) return done;
+    return mark_.sync();
+}
+
+result<void> store::note(const store_mark::state& s) {
+    statement put(db_, "insert or replace into mark values (1, ?, ?)");
+    if (const auto done = put.bind(s.count).bind(s.changed).step(); !done) return done.error();
+    return {};
+}
+
+/// True if the mark is as the last commit noted it.
+result<bool> store::is_marked() {
+    statement s(db_, "select count, changed from mark");
+    const auto row = s.step();
+    if (!row) return row.error();
+    return *row && mark_.now() == store_mark::state{s.integer(0), s.integer(1)};
+}
 
 result<std::vector<knock::burnt>> store::load() {
     std::vector<knock::burnt> all;
@@ -96,13 +130,34 @@ result<std::vector<knock::burnt>> store::load() {
 }
 
 result<void> store::burn(std::span<const knock::burnt> knocks) {
-    return for_each(db_, "insert or replace into burnt values (?, ?, ?, ?, ?)", knocks,
-                    [](statement& s, const knock::burnt& k) { s.bind(count(k.accepted)); });
+    unburnt_.insert(unburnt_.end(), knocks.begin(), knocks.end());
+    const auto state = mark_.renew();
+    if (!state) return keep_unburnt(state.error());
+    const auto done = db_.transaction([&]() -> result<void> {
+        if (auto put = for_each(db_, "insert or replace into burnt values (?, ?, ?, ?, ?)", unburnt_,
+                                [](statement& s, const knock::burnt& k) { s.bind(count(k.accepted)); });
+            !put)
+            return put;
+        return lacks_some_ ? result<void>() : note(*state);
+    });
+    if (!done) return keep_unburnt(done.error());
+    unburnt_.clear();
+    return {};
+}
+
+error store::keep_unburnt(error why) {
+    if (unburnt_.size() > most_unburnt) {
+        unburnt_.clear();
+        lacks_some_ = true;
+    }
+    return why;
 }
 
 result<void> store::forget(std::span<const knock::burnt> knocks) {
-    return for_each(db_, "delete from burnt where key = ? and service = ? and who = ? and t0 = ?", knocks,
-                    [](statement&, const knock::burnt&) {});
+    return db_.transaction([&] {
+        return for_each(db_, "delete from burnt where key = ? and service = ? and who = ? and t0 = ?", knocks,
+                        [](statement&, const knock::burnt&) {});
+    });
 }
 
 } // namespace chronoknock::io

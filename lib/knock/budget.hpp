@@ -5,7 +5,7 @@
 namespace chronoknock::knock {
 
 /// Bits below which a key is refused unless allow_weak (contract, section 3).
-inline constexpr double least_security_bits = 64;
+inline constexpr double least_security_bits = 60;
 
 /// How many sequences of the key are live at once: each service it may ask for by name, all of them by the
 /// empty name, in each window that is acceptable when the clock's error is at its most.

@@ -1,6 +1,7 @@
 #include "knock/complete.hpp"
 
 #include <algorithm>
+#include <boost/unordered/unordered_flat_set.hpp>
 
 namespace chronoknock::knock {
 
@@ -34,12 +35,12 @@ std::optional<completion> complete_strict(const remembered& r, std::span<const s
     const auto syns = r.syns;
     std::size_t done = 0;
     std::size_t first = 0;
+    boost::unordered_flat_set<std::uint32_t> before;
+    before.reserve(syns.size());
     for (std::size_t i = 0; i < syns.size(); ++i) {
         const auto& syn = syns[i];
-        const auto before = syns.first(i);
         if (!pool.contains(syn.port)) continue;
-        if (std::ranges::any_of(before, [&](const seen& s) { return s.port == syn.port && s.id == syn.id; }))
-            continue;
+        if (!before.insert(std::uint32_t{syn.port} << 16 | syn.id).second) continue; // sent again
         if (done != 0 && static_cast<std::uint16_t>(syn.tick - syns[first].tick) >= r.timeout_ticks) done = 0;
         if (syn.port != sequence[done]) done = 0;
         if (syn.port != sequence[done]) continue;

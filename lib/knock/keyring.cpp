@@ -1,8 +1,10 @@
 #include "knock/keyring.hpp"
 
+#include "knock/budget.hpp"
 #include "knock/windows.hpp"
 
 #include <algorithm>
+#include <numeric>
 
 namespace chronoknock::knock {
 
@@ -16,14 +18,42 @@ constexpr auto never = unix_time::max();
 
 } // namespace
 
-keyring::keyring(const config::server& server) : server_(server), by_port_(65536, none) {
+distinct_ports distinct_of(std::uint32_t n, std::size_t ports) {
+    // The chance of each number of different ports, after one draw, two, ... n.
+    std::vector<double> chance(n + 1, 0.0);
+    chance[0] = 1;
+    const auto pool = static_cast<double>(ports);
+    for (std::uint32_t drawn = 1; drawn <= n; ++drawn)
+        for (auto d = drawn; d != ~0u; --d)
+            chance[d] = chance[d] * d / pool + (d == 0 ? 0 : chance[d - 1] * (pool - d + 1) / pool);
+    const auto reach = [&](double doubt) {
+        std::uint8_t d = 1;
+        for (double fewer = chance[1]; d < n && fewer < doubt; fewer += chance[d]) ++d;
+        return d;
+    };
+    return {reach(1e-18), reach(0.01)};
+}
+
+keyring::keyring(const config::server& server)
+    : server_(server), by_port_(65536, none), expected_(65537, 0.0f) {
     for (std::uint32_t k = 0; k < server.keys.size(); ++k) {
         const auto& settings = server.keys[k];
         derivers_.emplace_back(settings.key);
         const bool same_pool = k != 0 && settings.key.ports == server.keys[k - 1].key.ports;
         for (const auto range : same_pool ? std::span<const port_range>() : settings.key.ports.ranges())
             for (std::uint32_t port = range.first; port <= range.last; ++port) pool_.set(port);
-        least_syns_ = std::min({least_syns_, (settings.key.length + 1) / 2, settings.key.ports.size()});
+        const bool same_draw = same_pool && settings.key.length == server.keys[k - 1].key.length;
+        distinct_.push_back(same_draw ? distinct_.back()
+                                      : distinct_of(settings.key.length, settings.key.ports.size()));
+        least_syns_ = std::min<std::uint32_t>(least_syns_, distinct_.back().least);
+        if (settings.key.hmac) {
+            const auto each = static_cast<float>(live_sequences(settings, server.time.max_error) /
+                                                 settings.key.ports.size());
+            for (const auto range : settings.key.ports.ranges()) {
+                expected_[range.first] += each;
+                expected_[range.last + 1u] -= each;
+            }
+        }
 
         lines_.push_back({{k, line::all_services}, 0, -1, {}});
         if (!settings.key.hmac) {
@@ -33,6 +63,8 @@ keyring::keyring(const config::server& server) : server_(server), by_port_(65536
         for (const auto service : settings.services)
             lines_.push_back({{k, static_cast<std::uint32_t>(service)}, 0, -1, {}});
     }
+    // So far where it rises and falls.
+    std::partial_sum(expected_.begin(), expected_.end(), expected_.begin());
     for (std::uint32_t l = 0; l < lines_.size(); ++l) schedule_.push({unix_time::min(), l});
 }
 
@@ -88,7 +120,8 @@ std::uint32_t keyring::add(std::uint32_t l, std::int64_t t0) {
     }
     const auto what = lines_[l].what;
     const auto port = derivers_[what.key].selector(t0, service_name(what));
-    nodes_[node] = {l, by_port_[port], t0, port};
+    const auto& k = psk(l);
+    nodes_[node] = {l, by_port_[port], t0, port, distinct_[what.key], k.ignore_time ? 0 : k.granularity};
     by_port_[port] = node;
     selectors_.set(port);
     return node;

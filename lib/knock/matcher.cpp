@@ -3,6 +3,7 @@
 #include "knock/windows.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace chronoknock::knock {
@@ -13,23 +14,35 @@ namespace {
 // what counts.
 constexpr std::uint32_t slack = 64;
 
-// What strangers can make a server derive, each once for an address, a line and a window: of hmac keys the
-// sequences whose selectors they hit, of plain digests, which have no selector, all. 100,000 a second are
-// some 3 % of one processor.
-constexpr double derivations_per_second = 100'000;
-constexpr double derivation_burst = 10'000;
-constexpr std::size_t most_postponed = 1024;
+// Derivations a second, each of them about 0.7 us: of hmac keys those whose selectors an address hit, of plain
+// digests all. A first knock needs one, so a flood that looks like first knocks needs eight SYNs for each.
+constexpr double for_first_knocks = 200'000;
+constexpr double for_known = 100'000;
+constexpr double for_plain = 100'000;
+constexpr double for_doubtful = 25'000;
+constexpr double burst_seconds = 0.1;
+constexpr std::size_t most_waiting = 1024;
+
+// What a first knock hits: its own selector, and by chance another. Each is derived again when it is late: when
+// a port comes that was missing.
+constexpr double selectors_of_a_knock = 2;
+constexpr std::uint32_t looks_of_a_knock = 2;
 
 constexpr std::size_t hint_count = std::size_t{1} << 21; // 16 MiB, touched as they are used
 
 } // namespace
 
 matcher::matcher(const config::server& server, const hash_seed& seed,
-                 std::function<bool(const address&)> known)
-    : server_(server), seed_(seed), known_(std::move(known)), keyring_(server),
+                 std::function<bool(const address&)> is_known)
+    : server_(server), seed_(seed), known_(std::move(is_known)), keyring_(server),
       tracker_({server.knock.tracked, server.knock.memory, slack, server.knock.timeout}, seed),
-      hints_(hint_count), ration_(derivation_burst) {
-    dirty_.reserve(most_postponed);
+      lanes_(make_lanes(server.knock.tracked)), hints_(hint_count) {}
+
+std::array<lane, matcher::turns> matcher::make_lanes(std::uint32_t tracked) {
+    // With all lanes full, three quarters of the addresses can still be replaced.
+    const auto most = std::min<std::size_t>(most_waiting, tracked / 16);
+    const auto of = [most](double rate) { return lane(rate, rate * burst_seconds, most); };
+    return {of(for_known), of(for_first_knocks), of(for_doubtful), of(for_plain)};
 }
 
 void matcher::observe(const packet::syn& syn, instant now) {
@@ -45,8 +58,8 @@ void matcher::observe(const packet::syn& syn, instant now) {
     promising = promising || keyring_.is_selector(syn.port) || !keyring_.plain_lines().empty();
     if (!promising) return tracker_.mark_looked_at(s);
     if (tracker_.count(s) < keyring_.least_syns()) return;
-    if (!tracker_.queued(s)) {
-        tracker_.queued(s) = true;
+    if (!(tracker_.waits(s) & tracker::soon)) {
+        tracker_.waits(s) |= tracker::soon;
         dirty_.push_back(s);
     }
     if (tracker_.fresh(s) == slack) look(s);
@@ -60,114 +73,193 @@ bool matcher::advance(instant now, const time_estimate& t, std::size_t lines) {
 
 std::vector<match> matcher::end_batch(instant now) {
     now_ = now;
-    const auto earned = std::chrono::duration<double>(now - refilled_).count() * derivations_per_second;
-    ration_ = std::min(derivation_burst, ration_ + earned);
+    for (auto& l : lanes_) l.refill(now - refilled_);
     refilled_ = now;
-
-    // When the ration is short: a knock has few more SYNs than ports, and its address should not wait behind
-    // those of a flood. Of the same number the latest first.
-    std::ranges::reverse(dirty_);
-    if (ration_ < derivation_burst / 2)
-        std::ranges::stable_sort(dirty_, {}, [this](tracker::slot s) { return tracker_.count(s); });
+    for (std::size_t t = 0; t < turns; ++t) serve(static_cast<turn>(t));
     for (const auto s : dirty_) {
-        tracker_.queued(s) = false;
+        tracker_.waits(s) &= static_cast<std::uint8_t>(~tracker::soon);
         look(s);
     }
-    dirty_.assign(postponed_.rbegin(), postponed_.rend());
-    postponed_.clear();
+    dirty_.clear();
     return std::exchange(found_, {});
 }
 
+bool matcher::worth_a_look(tracker::slot s) const {
+    return tracker_.fresh(s) != 0 && tracker_.count(s) >= keyring_.least_syns();
+}
+
 void matcher::look(tracker::slot s) {
-    if (tracker_.fresh(s) == 0 || tracker_.count(s) < keyring_.least_syns()) return;
-    const auto who = tracker_.who(s);
-    if (ration_ < 1 && !known_(who)) return postpone(s);
+    if (!worth_a_look(s)) return;
     ++counters_.looks;
-    const remembered r{tracker_.recall(s), tracker_.fresh(s), tracker_.memory(), tracker_.timeout_ticks()};
-    const auto found_before = found_.size();
+    open_view(s);
+    bool seen_to = true;
+    if (view_.looks_like_first && !timely_.empty()) {
+        seen_to = take_turn(first_time);
+        if (!untimely_.empty()) seen_to &= take_turn(doubtful);
+    } else if (!timely_.empty() || !untimely_.empty()) {
+        seen_to = take_turn(doubtful);
+    }
+    if (!keyring_.plain_lines().empty()) seen_to &= take_turn(plain);
+    // Whoever was turned away is looked at again when his next SYN comes.
+    if (seen_to && tracker_.waits(s) <= tracker::soon) tracker_.mark_looked_at(s);
+    close_view();
+}
+
+/// Gives those who wait their turn, the oldest first, as long as the ration lasts.
+void matcher::serve(turn t) {
+    auto& waiting = lanes_[t].waiting();
+    while (!waiting.empty() && lanes_[t].has_ration()) {
+        const auto s = waiting.front();
+        bool done = true;
+        if (worth_a_look(s)) {
+            open_view(s);
+            done = work(t);
+            close_view();
+        }
+        if (!done) return;
+        waiting.pop_front();
+        tracker_.waits(s) &= static_cast<std::uint8_t>(~bit(t));
+        if (tracker_.waits(s) <= tracker::soon) tracker_.mark_looked_at(s);
+    }
+}
+
+/// The derivations of a turn for the address that is looked at: now, or when the lane comes to it. False if
+/// it is turned away.
+bool matcher::take_turn(turn t) {
+    if (tracker_.waits(view_.s) & bit(t)) return true;
+    if (!lanes_[t].is_free() && known_(view_.who)) {
+        if (tracker_.waits(view_.s) & bit(known)) return true;
+        t = known;
+    }
+    if (lanes_[t].is_free() && work(t)) return true;
+    auto& waiting = lanes_[t].waiting();
+    if (waiting.full()) {
+        ++counters_.turned_away;
+        return false;
+    }
+    ++counters_.postponed;
+    tracker_.waits(view_.s) |= bit(t);
+    waiting.push_back(view_.s);
+    return true;
+}
+
+void matcher::open_view(tracker::slot s) {
+    view_ = {s, tracker_.who(s),
+             {tracker_.recall(s), tracker_.fresh(s), tracker_.memory(), tracker_.timeout_ticks()},
+             found_.size()};
     distinct_.clear();
-    for (const auto& syn : r.syns) {
+    for (const auto& syn : view_.r.syns) {
         if (ports_[syn.port]) continue;
         ports_.set(syn.port);
         distinct_.push_back(syn.port);
     }
+    find_candidates();
     tracker_.promising(s) =
+        !timely_.empty() || !untimely_.empty() ||
         std::ranges::any_of(distinct_, [this](auto p) { return keyring_.is_selector(p); });
-    const bool done = look_for_selectors(who, r) && look_for_plain(who, r);
+}
+
+void matcher::close_view() {
     for (const auto port : distinct_) ports_.reset(port);
-
+    if (found_.size() == view_.found_before) return;
     // A knock's SYNs are used up by it: what completes the sequence again is a replay.
-    if (found_.size() != found_before) {
-        tracker_.forget(s, [this](std::uint16_t port) { return used_[port]; });
-        used_.reset();
-    }
-    if (done)
-        tracker_.mark_looked_at(s);
-    else
-        postpone(s);
+    tracker_.forget(view_.s, [this](std::uint16_t port) { return used_[port]; });
+    used_.reset();
 }
 
-void matcher::postpone(tracker::slot s) {
-    ++counters_.postponed;
-    if (tracker_.queued(s) || postponed_.size() == most_postponed) return;
-    tracker_.queued(s) = true;
-    postponed_.push_back(s);
-}
-
-bool matcher::look_for_selectors(const address& who, const remembered& r) {
+void matcher::find_candidates() {
+    timely_.clear();
+    untimely_.clear();
+    const auto t = t_.t + (now_ - t_at_);
+    const auto latest = t + t_.error;
+    const auto earliest = t - t_.error - tracker_.age(view_.r.syns.front(), now_);
     for (const auto port : distinct_)
-        for (auto n = keyring_.first_with_selector(port); n != keyring::none; n = keyring_.at(n).next)
-            if (!try_sequence(keyring_.at(n).line, keyring_.at(n).t0, who, r)) return false;
-    return true;
+        for (auto n = keyring_.first_with_selector(port); n != keyring::none; n = keyring_.at(n).next) {
+            const auto& live = keyring_.at(n);
+            if (distinct_.size() < live.distinct.least) continue;
+            const unix_time begin{seconds(live.t0)};
+            const bool in_time = live.g == 0 || (begin <= latest && earliest < begin + seconds(2 * live.g));
+            (in_time && distinct_.size() >= live.distinct.usually ? timely_ : untimely_).push_back(n);
+        }
+    if (timely_.empty()) return;
+    // With many keys chance hits more: the mean, and twice the deviation.
+    double mean = 0;
+    for (const auto port : distinct_) mean += std::max(0.0f, keyring_.expected_selectors(port));
+    const auto allowed = static_cast<std::uint32_t>(selectors_of_a_knock + mean + 2 * std::sqrt(mean));
+    view_.looks_like_first =
+        timely_.size() <= allowed && tracker_.spent(view_.s) < looks_of_a_knock * allowed;
 }
 
-bool matcher::look_for_plain(const address& who, const remembered& r) {
+/// False if the ration ends before all is derived.
+bool matcher::work(turn t) {
+    const auto try_all = [&](const std::vector<std::uint32_t>& candidates) {
+        return std::ranges::all_of(candidates, [&](std::uint32_t n) {
+            return try_sequence(keyring_.at(n).line, keyring_.at(n).t0, t);
+        });
+    };
+    if (t != plain && !try_all(timely_)) return false;
+    if ((t == doubtful || t == known) && !try_all(untimely_)) return false;
+    return (t != plain && t != known) || try_plain(t);
+}
+
+bool matcher::try_plain(turn t) {
     for (const auto l : keyring_.plain_lines()) {
+        if (distinct_.size() < keyring_.distinct(l).least) continue;
         const auto& k = keyring_.psk(l);
         auto windows = window_range{0, 0};
         if (!k.ignore_time) {
-            const auto t = t_.t + (now_ - t_at_);
-            const auto oldest = tracker_.age(r.syns.front(), now_);
-            windows = acceptable_windows(t - t_.error - oldest, t + t_.error, k.granularity);
+            const auto now = t_.t + (now_ - t_at_);
+            const auto oldest = tracker_.age(view_.r.syns.front(), now_);
+            windows = acceptable_windows(now - t_.error - oldest, now + t_.error, k.granularity);
         }
         for (auto t0 = windows.first; t0 <= windows.last; t0 += k.granularity)
-            if (!try_sequence(l, t0, who, r)) return false;
+            if (!try_sequence(l, t0, t)) return false;
     }
     return true;
 }
 
-// False if the ration does not allow to derive it.
-bool matcher::try_sequence(std::uint32_t l, std::int64_t t0, const address& who, const remembered& r) {
+/// False if the ration does not allow to derive it.
+bool matcher::try_sequence(std::uint32_t l, std::int64_t t0, turn t) {
     constexpr std::uint64_t port_bits = 0xffff;
-    const auto h = hash(l, t0, who);
+    const auto h = hash(l, t0, view_.who);
     auto& hint = hints_[h % hint_count];
-    if (((hint ^ h) & ~port_bits) == 0) {
-        if (!ports_[hint & port_bits]) return true;
-    } else if (!may_derive(who)) {
-        return false;
-    }
+    if (((hint ^ h) & ~port_bits) == 0 && !arrived(hint & port_bits)) return true;
+    if (!lanes_[t].spend()) return false;
+    if (auto& spent = tracker_.spent(view_.s); spent != 255) ++spent;
     ++counters_.derivations;
     const auto& k = keyring_.psk(l);
     sequence_.resize(k.length);
-    keyring_.sequence(l, who, t0, sequence_);
+    keyring_.sequence(l, view_.who, t0, sequence_);
     const auto missing =
         std::ranges::find_if(sequence_, [this](std::uint16_t port) { return !ports_[port]; });
-    hint = (h & ~port_bits) | (missing == sequence_.end() ? sequence_.front() : *missing);
+    // In strict mode only its last port completes a sequence.
+    const auto awaited = server_.knock.mode == config::matching::strict ? sequence_.back()
+                         : missing == sequence_.end()                   ? sequence_.front()
+                                                                        : *missing;
+    hint = (h & ~port_bits) | awaited;
     if (missing != sequence_.end()) return true;
 
     const auto complete = server_.knock.mode == config::matching::set
-                              ? complete_set(r, sequence_)
-                              : complete_strict(r, sequence_, k.ports);
+                              ? complete_set(view_.r, sequence_)
+                              : complete_strict(view_.r, sequence_, k.ports);
     if (!complete) return true;
     for (const auto port : sequence_) used_.set(port);
-    found_.push_back({who, keyring_.what(l), t0, now_ - tracker_.age(r.syns[complete->first], now_)});
+    // Two turns of one look may both have come to it.
+    const auto begin = found_.begin() + static_cast<std::ptrdiff_t>(view_.found_before);
+    if (std::any_of(begin, found_.end(),
+                    [&](const match& m) { return m.what == keyring_.what(l) && m.t0 == t0; }))
+        return true;
+    found_.push_back(
+        {view_.who, keyring_.what(l), t0, now_ - tracker_.age(view_.r.syns[complete->first], now_)});
     return true;
 }
 
-bool matcher::may_derive(const address& who) {
-    if (ration_ < 1 && !known_(who)) return false;
-    ration_ = std::max(0.0, ration_ - 1);
-    return true;
+/// True if the port that a sequence's hint waits for is there. What completes a strict one has just come.
+bool matcher::arrived(std::uint16_t port) const {
+    if (!ports_[port]) return false;
+    if (server_.knock.mode == config::matching::set) return true;
+    const auto fresh = view_.r.syns.last(std::min<std::size_t>(view_.r.fresh, view_.r.syns.size()));
+    return std::ranges::any_of(fresh, [port](const seen& s) { return s.port == port; });
 }
 
 // Keyed, so that nobody can make his knock's hint another's.

@@ -3,8 +3,11 @@
 #include "knock/complete.hpp"
 #include "knock/hash.hpp"
 #include "knock/keyring.hpp"
+#include "knock/lane.hpp"
 #include "knock/tracker.hpp"
 
+#include <algorithm>
+#include <array>
 #include <bitset>
 #include <cstdint>
 #include <functional>
@@ -29,11 +32,12 @@ public:
         std::uint64_t tracked = 0;     ///< SYNs remembered
         std::uint64_t looks = 0;       ///< at an address
         std::uint64_t derivations = 0; ///< of sequences
-        std::uint64_t postponed = 0;   ///< looks that the ration of derivations cut short
+        std::uint64_t postponed = 0;   ///< looks that had to wait for the ration of derivations
+        std::uint64_t turned_away = 0; ///< looks for which too many waited
     };
 
-    /// known: tells whether an address opened a door before: deriving for it is not rationed with that for
-    /// strangers.
+    /// known: tells whether an address opened a door before: what is derived for such is rationed apart from
+    /// what is derived for strangers.
     matcher(const config::server& server, const hash_seed& seed, std::function<bool(const address&)> known);
 
     /// Tells what the clock says at `now` and brings the live windows up to it; see keyring::advance. To be
@@ -44,19 +48,47 @@ public:
     /// Ends the batch: gives what was completed.
     std::vector<match> end_batch(instant now);
     /// True if a look was postponed: end_batch wants to be called again soon, with or without SYNs.
-    bool waiting() const { return !dirty_.empty(); }
+    bool waiting() const {
+        return std::ranges::any_of(lanes_, [](const lane& l) { return !l.waiting().empty(); });
+    }
 
     const counters& count() const { return counters_; }
     const tracker& addresses() const { return tracker_; }
     const keyring& keys() const { return keyring_; }
 
 private:
+    /// What derivations are rationed for, each kind by itself, so that none keeps another out. Strangers who
+    /// flood can have each but the first used up.
+    enum turn : std::size_t {
+        known,      ///< addresses that opened a door before: all their sequences
+        first_time, ///< addresses that look like a first knock: the sequences of the few selectors they hit
+        doubtful,   ///< those that hit more than a knock does, or have fewer ports, or are not in time
+        plain,      ///< sequences of plain digests, which have no selector: each address asks for all
+        turns
+    };
+    static constexpr std::uint8_t bit(turn t) { return static_cast<std::uint8_t>(tracker::soon << (1 + t)); }
+
+    /// What is remembered of the address that is looked at, and the live sequences it can have.
+    struct view {
+        tracker::slot s;
+        address who;
+        remembered r;
+        std::size_t found_before = 0;  ///< what was found when the look began
+        bool looks_like_first = false; ///< its timely sequences are few enough for a knock
+    };
+
+    static std::array<lane, turns> make_lanes(std::uint32_t tracked);
+    bool worth_a_look(tracker::slot s) const;
     void look(tracker::slot s);
-    void postpone(tracker::slot s);
-    bool look_for_selectors(const address& who, const remembered& r);
-    bool look_for_plain(const address& who, const remembered& r);
-    bool try_sequence(std::uint32_t l, std::int64_t t0, const address& who, const remembered& r);
-    bool may_derive(const address& who);
+    void serve(turn t);
+    void open_view(tracker::slot s);
+    void close_view();
+    void find_candidates();
+    bool take_turn(turn t);
+    bool work(turn t);
+    bool try_plain(turn t);
+    bool try_sequence(std::uint32_t l, std::int64_t t0, turn t);
+    bool arrived(std::uint16_t port) const;
     std::uint64_t hash(std::uint32_t l, std::int64_t t0, const address& who) const;
 
     const config::server& server_;
@@ -64,20 +96,22 @@ private:
     std::function<bool(const address&)> known_;
     keyring keyring_;
     tracker tracker_;
-    std::vector<tracker::slot> dirty_;     ///< addresses that may have something complete
-    std::vector<tracker::slot> postponed_; ///< those that must wait for the ration
+    std::vector<tracker::slot> dirty_; ///< addresses that may have something complete
+    std::array<lane, turns> lanes_;
     /// Of each sequence that was derived and not complete, one port that was missing, under a hash of
     /// address, line and window: as long as it does not come, the sequence need not be derived again.
     std::vector<std::uint64_t> hints_;
-    std::bitset<65536> ports_;            ///< those remembered of the address being looked at
-    std::vector<std::uint16_t> distinct_; ///< the same, as a list
-    std::bitset<65536> used_;             ///< ports of what was complete in it
+    view view_{};
+    std::bitset<65536> ports_;              ///< those remembered of the address being looked at
+    std::vector<std::uint16_t> distinct_;   ///< the same, as a list
+    std::vector<std::uint32_t> timely_;     ///< live sequences of selectors among them, for which it is the time
+    std::vector<std::uint32_t> untimely_;   ///< the others: derived to tell the log why they are refused
+    std::bitset<65536> used_;               ///< ports of what was complete in it
     std::vector<std::uint16_t> sequence_; ///< the one being tried
     std::vector<match> found_;
     instant now_{};     ///< of the batch
     instant t_at_{};    ///< when the clock was asked last
     time_estimate t_{}; ///< what it said
-    double ration_;     ///< derivations that strangers have left
     instant refilled_{};
     counters counters_;
 };

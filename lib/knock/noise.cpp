@@ -34,4 +34,18 @@ std::vector<noise::line> noise::due(instant now) {
     return lines;
 }
 
+bool tally::tell(const std::string& what, instant now) {
+    return ++entries_.try_emplace(what, entry{now}).first->second.count <= most_;
+}
+
+std::vector<tally::line> tally::due(instant now) {
+    std::vector<line> lines;
+    std::erase_if(entries_, [&](const auto& e) {
+        if (e.second.begin + noise::quiet > now) return false;
+        if (e.second.count > most_) lines.push_back({e.first, e.second.count - most_});
+        return true;
+    });
+    return lines;
+}
+
 } // namespace chronoknock::knock

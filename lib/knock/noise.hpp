@@ -4,6 +4,7 @@
 #include "base/time.hpp"
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -40,6 +41,32 @@ private:
     std::size_t most_;
     std::vector<entry> entries_;
     std::optional<entry> others_;
+};
+
+/// Keeps lines on a few things, each as often as somebody likes, from filling the log: of each so many a minute
+/// are told, of the others their number.
+class tally {
+public:
+    struct line {
+        std::string what;
+        std::uint64_t count;
+        bool operator==(const line&) const = default;
+    };
+
+    explicit tally(std::uint64_t lines) : most_(lines) {}
+
+    /// True if a line on `what` is to be told now.
+    bool tell(const std::string& what, instant now);
+    /// What was not told of minutes that were over by `now`.
+    std::vector<line> due(instant now);
+
+private:
+    struct entry {
+        instant begin;
+        std::uint64_t count = 0;
+    };
+    std::uint64_t most_;
+    std::map<std::string, entry> entries_;
 };
 
 } // namespace chronoknock::knock

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 namespace chronoknock::knock {
@@ -31,8 +32,15 @@ enum class judgement {
     too_old,        ///< older than one window before the key's newest accepted one
     before_state,   ///< began before what is burnt was first written down
     too_soon,       ///< within the key's knock_delay
+    too_many,       ///< its key was accepted too often in this window, or holds all that is remembered of a key
 };
 std::string_view to_string(judgement j);
+
+/// Most knocks of one key that are accepted in one window. Who holds a key can knock for any address, and each
+/// such knock costs memory, disk, a grant and log; a key shared by a thousand clients never meets it.
+inline constexpr std::uint32_t most_in_window = 1024;
+/// Most burnt knocks of a key that are remembered. The oldest ones that refuse nothing make room.
+inline constexpr std::size_t most_of_key = 4 * most_in_window;
 
 /// Decides whether a complete knock earns anything, and remembers what is burnt (contract, section 4).
 class replay_guard {
@@ -54,6 +62,11 @@ public:
 
     /// Judges a knock and, if it accepts it, burns it: the caller stores it before it opens anything.
     judgement judge(const knock& k);
+    /// What was accepted could not be burnt or not be opened: a later round of it, soon after, is accepted.
+    void failed(const burnt& b);
+
+    /// What made room since the last call, for the store to forget.
+    std::vector<burnt> take_displaced() { return std::exchange(displaced_, {}); }
 
     /// Forgets what is refused without it and is older than a month, and gives it, for the store to forget.
     std::vector<burnt> prune(unix_time now);
@@ -65,20 +78,28 @@ public:
 private:
     using tuple = std::tuple<std::int64_t, std::string, std::optional<address>>; ///< t0, service, who
 
+    struct fate {
+        unix_time accepted;
+        bool failed = false;
+    };
     struct per_key {
         std::int64_t newest = 0;
+        std::map<std::int64_t, std::uint32_t> accepted_in; ///< how many in each window that can be acceptable
         std::int64_t granularity = 0; ///< 0 until it is first judged
         bool ignore_time = false;
         nanoseconds delay{0};
-        std::map<tuple, unix_time> burnt;                 ///< and when it was accepted
+        std::map<tuple, fate> burnt;
         std::map<std::optional<address>, unix_time> last; ///< accepted knock of an address
     };
 
     void remember(const burnt& b);
+    bool has_room(const knock& k, per_key& key);
+    static bool refuses(const per_key& key, std::int64_t t0);
 
     std::map<std::string, per_key> keys_;
     std::map<address, unix_time> addresses_;
     unix_time floor_;
+    std::vector<burnt> displaced_;
 };
 
 } // namespace chronoknock::knock

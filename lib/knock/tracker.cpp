@@ -60,6 +60,12 @@ void tracker::make_newest(slot s) {
 }
 
 tracker::slot tracker::replace_oldest(const address& a, std::uint32_t bucket) {
+    // Far fewer wait than there are slots: see matcher.
+    while (slots_[oldest_].waits > soon) {
+        const slot waiting = oldest_;
+        unlink(waiting);
+        make_newest(waiting);
+    }
     const slot s = oldest_;
     entry& e = slots_[s];
     if (e.bucket != none) {
@@ -74,7 +80,7 @@ tracker::slot tracker::replace_oldest(const address& a, std::uint32_t bucket) {
     e.next_in_bucket = buckets_[bucket];
     buckets_[bucket] = s;
     e.head = e.count = e.fresh = 0;
-    e.queued = false;
+    e.waits = e.spent = 0;
     ++newcomers_;
     return s;
 }
@@ -102,7 +108,10 @@ tracker::slot tracker::observe(const packet::syn& syn, instant now) {
     e.last = now;
 
     // Most strangers send one SYN: it needs no place in the ring, and so touches no memory but the entry's.
-    if (e.count == 0) e.in_ring = e.promising = false;
+    if (e.count == 0) {
+        e.in_ring = e.promising = false;
+        e.spent = 0;
+    }
     if (e.count == 1 && !e.in_ring) {
         e.in_ring = true;
         at(s, 0) = e.only;

@@ -48,8 +48,12 @@ public:
     /// How many came since the last mark_looked_at().
     std::uint32_t fresh(slot s) const { return slots_[s].fresh; }
     void mark_looked_at(slot s) { slots_[s].fresh = 0; }
-    /// Whether it waits to be looked at; false again when the slot goes to another address.
-    bool& queued(slot s) { return slots_[s].queued; }
+    /// What it waits for, a bit each, as the matcher will have it: nothing again when the slot goes to another
+    /// address. A slot that waits for more than `soon` is not given away.
+    static constexpr std::uint8_t soon = 1;
+    std::uint8_t& waits(slot s) { return slots_[s].waits; }
+    /// What was derived for it, as far as 255; zero again when nothing is remembered of it.
+    std::uint8_t& spent(slot s) { return slots_[s].spent; }
     /// Whether it sent what can begin a knock; false again when nothing is remembered of it.
     bool& promising(slot s) { return slots_[s].promising; }
 
@@ -78,7 +82,8 @@ private:
         std::uint16_t head = 0; ///< where the oldest SYN stands in the ring
         std::uint16_t count = 0;
         std::uint16_t fresh = 0;
-        bool queued = false;
+        std::uint8_t waits = 0;
+        std::uint8_t spent = 0;
         bool promising = false;
         bool in_ring = false; ///< else there is one SYN at most, and it is `only`
         seen only{};

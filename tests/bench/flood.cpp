@@ -32,6 +32,7 @@ struct plan {
     support::ipv4_address destination{};
     std::uint32_t first_source = 0;
     std::uint64_t sources = 1; ///< that many from first_source on; 0: random ones
+    std::uint64_t each = 1;    ///< packets of an address in a row
     port_set ports;
     bool in_order = false;
     std::size_t udp_payload = 0;
@@ -79,7 +80,7 @@ public:
     void fill(std::uint8_t* frame) {
         const auto random = random_();
         std::uint32_t source =
-            plan_.first_source + static_cast<std::uint32_t>(plan_.sources ? sent_ % plan_.sources : 0);
+            plan_.first_source + static_cast<std::uint32_t>(plan_.sources ? sent_ / plan_.each % plan_.sources : 0);
         if (!plan_.sources) // 1.0.0.0 to 126.255.255.255
             source = (1 + static_cast<std::uint32_t>(random >> 56) % 126) << 24 | (random >> 32 & 0xffffff);
         const auto choice = plan_.in_order ? sent_ : random_() >> 32;
@@ -209,6 +210,7 @@ int main(int argc, char** argv) try {
     add("destination,d", po::value(&destination)->required(), "IPv4 address");
     add("source", po::value(&source)->default_value("198.18.0.1"), "IPv4 address, the first if several");
     add("sources", po::value(&p.sources)->default_value(1), "how many addresses, in turn; 0: random ones");
+    add("each", po::value(&p.each)->default_value(1), "packets of an address before the next one's");
     add("ports", po::value(&ports)->default_value("1024-65535"), "destination ports, as 22,1000-2000");
     add("in-order", po::bool_switch(&p.in_order), "ports in rising order, not random ones");
     add("udp", po::value(&p.udp_payload)->default_value(0),
@@ -221,6 +223,7 @@ int main(int argc, char** argv) try {
     if (given.count("help")) return std::cout << options, 0;
     po::notify(given);
     if (!p.count && p.seconds <= 0) throw std::invalid_argument("say --count or --seconds");
+    if (!p.each) throw std::invalid_argument("--each: expected 1 or more");
     if (!mac.empty()) p.mac = parse_mac(mac);
     p.destination = parse_ipv4(destination);
     p.first_source = number(parse_ipv4(source));

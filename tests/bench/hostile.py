@@ -5,7 +5,7 @@ import re
 
 import table as t
 from table import opened
-from world import DOOR, GRANULARITY, window
+from world import DOOR, GRANULARITY, dotted, window
 
 _AT_ONCE = 64
 
@@ -159,3 +159,25 @@ def aimed(world, table, quick):
         table.add(f"knock succeeds in 50,000 SYNs/s, {name}", got_in, t.share, goal=">= 99 %", met=got_in >= 0.99)
     for name, got_in in theirs:
         table.add("knock succeeds in 50,000 SYNs/s, random addresses", ours["random addresses"], t.share, name, got_in)
+
+
+def selectors(world, table, quick):
+    """first-time knocks while spoofed addresses hit live selectors of one key, at rising rates"""
+    rates = (254_000,) if quick else (100_000, 254_000, 500_000, 0)
+    knocks = 5 if quick else 20
+    with world.chronoknock() as door:
+        for name, each, timely in (("10 live selectors of one key", 10, False), ("16 ports, 2 of them timely", 16, True)):
+            for rate in rates:
+                now = window()
+                live = {door.keys[0].selector(now + i * GRANULARITY, service)
+                        for i in range(*((0, 1) if timely else (-2, 3))) for service in ("", "web")}
+                others = set()
+                while len(live | others) < each:
+                    others.add(random.randrange(1024, 65536))
+                ports = ",".join(map(str, sorted(live | others)))
+                first = random.randrange(11 << 24, 90 << 24)
+                with world.flooding(rate=rate, source=dotted(first), sources=1 << 24, each=each, ports=ports,
+                                    in_order=True) as flood:
+                    found = world.probe(door.lines(knocks), limit=1)  # one round each, where the client sends five
+                table.add(f"first-time knocks let in, {name}, {flood.rate:,.0f}/s", opened(found), t.share,
+                          goal="all", met=opened(found) == 1)

@@ -31,7 +31,7 @@ from table import Table
 from world import World, say
 
 PARTS = {part.__name__: part for part in (
-    speed.table1, speed.open, speed.cpu, speed.keys, hostile.loss, hostile.disorder, hostile.noise, hostile.aimed,
+    speed.table1, speed.open, speed.cpu, speed.keys, hostile.loss, hostile.disorder, hostile.noise, hostile.aimed, hostile.selectors,
     crowd.memory, crowd.replay, crowd.many, crowd.grants)}
 _ROOT = pathlib.Path(__file__).parents[2]
 

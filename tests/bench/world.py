@@ -66,8 +66,9 @@ class Key:
         return [self.selector(t0)] + self._ports(
             expand(self.secret, b"chronoknock/1\0\0\0sequence\0\4" + ip + when, 30))
 
-    def selector(self, t0):
-        return self._ports(expand(self.secret, b"chronoknock/1\0\0\0selector\0" + t0.to_bytes(8, "big"), 2))[0]
+    def selector(self, t0, service=""):
+        info = b"chronoknock/1\0\0" + service.encode() + b"\0selector\0" + t0.to_bytes(8, "big")
+        return self._ports(expand(self.secret, info, 2))[0]
 
 
 def window():
@@ -140,7 +141,7 @@ class World:
         argv = [self.tools["flood"], "--interface", "server", "--mac", self.mac, "--destination", self.server.ip4,
                 "--seconds", seconds]
         for name, value in options.items():
-            argv += ["--" + name.replace("_", "-"), value]
+            argv += ["--" + name.replace("_", "-"), *([] if value is True else [value])]
         return Flood(self.lab.router, argv)
 
     def flooded(self):

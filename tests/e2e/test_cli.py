@@ -273,7 +273,7 @@ class Configuration(Case):
         result = self.run_program("check", "--config", config)
         self.assertEqual(result.returncode, 0, result.stderr)
         for doubt in ("[key.f] granularity: 1s is not comfortably above", "[key.f] ignore = ip",
-                      "[key.w] allow_weak: its budget is below 64 bits", "[service.web] is opened by no key",
+                      "[key.w] allow_weak: its budget is below 60 bits", "[service.web] is opened by no key",
                       "[firewall] always_allow: ::/0 lets everybody in"):
             self.assertIn("chronoknock: warning: " + doubt, result.stderr)
 

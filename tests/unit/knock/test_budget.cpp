@@ -30,3 +30,5 @@ BOOST_FIXTURE_TEST_CASE(short_knocks_are_weak, lab) {
     server.keys[0].key.length = 4;
     BOOST_TEST(security_bits(server.keys[0], server) < least_security_bits);
 }
+
+BOOST_AUTO_TEST_CASE(sixty_bits_are_enough) { BOOST_TEST(least_security_bits == 60.0); }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <random>
+#include <set>
 
 using namespace chronoknock;
 using namespace chronoknock::knock;
@@ -261,4 +262,62 @@ BOOST_FIXTURE_TEST_CASE(a_full_scan_opens_nothing, lab) {
         BOOST_TEST(knock(m, alice_ip, every, at(1)).empty());
         std::ranges::shuffle(every, random);
     }
+}
+
+// Who holds a key can send all of a sequence out of order, and then its ports again and again.
+BOOST_FIXTURE_TEST_CASE(strict_costs_no_more_than_set, lab) {
+    const auto derived = [&](config::matching mode) {
+        server.knock.mode = mode;
+        auto m = make();
+        auto ports = sequence(0, alice_ip, epoch);
+        std::ranges::reverse(ports);
+        ports.pop_back(); // in set mode, too, it stays incomplete until its selector comes
+        const auto selector = sequence(0, alice_ip, epoch).front();
+        std::swap(ports[3], ports[5]);
+        ports.insert(ports.begin() + 4, selector);
+        if (mode == config::matching::set) ports.erase(std::ranges::find(ports, sequence(0, alice_ip, epoch)[7]));
+        for (int round = 0; round < 100; ++round)
+            for (const auto port : ports) BOOST_TEST(knock(m, alice_ip, std::vector{port}, at(1)).empty());
+        return m.count().derivations;
+    };
+    const auto in_set_mode = derived(config::matching::set);
+    BOOST_TEST(derived(config::matching::strict) <= 2 * in_set_mode + 100); // its last port comes each round
+}
+
+BOOST_AUTO_TEST_CASE(how_many_different_ports_a_sequence_has) {
+    const auto usual = distinct_of(16, 64512);
+    BOOST_TEST(usual.usually == 16);
+    BOOST_TEST(usual.least >= 9);
+    BOOST_TEST(usual.least <= 12);
+    BOOST_TEST(distinct_of(16, 1).least == 1);
+    BOOST_TEST(distinct_of(16, 2).least == 1);
+    BOOST_TEST(distinct_of(64, 2).least == 2); // 2^-63 of being one port
+    BOOST_TEST(distinct_of(2, 65536).least == 1);
+    BOOST_TEST(distinct_of(2, 65536).usually == 2);
+}
+
+// Of a small pool many sequences have few different ports: none is refused.
+BOOST_FIXTURE_TEST_CASE(sequences_whose_ports_coincide_match, lab) {
+    server.keys[0].key.ports = *port_set::parse("2000-2011");
+    server.knock.tracked = 65536;
+    auto m = make();
+    std::size_t fewest = 16;
+    for (std::uint32_t n = 0; n < 5000; ++n) {
+        const auto ports = sequence(0, ip(n), epoch);
+        fewest = std::min(fewest, std::set(ports.begin(), ports.end()).size());
+        BOOST_REQUIRE(!knock(m, ip(n), ports, at(1 + n / 1000.0)).empty());
+    }
+    BOOST_TEST(fewest < 8u);
+}
+
+BOOST_FIXTURE_TEST_CASE(who_waits_is_not_forgotten_for_newcomers, lab) {
+    tracker t({16, 8, 8, seconds(10)}, {1, 2, 3, 4});
+    const auto first = t.observe({ip(1), 1, 2000, 1}, at(0));
+    t.waits(first) = 2;
+    for (std::uint32_t n = 2; n < 200; ++n) t.observe({ip(n), 1, 2000, 1}, at(0));
+    BOOST_TEST((t.who(first) == ip(1)));
+    BOOST_TEST(t.count(first) == 1u);
+    t.waits(first) = 0;
+    for (std::uint32_t n = 200; n < 300; ++n) t.observe({ip(n), 1, 2000, 1}, at(0));
+    BOOST_TEST((t.who(first) != ip(1)));
 }

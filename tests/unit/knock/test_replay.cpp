@@ -178,3 +178,74 @@ BOOST_AUTO_TEST_CASE(nothing_is_pruned_of_a_key_that_did_not_knock_since_the_sta
     BOOST_TEST(guard.prune(at(400 * 86400.0)).empty());
     BOOST_TEST((guard.judge(a_knock(12, 0)) == judgement::replayed));
 }
+
+BOOST_AUTO_TEST_CASE(a_later_round_of_a_knock_that_failed_is_accepted) {
+    replay_guard guard({}, {});
+    const auto knock = a_knock(1, 0);
+    BOOST_TEST((guard.judge(knock) == judgement::accepted));
+    guard.failed(knock.what);
+    BOOST_TEST((guard.judge(a_knock(1.2, 0)) == judgement::accepted));
+    BOOST_TEST((guard.judge(a_knock(1.4, 0)) == judgement::repeated)); // it did not fail again
+    guard.failed(knock.what);
+    BOOST_TEST((guard.judge(a_knock(5.9, 0)) == judgement::accepted));
+    guard.failed(knock.what);
+    BOOST_TEST((guard.judge(a_knock(6, 0)) == judgement::replayed)); // a copy, however often it is tried
+}
+
+BOOST_AUTO_TEST_CASE(one_key_is_accepted_so_often_in_a_window) {
+    replay_guard guard({}, {});
+    const auto source = [](std::uint32_t n) {
+        const std::uint8_t bytes[] = {10, static_cast<std::uint8_t>(n >> 16), static_cast<std::uint8_t>(n >> 8),
+                                      static_cast<std::uint8_t>(n)};
+        return address::v4(bytes);
+    };
+    std::uint32_t n = 0;
+    const auto accepted_of = [&](std::uint32_t tries, double when, std::int64_t t0, bool timeless = false) {
+        std::uint32_t accepted = 0;
+        for (std::uint32_t i = 0; i < tries; ++i) {
+            auto k = a_knock(when, t0, source(n++));
+            k.ignore_time = timeless;
+            const auto verdict = guard.judge(k);
+            accepted += verdict == judgement::accepted;
+            BOOST_REQUIRE((verdict == judgement::accepted || verdict == judgement::too_many));
+        }
+        return accepted;
+    };
+    BOOST_TEST(accepted_of(30'000, 1, 0) == most_in_window);
+    auto other = a_knock(1, 0);
+    other.what.key = "other"; // has a count of its own
+    BOOST_TEST((guard.judge(other) == judgement::accepted));
+    // Window after window: what is remembered stays bounded, and the latest windows are burnt.
+    for (int w = 1; w < 20; ++w) BOOST_TEST(accepted_of(3000, 10 * w + 1, 10 * w) == most_in_window);
+    BOOST_TEST(guard.size() == most_of_key + 1);
+    BOOST_TEST(guard.take_displaced().size() == 20 * most_in_window - most_of_key);
+    BOOST_TEST(guard.take_displaced().empty());
+    BOOST_TEST(!guard.knows(source(0)));
+    BOOST_TEST(guard.knows(source(n - 3000)));
+    BOOST_TEST((guard.judge(a_knock(193, 190, source(n - 3000))) == judgement::replayed));
+}
+
+BOOST_AUTO_TEST_CASE(a_key_without_time_is_accepted_so_often_in_each_granularity) {
+    replay_guard guard({}, {});
+    std::uint32_t accepted = 0;
+    for (std::uint32_t n = 0; n < 4 * most_in_window; ++n) {
+        const std::uint8_t bytes[] = {10, 0, static_cast<std::uint8_t>(n >> 8), static_cast<std::uint8_t>(n)};
+        auto k = a_knock(n < 2 * most_in_window ? 1 : 11, -epoch, address::v4(bytes));
+        k.ignore_time = true;
+        accepted += guard.judge(k) == judgement::accepted;
+    }
+    BOOST_TEST(accepted == 2 * most_in_window);
+}
+
+BOOST_AUTO_TEST_CASE(of_many_lines_a_minute_their_number_is_told) {
+    const auto t = [](int s) { return instant{seconds(s)}; };
+    tally lines(2);
+    BOOST_TEST(lines.tell("alice", t(0)));
+    BOOST_TEST(lines.tell("alice", t(1)));
+    for (int i = 0; i < 1000; ++i) BOOST_TEST(!lines.tell("alice", t(2)));
+    BOOST_TEST(lines.tell("bob", t(2)));
+    BOOST_TEST(lines.due(t(59)).empty());
+    BOOST_TEST((lines.due(t(60)) == std::vector{tally::line{"alice", 1000}}));
+    BOOST_TEST(lines.tell("alice", t(60)));
+    BOOST_TEST(lines.due(t(500)).empty());
+}
