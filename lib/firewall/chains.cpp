@@ -92,7 +92,7 @@ std::string grant_rules(const rules& r, const view& v, transport protocol) {
 
 /// What is done with a packet to a guarded port.
 std::string guard_chains(const rules& r, const view& v) {
-    std::string guard, open, datagram;
+    std::string guard, open, live, datagram;
     if (!v.rewritten) guard += line("iif lo accept");
     for (const auto family : families)
         if (const auto some = networks(r.always_allow, family, "saddr"); !some.empty())
@@ -112,6 +112,8 @@ std::string guard_chains(const rules& r, const view& v) {
 
         // A SYN sent again because its answer was lost takes no second use.
         open += line(key + " @opening" + f + " accept");
+        // Somebody forges a SYN of a live connection: an answer would be taken for the host's own end of it.
+        live += line(key + " @tcp" + f + " drop");
         const auto udp = v.flow(transport::udp, family);
         datagram += line(udp + " @udp" + f + " " + change("update", "udp" + f, udp) + "accept");
     }
@@ -119,7 +121,7 @@ std::string guard_chains(const rules& r, const view& v) {
     const auto chain = [&](const char* of, const std::string& rules) {
         return "\tchain " + v.prefix + of + " {\n" + rules + refuse + "\t}\n";
     };
-    return chain("open", open + grant_rules(r, v, transport::tcp)) +
+    return chain("open", open + grant_rules(r, v, transport::tcp) + live) +
            chain("datagram", datagram + grant_rules(r, v, transport::udp)) + chain("guard", guard);
 }
 
