@@ -225,7 +225,7 @@ bool matcher::try_sequence(std::uint32_t l, std::int64_t t0, turn t) {
     auto& hint = hints_[h % hint_count];
     if (((hint ^ h) & ~port_bits) == 0 && !arrived(hint & port_bits)) return true;
     if (!lanes_[t].spend()) return false;
-    if (auto& spent = tracker_.spent(view_.s); spent != 255) ++spent;
+    if (auto& spent = tracker_.spent(view_.s); t == first_time && spent != 255) ++spent;
     ++counters_.derivations;
     const auto& k = keyring_.psk(l);
     sequence_.resize(k.length);

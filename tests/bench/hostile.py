@@ -176,8 +176,11 @@ def selectors(world, table, quick):
                     others.add(random.randrange(1024, 65536))
                 ports = ",".join(map(str, sorted(live | others)))
                 first = random.randrange(11 << 24, 90 << 24)
+                seen, lost = door.losses()
                 with world.flooding(rate=rate, source=dotted(first), sources=1 << 24, each=each, ports=ports,
                                     in_order=True) as flood:
                     found = world.probe(door.lines(knocks), limit=1)  # one round each, where the client sends five
+                seen, lost = (after - before for after, before in zip(door.losses(), (seen, lost)))
                 table.add(f"first-time knocks let in, {name}, {flood.rate:,.0f}/s", opened(found), t.share,
                           goal="all", met=opened(found) == 1)
+                table.add("  SYNs lost in capture in it", lost / max(1, seen + lost), t.share)
