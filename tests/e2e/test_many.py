@@ -53,10 +53,10 @@ class Many(LabTest):
 
     def test_two_hundred_addresses_in_one_burst(self):
         """Their SYNs interleaved: the first of all, the second of all..."""
-        keys = [self.key(f"key{i}", granularity=10) for i in range(2)]
+        keys = [self.key(f"key{i}", granularity=30) for i in range(2)]  # 200 sequences take their time
         self.guard(None, open_for=60, keys={f"key{i}": (k, "web") for i, k in enumerate(keys)}, wait=False)
         self.client.add_addresses("10.78.0.0/16")
-        at = self.first_window(10)
+        at = self.first_window(30)
         sources = [f"10.78.{i // 250}.{i % 250 + 1}" for i in range(200)]
         sequences = [self.sequence(keys[i % 2], source, at) for i, source in enumerate(sources)]
         packets = [syn(source, self.server.ip4, sequence[n]) for n in range(16)
