@@ -34,6 +34,8 @@ constexpr std::size_t most_read = 5000; // grants, some 20 ms
 // pause, which strangers may use.
 constexpr int most_repairs = 5;
 constexpr milliseconds repair_pause{100};
+// So many flows take nft some 50 ms. A guard waits for no more of them: strangers would be in meanwhile.
+constexpr std::size_t most_at_once = 4096;
 constexpr seconds look_every{1}; // for what the kernel tells nobody of: iptables-legacy's translation
 
 error text_of(const char* what, const boost::system::error_code& e) {
@@ -76,6 +78,7 @@ private:
     result<void> make_table(const rules& r, const rules_of::table_state& there,
                             std::span<const flow> admitted, bool& kept);
     bool was_granted(const flow& f) const;
+    void admit_rest();
     void adopt_grants();
     void put_back();
     void listen();
@@ -103,6 +106,7 @@ private:
     std::map<std::string, std::array<std::string, 2>, std::less<>> sets_;
     std::optional<nft_fingerprint> made_;
     rules_of::ledger open_;
+    std::vector<flow> rest_; ///< to be admitted yet, the last ones first
     std::vector<request> queue_;
 };
 
@@ -120,9 +124,15 @@ result<void> firewall::impl::make_table(const rules& r, const rules_of::table_st
                                         std::span<const flow> admitted, bool& kept) {
     const auto script = rules_of::setup_script(r, there, admitted);
     auto done = script ? run_nft(*script) : result<void>(script.error());
-    kept = done && !there.sets.empty();
+    const bool kept_sets = !there.sets.empty();
+    kept = done && kept_sets;
     if (done) return done;
 
+    // A set that is full takes not even what it holds already.
+    if (const auto bare = rules_of::setup_script(r, there, {}); kept_sets && bare && run_nft(*bare)) {
+        kept = true;
+        return {};
+    }
     // Perhaps the table is not as any version of ours would leave it. Its grants are known by now.
     const auto fresh = rules_of::setup_script(r, {}, admitted);
     if (!fresh) return fresh.error();
@@ -173,8 +183,9 @@ result<void> firewall::impl::set_up(rules r) {
     rules_of::restoration flows;
     const auto open = open_connections();
     if ((lost_ || restoring_) && watch_.as_of() != instant{}) {
-        flows =
-            restore_flows(*rules_, watch_.admitted(), open, [this](const flow& f) { return was_granted(f); });
+        auto known = watch_.admitted();
+        known.insert(known.end(), rest_.begin(), rest_.end());
+        flows = restore_flows(*rules_, known, open, [this](const flow& f) { return was_granted(f); });
     } else {
         const auto there = kernel_.state();
         const bool ours = !rules_ && there &&
@@ -183,7 +194,12 @@ result<void> firewall::impl::set_up(rules r) {
         flows.admitted =
             adopt_flows(r, rules_ ? &*rules_ : nullptr, open, ours ? std::vector<flow>() : tracked_flows());
     }
-    if (const auto done = write_table(r, flows.admitted, kept); !done) return done;
+    const std::span<const flow> admitted(flows.admitted);
+    const auto at_once = std::min(admitted.size(), most_at_once);
+    if (const auto done = write_table(r, admitted.first(at_once), kept); !done) return done;
+    const bool idle = rest_.empty();
+    rest_.assign(flows.admitted.rbegin(), flows.admitted.rend() - static_cast<std::ptrdiff_t>(at_once));
+    if (idle) admit_rest();
     destroy(flows.slipped_in);
     if (!flows.slipped_in.empty())
         log::warning("firewall: ended " + std::to_string(flows.slipped_in.size()) +
@@ -197,6 +213,22 @@ result<void> firewall::impl::set_up(rules r) {
     open_.keep([this](const std::string& name) { return find(name) != nullptr; });
     if (!kept || lost_ || (handle_before != 0 && handle_before != made_->handle)) put_back();
     return {};
+}
+
+/// In the next turns of the loop. What the sets have no room for is cut.
+void firewall::impl::admit_rest() {
+    if (rest_.empty()) return;
+    asio::post(strand_, [self = shared_from_this()] {
+        if (self->closed_ || !self->rules_) return self->rest_.clear();
+        auto& rest = self->rest_;
+        const auto some = std::span<const flow>(rest).last(std::min(rest.size(), most_at_once));
+        if (const auto script = admission_script(*self->rules_, some); !script.empty())
+            if (const auto done = run_nft(script); !done)
+                log::warning("firewall: " + std::to_string(some.size()) +
+                             " connections are not admitted again: " + done.error().text);
+        rest.resize(rest.size() - some.size());
+        self->admit_rest();
+    });
 }
 
 /// Learns what an earlier process left open.
