@@ -99,7 +99,8 @@ class Kept(Container):
 
 class Crowd(DoorTest):
     def test_a_flush_under_many_flows(self):
-        """65,535 flows are what one granted address can make; here five have, and the sets are past full together."""
+        """65,535 flows are what one granted address can make; here there are as many as five could make, in two sets that
+        together hold more than the one set they go back to."""
         with self.admit(self.fresh(4)) as s:
             for name, net, many in (("tcp4", 11, 100), ("closing4", 12, 60)):
                 for i in range(many):
@@ -113,7 +114,7 @@ class Crowd(DoorTest):
             took = time.monotonic() - began
             self.assertFalse(gets_in(self.other, self.server.ip4, PORT))
             self.assertTrue(echoes(s))
-            self.assertLess(took, 3)
+            self.assertLess(took, 8)  # once nft was killed after 10, and the guard was not up until later
 
 
 class Name(DoorTest):
