@@ -54,7 +54,8 @@ int run_guard(const arguments& args) {
     io::log::start(io::log::level::warning);
     if (const auto kept = io::keep_only_network_privileges(); !kept) return say(failed, kept.error().text);
 
-    if (const auto server = io::daemon_lock::holder())
+    // Whoever is root here can hold the lock, in a container without rights too: the guard itself must be seen.
+    if (const auto server = io::daemon_lock::holder(); server && io::guard_stands())
         return say(done, "a server is running" + (*server > 0 ? ", process " + std::to_string(*server) : "") +
                              ": it sees to the guard");
     const auto configuration =

@@ -78,9 +78,10 @@ std::string grant_rules(const rules& r, const view& v, transport protocol) {
             const auto f = std::to_string(family), key = v.flow(protocol, family);
             const auto grants = set_name(s.name, s.uses, family);
             auto rule = v.ports(protocol, ports) + ip(family) + " saddr @" + grants + " ";
-            // A connection that is not completed within two minutes is none.
+            // A connection that is not completed within two minutes is none. (One that lives keeps its time: a
+            // SYN in its name may be forged.)
             rule += protocol == transport::tcp
-                        ? change("update", "tcp" + f, key + " timeout 2m") + change("add", "opening" + f, key)
+                        ? change("add", "tcp" + f, key + " timeout 2m") + change("add", "opening" + f, key)
                         : change("update", "udp" + f, key);
             // The limit alone is exact; this makes a used-up grant vanish from lists too.
             if (s.uses == 1) rule += change("delete", grants, ip(family) + " saddr");
@@ -132,7 +133,9 @@ std::string refuse_chains(const rules& r) {
 }
 
 /// What the host itself, or one it guards for, sends from guarded ports. What it begins may be answered; what
-/// it has closed, or reset, is over: no SYN of that tuple passes without a grant any more.
+/// it has closed, or reset, is over: no SYN of that tuple passes without a grant any more. Only what a socket
+/// of its own sends says that. A RST that answers a stray segment does not: a stranger draws one out of a
+/// host by a segment in a user's name to its other address, or by a SYN that is rejected.
 std::string sent_chain(const rules& r, const view& v) {
     std::string text = "\tchain " + v.prefix + "sent {\n";
     for (const auto family : families)
@@ -143,8 +146,15 @@ std::string sent_chain(const rules& r, const view& v) {
         const auto tcp = v.flow_of_answer(transport::tcp, family);
         text += line(is_syn + change("update", "tcp" + f, tcp + " timeout 2m") + "return");
         text += line(ends + change("delete", "opening" + f, tcp));
-        text += line(ends + tcp + " @tcp" + f + " " + change("add", "closing" + f, tcp) +
-                     change("delete", "tcp" + f, tcp));
+        const auto over =
+            tcp + " @tcp" + f + " " + change("add", "closing" + f, tcp) + change("delete", "tcp" + f, tcp);
+        if (v.rewritten) {
+            text += line(ends + over);
+        } else {
+            text += line("tcp flags & fin != 0 " + over);
+            // Answers to an ACK bear none; those to other segments have no socket.
+            text += line("tcp flags & (rst | ack) == (rst | ack) meta skuid >= 0 " + over);
+        }
         text += line(change("update", "udp" + f, v.flow_of_answer(transport::udp, family)));
     }
     return text + "\t}\n";
@@ -179,12 +189,17 @@ std::string hook_chains(const rules& r) {
                 before += line(some + guarded + "jump guard");
                 forward += line(networks(r.also_for, family, "saddr") + from_guarded + "jump sent");
             }
+        if (r.translated) {
+            const auto published = rewritten.ports(protocol, ports);
+            const auto guard = "ct status dnat ct direction original " + published + "jump dnat_guard";
+            const auto sent = "ct status dnat ct direction reply " + published + "jump dnat_sent";
+            forward += line(guard) + line(sent);
+            // An address that is only routed here may lead to this host itself.
+            input += line("iif != lo " + guard);
+            output += line("oif != lo " + sent);
+        }
         input += line(guarded + "jump guard");
         output += line(from_guarded + "oif != lo jump sent");
-        if (!r.translated) continue;
-        const auto published = rewritten.ports(protocol, ports);
-        forward += line("ct status dnat ct direction original " + published + "jump dnat_guard");
-        forward += line("ct status dnat ct direction reply " + published + "jump dnat_sent");
     }
     auto text = base_chain("prerouting", fragments + before) + base_chain("input", input) +
                 base_chain("output", output);

@@ -38,6 +38,8 @@ restoration restore_flows(const rules& r, std::span<const flow> known, std::span
         const bool within_this_host = is_loopback(f.peer) || ends.contains({f.peer_port, f.port});
         if (!within_this_host && !always_allowed(r, f.peer)) found.slipped_in.push_back(f);
     }
+    const std::set<flow> live(open.begin(), open.end());
+    std::ranges::stable_partition(found.admitted, [&](const flow& f) { return live.contains(f); });
     return found;
 }
 

@@ -21,7 +21,8 @@ struct restoration {
     std::vector<flow> slipped_in;
 };
 
-/// When it was lost: what it had admitted (`known`, as of a moment ago), and what a grant has admitted since.
+/// When it was lost: what it had admitted (`known`, as of a moment ago), and what a grant has admitted since;
+/// what is open first.
 restoration restore_flows(const rules& r, std::span<const flow> known, std::span<const flow> open,
                           const std::function<bool(const flow&)>& was_granted);
 

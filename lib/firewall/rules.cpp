@@ -52,7 +52,9 @@ bool is_plain(std::string_view name) {
                name.npos;
 }
 
-std::string flow_elements(const rules& r, std::span<const flow> admitted) {
+} // namespace
+
+std::string admission_script(const rules& r, std::span<const flow> admitted) {
     std::string text;
     for (const auto protocol : {transport::tcp, transport::udp})
         for (const auto family : families) {
@@ -68,8 +70,6 @@ std::string flow_elements(const rules& r, std::span<const flow> admitted) {
         }
     return text;
 }
-
-} // namespace
 
 std::string set_name(std::string_view service, std::uint32_t uses, int family) {
     // A service's name begins with a letter, so the number cannot be mistaken for a part of it.
@@ -129,7 +129,7 @@ result<std::string> setup_script(const rules& r, const table_state& existing,
     for (const auto& s : flow_sets) text += flow_set_definition(s);
     for (const auto& s : r.services)
         for (const auto family : families) text += grant_set_definition(s, family);
-    text += reset_maps() + chains_text(r) + "}\n" + flow_elements(r, admitted);
+    text += reset_maps() + chains_text(r) + "}\n" + admission_script(r, admitted);
     return {boost::system::in_place_value, std::move(text)};
 }
 

@@ -91,6 +91,9 @@ struct table_state {
 /// Fails on a service that cannot be expressed; no text from outside reaches the script unchecked.
 result<std::string> setup_script(const rules& r, const table_state& existing, std::span<const flow> admitted);
 
+/// Adds flows that must not be cut to a table that stands; empty if none is to a guarded port.
+std::string admission_script(const rules& r, std::span<const flow> admitted);
+
 /// To stand before setup_script(r, {}, admitted) in the same transaction: removes the table, there or not.
 std::string removal_script(const std::string& table);
 

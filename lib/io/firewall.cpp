@@ -6,6 +6,7 @@
 #include "io/clock.hpp"
 #include "io/connections.hpp"
 #include "io/flow_watch.hpp"
+#include "io/guard_table.hpp"
 #include "io/log.hpp"
 #include "io/nft_run.hpp"
 #include "io/nft_socket.hpp"
@@ -34,20 +35,16 @@ constexpr std::size_t most_read = 5000; // grants, some 20 ms
 // pause, which strangers may use.
 constexpr int most_repairs = 5;
 constexpr milliseconds repair_pause{100};
+// So many flows take nft some 50 ms. A guard waits for no more of them: strangers would be in meanwhile.
+constexpr std::size_t most_at_once = 4096;
 constexpr seconds look_every{1}; // for what the kernel tells nobody of: iptables-legacy's translation
-
-error text_of(const char* what, const boost::system::error_code& e) {
-    if (e == boost::system::errc::operation_not_permitted)
-        return {std::string("firewall: ") + what + ": not permitted: CAP_NET_ADMIN is needed"};
-    return {std::string("firewall: ") + what + ": " + e.message()};
-}
 
 } // namespace
 
 class firewall::impl : public std::enable_shared_from_this<impl> {
 public:
     impl(asio::io_context& context, nft_socket kernel, nft_events events)
-        : strand_(asio::make_strand(context)), kernel_(std::move(kernel)), events_(strand_, events.release()),
+        : strand_(asio::make_strand(context)), table_(std::move(kernel)), events_(strand_, events.release()),
           pause_(strand_), look_(strand_), watch_(strand_) {}
 
     result<void> set_up(rules r);
@@ -71,11 +68,8 @@ private:
     };
 
     const service* find(const std::string& name) const;
-    bool translates();
-    result<void> write_table(const rules& r, std::span<const flow> admitted, bool& kept);
-    result<void> make_table(const rules& r, const rules_of::table_state& there,
-                            std::span<const flow> admitted, bool& kept);
     bool was_granted(const flow& f) const;
+    void admit_rest();
     void adopt_grants();
     void put_back();
     void listen();
@@ -88,7 +82,7 @@ private:
     void remember(const grant& g);
 
     asio::strand<asio::io_context::executor_type> strand_;
-    nft_socket kernel_;
+    guard_table table_;
     asio::posix::stream_descriptor events_;
     asio::steady_timer pause_;
     asio::steady_timer look_;
@@ -101,8 +95,8 @@ private:
     std::optional<rules> rules_; ///< what the table is to hold to; none: no table of ours
     /// Names of the grants' sets in rules_, which elements under way refer to.
     std::map<std::string, std::array<std::string, 2>, std::less<>> sets_;
-    std::optional<nft_fingerprint> made_;
     rules_of::ledger open_;
+    std::vector<flow> rest_; ///< to be admitted yet, the last ones first
     std::vector<request> queue_;
 };
 
@@ -113,45 +107,6 @@ const service* firewall::impl::find(const std::string& name) const {
     return nullptr;
 }
 
-bool firewall::impl::translates() { return kernel_.translates() || legacy_translates(); }
-
-/// kept: the sets that were there were kept.
-result<void> firewall::impl::make_table(const rules& r, const rules_of::table_state& there,
-                                        std::span<const flow> admitted, bool& kept) {
-    const auto script = rules_of::setup_script(r, there, admitted);
-    auto done = script ? run_nft(*script) : result<void>(script.error());
-    kept = done && !there.sets.empty();
-    if (done) return done;
-
-    // Perhaps the table is not as any version of ours would leave it. Its grants are known by now.
-    const auto fresh = rules_of::setup_script(r, {}, admitted);
-    if (!fresh) return fresh.error();
-    if (const auto made = run_nft(rules_of::removal_script(r.table) + *fresh); !made) return made;
-    log::warning("firewall: the table that was there could not be kept (" + done.error().text +
-                 "): made anew");
-    return {};
-}
-
-/// Makes the table, and a fingerprint of it that is surely of what we made.
-result<void> firewall::impl::write_table(const rules& r, std::span<const flow> admitted, bool& kept) {
-    kept = true;
-    for (int tries = 0; tries < 3; ++tries) {
-        const auto there = kernel_.state();
-        if (!there) return text_of("reading the table", there.error());
-        const auto before = kernel_.generation();
-        bool kept_now = false;
-        if (const auto done = make_table(r, *there, admitted, kept_now); !done) return done;
-        kept = kept && kept_now;
-        auto print = kernel_.fingerprint();
-        const auto after = kernel_.generation();
-        if (!print || !before || !after) continue; // gone again
-        made_ = std::move(*print);
-        if (*after == *before + 1) return {};
-    }
-    if (made_) return {}; // others change their own tables all the time
-    return error{"firewall: the table is removed by somebody as soon as it is made"};
-}
-
 bool firewall::impl::was_granted(const flow& f) const {
     return std::ranges::any_of(rules_->services, [&](const service& s) {
         return guards(s, f.protocol, f.port) && open_.had_grant(f.peer, s.name, watch_.as_of());
@@ -160,30 +115,30 @@ bool firewall::impl::was_granted(const flow& f) const {
 
 result<void> firewall::impl::set_up(rules r) {
     const spare_descriptors freed;
-    r.translated = translates();
-    if (kernel_.is_owned()) {
-        log::warning("firewall: another process owns the table " + kernel_.table() + ": using " +
-                     rules_of::spare_table);
-        kernel_.use_table(rules_of::spare_table);
-        watch_.start(kernel_.table());
-    }
-    r.table = kernel_.table();
-    const auto handle_before = made_ ? made_->handle : 0;
-    bool kept = false;
+    r.translated = table_.translates();
+    if (table_.give_way()) watch_.start(table_.kernel().table());
+    r.table = table_.kernel().table();
     rules_of::restoration flows;
     const auto open = open_connections();
     if ((lost_ || restoring_) && watch_.as_of() != instant{}) {
-        flows =
-            restore_flows(*rules_, watch_.admitted(), open, [this](const flow& f) { return was_granted(f); });
+        auto known = watch_.admitted();
+        known.insert(known.end(), rest_.begin(), rest_.end());
+        flows = restore_flows(*rules_, known, open, [this](const flow& f) { return was_granted(f); });
     } else {
-        const auto there = kernel_.state();
+        const auto there = table_.kernel().state();
         const bool ours = !rules_ && there &&
                           std::ranges::find(there->sets, rules_of::flow_sets[0].name) != there->sets.end();
-        if (!made_) adopt_grants();
+        if (!table_.is_made()) adopt_grants();
         flows.admitted =
             adopt_flows(r, rules_ ? &*rules_ : nullptr, open, ours ? std::vector<flow>() : tracked_flows());
     }
-    if (const auto done = write_table(r, flows.admitted, kept); !done) return done;
+    const std::span<const flow> admitted(flows.admitted);
+    const auto at_once = std::min(admitted.size(), most_at_once);
+    const auto kept = table_.write(r, admitted.first(at_once));
+    if (!kept) return kept.error();
+    const bool idle = rest_.empty();
+    rest_.assign(flows.admitted.rbegin(), flows.admitted.rend() - static_cast<std::ptrdiff_t>(at_once));
+    if (idle) admit_rest();
     destroy(flows.slipped_in);
     if (!flows.slipped_in.empty())
         log::warning("firewall: ended " + std::to_string(flows.slipped_in.size()) +
@@ -195,8 +150,24 @@ result<void> firewall::impl::set_up(rules r) {
         sets[s.name] = {rules_of::set_name(s.name, s.uses, 4), rules_of::set_name(s.name, s.uses, 6)};
     if (sets != sets_) sets_ = std::move(sets); // else elements under way go on referring to it
     open_.keep([this](const std::string& name) { return find(name) != nullptr; });
-    if (!kept || lost_ || (handle_before != 0 && handle_before != made_->handle)) put_back();
+    if (!*kept || lost_) put_back();
     return {};
+}
+
+/// In the next turns of the loop. What the sets have no room for is cut.
+void firewall::impl::admit_rest() {
+    if (rest_.empty()) return;
+    asio::post(strand_, [self = shared_from_this()] {
+        if (self->closed_ || !self->rules_) return self->rest_.clear();
+        auto& rest = self->rest_;
+        const auto some = std::span<const flow>(rest).last(std::min(rest.size(), most_at_once));
+        if (const auto script = admission_script(*self->rules_, some); !script.empty())
+            if (const auto done = run_nft(script); !done)
+                log::warning("firewall: " + std::to_string(some.size()) +
+                             " connections are not admitted again: " + done.error().text);
+        rest.resize(rest.size() - some.size());
+        self->admit_rest();
+    });
 }
 
 /// Learns what an earlier process left open.
@@ -224,9 +195,9 @@ void firewall::impl::put_back() {
 
 result<void> firewall::impl::remove() {
     rules_.reset();
-    made_.reset();
+    table_.forget();
     open_.clear();
-    const auto done = kernel_.delete_table();
+    const auto done = table_.kernel().delete_table();
     if (!done && done.error() != boost::system::errc::no_such_file_or_directory)
         return text_of("removing the table", done.error());
     return {};
@@ -240,13 +211,13 @@ result<std::vector<live_grant>> firewall::impl::list_briefly() {
 }
 
 result<std::vector<live_grant>> firewall::impl::list() {
-    auto grants = kernel_.grants();
+    auto grants = table_.kernel().grants();
     if (!grants) return text_of("reading grants", grants.error());
     return std::move(*grants);
 }
 
 void firewall::impl::start() {
-    watch_.start(kernel_.table());
+    watch_.start(table_.kernel().table());
     listen();
     look();
 }
@@ -255,7 +226,7 @@ void firewall::impl::listen() {
     events_.async_wait(asio::posix::stream_descriptor::wait_read,
                        [self = shared_from_this()](const boost::system::error_code& e) {
                            if (e) return;
-                           if (nft_events::drain(self->events_.native_handle(), self->kernel_.port()))
+                           if (nft_events::drain(self->events_.native_handle(), self->table_.kernel().port()))
                                self->check_table();
                            self->listen();
                        });
@@ -281,12 +252,11 @@ void firewall::impl::close() {
 
 void firewall::impl::check_table() {
     if (!rules_ || repairs_ >= most_repairs) return;
-    const bool same_world = rules_->translated == translates();
-    const auto print = kernel_.fingerprint();
-    const bool whole = print && made_ && *print == *made_;
+    const bool same_world = rules_->translated == table_.translates();
+    const bool whole = table_.is_whole();
     if (whole && same_world) return;
     if (!lost_ && !whole)
-        log::warning("firewall: somebody has removed or changed the table " + kernel_.table() +
+        log::warning("firewall: somebody has removed or changed the table " + table_.kernel().table() +
                      ": setting it up again");
     restoring_ = !whole;
     restore();
@@ -306,7 +276,7 @@ void firewall::impl::restore() {
     if (!done && !lost_) log::error(done.error().text + ": trying again");
     if (done && lost_) log::info("firewall: the table is set up again");
     lost_ = !done;
-    if (lost_) made_.reset();
+    if (lost_) table_.forget();
 }
 
 void firewall::impl::add(std::vector<grant> grants, std::function<void(result<void>)> done) {
@@ -342,7 +312,7 @@ void firewall::impl::send_queue() {
 void firewall::impl::put(std::span<const entry> entries) {
     std::vector<nft_element> elements;
     for (const auto& e : entries) elements.push_back(e.element);
-    const bool together = bool(kernel_.put(elements));
+    const bool together = bool(table_.kernel().put(elements));
     for (const auto& e : entries) {
         // One that fails undoes its whole transaction, so the others get another.
         if (!together)
@@ -355,10 +325,10 @@ void firewall::impl::put(std::span<const entry> entries) {
 }
 
 boost::system::error_code firewall::impl::put_one(const entry& e) {
-    auto done = kernel_.put({&e.element, 1});
+    auto done = table_.kernel().put({&e.element, 1});
     if (!done && done.error() == boost::system::errc::no_such_file_or_directory) {
         check_table();
-        done = kernel_.put({&e.element, 1});
+        done = table_.kernel().put({&e.element, 1});
     }
     return done ? boost::system::error_code{} : done.error();
 }

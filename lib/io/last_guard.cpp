@@ -1,5 +1,6 @@
 #include "io/last_guard.hpp"
 
+#include "io/connections.hpp"
 #include "io/files.hpp"
 #include "io/nft_run.hpp"
 #include "io/nft_socket.hpp"
@@ -14,7 +15,9 @@ std::string last_guard_path(const std::string& state) {
     return state.substr(0, state.rfind('/') + 1) + "guard.nft";
 }
 
-result<void> keep_last_guard(const std::string& state, const rules_of::rules& r) {
+result<void> keep_last_guard(const std::string& state, rules_of::rules r) {
+    // Set up over a guard that is there, it must not take away what that guards of published ports.
+    if (auto kernel = nft_socket::open()) r.translated = kernel->translates() || legacy_translates();
     const auto script = rules_of::setup_script(r, {}, {});
     if (!script) return script.error();
     return replace_file(last_guard_path(state),

@@ -12,8 +12,8 @@ namespace chronoknock::io {
 /// The file, in the folder of [server] state: "/var/lib/chronoknock/guard.nft".
 std::string last_guard_path(const std::string& state);
 
-/// Writes the guard of these rules there.
-result<void> keep_last_guard(const std::string& state, const chronoknock::firewall::rules& r);
+/// Writes the guard of these rules there, as this network namespace needs it now.
+result<void> keep_last_guard(const std::string& state, chronoknock::firewall::rules r);
 
 /// Sets up what a file holds.
 result<void> load_last_guard(const std::string& path);
