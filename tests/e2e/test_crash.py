@@ -30,7 +30,7 @@ _OPEN_FOR = 1
 _TOLERANCE = 0.1      # a grant's last SYN-ACK comes no later than this after _OPEN_FOR
 _LATENCY = 0.5        # from a knock's last SYN to the grant, on a busy machine
 _BUSY = max(1.0, os.getloadavg()[0] / os.cpu_count())  # the next two are for a machine with little else to do
-_OWNER_WITHIN = 5.0   # from a server that answers to the owner inside by his first knock, for the next window
+_OWNER_WITHIN = 5.0   # from a server that answers to the owner inside: his next windows, and the knocks
 _NFT_OUTLIVES = 1.0   # an nft that the kill left ends by itself within this
 _OWNERS_WINDOW, _WINDOW = 1, 3
 _SECTIONS = {"knock": "tracked = 4096"}  # a start is quick: most of it is memory
@@ -120,8 +120,8 @@ class Crash(LabTest):
             name = self.chance.choice(list(self.tokens))
             source, target = self.token(78)
             at = int(time.time() - CLOCK_ERROR)
-            said = self.client.run([self.lab.program, "sequence", "--key", self.tokens[name], "--ip", source, "--at", at,
-                                    *(["--service", "web"] if name == "bob" else [])]).stdout
+            asked = [*(["--service", "web"] if name == "bob" else []), "--ip", source, "--at", at]
+            said = self.client.run([self.lab.program, "sequence", "--key", self.tokens[name], *asked]).stdout
             made.append(Knock(source, target, at - at % _WINDOW, _WINDOW, map(int, said.split())))
         return made
 
@@ -276,9 +276,13 @@ class Crash(LabTest):
         version = self.chance.choice((4, 6))
         granted = f" to {self.other.ip(version)}, window"
         before = self.door.log().count(granted)
-        self.other.knock(self.server.ip(version), self.owners, "web")
+        # The client itself looks: on a busy machine the grant may be over before we come to it. A server that may lack
+        # a burnt knock takes no window that began before, so he may have to knock again.
+        while self.other.knock(self.server.ip(version), self.owners, "web", "--wait", PORT, "--wait-limit", "500ms",
+                               check=False).returncode != 0:
+            self.story["knocks of the owner in vain"] += 1
+            self.assertLess(time.monotonic() - begin, _OWNER_WITHIN * _BUSY, dict(self.story))
         self.door.wait_log(granted, _OWNER_WITHIN * _BUSY, before + 1)
-        self.assert_opens(self.other, self.server.ip(version))
         took = time.monotonic() - begin
         self.worst_owner = max(self.worst_owner, took)
         self.assertLess(took, _OWNER_WITHIN * _BUSY, dict(self.story))
@@ -339,14 +343,15 @@ class Crash(LabTest):
         let_in = {k.source for k in knocks if k.first}
         self.assertEqual(let_in - burnt, set(), "let in, and not burnt")
         refused = self.door.log().count("a replay")
+        self.story["records that began anew"] = self.door.log().count("record of burnt knocks begins now") - 1
         dead = sum(any(a < k.first + _OPEN_FOR < b for a, b in self.dead) for k in knocks if k.first)
-        print(f"{dict(self.story)}; {len(let_in)} of {len(knocks)} let in, {dead} of their grants ended while the server "
-              f"was dead, {len(burnt & {k.source for k in knocks} - let_in)} burnt and not let in, "
-              f"{len(let_in - {who for _, who, _ in opened})} let in and not logged; {self.traffic.replayed} SYNs "
-              f"replayed, {refused} log lines of replays; {self.traffic.looks} looks of strangers and {self.tries.made} "
-              f"tries, {self.judge.answers} SYN-ACKs, all due; WAL left {self.record.wals} times; owner inside after "
-              f"{self.worst_owner:.2f} s at worst, start {1000 * self.worst_start:.0f} ms at worst, load {os.getloadavg()[0]:.1f}",
-              flush=True)
+        unseen = {k.source for k in knocks} - let_in
+        print(f"{dict(self.story)}; {len(let_in)} of {len(knocks)} let in, {dead} of their grants ended while the server"
+              f" was dead, {len(burnt & unseen)} burnt and not let in, {len(let_in - {who for _, who, _ in opened})} let"
+              f" in and not logged; {self.traffic.replayed} SYNs replayed, {refused} log lines of replays;"
+              f" {self.traffic.looks} looks of strangers and {self.tries.made} tries, {self.judge.answers} SYN-ACKs, all"
+              f" due; WAL left {self.record.wals} times; owner inside after {self.worst_owner:.2f} s at worst, start"
+              f" {1000 * self.worst_start:.0f} ms at worst, load {os.getloadavg()[0]:.1f}", flush=True)
         # That it was a trial at all.
         self.assertGreater(len(let_in), _KILLS / 4)
         self.assertGreater(refused, 0)
