@@ -54,6 +54,18 @@ struct view {
     std::string flow(transport protocol, int family) const {
         return ip(family) + " saddr . " + name(protocol) + " sport . " + dport(protocol);
     }
+    /// A connection that is being made: its flow, and the address of ours, so that one use is not taken to
+    /// each address that the host has.
+    std::string opening(int family) const {
+        return ip(family) + " saddr . tcp sport . " + own(family, "daddr") + " . " + dport(transport::tcp);
+    }
+    std::string opening_of_answer(int family) const {
+        return ip(family) + " daddr . tcp dport . " + own(family, "saddr") + " . " +
+               (rewritten ? dport(transport::tcp) : "tcp sport");
+    }
+    std::string own(int family, const char* direction) const {
+        return rewritten ? "ct original " + ip(family) + " daddr" : ip(family) + " " + direction;
+    }
     /// The flow that a packet to its peer belongs to.
     std::string flow_of_answer(transport protocol, int family) const {
         return ip(family) + " daddr . " + name(protocol) + " dport . " +
@@ -78,11 +90,11 @@ std::string grant_rules(const rules& r, const view& v, transport protocol) {
             const auto f = std::to_string(family), key = v.flow(protocol, family);
             const auto grants = set_name(s.name, s.uses, family);
             auto rule = v.ports(protocol, ports) + ip(family) + " saddr @" + grants + " ";
-            // A connection that is not completed within two minutes is none. (One that lives keeps its time: a
-            // SYN in its name may be forged.)
-            rule += protocol == transport::tcp
-                        ? change("add", "tcp" + f, key + " timeout 2m") + change("add", "opening" + f, key)
-                        : change("update", "udp" + f, key);
+            // A connection that is not completed within two minutes is none. (One that lives keeps its time:
+            // a SYN in its name may be forged.)
+            rule += protocol == transport::tcp ? change("add", "tcp" + f, key + " timeout 2m") +
+                                                     change("add", "opening" + f, v.opening(family))
+                                               : change("update", "udp" + f, key);
             // The limit alone is exact; this makes a used-up grant vanish from lists too.
             if (s.uses == 1) rule += change("delete", grants, ip(family) + " saddr");
             text += line(rule + "accept");
@@ -104,7 +116,8 @@ std::string guard_chains(const rules& r, const view& v) {
     for (const auto family : families) {
         const auto f = std::to_string(family), key = v.flow(transport::tcp, family);
         // The handshake goes on: from here the tuple's next SYN is a new connection's.
-        guard += line(key + " @opening" + f + " " + change("delete", "opening" + f, key));
+        const auto opening = v.opening(family);
+        guard += line(opening + " @opening" + f + " " + change("delete", "opening" + f, opening));
         // Anybody can forge a FIN or RST: it prolongs nothing, and ends nothing (the host's own do).
         guard += line("tcp flags & (fin | rst) == 0 " + key + " @tcp" + f + " " +
                       change("update", "tcp" + f, key) + "accept");
@@ -112,7 +125,7 @@ std::string guard_chains(const rules& r, const view& v) {
         guard += line(key + " @closing" + f + " " + change("update", "closing" + f, key) + "accept");
 
         // A SYN sent again because its answer was lost takes no second use.
-        open += line(key + " @opening" + f + " accept");
+        open += line(opening + " @opening" + f + " accept");
         // Somebody forges a SYN of a live connection: an answer would be taken for the host's own end of it.
         live += line(key + " @tcp" + f + " drop");
         const auto udp = v.flow(transport::udp, family);
@@ -145,7 +158,7 @@ std::string sent_chain(const rules& r, const view& v) {
         const auto f = std::to_string(family);
         const auto tcp = v.flow_of_answer(transport::tcp, family);
         text += line(is_syn + change("update", "tcp" + f, tcp + " timeout 2m") + "return");
-        text += line(ends + change("delete", "opening" + f, tcp));
+        text += line(ends + change("delete", "opening" + f, v.opening_of_answer(family)));
         const auto over =
             tcp + " @tcp" + f + " " + change("add", "closing" + f, tcp) + change("delete", "tcp" + f, tcp);
         if (v.rewritten) {

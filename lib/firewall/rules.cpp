@@ -37,9 +37,9 @@ std::string grant_set_definition(const service& s, int family) {
 }
 
 std::string flow_set_definition(const flow_set& s) {
-    return std::string("\tset ") + s.name + " { type " + address_type(s.family) +
-           " . inet_service . inet_service; flags dynamic,timeout; timeout " + s.timeout +
-           "; size 262144; }\n";
+    return std::string("\tset ") + s.name + " { type " + address_type(s.family) + " . inet_service . " +
+           (s.lasting ? "" : address_type(s.family) + " . ") +
+           "inet_service; flags dynamic,timeout; timeout " + s.timeout + "; size 262144; }\n";
 }
 
 bool has(std::span<const std::string_view> names, std::string_view name) {

@@ -61,7 +61,9 @@ struct flow_set {
     transport protocol;
     int family;
     const char* timeout;
-    bool lasting; ///< what is in it outlives the loss of the table (opening flows do not: they begin anew)
+    /// What is in it outlives the loss of the table. (Connections that are being made do not: they begin anew;
+    /// their sets have the host's address as well.)
+    bool lasting;
 };
 inline constexpr flow_set flow_sets[] = {
     // A flow is forgotten when nothing came for a day, or three minutes over UDP (WireGuard's sessions end

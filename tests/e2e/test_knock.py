@@ -5,7 +5,7 @@ import time
 import unittest
 
 from case import PORT, LabTest
-from lab import start_http, start_sshd
+from lab import start_http, start_sshd, syn, wait_for
 from services import Session
 
 
@@ -82,6 +82,32 @@ class Knock(LabTest):
         guard.wait_log("web")
         self.assert_opens(self.client)
         self.assert_shut(self.client)
+
+    def test_single_use_is_for_one_of_the_hosts_addresses(self):
+        second = {4: "10.77.1.9", 6: "fd77:1::9"}
+        self.server.run(["ip", "addr", "add", second[4] + "/24", "dev", "eth0"])
+        self.server.run(["ip", "addr", "add", second[6] + "/64", "dev", "eth0", "nodad"])
+        key = self.key()
+        guard = self.guard(key, more="uses = 1")
+        sniffer, sender = self.lab.sniffer(self.client), self.lab.sender(self.client)
+        # The client's kernel knows nothing of these SYNs: it must not reset what answers them.
+        self.client.run(["nft", "-f", "-"], stdin="table inet quiet { chain output { type filter hook output priority 0;\n"
+                                                  "tcp sport 4321 tcp flags & rst != 0 drop\n}\n}")
+        for count, version in enumerate((4, 6), 1):
+            with self.subTest(version=version):
+                source, targets = self.client.ip(version), (self.server.ip(version), second[version])
+                for target in targets:  # neighbours know each other now
+                    self.assert_shut(self.client, target)
+                self.client.knock(targets[0], key, "web")
+                guard.wait_log("key alice opens web", count=count)
+                sniffer.packets()
+                sender.send([syn(source, target, PORT, source_port=4321) for target in targets * 2])
+                answers = set()
+                wait_for(lambda: answers.update(p.source for p in sniffer.packets() if p.flags & 0x12 == 0x12)
+                         or answers, "an answer")
+                self.client.wait_shut(targets[0], PORT)  # whatever was to come has come
+                answers.update(p.source for p in sniffer.packets() if p.flags & 0x12 == 0x12)
+                self.assertEqual(len(answers), 1, answers)
 
     def test_udp(self):
         key = self.key()
