@@ -44,6 +44,9 @@ void print_settings(const config::server& s) {
     line("state", s.state);
     line("control", s.control);
     line("capture", joined(s.interfaces, [](const auto& i) { return i; }));
+    line("guards for", "this host" + (s.also_for.empty() ? "" : ", " + joined(s.also_for, [](const auto& p) {
+                                                                    return p.to_string();
+                                                                })));
     if (s.time.servers.empty())
         line("time", "the system clock, trusted");
     else
