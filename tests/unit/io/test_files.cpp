@@ -157,7 +157,7 @@ BOOST_AUTO_TEST_CASE(weak_key_only_when_allowed) {
     const auto refused = io::load_server_config(f / "c", false);
     BOOST_REQUIRE(!refused.has_value());
     BOOST_TEST(refused.error().text.starts_with(f / "c" + ": [key.a] file: a security budget of 2"));
-    BOOST_TEST(refused.error().text.find("expected at least 64") != std::string::npos);
+    BOOST_TEST(refused.error().text.find("expected at least 60") != std::string::npos);
     put(f / "c", text + "allow_weak = true\n");
     BOOST_TEST(io::load_server_config(f / "c", false).has_value());
     put(f / "k", key_text, 0644);

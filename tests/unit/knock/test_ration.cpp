@@ -99,10 +99,10 @@ BOOST_FIXTURE_TEST_CASE(what_looks_like_a_first_knock_keeps_nobody_out, siege) {
 
 // Prints a table: --run_test=rates_that_a_first_knock_survives --log_level=message
 BOOST_FIXTURE_TEST_CASE(rates_that_a_first_knock_survives, siege, *boost::unit_test::disabled()) {
-    for (const auto& [name, h] : {std::pair{"10 selectors", habit{10, 0}},
-                                  {"10 selectors and 6 others", {10, 6}},
-                                  {"2 timely selectors and 14 others", {2, 14, true}}})
-        for (const double rate : {100e3, 254e3, 1e6, 1.5e6, 2e6, 3e6}) {
+    for (const auto& [name, h] : {std::pair{"2 timely selectors and 14 others", habit{2, 14, true}},
+                                  {"10 selectors", {10, 0}},
+                                  {"10 selectors and 6 others", {10, 6}}})
+        for (const double rate : {254e3, 1e6, 1.5e6, 2e6, 3e6}) {
             const auto in = let_in(rate, h);
             BOOST_TEST_MESSAGE(name << ", " << rate << " a second: " << in << " of " << clients << " let in, "
                                     << derivations * 5 / 9 << " derivations a second");
