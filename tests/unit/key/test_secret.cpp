@@ -10,7 +10,7 @@ using namespace chronoknock::key;
 namespace {
 
 /// So many kB of this process are locked.
-long locked() {
+[[maybe_unused]] long locked() {
     std::ifstream status("/proc/self/status");
     for (std::string word; status >> word;)
         if (word == "VmLck:") {
