@@ -12,10 +12,13 @@ namespace chronoknock::app {
 namespace {
 
 usage guard_usage() {
-    usage u{"guard --config FILE [OPTION...]",
-            "Sets the guard up and ends: for the boot, before there is a network, and before each start of the\n"
-            "server. If the configuration is broken, a guard that is there stays as it is, and where there is none\n"
-            "the last good one is set up. Grants and connections go on. Beside a running server it does nothing."};
+    usage u{
+        "guard --config FILE [OPTION...]",
+        "Sets the guard up and ends: for the boot, before there is a network, and before each start of the\n"
+        "server. If the configuration is broken, a guard that is there stays as it is, and where there is "
+        "none\n"
+        "the last good one is set up. Grants and connections go on. Beside a running server it does "
+        "nothing."};
     u.options.add_options()                                                //
         ("config", text("FILE")->required(), "the server's configuration") //
         ("last", text("FILE"), "the last good guard (guard.nft beside the server's state)")(
@@ -35,7 +38,8 @@ result<void> guard_by(const config::server& c) {
     return {};
 }
 
-/// Where the last good guard may be: the configuration says, and in what is wrong with it that may be its state.
+/// Where the last good guard may be: the configuration says, and in what is wrong with it that may be its
+/// state.
 std::vector<std::string> places(const po::variables_map& options) {
     if (const auto last = given(options, "last")) return {*last};
     const auto file = *given(options, "config");
@@ -54,7 +58,8 @@ int run_guard(const arguments& args) {
     io::log::start(io::log::level::warning);
     if (const auto kept = io::keep_only_network_privileges(); !kept) return say(failed, kept.error().text);
 
-    // Whoever is root here can hold the lock, in a container without rights too: the guard itself must be seen.
+    // Whoever is root here can hold the lock, in a container without rights too: the guard itself must be
+    // seen.
     if (const auto server = io::daemon_lock::holder(); server && io::guard_stands())
         return say(done, "a server is running" + (*server > 0 ? ", process " + std::to_string(*server) : "") +
                              ": it sees to the guard");

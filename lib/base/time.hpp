@@ -5,7 +5,6 @@
 
 namespace chronoknock {
 
-using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 using std::chrono::seconds;

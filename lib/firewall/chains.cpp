@@ -1,6 +1,7 @@
 #include "firewall/chains.hpp"
 
 #include "firewall/reset.hpp"
+#include "firewall/script.hpp"
 
 #include <algorithm>
 
@@ -9,13 +10,10 @@ namespace chronoknock::firewall {
 namespace {
 
 constexpr transport protocols[] = {transport::tcp, transport::udp};
-constexpr int families[] = {4, 6};
 constexpr const char* is_syn = "tcp flags & (syn | ack | rst | fin) == syn ";
 constexpr const char* ends = "tcp flags & (fin | rst) != 0 ";
 
-std::string name(transport protocol) { return protocol == transport::tcp ? "tcp" : "udp"; }
 std::string ip(int family) { return family == 4 ? "ip" : "ip6"; }
-std::string line(const std::string& rule) { return "\t\t" + rule + "\n"; }
 
 port_set ports_of(std::span<const endpoint_range> endpoints, transport protocol) {
     std::vector<port_range> ranges;
@@ -75,7 +73,7 @@ struct view {
 const view delivered{"", false};
 const view rewritten{"dnat_", true};
 
-/// "@tcp4 update @tcp4 { KEY } " and the like.
+/// "update @tcp4 { KEY } " and the like.
 std::string change(const char* verb, const std::string& set, const std::string& key) {
     return std::string(verb) + " @" + set + " { " + key + " } ";
 }
@@ -126,21 +124,22 @@ std::string guard_chains(const rules& r, const view& v) {
 
         // A SYN sent again because its answer was lost takes no second use.
         open += line(opening + " @opening" + f + " accept");
-        // Somebody forges a SYN of a live connection: an answer would be taken for the host's own end of it.
+        // Somebody forges a SYN of a live connection: a reject would go to its user, and be taken for the end
+        // of a forwarded one.
         live += line(key + " @tcp" + f + " drop");
         const auto udp = v.flow(transport::udp, family);
         datagram += line(udp + " @udp" + f + " " + change("update", "udp" + f, udp) + "accept");
     }
-    const auto refuse = line("goto refuse");
-    const auto chain = [&](const char* of, const std::string& rules) {
-        return "\tchain " + v.prefix + of + " {\n" + rules + refuse + "\t}\n";
+    const auto ending_in_refuse = [&](const char* which, const std::string& lines) {
+        return chain(v.prefix + which, lines + line("goto refuse"));
     };
-    return chain("open", open + grant_rules(r, v, transport::tcp) + live) +
-           chain("datagram", datagram + grant_rules(r, v, transport::udp)) + chain("guard", guard);
+    return ending_in_refuse("open", open + grant_rules(r, v, transport::tcp) + live) +
+           ending_in_refuse("datagram", datagram + grant_rules(r, v, transport::udp)) +
+           ending_in_refuse("guard", guard);
 }
 
 std::string refuse_chains(const rules& r) {
-    if (r.unauthorized == unauthorized::drop) return "\tchain refuse {\n" + line("counter drop") + "\t}\n";
+    if (r.unauthorized == unauthorized::drop) return chain("refuse", line("counter drop"));
     const auto ports = guarded_ports(r, transport::tcp);
     return reset_chains(ports.size() == 0 ? "" : port_list(ports));
 }
@@ -150,7 +149,7 @@ std::string refuse_chains(const rules& r) {
 /// of its own sends says that. A RST that answers a stray segment does not: a stranger draws one out of a
 /// host by a segment in a user's name to its other address, or by a SYN that is rejected.
 std::string sent_chain(const rules& r, const view& v) {
-    std::string text = "\tchain " + v.prefix + "sent {\n";
+    std::string text;
     for (const auto family : families)
         if (const auto some = networks(r.always_allow, family, "daddr"); !some.empty())
             text += line(some + "return");
@@ -170,12 +169,12 @@ std::string sent_chain(const rules& r, const view& v) {
         }
         text += line(change("update", "udp" + f, v.flow_of_answer(transport::udp, family)));
     }
-    return text + "\t}\n";
+    return chain(v.prefix + "sent", text);
 }
 
 std::string base_chain(const char* hook, const std::string& rules) {
-    return std::string("\tchain ") + hook + " {\n\t\ttype filter hook " + hook +
-           " priority mangle; policy accept;\n" + rules + "\t}\n";
+    return chain(hook,
+                 line(std::string("type filter hook ") + hook + " priority mangle; policy accept;") + rules);
 }
 
 /// Before addresses are rewritten, so that a port published for a container is guarded by its outer number;
@@ -222,12 +221,6 @@ std::string hook_chains(const rules& r) {
 
 } // namespace
 
-std::string join(const std::vector<std::string>& parts) {
-    std::string text = "{ ";
-    for (const auto& part : parts) text += (text.size() > 2 ? ", " : "") + part;
-    return text + " }";
-}
-
 port_set guarded_ports(const rules& r, transport protocol) {
     std::vector<endpoint_range> all;
     for (const auto& s : r.services) all.insert(all.end(), s.ports.begin(), s.ports.end());
@@ -235,8 +228,8 @@ port_set guarded_ports(const rules& r, transport protocol) {
 }
 
 std::string chains_text(const rules& r) {
-    return "\tchain headless {\n" + line("meta l4proto & 0 == 0 return") + line("counter drop") + "\t}\n" +
-           refuse_chains(r) + guard_chains(r, delivered) + sent_chain(r, delivered) +
+    return chain("headless", line("meta l4proto & 0 == 0 return") + line("counter drop")) + refuse_chains(r) +
+           guard_chains(r, delivered) + sent_chain(r, delivered) +
            (r.translated ? guard_chains(r, rewritten) + sent_chain(r, rewritten) : "") + hook_chains(r);
 }
 

@@ -1,13 +1,10 @@
 #include "firewall/reset.hpp"
 
+#include "firewall/script.hpp"
+
 namespace chronoknock::firewall {
 
 namespace {
-
-std::string line(const std::string& rule) { return "\t\t" + rule + "\n"; }
-std::string chain(const std::string& name, const std::string& rules) {
-    return "\tchain " + name + " {\n" + rules + "\t}\n";
-}
 
 /// Drops a segment that is too short for a TCP header as long as it says it is; `length` is the field that
 /// counts the segment and `head` bytes more. (A header without options is the matter of `reject` itself.)

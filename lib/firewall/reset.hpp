@@ -1,8 +1,6 @@
 #pragma once
 
-#include <array>
 #include <string>
-#include <string_view>
 
 /// Rules that answer a stranger as a port does that nobody listens on (`unauthorized = reset`).
 ///
@@ -10,10 +8,6 @@
 /// socket takes it. What `reject` makes differs from the kernel's own answer, and where the kernel would keep
 /// silent `reject` does not; these rules close what of that nft can express (tests/e2e/test_reset.py).
 namespace chronoknock::firewall {
-
-/// Maps and chains of it that the table holds besides `refuse`.
-inline constexpr std::array<std::string_view, 2> maps_of_reset = {"tos4", "tos6"};
-inline constexpr std::array<std::string_view, 3> chains_of_reset = {"refuse_tcp", "refuse_udp", "answers"};
 
 /// The definitions of the maps, for the inside of the table.
 std::string reset_maps();

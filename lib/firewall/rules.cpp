@@ -3,15 +3,13 @@
 #include "base/text.hpp"
 #include "firewall/chains.hpp"
 #include "firewall/reset.hpp"
+#include "firewall/script.hpp"
 
 #include <algorithm>
-#include <set>
 
 namespace chronoknock::firewall {
 
 namespace {
-
-constexpr int families[] = {4, 6};
 
 std::string address_type(int family) { return family == 4 ? "ipv4_addr" : "ipv6_addr"; }
 
@@ -42,8 +40,17 @@ std::string flow_set_definition(const flow_set& s) {
            "inet_service; flags dynamic,timeout; timeout " + s.timeout + "; size 262144; }\n";
 }
 
-bool has(std::span<const std::string_view> names, std::string_view name) {
-    return std::ranges::find(names, name) != names.end();
+std::string set_definitions(const rules& r) {
+    std::string text;
+    for (const auto& s : flow_sets) text += flow_set_definition(s);
+    for (const auto& s : r.services)
+        for (const auto family : families) text += grant_set_definition(s, family);
+    return text + reset_maps();
+}
+
+/// True if the inside of a table defines something of that kind ("set", "map", "chain") and name.
+bool defines(const std::string& text, const std::string& kind, const std::string& what) {
+    return text.find("\t" + kind + " " + what + " {") != text.npos;
 }
 
 bool is_plain(std::string_view name) {
@@ -65,8 +72,8 @@ std::string admission_script(const rules& r, std::span<const flow> admitted) {
                     elements.push_back(f.peer.to_string() + " . " + std::to_string(f.peer_port) + " . " +
                                        std::to_string(f.port));
             if (!elements.empty())
-                text += "add element inet " + r.table + " " + (protocol == transport::tcp ? "tcp" : "udp") +
-                        std::to_string(family) + " " + join(elements) + "\n";
+                text += "add element inet " + r.table + " " + name(protocol) + std::to_string(family) + " " +
+                        join(elements) + "\n";
         }
     return text;
 }
@@ -98,38 +105,29 @@ result<std::string> setup_script(const rules& r, const table_state& existing,
     if (const auto ok = check(r); !ok) return ok.error();
 
     const auto ours = "inet " + r.table + " ";
-    std::set<std::string, std::less<>> wanted;
-    for (const auto& s : flow_sets) wanted.insert(s.name);
-    for (const auto map : maps_of_reset) wanted.emplace(map);
-    for (const auto& s : r.services)
-        for (const auto family : families) wanted.insert(set_name(s.name, s.uses, family));
+    const auto sets = set_definitions(r), chains = chains_text(r);
+    const auto is_wanted = [&](const std::string& set) {
+        return defines(sets, "set", set) || defines(sets, "map", set);
+    };
 
     // Names come from the kernel, where whoever made the table chose them.
     for (const auto* names : {&existing.sets, &existing.chains})
-        for (const auto& name : *names)
-            if (!is_plain(name))
-                return error{"firewall: a name in the table is not one of ours: " + printable(name)};
+        for (const auto& one : *names)
+            if (!is_plain(one))
+                return error{"firewall: a name in the table is not one of ours: " + printable(one)};
 
     std::string text = r.table == table ? removal_script(spare_table) : "";
     text += "add table inet " + r.table + "\n";
     text += "flush table inet " + r.table + "\n"; // its rules; sets keep their elements
-    for (const auto& chain : existing.chains)
-        if (!has(chains, chain) && !(r.translated && has(chains_of_translated, chain)) &&
-            !(chain == "forward" && !r.also_for.empty()) &&
-            !(r.unauthorized == unauthorized::reset && has(chains_of_reset, chain)))
-            text += "delete chain " + ours + chain + "\n";
+    for (const auto& one : existing.chains)
+        if (!defines(chains, "chain", one)) text += "delete chain " + ours + one + "\n";
     // Sets that a flushed rule alone used are gone with it; their names begin with two underscores.
     for (const auto& set : existing.sets)
-        if (!wanted.contains(set) && !set.starts_with("__")) text += "delete set " + ours + set + "\n";
+        if (!is_wanted(set) && !set.starts_with("__")) text += "delete set " + ours + set + "\n";
     for (const auto& e : existing.permanent)
-        if (wanted.contains(e.set))
-            text += "delete element " + ours + e.set + " { " + e.who.to_string() + " }\n";
+        if (is_wanted(e.set)) text += "delete element " + ours + e.set + " { " + e.who.to_string() + " }\n";
 
-    text += "table " + ours + "{\n";
-    for (const auto& s : flow_sets) text += flow_set_definition(s);
-    for (const auto& s : r.services)
-        for (const auto family : families) text += grant_set_definition(s, family);
-    text += reset_maps() + chains_text(r) + "}\n" + admission_script(r, admitted);
+    text += "table " + ours + "{\n" + sets + chains + "}\n" + admission_script(r, admitted);
     return {boost::system::in_place_value, std::move(text)};
 }
 

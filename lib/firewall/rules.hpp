@@ -61,8 +61,8 @@ struct flow_set {
     transport protocol;
     int family;
     const char* timeout;
-    /// What is in it outlives the loss of the table. (Connections that are being made do not: they begin anew;
-    /// their sets have the host's address as well.)
+    /// What is in it outlives the loss of the table. (Connections that are being made do not: they begin
+    /// anew; their sets have the host's address as well.)
     bool lasting;
 };
 inline constexpr flow_set flow_sets[] = {

@@ -37,10 +37,12 @@ private:
 error why(const std::string& path, const char* what) {
     const bool roots = errno == EACCES && ::geteuid() == 0;
     return {path + ": " + what + ": " + std::strerror(errno) +
-            (roots ? "; the server keeps no right to read what is not root's: chown root it and its folder" : "")};
+            (roots ? "; the server keeps no right to read what is not root's: chown root it and its folder"
+                   : "")};
 }
 
-/// Opens a regular file. A FIFO that nobody writes to would be waited for without end; a device may never end.
+/// Opens a regular file. A FIFO that nobody writes to would be waited for without end; a device may never
+/// end.
 result<descriptor> open_for_reading(const std::string& path) {
     descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
     if (!file) return why(path, "cannot open");
@@ -62,7 +64,8 @@ result<Text> read_all(int fd, const std::string& path, std::size_t most) {
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return why(path, "cannot read");
         read += static_cast<std::size_t>(n);
-        if (read > most) return error{path + ": expected a file of at most " + std::to_string(most) + " bytes"};
+        if (read > most)
+            return error{path + ": expected a file of at most " + std::to_string(most) + " bytes"};
         if (n > 0) continue;
         text.resize(read);
         return {boost::system::in_place_value, std::move(text)};

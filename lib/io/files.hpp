@@ -10,8 +10,8 @@
 
 namespace chronoknock::io {
 
-/// The whole of a regular file; an error that names it when it is none, cannot be read or is longer than `most`
-/// bytes.
+/// The whole of a regular file; an error that names it when it is none, cannot be read or is longer than
+/// `most` bytes.
 result<std::string> read_file(const std::string& path, std::size_t most = 16 << 20);
 
 /// Reads a key file. Refused, unless loose permissions are allowed: one that others than its owner can read
@@ -22,8 +22,8 @@ result<key::psk> load_key_file(const std::string& path, bool allow_loose_permiss
 /// written in full is removed again.
 result<void> write_new_file(const std::string& path, std::string_view text);
 
-/// Writes a file, mode 0600, with the folders it needs, and sees it to the disk: whoever looks, and whenever the
-/// power fails, finds the old file or the new one, whole.
+/// Writes a file, mode 0600, with the folders it needs, and sees it to the disk: whoever looks, and whenever
+/// the power fails, finds the old file or the new one, whole.
 result<void> replace_file(const std::string& path, std::string_view text);
 
 /// Makes a folder and those above it, each for the user alone.

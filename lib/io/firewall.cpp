@@ -47,7 +47,7 @@ public:
         : strand_(asio::make_strand(context)), table_(std::move(kernel)), events_(strand_, events.release()),
           pause_(strand_), look_(strand_), watch_(strand_) {}
 
-    result<void> set_up(rules r);
+    result<void> set_up(const rules& r) { return write(r, lost_); }
     void add(std::vector<grant> grants, std::function<void(result<void>)> done);
     result<void> remove();
     result<std::vector<live_grant>> list_briefly();
@@ -68,13 +68,14 @@ private:
     };
 
     const service* find(const std::string& name) const;
+    result<void> write(rules r, bool lost);
     bool was_granted(const flow& f) const;
     void admit_rest();
     void adopt_grants();
     void put_back();
     void listen();
     void look();
-    void restore();
+    void restore(bool lost);
     void check_table();
     void send_queue();
     void put(std::span<const entry> entries);
@@ -89,7 +90,6 @@ private:
     flow_watch watch_;
     int repairs_ = 0;   ///< since the pause began; 0: there is none
     bool lost_ = false; ///< the table is gone and could not be set up again
-    bool restoring_ = false;
     bool closed_ = false;
 
     std::optional<rules> rules_; ///< what the table is to hold to; none: no table of ours
@@ -113,14 +113,15 @@ bool firewall::impl::was_granted(const flow& f) const {
     });
 }
 
-result<void> firewall::impl::set_up(rules r) {
+/// lost: the guard was down for a while, and not everything that is live was admitted by it.
+result<void> firewall::impl::write(rules r, bool lost) {
     const spare_descriptors freed;
     r.translated = table_.translates();
     if (table_.give_way()) watch_.start(table_.kernel().table());
     r.table = table_.kernel().table();
     rules_of::restoration flows;
     const auto open = open_connections();
-    if ((lost_ || restoring_) && watch_.as_of() != instant{}) {
+    if (lost && watch_.as_of() != instant{}) {
         auto known = watch_.admitted();
         known.insert(known.end(), rest_.begin(), rest_.end());
         flows = restore_flows(*rules_, known, open, [this](const flow& f) { return was_granted(f); });
@@ -258,12 +259,10 @@ void firewall::impl::check_table() {
     if (!lost_ && !whole)
         log::warning("firewall: somebody has removed or changed the table " + table_.kernel().table() +
                      ": setting it up again");
-    restoring_ = !whole;
-    restore();
-    restoring_ = false;
+    restore(!whole);
 }
 
-void firewall::impl::restore() {
+void firewall::impl::restore(bool lost) {
     if (repairs_++ == 0) {
         pause_.expires_after(repair_pause);
         pause_.async_wait([self = shared_from_this()](const boost::system::error_code& e) {
@@ -272,7 +271,7 @@ void firewall::impl::restore() {
             self->check_table(); // it may have gone again, or not have come
         });
     }
-    const auto done = set_up(*rules_);
+    const auto done = write(*rules_, lost || lost_);
     if (!done && !lost_) log::error(done.error().text + ": trying again");
     if (done && lost_) log::info("firewall: the table is set up again");
     lost_ = !done;

@@ -2,15 +2,10 @@
 
 #include "firewall/rules.hpp"
 #include "io/clock.hpp"
-#include "io/netlink.hpp"
+#include "io/nft_builder.hpp"
 
-#include <arpa/inet.h>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <linux/netfilter.h>
-#include <linux/netfilter/nf_tables.h>
-#include <linux/netfilter/nfnetlink.h>
-#include <unistd.h>
 
 namespace chronoknock::io {
 
@@ -21,19 +16,14 @@ using firewall::flow_set;
 namespace {
 
 constexpr nanoseconds pace = seconds(1);
-constexpr nanoseconds pause_per_flow = microseconds(200); // reading one takes some 4 us
-
-constexpr std::uint16_t type_of(int nft_message) {
-    return static_cast<std::uint16_t>(NFNL_SUBSYS_NFTABLES << 8 | nft_message);
-}
+constexpr nanoseconds pause_per_flow = std::chrono::microseconds(200); // reading one takes some 4 us
 
 /// The flow in a key (address . port . port, each field filled up to four bytes).
 std::optional<flow> flow_of(const flow_set& set, std::span<const std::uint8_t> key) {
     const std::size_t width = set.family == 4 ? 4 : 16;
     if (key.size() < width + 8) return {};
     const auto port = [&](std::size_t at) { return static_cast<std::uint16_t>(key[at] << 8 | key[at + 1]); };
-    return flow{set.protocol, width == 4 ? address::v4(key.first<4>()) : address::v6(key.first<16>()),
-                port(width), port(width + 4)};
+    return flow{set.protocol, *address_of(key.first(width)), port(width), port(width + 4)};
 }
 
 } // namespace
@@ -70,13 +60,9 @@ private:
 
     void ask() {
         alignas(nlmsghdr) char buffer[256];
-        auto* const m = mnl_nlmsg_put_header(buffer);
-        m->nlmsg_type = type_of(NFT_MSG_GETSETELEM);
-        m->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+        auto* const m = &netfilter_request(buffer, message_type(NFT_MSG_GETSETELEM), NFPROTO_INET);
+        m->nlmsg_flags |= NLM_F_DUMP;
         m->nlmsg_seq = ++sequence_;
-        auto* const head = static_cast<nfgenmsg*>(mnl_nlmsg_put_extra_header(m, sizeof(nfgenmsg)));
-        head->nfgen_family = NFPROTO_INET;
-        head->version = NFNETLINK_V0;
         mnl_attr_put_strz(m, NFTA_SET_ELEM_LIST_TABLE, table_.c_str());
         mnl_attr_put_strz(m, NFTA_SET_ELEM_LIST_SET, set_->name);
         if (mnl_socket_sendto(socket_.get(), m, m->nlmsg_len) < 0) return end_round(false);

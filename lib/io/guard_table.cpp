@@ -30,9 +30,15 @@ result<bool> guard_table::run(const rules& r, std::span<const flow> admitted) {
     const auto there = kernel_.state();
     if (!there) return text_of("reading the table", there.error());
     const bool had_sets = !there->sets.empty();
-    const auto script = rules_of::setup_script(r, *there, admitted);
-    const auto done = script ? run_nft(*script) : result<void>(script.error());
-    if (done) return had_sets;
+    std::string refusal;
+    if (const auto script = rules_of::setup_script(r, *there, admitted); !script) {
+        refusal = script.error().text;
+    } else {
+        const auto answer = ask_nft(*script);
+        if (!answer) return answer.error(); // that says nothing of the table
+        if (!*answer) return had_sets;
+        refusal = **answer;
+    }
 
     // A set that is full takes not even what it holds already.
     if (const auto bare = rules_of::setup_script(r, *there, {}); had_sets && bare && run_nft(*bare))
@@ -41,8 +47,7 @@ result<bool> guard_table::run(const rules& r, std::span<const flow> admitted) {
     const auto fresh = rules_of::setup_script(r, {}, admitted);
     if (!fresh) return fresh.error();
     if (const auto made = run_nft(rules_of::removal_script(r.table) + *fresh); !made) return made.error();
-    log::warning("firewall: the table that was there could not be kept (" + done.error().text +
-                 "): made anew");
+    log::warning("firewall: the table that was there could not be kept (" + refusal + "): made anew");
     return false;
 }
 
@@ -54,6 +59,7 @@ result<bool> guard_table::write(const rules& r, std::span<const flow> admitted) 
         const auto kept_now = run(r, admitted);
         if (!kept_now) return kept_now.error();
         kept = kept && *kept_now;
+        made_.reset();
         auto print = kernel_.fingerprint();
         const auto after = kernel_.generation();
         if (!print || !before || !after) continue; // gone again

@@ -21,7 +21,8 @@ result<void> keep_last_guard(const std::string& state, rules_of::rules r) {
     const auto script = rules_of::setup_script(r, {}, {});
     if (!script) return script.error();
     return replace_file(last_guard_path(state),
-                        "# chronoknock's last good guard; `chronoknock guard` or `nft -f` sets it up.\n" + *script);
+                        "# chronoknock's last good guard; `chronoknock guard` or `nft -f` sets it up.\n" +
+                            *script);
 }
 
 result<void> load_last_guard(const std::string& path) {

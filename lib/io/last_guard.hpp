@@ -5,8 +5,8 @@
 
 #include <string>
 
-/// The last good guard, kept beside the server's state: a plain script for `nft -f`, for the day when there is no
-/// valid configuration to make one from.
+/// The last good guard, kept beside the server's state: a plain script for `nft -f`, for the day when there
+/// is no valid configuration to make one from.
 namespace chronoknock::io {
 
 /// The file, in the folder of [server] state: "/var/lib/chronoknock/guard.nft".

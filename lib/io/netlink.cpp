@@ -1,5 +1,6 @@
 #include "io/netlink.hpp"
 
+#include <linux/netfilter/nfnetlink.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
@@ -11,6 +12,22 @@ netlink_result<netlink_ptr> open_netlink(int family, int flags) {
     const timeval patience{1, 0};
     setsockopt(mnl_socket_get_fd(socket.get()), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     return socket;
+}
+
+nlmsghdr& netfilter_request(void* buffer, int type, std::uint8_t family) {
+    auto& request = *mnl_nlmsg_put_header(buffer);
+    request.nlmsg_type = static_cast<std::uint16_t>(type);
+    request.nlmsg_flags = NLM_F_REQUEST;
+    auto* const head = static_cast<nfgenmsg*>(mnl_nlmsg_put_extra_header(&request, sizeof(nfgenmsg)));
+    head->nfgen_family = family;
+    head->version = NFNETLINK_V0;
+    return request;
+}
+
+std::optional<address> address_of(std::span<const std::uint8_t> bytes) {
+    if (bytes.size() == 4) return address::v4(bytes.first<4>());
+    if (bytes.size() == 16) return address::v6(bytes.first<16>());
+    return {};
 }
 
 netlink_result<void> netlink_dump(mnl_socket& socket, nlmsghdr& request,

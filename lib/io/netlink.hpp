@@ -1,5 +1,7 @@
 #pragma once
 
+#include "base/address.hpp"
+
 #include <array>
 #include <boost/system/error_code.hpp>
 #include <boost/system/result.hpp>
@@ -33,6 +35,13 @@ using netlink_ptr = std::unique_ptr<mnl_socket, netlink_closer>;
 /// Opens and binds a socket of a netlink family; an answer that does not come within a second is an error
 /// (the kernel has it ready when send() returns).
 netlink_result<netlink_ptr> open_netlink(int family, int flags = 0);
+
+/// Begins a request to a subsystem of netfilter in a buffer; attributes may follow it. type: of
+/// linux/netfilter/nfnetlink.h, the subsystem in its upper byte.
+nlmsghdr& netfilter_request(void* buffer, int type, std::uint8_t family);
+
+/// The address in 4 or 16 bytes; nothing if it is another number of them.
+std::optional<address> address_of(std::span<const std::uint8_t> bytes);
 
 /// Sends one request for a dump and gives each message of the answer.
 netlink_result<void> netlink_dump(mnl_socket& socket, nlmsghdr& request,

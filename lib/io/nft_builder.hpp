@@ -24,6 +24,7 @@ struct nft_socket::dump_request {
 /// The longest message that builder makes: an element, its names (set_name is bounded by
 /// service::valid_name).
 inline constexpr std::size_t most_message = 512;
+
 /// Lays messages one after another into a buffer.
 class nft_socket::builder {
 public:
@@ -34,14 +35,10 @@ public:
     /// Begins a message; gives it for attributes to be put in.
     nlmsghdr& message(int type, int flags, std::uint8_t family = NFPROTO_INET, std::uint16_t resource = 0) {
         finish();
-        last_ = mnl_nlmsg_put_header(buffer_.data() + size_);
-        last_->nlmsg_type = static_cast<std::uint16_t>(type);
+        last_ = &netfilter_request(buffer_.data() + size_, type, family);
         last_->nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags);
         last_->nlmsg_seq = ++sequence_;
-        auto* const head = static_cast<nfgenmsg*>(mnl_nlmsg_put_extra_header(last_, sizeof(nfgenmsg)));
-        head->nfgen_family = family;
-        head->version = NFNETLINK_V0;
-        head->res_id = htons(resource);
+        static_cast<nfgenmsg*>(mnl_nlmsg_get_payload(last_))->res_id = htons(resource);
         return *last_;
     }
     /// Gives the sequence number of the batch.

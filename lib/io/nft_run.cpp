@@ -83,7 +83,7 @@ const char* nft_program() {
     return nullptr;
 }
 
-result<void> run_nft(std::string_view script) {
+result<std::optional<std::string>> ask_nft(std::string_view script) {
     const auto* const program = nft_program();
     if (!program) return error{"nft: not found in /usr/sbin, /sbin or /usr/bin: install nftables"};
 
@@ -109,9 +109,18 @@ result<void> run_nft(std::string_view script) {
 
     const auto status = wait_for(child);
     if (!status) return status.error();
-    if (WIFEXITED(*status) && WEXITSTATUS(*status) == 0) return {};
     const auto said = output.first_line();
-    return error{"nft: " + (said.empty() ? "failed with status " + std::to_string(*status) : said)};
+    const auto refusal = "nft: " + (said.empty() ? "failed with status " + std::to_string(*status) : said);
+    if (!WIFEXITED(*status)) return error{refusal};
+    if (WEXITSTATUS(*status) == 0) return std::optional<std::string>();
+    return std::optional(refusal);
+}
+
+result<void> run_nft(std::string_view script) {
+    const auto refusal = ask_nft(script);
+    if (!refusal) return refusal.error();
+    if (*refusal) return error{**refusal};
+    return {};
 }
 
 } // namespace chronoknock::io

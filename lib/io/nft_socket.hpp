@@ -90,6 +90,14 @@ private:
     using set_element = attributes<10>; ///< NFTA_SET_ELEM_*, as far as we ask
     nft_result<void> dump_elements(std::string_view set, const std::function<void(const set_element&)>& each,
                                    const std::function<void()>& again);
+    /// An address in a set of grants; `left`: none if it stays for ever.
+    struct grant_element {
+        std::string set;
+        address who;
+        std::optional<milliseconds> left;
+    };
+    nft_result<std::vector<grant_element>> grant_elements(std::span<const std::string> sets);
+    nft_result<std::vector<std::string>> set_names(); ///< none if there is no table
     nft_result<void> dump(const dump_request& what, const callback& each, const std::function<void()>& again);
 
     netlink_ptr socket_;

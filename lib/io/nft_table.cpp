@@ -7,13 +7,6 @@ namespace chronoknock::io {
 
 namespace {
 
-/// An address in a key; nothing if the key is something else.
-std::optional<address> address_of(std::span<const std::uint8_t> key) {
-    if (key.size() == 4) return address::v4(key.first<4>());
-    if (key.size() == 16) return address::v6(key.first<16>());
-    return {};
-}
-
 template <std::size_t Most>
 attributes<Most> parse(const nlmsghdr& m) {
     return attributes<Most>::of(m, sizeof(nfgenmsg));
@@ -37,39 +30,34 @@ void append_expressions(std::string& content, const nlattr* list) {
 
 } // namespace
 
+nft_result<std::vector<std::string>> nft_socket::set_names() {
+    std::vector<std::string> names;
+    const auto done = dump(
+        {NFT_MSG_GETSET, NFTA_SET_TABLE},
+        [&](const nlmsghdr& m) { names.emplace_back(parse<NFTA_SET_NAME>(m).text(NFTA_SET_NAME)); },
+        [&] { names.clear(); });
+    if (!done && done.error() != boost::system::errc::no_such_file_or_directory) return done.error();
+    return names;
+}
+
 nft_result<firewall::table_state> nft_socket::state() {
     firewall::table_state found;
-    const auto missing = [](const nft_result<void>& done) {
-        return !done && done.error() == boost::system::errc::no_such_file_or_directory;
-    };
-    auto done = dump(
-        {NFT_MSG_GETSET, NFTA_SET_TABLE},
-        [&](const nlmsghdr& m) { found.sets.emplace_back(parse<NFTA_SET_NAME>(m).text(NFTA_SET_NAME)); },
-        [&] { found.sets.clear(); });
-    if (missing(done)) return found;
-    if (done)
-        done = dump(
-            {NFT_MSG_GETCHAIN},
-            [&](const nlmsghdr& m) {
-                const auto chain = parse<NFTA_CHAIN_NAME>(m);
-                if (chain.text(NFTA_CHAIN_TABLE) == table_)
-                    found.chains.emplace_back(chain.text(NFTA_CHAIN_NAME));
-            },
-            [&] { found.chains.clear(); });
-    for (const auto& set : found.sets) {
-        if (!done || !firewall::parse_set_name(set)) continue;
-        std::vector<address> endless;
-        done = dump_elements(
-            set,
-            [&](const auto& e) {
-                const auto who =
-                    address_of(attributes<NFTA_DATA_VALUE>::in(e[NFTA_SET_ELEM_KEY]).bytes(NFTA_DATA_VALUE));
-                if (who && !e[NFTA_SET_ELEM_EXPIRATION]) endless.push_back(*who);
-            },
-            [&] { endless.clear(); });
-        for (const auto& who : endless) found.permanent.push_back({set, who});
-    }
+    auto sets = set_names();
+    if (!sets) return sets.error();
+    found.sets = std::move(*sets);
+    const auto done = dump(
+        {NFT_MSG_GETCHAIN},
+        [&](const nlmsghdr& m) {
+            const auto chain = parse<NFTA_CHAIN_NAME>(m);
+            if (chain.text(NFTA_CHAIN_TABLE) == table_)
+                found.chains.emplace_back(chain.text(NFTA_CHAIN_NAME));
+        },
+        [&] { found.chains.clear(); });
     if (!done) return done.error();
+    const auto elements = grant_elements(found.sets);
+    if (!elements) return elements.error();
+    for (const auto& e : *elements)
+        if (!e.left) found.permanent.push_back({e.set, e.who});
     return found;
 }
 
@@ -85,25 +73,37 @@ nft_result<void> nft_socket::dump_elements(std::string_view set,
         again);
 }
 
-nft_result<std::vector<live_grant>> nft_socket::grants() {
-    const auto there = state();
-    if (!there) return there.error();
-    std::vector<live_grant> all;
-    for (const auto& name : there->sets) {
-        const auto set = firewall::parse_set_name(name);
-        if (!set) continue;
-        const auto before = all.size();
+nft_result<std::vector<nft_socket::grant_element>>
+nft_socket::grant_elements(std::span<const std::string> sets) {
+    std::vector<grant_element> all;
+    for (const auto& name : sets) {
+        if (!firewall::parse_set_name(name)) continue;
+        const auto before = static_cast<std::ptrdiff_t>(all.size());
         const auto done = dump_elements(
             name,
             [&](const set_element& e) {
-                const auto who =
-                    address_of(attributes<NFTA_DATA_VALUE>::in(e[NFTA_SET_ELEM_KEY]).bytes(NFTA_DATA_VALUE));
-                const milliseconds left(static_cast<std::int64_t>(e.u64(NFTA_SET_ELEM_EXPIRATION)));
-                if (who && e[NFTA_SET_ELEM_EXPIRATION]) all.push_back({*who, set->service, left});
+                const auto key = attributes<NFTA_DATA_VALUE>::in(e[NFTA_SET_ELEM_KEY]);
+                const auto who = address_of(key.bytes(NFTA_DATA_VALUE));
+                if (!who) return;
+                all.push_back({name, *who, {}});
+                if (e[NFTA_SET_ELEM_EXPIRATION])
+                    all.back().left =
+                        milliseconds(static_cast<std::int64_t>(e.u64(NFTA_SET_ELEM_EXPIRATION)));
             },
-            [&] { all.resize(before); });
+            [&] { all.erase(all.begin() + before, all.end()); });
         if (!done) return done.error();
     }
+    return all;
+}
+
+nft_result<std::vector<live_grant>> nft_socket::grants() {
+    const auto sets = set_names();
+    if (!sets) return sets.error();
+    const auto elements = grant_elements(*sets);
+    if (!elements) return elements.error();
+    std::vector<live_grant> all;
+    for (const auto& e : *elements)
+        if (e.left) all.push_back({e.who, firewall::parse_set_name(e.set)->service, *e.left});
     return all;
 }
 

@@ -29,8 +29,8 @@ result<void> keep_only_network_privileges() {
     for (int i = 0; i < 2; ++i)
         if (kept[i] && capng_update(CAPNG_ADD, static_cast<capng_type_t>(own), wanted[i]) != 0)
             return failed("capabilities");
-    // The bounding set is CAP_SETPCAP's to change; who started us without it has seen to that himself, and with
-    // no_new_privs nothing beyond our own comes back by exec.
+    // The bounding set is CAP_SETPCAP's to change; who started us without it has seen to that himself, and
+    // with no_new_privs nothing beyond our own comes back by exec.
     if (may_bound && capng_apply(CAPNG_SELECT_BOUNDS) != 0) return failed("bounding set");
     if (capng_apply(CAPNG_SELECT_CAPS) != 0) return failed("capabilities");
     if (capng_apply(CAPNG_SELECT_AMBIENT) != 0) return failed("ambient capabilities");

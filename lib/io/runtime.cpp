@@ -77,7 +77,8 @@ result<void> runtime::start() {
     // What no waiting will mend. Whatever guard is there stays.
     if (!may_set_up_firewall()) return error{"firewall: not permitted: CAP_NET_ADMIN is needed"};
     if (!nft_program()) return error{"firewall: nft is not there: install nftables"};
-    if (const auto script = chronoknock::firewall::setup_script(firewall_rules(*configuration_), {}, {}); !script)
+    if (const auto script = chronoknock::firewall::setup_script(firewall_rules(*configuration_), {}, {});
+        !script)
         return script.error();
     begin_start_up();
     return {};

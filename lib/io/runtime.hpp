@@ -29,9 +29,9 @@ class runtime final : capture_handler {
 public:
     runtime(boost::asio::io_context& context, config::server configuration);
 
-    /// The guard first; then the rest, and what of it fails is tried again until it succeeds, with the guard up and
-    /// no knock taken. An error, and nothing is changed: another server runs here, or there is no setting up a
-    /// firewall.
+    /// The guard first; then the rest, and what of it fails is tried again until it succeeds, with the guard
+    /// up and no knock taken. An error, and nothing is changed: another server runs here, or there is no
+    /// setting up a firewall.
     result<void> start();
     /// Goes over to another configuration; if it cannot, the error says why and all stays as it was.
     result<void> reload(config::server configuration);
@@ -77,7 +77,7 @@ private:
     boost::asio::steady_timer timer_;
     start_up start_up_;
     std::unique_ptr<config::server> configuration_; ///< without secrets once there is a matcher
-    std::vector<std::string> fingerprints_; ///< of its keys
+    std::vector<std::string> fingerprints_;         ///< of its keys
     std::optional<daemon_lock> lock_;
     std::optional<firewall> firewall_;
     bool guard_kept_ = false; ///< for the next boot

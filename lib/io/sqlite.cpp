@@ -9,10 +9,6 @@
 
 namespace chronoknock::io {
 
-namespace {
-
-} // namespace
-
 result<database> database::open(const std::string& path, const char* schema, int first_patience_ms) {
     make_folders(std::filesystem::path(path).parent_path());
     // SQLite would make the file with the mode that the umask leaves; its companions take over the file's.

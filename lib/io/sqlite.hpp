@@ -14,8 +14,8 @@ namespace chronoknock::io {
 class database {
 public:
     /// Opens or makes a database in WAL mode, for its owner alone: a commit survives SIGKILL, and a power
-    /// failure leaves it sound, with the latest commits perhaps lost. Runs `schema`. Another process that holds it
-    /// is waited for; a server that tries again later need not wait long for the opening.
+    /// failure leaves it sound, with the latest commits perhaps lost. Runs `schema`. Another process that
+    /// holds it is waited for; a server that tries again later need not wait long for the opening.
     static result<database> open(const std::string& path, const char* schema,
                                  int first_patience_ms = patience_ms);
 

@@ -11,16 +11,16 @@
 
 namespace chronoknock::io {
 
-/// The steps of a server's start, one after another. One that fails is tried again every second, for ever; the log
-/// says why at once, and then once a minute for as long as it lasts.
+/// The steps of a server's start, one after another. One that fails is tried again every second, for ever;
+/// the log says why at once, and then once a minute for as long as it lasts.
 class start_up {
 public:
     using step = std::function<result<void>()>;
 
     explicit start_up(boost::asio::io_context& context) : timer_(context) {}
 
-    /// Goes as far as it can at once, and on from there later. A step that throws has failed. `done` is called after
-    /// the last one. Before that it may be called again, for another configuration.
+    /// Goes as far as it can at once, and on from there later. A step that throws has failed. `done` is
+    /// called after the last one. Before that it may be called again, for another configuration.
     void begin(std::vector<step> steps, std::function<void()> done);
     void stop() { timer_.cancel(); }
 

@@ -10,8 +10,8 @@ namespace {
 constexpr int open_patience_ms = 20; // the server tries again; meanwhile the loop must see to the guard
 
 // Burnt knocks, an empty `who` for those of keys that ignore the address; times in nanoseconds. `floor` has
-// at most one row: what it says holds for one boot of the machine, or, after a clean stop, for any. `mark` has
-// one row: what the mark was at the last commit.
+// at most one row: what it says holds for one boot of the machine, or, after a clean stop, for any. `mark`
+// has one row: what the mark was at the last commit.
 constexpr const char* any_boot = "any";
 constexpr const char* schema = R"(
 create table if not exists burnt (

@@ -14,11 +14,11 @@ namespace chronoknock::io {
 /// What the server must not forget: the knocks that are burnt. Each call is one transaction, committed when
 /// it returns.
 ///
-/// Before each commit the mark beside the database is renewed, and the commit notes what it became (store_mark).
-/// If they differ when the store is opened, the database lacks something: a knock could not be burnt and the
-/// process ended before it was, or an older copy of the file was put in its place. Then the floor must be set
-/// anew. Not noticed is what changes both and the inode's change time too: a file system, or a machine, that
-/// is put back as a whole.
+/// Before each commit the mark beside the database is renewed, and the commit notes what it became
+/// (store_mark). If they differ when the store is opened, the database lacks something: a knock could not be
+/// burnt and the process ended before it was, or an older copy of the file was put in its place. Then the
+/// floor must be set anew. Not noticed is what changes both and the inode's change time too: a file system,
+/// or a machine, that is put back as a whole.
 class store {
 public:
     static result<store> open(const std::string& path);
@@ -31,8 +31,8 @@ public:
     result<void> forget(std::span<const knock::burnt> knocks);
 
     /// Windows that began before this moment are refused (knock::replay_guard). Nothing as long as it must be
-    /// set anew: the file is new or lacks something, or the machine went down without a clean stop, and what was accepted last
-    /// may not have reached the disk.
+    /// set anew: the file is new or lacks something, or the machine went down without a clean stop, and what
+    /// was accepted last may not have reached the disk.
     std::optional<unix_time> floor() const { return floor_; }
     result<void> set_floor(unix_time t);
     /// Sees everything to the disk, so that the next boot finds no gap. Nothing is to be burnt after it.

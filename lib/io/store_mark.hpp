@@ -8,8 +8,8 @@
 namespace chronoknock::io {
 
 /// A small file beside the state file that tells whether that is as it was left: a count of its renewals, and
-/// the moment at which the kernel says that the file's inode changed, which no program can choose (a copy put in
-/// its place has another). It is written in place, into a block that it has from the start, so that a full
+/// the moment at which the kernel says that the file's inode changed, which no program can choose (a copy put
+/// in its place has another). It is written in place, into a block that it has from the start, so that a full
 /// disk does not stop it.
 class store_mark {
 public:

@@ -66,15 +66,16 @@ private:
 
 /// HKDF-Expand (RFC 5869, section 2.3) with the key as PRK: T(i) = HMAC(PRK, T(i-1) || info || i). On
 /// OpenSSL's HMAC, in a context keyed once: its KDF of that name keys one anew at each call, three times the
-/// cost, and a server with many keys expands some before it answers. By the low-level calls: EVP_MAC keeps a copy
-/// of the key, these only the states of the hash that come of it.
+/// cost, and a server with many keys expands some before it answers. By the low-level calls: EVP_MAC keeps a
+/// copy of the key, these only the states of the hash that come of it.
 class expander {
 public:
     expander(const std::string& digest, std::span<const std::uint8_t> prk)
         : size_(digest_size(digest)), digest_(EVP_MD_fetch(nullptr, digest.c_str(), nullptr), EVP_MD_free),
           context_(HMAC_CTX_new(), HMAC_CTX_free) {
         if (!digest_ || !context_ ||
-            HMAC_Init_ex(context_.get(), prk.data(), static_cast<int>(prk.size()), digest_.get(), nullptr) != 1)
+            HMAC_Init_ex(context_.get(), prk.data(), static_cast<int>(prk.size()), digest_.get(), nullptr) !=
+                1)
             throw std::runtime_error("OpenSSL does not give HMAC with " + digest);
     }
 

@@ -69,7 +69,8 @@ result<void> set_secret(psk& k, std::string_view text) {
         return error{"expected an even number of hexadecimal digits"};
     }
     if (bytes.size() < least_secret || bytes.size() > most_secret)
-        return error{"expected at least 128 bits and at most 524288, not " + std::to_string(bytes.size() * 8)};
+        return error{"expected at least 128 bits and at most 524288, not " +
+                     std::to_string(bytes.size() * 8)};
     k.secret = std::move(bytes);
     return {};
 }

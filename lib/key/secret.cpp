@@ -31,7 +31,9 @@ std::pmr::memory_resource& pool() {
 
 } // namespace
 
-void* take_secret_memory(std::size_t bytes, std::size_t alignment) { return pool().allocate(bytes, alignment); }
+void* take_secret_memory(std::size_t bytes, std::size_t alignment) {
+    return pool().allocate(bytes, alignment);
+}
 
 void give_secret_memory(void* memory, std::size_t bytes, std::size_t alignment) noexcept {
     OPENSSL_cleanse(memory, bytes);

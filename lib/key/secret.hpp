@@ -7,8 +7,8 @@
 
 namespace chronoknock::key {
 
-/// Memory for secrets: neither swapped (as far as RLIMIT_MEMLOCK goes) nor dumped, and wiped before it is given
-/// back. Throws std::bad_alloc.
+/// Memory for secrets: neither swapped (as far as RLIMIT_MEMLOCK goes) nor dumped, and wiped before it is
+/// given back. Throws std::bad_alloc.
 void* take_secret_memory(std::size_t bytes, std::size_t alignment);
 void give_secret_memory(void* memory, std::size_t bytes, std::size_t alignment) noexcept;
 

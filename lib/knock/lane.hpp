@@ -20,7 +20,11 @@ public:
         left_ = std::min(burst_, left_ + std::chrono::duration<double>(passed).count() * per_second_);
     }
     bool has_ration() const { return left_ >= 1; }
-    bool spend() { return has_ration() && (left_ -= 1, true); }
+    bool spend() {
+        if (!has_ration()) return false;
+        left_ -= 1;
+        return true;
+    }
 
     /// True if who comes now is served now.
     bool is_free() const { return has_ration() && waiting_.empty(); }

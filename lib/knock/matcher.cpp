@@ -14,8 +14,9 @@ namespace {
 // what counts.
 constexpr std::uint32_t slack = 64;
 
-// Derivations a second, each of them about 0.7 us: of hmac keys those whose selectors an address hit, of plain
-// digests all. A first knock needs one, so a flood that looks like first knocks needs eight SYNs for each.
+// Derivations a second, each of them about 0.7 us: of hmac keys those whose selectors an address hit, of
+// plain digests all. A first knock needs one, so a flood that looks like first knocks needs eight SYNs for
+// each.
 constexpr double for_first_knocks = 200'000;
 constexpr double for_known = 100'000;
 constexpr double for_plain = 100'000;
@@ -23,8 +24,8 @@ constexpr double for_doubtful = 25'000;
 constexpr double burst_seconds = 0.1;
 constexpr std::size_t most_waiting = 1024;
 
-// What a first knock hits: its own selector, and by chance another. Each is derived again when it is late: when
-// a port comes that was missing.
+// What a first knock hits: its own selector, and by chance another. Each is derived again when it is late:
+// when a port comes that was missing.
 constexpr double selectors_of_a_knock = 2;
 constexpr std::uint32_t looks_of_a_knock = 2;
 
@@ -144,7 +145,8 @@ bool matcher::take_turn(turn t) {
 }
 
 void matcher::open_view(tracker::slot s) {
-    view_ = {s, tracker_.who(s),
+    view_ = {s,
+             tracker_.who(s),
              {tracker_.recall(s), tracker_.fresh(s), tracker_.memory(), tracker_.timeout_ticks()},
              found_.size()};
     distinct_.clear();

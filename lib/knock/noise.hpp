@@ -43,8 +43,8 @@ private:
     std::optional<entry> others_;
 };
 
-/// Keeps lines on a few things, each as often as somebody likes, from filling the log: of each so many a minute
-/// are told, of the others their number.
+/// Keeps lines on a few things, each as often as somebody likes, from filling the log: of each so many a
+/// minute are told, of the others their number.
 class tally {
 public:
     struct line {

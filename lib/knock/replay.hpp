@@ -32,12 +32,12 @@ enum class judgement {
     too_old,        ///< older than one window before the key's newest accepted one
     before_state,   ///< began before what is burnt was first written down
     too_soon,       ///< within the key's knock_delay
-    too_many,       ///< its key was accepted too often in this window, or holds all that is remembered of a key
+    too_many, ///< its key was accepted too often in this window, or holds all that is remembered of a key
 };
 std::string_view to_string(judgement j);
 
-/// Most knocks of one key that are accepted in one window. Who holds a key can knock for any address, and each
-/// such knock costs memory, disk, a grant and log; a key shared by a thousand clients never meets it.
+/// Most knocks of one key that are accepted in one window. Who holds a key can knock for any address, and
+/// each such knock costs memory, disk, a grant and log; a key shared by a thousand clients never meets it.
 inline constexpr std::uint32_t most_in_window = 1024;
 /// Most burnt knocks of a key that are remembered. The oldest ones that refuse nothing make room.
 inline constexpr std::size_t most_of_key = 4 * most_in_window;
@@ -85,7 +85,7 @@ private:
     struct per_key {
         std::int64_t newest = 0;
         std::map<std::int64_t, std::uint32_t> accepted_in; ///< how many in each window that can be acceptable
-        std::int64_t granularity = 0; ///< 0 until it is first judged
+        std::int64_t granularity = 0;                      ///< 0 until it is first judged
         bool ignore_time = false;
         nanoseconds delay{0};
         std::map<tuple, fate> burnt;

@@ -48,11 +48,12 @@ public:
     /// How many came since the last mark_looked_at().
     std::uint32_t fresh(slot s) const { return slots_[s].fresh; }
     void mark_looked_at(slot s) { slots_[s].fresh = 0; }
-    /// What it waits for, a bit each, as the matcher will have it: nothing again when the slot goes to another
-    /// address. A slot that waits for more than `soon` is not given away.
+    /// What it waits for, a bit each, as the matcher will have it: nothing again when the slot goes to
+    /// another address. A slot that waits for more than `soon` is not given away.
     static constexpr std::uint8_t soon = 1;
     std::uint8_t& waits(slot s) { return slots_[s].waits; }
-    /// What was derived for it as for a first knock, as far as 255; zero again when nothing is remembered of it.
+    /// What was derived for it as for a first knock, as far as 255; zero again when nothing is remembered of
+    /// it.
     std::uint8_t& spent(slot s) { return slots_[s].spent; }
     /// Whether it sent what can begin a knock; false again when nothing is remembered of it.
     bool& promising(slot s) { return slots_[s].promising; }

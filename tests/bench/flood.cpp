@@ -80,7 +80,8 @@ public:
     void fill(std::uint8_t* frame) {
         const auto random = random_();
         std::uint32_t source =
-            plan_.first_source + static_cast<std::uint32_t>(plan_.sources ? sent_ / plan_.each % plan_.sources : 0);
+            plan_.first_source +
+            static_cast<std::uint32_t>(plan_.sources ? sent_ / plan_.each % plan_.sources : 0);
         if (!plan_.sources) // 1.0.0.0 to 126.255.255.255
             source = (1 + static_cast<std::uint32_t>(random >> 56) % 126) << 24 | (random >> 32 & 0xffffff);
         const auto choice = plan_.in_order ? sent_ : random_() >> 32;

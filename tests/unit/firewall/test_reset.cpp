@@ -50,7 +50,8 @@ BOOST_AUTO_TEST_CASE(headers_and_lengths) {
 }
 
 BOOST_AUTO_TEST_CASE(maps_are_bounded) {
-    for (const auto map : maps_of_reset) BOOST_TEST(has(reset_maps(), "\tmap " + std::string(map) + " { "));
+    for (const auto* map : {"tos4", "tos6"})
+        BOOST_TEST(has(reset_maps(), "\tmap " + std::string(map) + " { "));
     BOOST_TEST(has(reset_maps(), "timeout 4ms; size 65536; }"));
 }
 

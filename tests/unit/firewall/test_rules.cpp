@@ -54,14 +54,16 @@ BOOST_AUTO_TEST_CASE(the_way_of_a_tcp_packet_in_one_family) {
     for (const auto* part :
          {"set tcp4 { type ipv4_addr . inet_service . inet_service; flags dynamic,timeout; timeout 1d; size "
           "262144; }",
-          "set opening6 { type ipv6_addr . inet_service . ipv6_addr . inet_service; flags dynamic,timeout; timeout 2m; ",
+          "set opening6 { type ipv6_addr . inet_service . ipv6_addr . inet_service; flags dynamic,timeout; "
+          "timeout 2m; ",
           "set grant4_ssh { type ipv4_addr; flags timeout; }",
           "tcp flags & (syn | ack | rst | fin) == syn goto open",
           "ip saddr . tcp sport . ip daddr . tcp dport @opening4 accept",
           "tcp dport { 22 } ip saddr @grant4_ssh add @tcp4 { ip saddr . tcp sport . tcp dport timeout 2m "
           "} "
           "add @opening4 { ip saddr . tcp sport . ip daddr . tcp dport } accept",
-          "ip saddr . tcp sport . ip daddr . tcp dport @opening4 delete @opening4 { ip saddr . tcp sport . ip "
+          "ip saddr . tcp sport . ip daddr . tcp dport @opening4 delete @opening4 { ip saddr . tcp sport . "
+          "ip "
           "daddr . tcp dport }",
           "tcp flags & (fin | rst) == 0 ip saddr . tcp sport . tcp dport @tcp4 update @tcp4 ",
           "ip6 saddr . tcp sport . tcp dport @closing6 update @closing6 { ip6 saddr . tcp sport . tcp dport "

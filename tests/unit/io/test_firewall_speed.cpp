@@ -6,7 +6,7 @@ using namespace firewall_test;
 
 namespace {
 
-double in_microseconds(nanoseconds d) { return std::chrono::duration<double, std::micro>(d).count(); }
+double microseconds(nanoseconds d) { return std::chrono::duration<double, std::micro>(d).count(); }
 
 } // namespace
 
@@ -25,8 +25,8 @@ BOOST_AUTO_TEST_CASE(a_hundred_thousand_live_grants_do_not_slow_the_next) {
             run_until([&] { return context.poll() == 0; });
         }
         std::ranges::sort(took);
-        BOOST_TEST_MESSAGE("adding a grant " << when << ": median " << in_microseconds(took[500])
-                                             << " us, p99 " << in_microseconds(took[990]) << " us");
+        BOOST_TEST_MESSAGE("adding a grant " << when << ": median " << microseconds(took[500]) << " us, p99 "
+                                             << microseconds(took[990]) << " us");
         return took[500];
     };
     const auto empty = measure(0, "among none");
@@ -34,14 +34,14 @@ BOOST_AUTO_TEST_CASE(a_hundred_thousand_live_grants_do_not_slow_the_next) {
     for (std::uint32_t i = 0; i < 100000; ++i) many.push_back(make_grant(100000 + i, "ssh", 1h));
     const auto start = io::boot_now();
     BOOST_TEST(try_add(f, many).has_value());
-    BOOST_TEST_MESSAGE("100,000 at once: " << in_microseconds(io::boot_now() - start) / 1e5 << " us each");
+    BOOST_TEST_MESSAGE("100,000 at once: " << microseconds(io::boot_now() - start) / 1e5 << " us each");
     const auto full = measure(1000, "among 100,000");
     const auto listing = io::boot_now();
     BOOST_TEST(live(f) == 102000u);
-    BOOST_TEST_MESSAGE("list of them: " << in_microseconds(io::boot_now() - listing) << " us");
+    BOOST_TEST_MESSAGE("list of them: " << microseconds(io::boot_now() - listing) << " us");
     const auto again = io::boot_now();
     set_up(f);
-    BOOST_TEST_MESSAGE("set up again among them: " << in_microseconds(io::boot_now() - again) << " us");
+    BOOST_TEST_MESSAGE("set up again among them: " << microseconds(io::boot_now() - again) << " us");
     BOOST_TEST((full < 3 * empty));
 }
 

@@ -275,7 +275,8 @@ BOOST_FIXTURE_TEST_CASE(strict_costs_no_more_than_set, lab) {
         const auto selector = sequence(0, alice_ip, epoch).front();
         std::swap(ports[3], ports[5]);
         ports.insert(ports.begin() + 4, selector);
-        if (mode == config::matching::set) ports.erase(std::ranges::find(ports, sequence(0, alice_ip, epoch)[7]));
+        if (mode == config::matching::set)
+            ports.erase(std::ranges::find(ports, sequence(0, alice_ip, epoch)[7]));
         for (int round = 0; round < 100; ++round)
             for (const auto port : ports) BOOST_TEST(knock(m, alice_ip, std::vector{port}, at(1)).empty());
         return m.count().derivations;

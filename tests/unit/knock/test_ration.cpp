@@ -1,4 +1,5 @@
-// What a first-time knock survives: floods of spoofed addresses that make the server derive, in simulated time.
+// What a first-time knock survives: floods of spoofed addresses that make the server derive, in simulated
+// time.
 #include "fixture.hpp"
 
 #include <algorithm>
@@ -32,13 +33,15 @@ struct siege : lab {
         return ports;
     }
 
-    /// How many of the first-time clients, with five rounds each, get in while a flood of so many SYNs a second goes on.
+    /// How many of the first-time clients, with five rounds each, get in while a flood of so many SYNs a
+    /// second goes on.
     int let_in(double rate, const habit& h, bool everybody_known = false) {
         server.knock.tracked = 65536;
         matcher m(server, {1, 2, 3, 4}, [&](const address&) { return everybody_known; });
         const auto begin = 2.0; // into a window, so that none changes meanwhile
         const auto tell = [&](double t) { m.advance(at(t), {clock(at(t)), milliseconds(50)}, 256); };
-        while (!m.advance(at(begin), {clock(at(begin)), milliseconds(50)}, 256)) {}
+        while (!m.advance(at(begin), {clock(at(begin)), milliseconds(50)}, 256)) {
+        }
         m.end_batch(at(begin));
         const auto selectors = live_selectors(m, epoch + 2, h.only_timely);
         BOOST_REQUIRE(!selectors.empty());
@@ -87,8 +90,7 @@ struct siege : lab {
 } // namespace
 
 BOOST_FIXTURE_TEST_CASE(live_selectors_of_one_key_keep_nobody_out, siege) {
-    for (const std::size_t selectors : {8u, 10u})
-        BOOST_TEST(let_in(254'000, {selectors, 0}) == clients);
+    for (const std::size_t selectors : {8u, 10u}) BOOST_TEST(let_in(254'000, {selectors, 0}) == clients);
 }
 
 BOOST_FIXTURE_TEST_CASE(what_looks_like_a_first_knock_keeps_nobody_out, siege) {

@@ -195,8 +195,8 @@ BOOST_AUTO_TEST_CASE(a_later_round_of_a_knock_that_failed_is_accepted) {
 BOOST_AUTO_TEST_CASE(one_key_is_accepted_so_often_in_a_window) {
     replay_guard guard({}, {});
     const auto source = [](std::uint32_t n) {
-        const std::uint8_t bytes[] = {10, static_cast<std::uint8_t>(n >> 16), static_cast<std::uint8_t>(n >> 8),
-                                      static_cast<std::uint8_t>(n)};
+        const std::uint8_t bytes[] = {10, static_cast<std::uint8_t>(n >> 16),
+                                      static_cast<std::uint8_t>(n >> 8), static_cast<std::uint8_t>(n)};
         return address::v4(bytes);
     };
     std::uint32_t n = 0;
