@@ -20,11 +20,8 @@ public:
         left_ = std::min(burst_, left_ + std::chrono::duration<double>(passed).count() * per_second_);
     }
     bool has_ration() const { return left_ >= 1; }
-    bool spend() {
-        if (!has_ration()) return false;
-        left_ -= 1;
-        return true;
-    }
+    /// What was begun may go into debt: the next one waits until that is made up for.
+    void spend(double derivations) { left_ -= derivations; }
 
     /// True if who comes now is served now.
     bool is_free() const { return has_ration() && waiting_.empty(); }

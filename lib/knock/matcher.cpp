@@ -22,12 +22,15 @@ constexpr double for_known = 100'000;
 constexpr double for_plain = 100'000;
 constexpr double for_doubtful = 25'000;
 constexpr double burst_seconds = 0.1;
+constexpr std::uint32_t most_at_once = 2000; // for one address: others' knocks wait for it
+constexpr double of_a_hint = 0.1; // what looking one up costs: with many keys an address asks for hundreds
 constexpr std::size_t most_waiting = 1024;
 
 // What a first knock hits: its own selector, and by chance another. Each is derived again when it is late:
 // when a port comes that was missing.
 constexpr double selectors_of_a_knock = 2;
 constexpr std::uint32_t looks_of_a_knock = 2;
+constexpr std::uint8_t all_spent = 255; // no first knock spends that much
 
 constexpr std::size_t hint_count = std::size_t{1} << 21; // 16 MiB, touched as they are used
 
@@ -89,8 +92,23 @@ bool matcher::worth_a_look(tracker::slot s) const {
     return tracker_.fresh(s) != 0 && tracker_.count(s) >= keyring_.least_syns();
 }
 
+/// False if every lane that the address can need has it already, or has no room. In a flood that is what most
+/// looks come to, and it must cost less than finding out which lane it is.
+bool matcher::can_be_served(tracker::slot s) const {
+    const auto can_take = [&](turn t) {
+        return !(tracker_.waits(s) & bit(t)) && (lanes_[t].is_free() || !lanes_[t].waiting().full());
+    };
+    return (tracker_.spent(s) != all_spent && can_take(first_time)) || can_take(doubtful) ||
+           (!keyring_.plain_lines().empty() && can_take(plain)) ||
+           (!(tracker_.waits(s) & bit(known)) && known_(tracker_.who(s)));
+}
+
 void matcher::look(tracker::slot s) {
     if (!worth_a_look(s)) return;
+    if (!can_be_served(s)) {
+        if (tracker_.waits(s) <= tracker::soon) ++counters_.turned_away;
+        return;
+    }
     ++counters_.looks;
     open_view(s);
     bool seen_to = true;
@@ -175,25 +193,36 @@ void matcher::find_candidates() {
     const auto t = t_.t + (now_ - t_at_);
     const auto latest = t + t_.error;
     const auto earliest = t - t_.error - tracker_.age(view_.r.syns.front(), now_);
-    for (const auto port : distinct_)
-        for (auto n = keyring_.first_with_selector(port); n != keyring::none; n = keyring_.at(n).next) {
-            const auto& live = keyring_.at(n);
-            if (distinct_.size() < live.distinct.least) continue;
-            const unix_time begin{seconds(live.t0)};
-            const bool in_time = live.g == 0 || (begin <= latest && earliest < begin + seconds(2 * live.g));
-            (in_time && distinct_.size() >= live.distinct.usually ? timely_ : untimely_).push_back(n);
-        }
+    // The lists of all ports side by side, so that memory is asked for several nodes at a time.
+    walk_.clear();
+    const auto follow = [this](std::uint32_t n) {
+        if (n == keyring::none) return;
+        __builtin_prefetch(&keyring_.at(n));
+        walk_.push_back(n);
+    };
+    for (const auto port : distinct_) follow(keyring_.first_with_selector(port));
+    for (std::size_t i = 0; i < walk_.size(); ++i) {
+        const auto n = walk_[i];
+        const auto& live = keyring_.at(n);
+        follow(live.next);
+        if (distinct_.size() < live.distinct.least) continue;
+        const unix_time begin{seconds(live.t0)};
+        const bool in_time = live.g == 0 || (begin <= latest && earliest < begin + seconds(2 * live.g));
+        (in_time && distinct_.size() >= live.distinct.usually ? timely_ : untimely_).push_back(n);
+    }
     if (timely_.empty()) return;
     // With many keys chance hits more: the mean, and twice the deviation.
     double mean = 0;
     for (const auto port : distinct_) mean += std::max(0.0f, keyring_.expected_selectors(port));
     const auto allowed = static_cast<std::uint32_t>(selectors_of_a_knock + mean + 2 * std::sqrt(mean));
-    view_.looks_like_first =
-        timely_.size() <= allowed && tracker_.spent(view_.s) < looks_of_a_knock * allowed;
+    auto& spent = tracker_.spent(view_.s);
+    if (spent >= looks_of_a_knock * allowed) spent = all_spent;
+    view_.looks_like_first = timely_.size() <= allowed && spent != all_spent;
 }
 
-/// False if the ration ends before all is derived.
+/// False if not all is derived yet: the rest is when it is called again.
 bool matcher::work(turn t) {
+    derived_at_once_ = 0;
     const auto try_all = [&](const std::vector<std::uint32_t>& candidates) {
         return std::ranges::all_of(candidates, [&](std::uint32_t n) {
             return try_sequence(keyring_.at(n).line, keyring_.at(n).t0, t);
@@ -220,14 +249,17 @@ bool matcher::try_plain(turn t) {
     return true;
 }
 
-/// False if the ration does not allow to derive it.
+/// False if it would have to be derived, and enough was for now.
 bool matcher::try_sequence(std::uint32_t l, std::int64_t t0, turn t) {
     constexpr std::uint64_t port_bits = 0xffff;
     const auto h = hash(l, t0, view_.who);
     auto& hint = hints_[h % hint_count];
+    lanes_[t].spend(of_a_hint);
     if (((hint ^ h) & ~port_bits) == 0 && !arrived(hint & port_bits)) return true;
-    if (!lanes_[t].spend()) return false;
-    if (auto& spent = tracker_.spent(view_.s); t == first_time && spent != 255) ++spent;
+    if (derived_at_once_ == most_at_once) return false;
+    ++derived_at_once_;
+    lanes_[t].spend(1);
+    if (auto& spent = tracker_.spent(view_.s); t == first_time && spent != all_spent) ++spent;
     ++counters_.derivations;
     const auto& k = keyring_.psk(l);
     sequence_.resize(k.length);

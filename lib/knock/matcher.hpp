@@ -79,6 +79,7 @@ private:
 
     static std::array<lane, turns> make_lanes(std::uint32_t tracked);
     bool worth_a_look(tracker::slot s) const;
+    bool can_be_served(tracker::slot s) const;
     void look(tracker::slot s);
     void serve(turn t);
     void open_view(tracker::slot s);
@@ -102,9 +103,11 @@ private:
     /// address, line and window: as long as it does not come, the sequence need not be derived again.
     std::vector<std::uint64_t> hints_;
     view view_{};
+    std::uint32_t derived_at_once_ = 0;
     std::bitset<65536> ports_;            ///< those remembered of the address being looked at
     std::vector<std::uint16_t> distinct_; ///< the same, as a list
-    std::vector<std::uint32_t> timely_; ///< live sequences of selectors among them, for which it is the time
+    std::vector<std::uint32_t> walk_;     ///< live sequences of selectors among them
+    std::vector<std::uint32_t> timely_;   ///< those for which it is the time
     std::vector<std::uint32_t> untimely_; ///< the others: derived to tell the log why they are refused
     std::bitset<65536> used_;             ///< ports of what was complete in it
     std::vector<std::uint16_t> sequence_; ///< the one being tried

@@ -52,9 +52,11 @@ public:
     /// another address. A slot that waits for more than `soon` is not given away.
     static constexpr std::uint8_t soon = 1;
     std::uint8_t& waits(slot s) { return slots_[s].waits; }
+    std::uint8_t waits(slot s) const { return slots_[s].waits; }
     /// What was derived for it as for a first knock, as far as 255; zero again when nothing is remembered of
     /// it.
     std::uint8_t& spent(slot s) { return slots_[s].spent; }
+    std::uint8_t spent(slot s) const { return slots_[s].spent; }
     /// Whether it sent what can begin a knock; false again when nothing is remembered of it.
     bool& promising(slot s) { return slots_[s].promising; }
 
