@@ -143,10 +143,28 @@ class Descriptors(LabTest):
         for what in ("socket:", "eventpoll", "packet", "timerfd", "eventfd"):
             self.assertNotIn(what, text)
 
+    def with_nft_that_hangs(self, **options):
+        """As often as its file has lines."""
+        hang, real = self.server.home / "hang", self.server.home / "real"
+        return hang, self.with_nft(f'[ -s {hang} ] && {{ sed -i 1d {hang}; exec sleep 1000; }}\nexec {real} "$@"\n',
+                                   **options)
+
+    def test_an_nft_that_hangs_says_nothing_of_the_table(self):
+        """It is not made anew: the connections that it admitted go on."""
+        hang, guard = self.with_nft_that_hangs()
+        admitted = "192.0.2.1 . 1025 . 22 timeout 1d expires 1d"
+        self.server.run(["nft", "add", "element", "inet", "chronoknock", "tcp4", f"{{ {admitted} }}"])
+        hang.write_text("once\ntwice\nthrice\n")
+        self.server.run(["nft", "flush", "chain", "inet", "chronoknock", "guard"])
+        self.wait_for(lambda: hang.read_text() == "", "the third nft to hang", 60)
+        guard.wait_log("the table is set up again", 30)
+        self.assertNotIn("made anew", guard.log())
+        self.assertIn("192.0.2.1 . 1025 . 22",
+                      self.server.run(["nft", "list", "set", "inet", "chronoknock", "tcp4"]).stdout)
+
     def test_an_nft_that_hangs_is_killed(self):
-        home = self.server.home
-        guard = self.with_nft(f'[ -e {home}/hang ] && {{ rm {home}/hang; exec sleep 1000; }}\nexec {home}/real "$@"\n')
-        (home / "hang").touch()
+        hang, guard = self.with_nft_that_hangs()
+        hang.write_text("once\n")
         self.server.run(["nft", "flush", "ruleset"])
         guard.wait_log("had to be killed after 10s", 20)
         self.wait_for(lambda: "chronoknock" in self.server.run(["nft", "list", "tables"]).stdout, "the guard")
