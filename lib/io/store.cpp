@@ -2,6 +2,9 @@
 
 #include "base/text.hpp"
 #include "io/files.hpp"
+#include "io/pending_burn.hpp"
+
+#include <algorithm>
 
 namespace chronoknock::io {
 
@@ -11,7 +14,7 @@ constexpr int open_patience_ms = 20; // the server tries again; meanwhile the lo
 
 // Burnt knocks, an empty `who` for those of keys that ignore the address; times in nanoseconds. `floor` has
 // at most one row: what it says holds for one boot of the machine, or, after a clean stop, for any. `mark`
-// has one row: what the mark was at the last commit.
+// has a row for each mark: what it was at the last commit that it was renewed for.
 constexpr const char* any_boot = "any";
 constexpr const char* schema = R"(
 create table if not exists burnt (
@@ -50,19 +53,21 @@ result<void> for_each(database& db, const char* sql, std::span<const knock::burn
 result<store> store::open(const std::string& path) {
     auto db = database::open(path, schema, open_patience_ms);
     if (!db) return db.error();
-    auto mark = store_mark::open(path + "-mark");
-    if (!mark) return mark.error();
-    store opened(std::move(*db), std::move(*mark));
-    const auto marked = opened.is_marked();
-    if (!marked) return marked.error();
-    opened.lacks_some_ = !*marked;
+    auto one = store_mark::open(path + "-mark");
+    if (!one) return one.error();
+    auto other = store_mark::open(path + "-mark2");
+    if (!other) return other.error();
+    store opened(std::move(*db), std::move(*one), std::move(*other));
+    const auto whole = opened.is_whole();
+    if (!whole) return whole.error();
+    opened.lacks_some_ = !*whole;
     std::optional<unix_time> floor;
     {
         statement s(opened.db_, "select t from floor where boot in (?, ?)");
         const auto boot = boot_id();
         const auto row = s.bind(boot).bind(any_boot).step();
         if (!row) return row.error();
-        if (*row && !boot.empty() && *marked) floor = time_of(s.integer(0));
+        if (*row && !boot.empty() && *whole) floor = time_of(s.integer(0));
     }
     // On disk before anything is burnt: else a power failure could lose that, and find the mark of a clean
     // stop.
@@ -72,15 +77,17 @@ result<store> store::open(const std::string& path) {
 }
 
 result<void> store::write_floor(const std::string& boot, unix_time t) {
-    const auto state = mark_.renew();
-    if (!state) return state.error();
+    if (const auto renewed = renew_mark(); !renewed) return renewed;
     if (const auto careful = db_.run("pragma synchronous = full"); !careful) return careful;
     const auto done = db_.transaction([&]() -> result<void> {
         if (const auto gone = db_.run("delete from floor"); !gone) return gone.error();
         statement s(db_, "insert into floor values (?, ?)");
         if (const auto put = s.bind(boot).bind(count(t)).step(); !put) return put.error();
-        return note(*state);
+        // Both: if the database lacked some, it knows neither.
+        if (const auto noted = note_mark(last_); !noted) return noted;
+        return note_mark(next());
     });
+    if (done) last_ = next();
     if (const auto quick = db_.run("pragma synchronous = normal"); done && !quick) return quick;
     return done;
 }
@@ -99,21 +106,50 @@ result<void> store::close_cleanly() {
         if (auto done = burn({}); !done) return done;
     if (!floor_ || lacks_some_) return {};
     if (auto done = write_floor(any_boot, *floor_); !done) return done;
-    return mark_.sync();
-}
-
-result<void> store::note(const store_mark::state& s) {
-    statement put(db_, "insert or replace into mark values (1, ?, ?)");
-    if (const auto done = put.bind(s.count).bind(s.changed).step(); !done) return done.error();
+    for (auto& mark : marks_)
+        if (auto done = mark.sync(); !done) return done;
     return {};
 }
 
-/// True if the mark is as the last commit noted it.
-result<bool> store::is_marked() {
-    statement s(db_, "select count, changed from mark");
-    const auto row = s.step();
-    if (!row) return row.error();
-    return *row && mark_.now() == store_mark::state{s.integer(0), s.integer(1)};
+/// Renews the mark that is next, with all that is to be burnt; with nothing that could be taken for it if
+/// that is more than a mark holds, or some of it is not known any more.
+result<void> store::renew_mark() {
+    const auto count = std::max({std::int64_t{0}, marks_[0].now().count, marks_[1].now().count}) + 1;
+    return marks_[next()].renew(count, lacks_some_ ? "" : encode(marks_[last_].now(), unburnt_));
+}
+
+result<void> store::note_mark(std::size_t mark) {
+    statement put(db_, "insert or replace into mark values (?, ?, ?)");
+    const auto [count, changed] = marks_[mark].now();
+    if (const auto done = put.bind(static_cast<std::int64_t>(mark)).bind(count).bind(changed).step(); !done)
+        return done.error();
+    return {};
+}
+
+/// True if the marks are as they were noted, or the only commit that they know more of could be made good.
+result<bool> store::is_whole() {
+    std::array<store_mark::state, 2> noted;
+    {
+        statement s(db_, "select one, count, changed from mark where one in (0, 1)");
+        for (;;) {
+            const auto row = s.step();
+            if (!row) return row.error();
+            if (!*row) break;
+            noted[static_cast<std::size_t>(s.integer(0))] = {s.integer(1), s.integer(2)};
+        }
+    }
+    last_ = noted[1].count > noted[0].count ? 1 : 0;
+    if (noted[last_].count == 0 || marks_[last_].now() != noted[last_]) return false;
+    if (marks_[next()].now() == noted[next()]) return true;
+    const auto pending = decode_pending_burn(marks_[next()].held());
+    if (!pending || pending->after != noted[last_]) return false;
+    const auto done = db_.transaction([&]() -> result<void> {
+        if (auto put = put_burnt(pending->knocks); !put) return put;
+        return note_mark(next());
+    });
+    if (!done) return done.error();
+    last_ = next();
+    return true;
 }
 
 result<std::vector<knock::burnt>> store::load() {
@@ -131,18 +167,20 @@ result<std::vector<knock::burnt>> store::load() {
 
 result<void> store::burn(std::span<const knock::burnt> knocks) {
     unburnt_.insert(unburnt_.end(), knocks.begin(), knocks.end());
-    const auto state = mark_.renew();
-    if (!state) return keep_unburnt(state.error());
+    if (const auto renewed = renew_mark(); !renewed) return keep_unburnt(renewed.error());
     const auto done = db_.transaction([&]() -> result<void> {
-        if (auto put = for_each(db_, "insert or replace into burnt values (?, ?, ?, ?, ?)", unburnt_,
-                                [](statement& s, const knock::burnt& k) { s.bind(count(k.accepted)); });
-            !put)
-            return put;
-        return lacks_some_ ? result<void>() : note(*state);
+        if (auto put = put_burnt(unburnt_); !put) return put;
+        return lacks_some_ ? result<void>() : note_mark(next());
     });
     if (!done) return keep_unburnt(done.error());
+    if (!lacks_some_) last_ = next();
     unburnt_.clear();
     return {};
+}
+
+result<void> store::put_burnt(std::span<const knock::burnt> knocks) {
+    return for_each(db_, "insert or replace into burnt values (?, ?, ?, ?, ?)", knocks,
+                    [](statement& s, const knock::burnt& k) { s.bind(count(k.accepted)); });
 }
 
 error store::keep_unburnt(error why) {

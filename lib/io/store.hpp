@@ -4,6 +4,7 @@
 #include "io/store_mark.hpp"
 #include "knock/replay.hpp"
 
+#include <array>
 #include <optional>
 #include <span>
 #include <string>
@@ -14,11 +15,18 @@ namespace chronoknock::io {
 /// What the server must not forget: the knocks that are burnt. Each call is one transaction, committed when
 /// it returns.
 ///
-/// Before each commit the mark beside the database is renewed, and the commit notes what it became
-/// (store_mark). If they differ when the store is opened, the database lacks something: a knock could not be
-/// burnt and the process ended before it was, or an older copy of the file was put in its place. Then the
-/// floor must be set anew. Not noticed is what changes both and the inode's change time too: a file system,
-/// or a machine, that is put back as a whole.
+/// A commit is noted outside of the database as well, so that the next opening tells whether it lacks
+/// something: a knock could not be burnt and the process ended before it was, or an older copy of the file
+/// was put in its place. Then the floor must be set anew. Two marks (store_mark) are renewed by turns: one
+/// before each commit, with what is about to be burnt; the commit notes what it became. So:
+/// - A kill between the two leaves one mark that the database does not know, and the other as the commit
+///   before noted it, which is the commit that the unknown one names. What it holds is burnt when the store
+///   is opened, and nothing is lost. The same heals a database that lacks just the last commit.
+/// - A database that lacks more finds neither mark as it noted them, for since then both were renewed.
+/// - The kernel gives a mark that was put back with it another change time than the database notes. It does
+///   not know that of the mark that was to be renewed next, but always that of the other.
+/// Not noticed is what changes all and the inodes' change times too: a file system, or a machine, that is put
+/// back as a whole.
 class store {
 public:
     static result<store> open(const std::string& path);
@@ -39,17 +47,22 @@ public:
     result<void> close_cleanly();
 
 private:
-    store(database d, store_mark m) : db_(std::move(d)), mark_(std::move(m)) {}
+    store(database d, store_mark one, store_mark other)
+        : db_(std::move(d)), marks_{std::move(one), std::move(other)} {}
     result<void> write_floor(const std::string& boot, unix_time t);
-    result<void> note(const store_mark::state& s);
-    result<bool> is_marked();
+    result<void> renew_mark();
+    result<void> note_mark(std::size_t mark);
+    result<void> put_burnt(std::span<const knock::burnt> knocks);
+    result<bool> is_whole();
+    std::size_t next() const { return 1 - last_; }
     error keep_unburnt(error why);
 
     database db_;
-    store_mark mark_;
+    std::array<store_mark, 2> marks_;
+    std::size_t last_ = 0; ///< the mark that the last commit was noted with; the other is renewed next
     std::optional<unix_time> floor_;
     std::vector<knock::burnt> unburnt_;
-    /// It may lack knocks, so that no commit but a new floor's may say that it is as the mark has it.
+    /// It may lack knocks, so that no commit but a new floor's may say that it is as the marks have it.
     bool lacks_some_ = false;
 };
 

@@ -1,5 +1,9 @@
 #include "io/store_mark.hpp"
 
+#include "base/reader.hpp"
+#include "base/writer.hpp"
+
+#include <boost/crc.hpp>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
@@ -9,23 +13,44 @@
 
 namespace chronoknock::io {
 
+namespace {
+
+// count(8) || length(4) || what it holds || CRC-32 of these(4); the rest of the block is of earlier renewals.
+constexpr std::size_t block = store_mark::most + 16;
+
+std::uint32_t checksum(const void* bytes, std::size_t n) {
+    boost::crc_32_type crc;
+    crc.process_bytes(bytes, n);
+    return crc.checksum();
+}
+
+std::string encode(std::int64_t count, std::string_view holds) {
+    writer w;
+    w.u64(static_cast<std::uint64_t>(count));
+    w.u32(static_cast<std::uint32_t>(holds.size()));
+    w.bytes(holds);
+    w.u32(checksum(w.text().data(), w.text().size()));
+    return w.text();
+}
+
+} // namespace
+
 result<store_mark> store_mark::open(const std::string& path) {
     store_mark m(path, ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600));
     if (m.fd_ < 0) return m.why();
-    const auto size = static_cast<ssize_t>(sizeof m.now_.count);
-    // A new one, or one cut short, holds no count: it is 0, as no commit noted it.
-    if (::pread(m.fd_, &m.now_.count, sizeof m.now_.count, 0) != size) m.now_.count = 0;
-    if (const auto looked = m.look(); !looked) return looked.error();
+    if (const auto done = m.read(); !done) return done.error();
     return m;
 }
 
 store_mark::store_mark(store_mark&& other) noexcept
-    : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)), now_(other.now_) {}
+    : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)), now_(other.now_),
+      held_(std::move(other.held_)) {}
 
 store_mark& store_mark::operator=(store_mark&& other) noexcept {
     std::swap(path_, other.path_);
     std::swap(fd_, other.fd_);
     std::swap(now_, other.now_);
+    std::swap(held_, other.held_);
     return *this;
 }
 
@@ -33,12 +58,36 @@ store_mark::~store_mark() {
     if (fd_ >= 0) ::close(fd_);
 }
 
-result<store_mark::state> store_mark::renew() {
-    const auto count = now_.count + 1;
-    if (::pwrite(fd_, &count, sizeof count, 0) != static_cast<ssize_t>(sizeof count)) return why();
+result<void> store_mark::read() {
+    std::uint8_t bytes[block];
+    const auto got = ::pread(fd_, bytes, sizeof bytes, 0);
+    if (got < 0) return why();
+    if (got == 0) {
+        auto fresh = encode(0, "");
+        fresh.resize(block);
+        return write(fresh);
+    }
+    reader r({bytes, static_cast<std::size_t>(got)});
+    const auto count = static_cast<std::int64_t>(r.u64());
+    const auto length = r.u32();
+    const auto holds = r.bytes(length);
+    const auto sum = r.u32();
+    const bool sound = r && sum == checksum(bytes, 12 + length);
+    now_.count = sound ? count : -1;
+    if (!sound || count == 0) return {};
+    held_.assign(holds.begin(), holds.end());
+    return look();
+}
+
+result<void> store_mark::write(std::string_view bytes) {
+    if (::pwrite(fd_, bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) return why();
+    return {};
+}
+
+result<void> store_mark::renew(std::int64_t count, std::string_view holds) {
+    if (const auto written = write(encode(count, holds)); !written) return written;
     now_.count = count;
-    if (const auto looked = look(); !looked) return looked.error();
-    return now_;
+    return look();
 }
 
 result<void> store_mark::sync() {

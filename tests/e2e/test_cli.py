@@ -12,6 +12,7 @@ import socket
 import stat
 import subprocess
 import tempfile
+import threading
 import unittest
 
 SOURCE = pathlib.Path(__file__).parents[2]
@@ -243,6 +244,25 @@ class KeyFiles(Case):
             result = self.run_program("sequence", "--key", self.put("k", text), "--ip", "::1")
             self.assertEqual(result.returncode, 2)
             self.assertNotIn("00010203", result.stderr)
+
+
+class Status(Case):
+    def test_an_answer_that_was_cut_is_an_error(self):
+        path = self.folder / "control.sock"
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(str(path))
+            server.listen()
+
+            def answer():
+                for _ in range(2):
+                    with server.accept()[0] as asked:
+                        asked.sendall(b'{"version":"0.1.0","keys":[{"name":')
+            thread = threading.Thread(target=answer, daemon=True)
+            thread.start()
+            for form in [["--json"], []]:
+                self.assertEqual(self.refused("status", "--control", path, *form, status=1),
+                                 f"the server at {path} broke off its answer")
+            thread.join()
 
 
 class Configuration(Case):

@@ -56,14 +56,16 @@ class State(LabTest):
         self.door.wait_log("not opened")
         return holder, heard
 
-    def test_a_knock_that_could_not_be_burnt_is_worthless_after_a_restart(self):
+    def test_a_knock_that_could_not_be_burnt_is_burnt_at_a_restart_which_costs_nobody_a_wait(self):
         self.guarded()
         holder, heard = self.failing_knock()
         self.door.sigkill()
         holder.close()
         self.door.start()
         self.assert_shut(self.client)
-        self.assert_worthless(heard, "began before")
+        self.assert_worthless(heard, "a replay")
+        self.other.knock(self.server, self.bob, "web")
+        self.assert_opens(self.other)
 
     def test_it_is_burnt_as_soon_as_it_can_be_and_a_restart_then_costs_nobody_a_wait(self):
         self.guarded()

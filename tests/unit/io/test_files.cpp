@@ -1,3 +1,4 @@
+#include "folder.hpp"
 #include "io/files.hpp"
 #include "io/random.hpp"
 #include "io/server_config.hpp"
@@ -20,20 +21,6 @@ using namespace chronoknock;
 using namespace std::chrono_literals;
 
 namespace {
-
-class folder {
-public:
-    folder() {
-        std::string name = std::filesystem::temp_directory_path() / "chronoknock-XXXXXX";
-        BOOST_REQUIRE(mkdtemp(name.data()) != nullptr);
-        path_ = name;
-    }
-    ~folder() { std::filesystem::remove_all(path_); }
-    std::string operator/(const std::string& name) const { return path_ / name; }
-
-private:
-    std::filesystem::path path_;
-};
 
 void put(const std::string& path, const std::string& text, mode_t mode = 0600) {
     std::ofstream(path) << text;
