@@ -1,8 +1,8 @@
 #include "app/options.hpp"
-#include "io/privileges.hpp"
 #include "io/server_config.hpp"
-#include "io/timesync.hpp"
-#include "knock/budget.hpp"
+#include "io/system/privileges.hpp"
+#include "io/time/timesync.hpp"
+#include "method/time_sequence/budget.hpp"
 
 #include <algorithm>
 #include <iomanip>
@@ -100,7 +100,7 @@ void print_key(const config::server& s, const config::key_settings& k) {
                  (k.key.ignore_ip ? ", from any address" : ", another for each address"));
     if (k.knock_delay > 0s) line("  knock delay", to_string(k.knock_delay));
     std::cout << std::left << std::setw(14) << "  budget" << std::fixed << std::setprecision(1)
-              << knock::security_bits(k, s) << " bits against one SYN of a stranger\n";
+              << time_sequence::security_bits(k, s) << " bits against one SYN of a stranger\n";
 }
 
 /// What is allowed and may still not be what the owner wants.
@@ -122,9 +122,9 @@ void print_doubts(const config::server& s) {
     for (const auto& k : s.keys) {
         const nanoseconds g = seconds(k.key.granularity);
         const auto name = "[key." + k.name + "] ";
-        if (knock::security_bits(k, s) < knock::least_security_bits)
+        if (time_sequence::security_bits(k, s) < time_sequence::least_security_bits)
             doubt(name + "allow_weak: its budget is below " +
-                  std::to_string(static_cast<int>(knock::least_security_bits)) + " bits");
+                  std::to_string(static_cast<int>(time_sequence::least_security_bits)) + " bits");
         if (k.key.ignore_time) {
             doubt(name + "allow_weak: whoever sees one of its knocks can repeat it for ever");
             continue;

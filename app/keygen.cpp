@@ -1,6 +1,6 @@
 #include "app/options.hpp"
-#include "io/files.hpp"
-#include "io/random.hpp"
+#include "io/system/files.hpp"
+#include "io/system/random.hpp"
 
 namespace chronoknock::app {
 

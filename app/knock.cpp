@@ -2,11 +2,11 @@
 #include "client/reach.hpp"
 #include "client/window.hpp"
 #include "config/profile.hpp"
-#include "io/clock.hpp"
-#include "io/files.hpp"
-#include "io/knocker.hpp"
-#include "io/timesync.hpp"
-#include "io/window_memory.hpp"
+#include "io/client/knocker.hpp"
+#include "io/client/window_memory.hpp"
+#include "io/system/clock.hpp"
+#include "io/system/files.hpp"
+#include "io/time/timesync.hpp"
 #include "key/deriver.hpp"
 
 #include <array>

@@ -1,8 +1,8 @@
 #include "app/options.hpp"
 #include "base/address.hpp"
 #include "client/window.hpp"
-#include "io/clock.hpp"
-#include "io/files.hpp"
+#include "io/system/clock.hpp"
+#include "io/system/files.hpp"
 #include "key/deriver.hpp"
 
 #include <iostream>

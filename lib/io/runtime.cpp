@@ -1,12 +1,12 @@
 #include "io/runtime.hpp"
 
 #include "base/text.hpp"
-#include "io/clock.hpp"
-#include "io/last_guard.hpp"
-#include "io/log.hpp"
-#include "io/nft_run.hpp"
-#include "io/privileges.hpp"
-#include "io/random.hpp"
+#include "io/firewall/last_guard.hpp"
+#include "io/firewall/nft_run.hpp"
+#include "io/log/log.hpp"
+#include "io/system/clock.hpp"
+#include "io/system/privileges.hpp"
+#include "io/system/random.hpp"
 #include "key/fingerprint.hpp"
 
 #include <algorithm>
@@ -26,8 +26,8 @@ constexpr nanoseconds minute = std::chrono::minutes(1);
 constexpr nanoseconds prune_every = std::chrono::hours(1);
 constexpr std::uint64_t scan_worth_a_line = 100; // SYNs a minute
 
-knock::hash_seed random_seed() {
-    knock::hash_seed seed{};
+hash_seed random_seed() {
+    hash_seed seed{};
     const auto bytes = random_secret(sizeof seed);
     if (!bytes) throw std::runtime_error(bytes.error().text);
     std::memcpy(seed.data(), bytes->data(), sizeof seed);
@@ -152,9 +152,9 @@ void runtime::started() {
     tick();
 }
 
-std::unique_ptr<knock::matcher> runtime::make_matcher(config::server& c) {
-    auto matcher = std::make_unique<knock::matcher>(c, random_seed(),
-                                                    [this](const address& a) { return guard_->knows(a); });
+std::unique_ptr<time_sequence::matcher> runtime::make_matcher(config::server& c) {
+    auto matcher = std::make_unique<time_sequence::matcher>(
+        c, random_seed(), [this](const address& a) { return guard_->knows(a); });
     for (auto& k : c.keys) k.key.secret = key::secret_bytes(); // the matcher has what it needs of them
     return matcher;
 }
@@ -318,16 +318,16 @@ void runtime::batch_end(instant now) {
     for (const auto& m : matcher_->end_batch(now)) judge(m, now, *t);
 }
 
-void runtime::judge(const knock::match& m, instant now, const time_estimate& t) {
+void runtime::judge(const time_sequence::match& m, instant now, const time_estimate& t) {
     const auto& key = configuration_->keys[m.what.key];
-    const bool all = m.what.service == knock::line::all_services;
-    knock::burnt burn{fingerprints_[m.what.key], all ? "" : configuration_->services[m.what.service].name,
-                      key.key.ignore_ip ? std::nullopt : std::optional(m.who), m.t0, t.t};
-    const knock::replay_guard::knock knock{
+    const bool all = m.what.service == time_sequence::line::all_services;
+    granting::burnt burn{fingerprints_[m.what.key], all ? "" : configuration_->services[m.what.service].name,
+                         key.key.ignore_ip ? std::nullopt : std::optional(m.who), m.t0, t.t};
+    const granting::replay_guard::knock knock{
         burn, key.key.granularity, key.key.ignore_time, key.knock_delay, {t.t - (now - m.first), t.error}};
     const auto verdict = guard_->judge(knock);
-    if (verdict == knock::judgement::accepted) return grant(m, std::move(burn), now);
-    if (verdict == knock::judgement::repeated) {
+    if (verdict == granting::judgement::accepted) return grant(m, std::move(burn), now);
+    if (verdict == granting::judgement::repeated) {
         ++counters_.repeated;
         return;
     }
@@ -337,12 +337,12 @@ void runtime::judge(const knock::match& m, instant now, const time_estimate& t) 
         log::warning("refused a knock from " + m.who.to_string() + ", " + what);
 }
 
-void runtime::grant(const knock::match& m, knock::burnt burn, instant now) {
+void runtime::grant(const time_sequence::match& m, granting::burnt burn, instant now) {
     const auto& key = configuration_->keys[m.what.key];
     accepted a{std::move(burn), {}, key.name, {}, now};
     std::string names;
     for (const auto index : key.services) {
-        if (m.what.service != knock::line::all_services && m.what.service != index) continue;
+        if (m.what.service != time_sequence::line::all_services && m.what.service != index) continue;
         const auto& service = configuration_->services[index];
         a.grants.push_back({m.who, service.name, service.open_for});
         names += (names.empty() ? "" : ", ") + service.name + " for " + to_string(service.open_for);
@@ -356,7 +356,7 @@ void runtime::grant(const knock::match& m, knock::burnt burn, instant now) {
 // whose knock was not written down could be had again.
 void runtime::carry_out() {
     const auto batch = std::exchange(accepted_, {});
-    std::vector<knock::burnt> burnt;
+    std::vector<granting::burnt> burnt;
     for (const auto& a : batch) burnt.push_back(a.burn);
     if (const auto done = store_->burn(burnt); !done) {
         for (const auto& a : batch) opened(a, done);

@@ -1,8 +1,8 @@
 #include "folder.hpp"
-#include "io/files.hpp"
-#include "io/random.hpp"
+#include "io/client/window_memory.hpp"
 #include "io/server_config.hpp"
-#include "io/window_memory.hpp"
+#include "io/system/files.hpp"
+#include "io/system/random.hpp"
 #include "key/fingerprint.hpp"
 
 #include <algorithm>

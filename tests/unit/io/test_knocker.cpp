@@ -1,4 +1,4 @@
-#include "io/knocker.hpp"
+#include "io/client/knocker.hpp"
 #include "lab.hpp"
 
 #include <arpa/inet.h>
