@@ -7,12 +7,13 @@
 #include "io/system/clock.hpp"
 #include "io/system/privileges.hpp"
 #include "io/system/random.hpp"
-#include "key/fingerprint.hpp"
+#include "method/method.hpp"
+#include "method/time_sequence/credential.hpp"
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <cstring>
-#include <ctime>
+#include <numeric>
 #include <utility>
 
 namespace chronoknock::io {
@@ -34,31 +35,15 @@ hash_seed random_seed() {
     return seed;
 }
 
-/// "2026-11-21 12:00:10", UTC.
-std::string utc(std::int64_t t) {
-    const std::time_t time = t;
-    std::tm parts{};
-    gmtime_r(&time, &parts);
-    char text[32];
-    return {text, std::strftime(text, sizeof text, "%F %T", &parts)};
-}
-
 std::string milliseconds_text(nanoseconds d) {
     char text[32];
     std::snprintf(text, sizeof text, "%.2f ms", std::chrono::duration<double, std::milli>(d).count());
     return text;
 }
 
-port_set pool_of(const config::server& c) {
-    std::vector<port_range> ranges;
-    for (const auto& k : c.keys)
-        ranges.insert(ranges.end(), k.key.ports.ranges().begin(), k.key.ports.ranges().end());
-    return port_set(std::move(ranges));
-}
-
 std::vector<std::string> fingerprints_of(const config::server& c) {
     std::vector<std::string> all;
-    for (const auto& k : c.keys) all.push_back(key::fingerprint(k.key));
+    for (const auto& k : c.keys) all.push_back(k.key->fingerprint());
     return all;
 }
 
@@ -153,9 +138,11 @@ void runtime::started() {
 }
 
 std::unique_ptr<time_sequence::matcher> runtime::make_matcher(config::server& c) {
+    std::vector<std::uint32_t> all(c.keys.size());
+    std::iota(all.begin(), all.end(), 0u);
     auto matcher = std::make_unique<time_sequence::matcher>(
-        c, random_seed(), [this](const address& a) { return guard_->knows(a); });
-    for (auto& k : c.keys) k.key.secret = key::secret_bytes(); // the matcher has what it needs of them
+        c, all, random_seed(), [this](const address& a) { return guard_->knows(a); });
+    for (auto& k : c.keys) k.key->forget_secret(); // the matcher has what it needs of them
     return matcher;
 }
 
@@ -167,7 +154,7 @@ std::unique_ptr<time_service> runtime::make_time(const config::server& c) {
 
 result<std::unique_ptr<capture>> runtime::start_capture(const config::server& c) {
     capture_handler& self = *this;
-    auto made = std::make_unique<capture>(context_, c.interfaces, pool_of(c), self);
+    auto made = std::make_unique<capture>(context_, c.interfaces, method::wants(c).syns, self);
     if (auto done = made->start(); !done) return done.error();
     return made;
 }
@@ -190,7 +177,7 @@ result<void> runtime::reload(config::server configuration) {
 
     // What can fail comes first, the firewall last of it.
     std::unique_ptr<capture> capture;
-    if (next->interfaces != old.interfaces || pool_of(*next) != pool_of(old)) {
+    if (next->interfaces != old.interfaces || method::wants(*next).syns != method::wants(old).syns) {
         auto started = start_capture(*next);
         if (!started) return started.error();
         capture = std::move(*started);
@@ -322,9 +309,12 @@ void runtime::judge(const time_sequence::match& m, instant now, const time_estim
     const auto& key = configuration_->keys[m.what.key];
     const bool all = m.what.service == time_sequence::line::all_services;
     granting::burnt burn{fingerprints_[m.what.key], all ? "" : configuration_->services[m.what.service].name,
-                         key.key.ignore_ip ? std::nullopt : std::optional(m.who), m.t0, t.t};
-    const granting::replay_guard::knock knock{
-        burn, key.key.granularity, key.key.ignore_time, key.knock_delay, {t.t - (now - m.first), t.error}};
+                         key.key->heeds_address() ? std::optional(m.who) : std::nullopt, m.t0, t.t};
+    const granting::replay_guard::knock knock{burn,
+                                              time_sequence::psk_of(key).granularity,
+                                              key.key->never_changes(),
+                                              key.knock_delay,
+                                              {t.t - (now - m.first), t.error}};
     const auto verdict = guard_->judge(knock);
     if (verdict == granting::judgement::accepted) return grant(m, std::move(burn), now);
     if (verdict == granting::judgement::repeated) {

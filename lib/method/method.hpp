@@ -2,8 +2,10 @@
 
 #include "base/error.hpp"
 #include "base/hash.hpp"
+#include "base/ini.hpp"
 #include "base/port_set.hpp"
 #include "base/time.hpp"
+#include "client/plan.hpp"
 #include "config/server.hpp"
 #include "grant/claim.hpp"
 #include "packet/event.hpp"
@@ -49,11 +51,50 @@ public:
 /// What a verifier is made from. It takes what it needs of the secrets; the configuration outlives it.
 struct verifier_settings {
     const config::server& server;
-    std::span<const std::uint32_t> keys;       ///< those of the method: indices into server.keys
-    std::span<const std::string> fingerprints; ///< of all of server.keys
+    std::span<const std::uint32_t> keys; ///< those of the method: indices into server.keys
     hash_seed seed;
     /// Tells whether an address opened a door before: what is worked out for such is rationed apart.
     std::function<bool(const address&)> known;
 };
+
+/// What a client wants to knock for.
+struct knock_request {
+    address source;      ///< as the server sees it
+    std::int64_t at;     ///< seconds since the epoch
+    std::string service; ///< empty: all that the key may open
+};
+
+/// A way of knocking.
+struct row {
+    std::string_view name; ///< the field `method` of a key file
+    /// Makes a key of the fields of its file but `method`. The error begins with "line N: " where there is
+    /// one, and quotes no secret.
+    result<key::credential_ptr> (*read)(std::span<const ini_field> fields);
+    /// What must be captured to see knocks of a key.
+    capture_wish (*wants)(const config::key_settings& k);
+    std::unique_ptr<verifier> (*verify)(const verifier_settings& s);
+    /// -log2 of the chance that one packet of a stranger earns a grant (contract, sections 3 and 7).
+    double (*security_bits)(const config::key_settings& k, const config::server& s);
+    /// For `check`: lines on a key, each a name, or none, and what it is.
+    std::vector<std::pair<std::string, std::string>> (*describe)(const config::key_settings& k);
+    /// One round of a knock.
+    std::vector<client::shot> (*plan)(const key::credential& k, const knock_request& r);
+};
+
+/// The table of methods.
+std::span<const row> methods();
+/// The row of a key. (A key whose method is not in the table cannot be made.)
+const row& method_of(const key::credential& k);
+/// Reads a key file.
+result<key::credential_ptr> read_key(std::string_view text);
+/// Bits below which a key is refused unless allow_weak (contract, section 3).
+inline constexpr double least_security_bits = 60;
+/// The security budget of a configured key.
+double security_bits(const config::key_settings& k, const config::server& s);
+/// What must be captured for all keys of a configuration.
+capture_wish wants(const config::server& s);
+/// A verifier for each method that the configuration has keys of.
+std::vector<std::unique_ptr<verifier>> verifiers(const config::server& s, const hash_seed& seed,
+                                                 std::function<bool(const address&)> known);
 
 } // namespace chronoknock::method

@@ -325,7 +325,7 @@ class Configuration(Case):
                 (extra + "uses = x", "8: [service.web] uses: expected a whole number from 0"),
                 (bob.replace("b.key", ""), "7: [key.bob] file: expected a path"),
                 (bob.replace("b.key", "a.key"), "7: [key.bob] file: expected a key of its own"),
-                (bob.replace("b.key", "timeless.key"), "7: [key.bob] file: expected a key that heeds the time"),
+                (bob.replace("b.key", "timeless.key"), "7: [key.bob] file: expected a key whose knocks change with the time"),
                 (bob.replace("b.key", "weak.key"), " [key.bob] file: a security budget of "),
                 (bob.replace("= ssh", "= x"), "8: [key.bob] services: expected names of services"),
                 (bob + "knock_delay = x", "9: [key.bob] knock_delay: expected a duration from 0s"),

@@ -97,12 +97,13 @@ struct attempt {
     handle socket;
     std::size_t port; ///< of the sequence, or `door`
     instant since;
+    bool datagram;
 };
 
 /// One knock: what volley says, done with sockets.
 class knocker {
 public:
-    explicit knocker(const knock_order& order) : order_(order), volley_(order.ports.size(), order.pace) {}
+    explicit knocker(const knock_order& order) : order_(order), volley_(order.shots.size(), order.pace) {}
 
     result<knock_report> run() {
         for (;;) {
@@ -137,7 +138,10 @@ public:
 private:
     /// Begins a connection to a port of the sequence or to the door.
     result<void> start(std::size_t port, instant now) {
-        attempt a{handle(order_.to.ip, SOCK_STREAM), port, now};
+        static const client::shot no_shot;
+        const auto& shot = port == attempt::door ? no_shot : order_.shots[port];
+        const bool datagram = shot.protocol == transport::udp;
+        attempt a{handle(order_.to.ip, datagram ? SOCK_DGRAM : SOCK_STREAM), port, now, datagram};
         if (!a.socket) return why("cannot make a socket");
         const int on = 1;
         const linger reset{1, 0};
@@ -149,9 +153,12 @@ private:
             if (::bind(a.socket.get(), from.get(), from.size) != 0)
                 return why("cannot send from " + order_.bind->to_string());
         }
-        const auto number = port == attempt::door ? order_.wait_port : order_.ports[port];
+        const auto number = port == attempt::door ? order_.wait_port : shot.port;
         const auto to = to_socket_address(order_.to.ip, number, order_.to.scope);
-        const int failure = ::connect(a.socket.get(), to.get(), to.size) == 0 ? 0 : errno;
+        int failure = ::connect(a.socket.get(), to.get(), to.size) == 0 ? 0 : errno;
+        if (datagram && failure == 0 &&
+            ::send(a.socket.get(), shot.payload.data(), shot.payload.size(), 0) >= 0)
+            failure = EINPROGRESS; // a closed port answers by ICMP
         if (failure == EINPROGRESS) {
             attempts_.push_back(std::move(a));
             return {};
@@ -183,7 +190,8 @@ private:
 
     void wait(nanoseconds time) {
         std::vector<pollfd> polled;
-        for (const auto& a : attempts_) polled.push_back({a.socket.get(), POLLOUT, 0});
+        for (const auto& a : attempts_)
+            polled.push_back({a.socket.get(), static_cast<short>(a.datagram ? 0 : POLLOUT), 0});
         const auto left = std::max(time, nanoseconds(0));
         const timespec limit{left / 1s, (left % 1s).count()};
         if (::ppoll(polled.data(), polled.size(), &limit, nullptr) <= 0) return;

@@ -3,6 +3,7 @@
 #include "base/address.hpp"
 #include "base/error.hpp"
 #include "base/time.hpp"
+#include "client/plan.hpp"
 #include "client/volley.hpp"
 
 #include <cstdint>
@@ -31,8 +32,8 @@ bool is_local(const address& a);
 
 struct knock_order {
     destination to;
-    std::optional<address> bind; ///< send from this local address
-    std::vector<std::uint16_t> ports;
+    std::optional<address> bind;     ///< send from this local address
+    std::vector<client::shot> shots; ///< a round
     client::pace pace;
     std::uint16_t wait_port = 0; ///< TCP port whose opening is waited for; 0: none
     nanoseconds wait_limit = seconds(10);

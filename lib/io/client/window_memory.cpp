@@ -1,7 +1,5 @@
 #include "io/client/window_memory.hpp"
 
-#include "key/fingerprint.hpp"
-
 #include <cstdlib>
 
 namespace chronoknock::io {
@@ -21,9 +19,9 @@ statement& bind(statement& s, const window_owner& o) {
 
 } // namespace
 
-window_owner owner_of(const key::psk& k, const address& target, const std::string& service,
+window_owner owner_of(const key::credential& k, const address& target, const std::string& service,
                       const address& source) {
-    return {target.to_string(), key::fingerprint(k), service, k.ignore_ip ? "" : source.to_string()};
+    return {target.to_string(), k.fingerprint(), service, k.heeds_address() ? source.to_string() : ""};
 }
 
 result<window_memory> window_memory::open(const std::string& path) {

@@ -4,7 +4,7 @@
 #include "base/error.hpp"
 #include "client/window.hpp"
 #include "io/store/sqlite.hpp"
-#include "key/psk.hpp"
+#include "key/credential.hpp"
 
 #include <functional>
 #include <optional>
@@ -16,12 +16,12 @@ namespace chronoknock::io {
 /// What a burnt window of the client's is known by. No secret is in it.
 struct window_owner {
     std::string target;  ///< address of the server
-    std::string key;     ///< key::fingerprint
+    std::string key;     ///< its fingerprint
     std::string service; ///< empty: all
     std::string source;  ///< empty: the key ignores the address
 };
 
-window_owner owner_of(const key::psk& k, const address& target, const std::string& service,
+window_owner owner_of(const key::credential& k, const address& target, const std::string& service,
                       const address& source);
 
 /// The windows that knocks of this user were last sent for, in a database of his own.

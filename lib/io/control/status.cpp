@@ -1,6 +1,6 @@
 #include "io/control/status.hpp"
 
-#include "method/time_sequence/budget.hpp"
+#include "method/method.hpp"
 
 #include <algorithm>
 #include <boost/json.hpp>
@@ -51,10 +51,9 @@ json::array keys_json(const config::server& c) {
     for (const auto& k : c.keys) {
         json::array services;
         for (const auto s : k.services) services.push_back(json::value(c.services[s].name));
-        keys.push_back(
-            json::object{{"name", k.name},
-                         {"services", std::move(services)},
-                         {"security_bits", std::round(time_sequence::security_bits(k, c) * 10) / 10}});
+        keys.push_back(json::object{{"name", k.name},
+                                    {"services", std::move(services)},
+                                    {"security_bits", std::round(method::security_bits(k, c) * 10) / 10}});
     }
     return keys;
 }

@@ -1,5 +1,8 @@
 #include "io/system/files.hpp"
 
+#include "key/secret.hpp"
+#include "method/method.hpp"
+
 #include "base/ini.hpp"
 
 #include <algorithm>
@@ -16,7 +19,7 @@ namespace chronoknock::io {
 
 namespace {
 
-// More than the largest key that parse_psk takes.
+// More than the largest key that a method takes.
 constexpr std::size_t most_key_file = 1 << 20;
 
 class descriptor {
@@ -114,7 +117,7 @@ result<std::string> read_file(const std::string& path, std::size_t most) {
     return read_all<std::string>(file->get(), path, most);
 }
 
-result<key::psk> load_key_file(const std::string& path, bool allow_loose_permissions) {
+result<key::credential_ptr> load_key_file(const std::string& path, bool allow_loose_permissions) {
     const auto file = open_for_reading(path);
     if (!file) return file.error();
     // What was opened is what is judged: no one can swap the file in between.
@@ -122,7 +125,7 @@ result<key::psk> load_key_file(const std::string& path, bool allow_loose_permiss
         if (const auto fits = check_permissions(file->get(), path); !fits) return fits.error();
     const auto text = read_all<key::secret_text>(file->get(), path, most_key_file);
     if (!text) return text.error();
-    auto key = key::parse_psk(*text);
+    auto key = method::read_key(*text);
     if (!key) return in_file(path, key.error());
     return key;
 }

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "base/error.hpp"
-#include "key/psk.hpp"
+#include "key/credential.hpp"
 
 #include <cstddef>
 #include <filesystem>
@@ -16,7 +16,7 @@ result<std::string> read_file(const std::string& path, std::size_t most = 16 << 
 
 /// Reads a key file. Refused, unless loose permissions are allowed: one that others than its owner can read
 /// or write, and one that belongs to somebody who is neither we nor root, for he can.
-result<key::psk> load_key_file(const std::string& path, bool allow_loose_permissions);
+result<key::credential_ptr> load_key_file(const std::string& path, bool allow_loose_permissions);
 
 /// Writes a file that was not there, mode 0600, and sees it to the disk. Never overwrites; what cannot be
 /// written in full is removed again.

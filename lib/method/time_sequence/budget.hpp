@@ -4,9 +4,6 @@
 
 namespace chronoknock::time_sequence {
 
-/// Bits below which a key is refused unless allow_weak (contract, section 3).
-inline constexpr double least_security_bits = 60;
-
 /// How many sequences of the key are live at once: each service it may ask for by name, all of them by the
 /// empty name, in each window that is acceptable when the clock's error is at its most.
 double live_sequences(const config::key_settings& key, nanoseconds max_error);

@@ -2,6 +2,7 @@
 
 #include "grant/windows.hpp"
 #include "method/time_sequence/budget.hpp"
+#include "method/time_sequence/credential.hpp"
 
 #include <algorithm>
 #include <numeric>
@@ -34,34 +35,34 @@ distinct_ports distinct_of(std::uint32_t n, std::size_t ports) {
     return {reach(1e-18), reach(0.01)};
 }
 
-keyring::keyring(const config::server& server)
+keyring::keyring(const config::server& server, std::span<const std::uint32_t> keys)
     : server_(server), by_port_(65536, none), expected_(65537, 0.0f) {
-    for (std::uint32_t k = 0; k < server.keys.size(); ++k) {
-        const auto& settings = server.keys[k];
-        derivers_.emplace_back(settings.key);
-        const bool same_pool = k != 0 && settings.key.ports == server.keys[k - 1].key.ports;
-        for (const auto range : same_pool ? std::span<const port_range>() : settings.key.ports.ranges())
+    held_.reserve(keys.size());
+    for (const auto index : keys) {
+        const auto& settings = server.keys[index];
+        const auto& k = psk_of(settings);
+        const auto* const before = held_.empty() ? nullptr : &held_.back();
+        const bool same_pool = before && k.ports == before->psk->ports;
+        for (const auto range : same_pool ? std::span<const port_range>() : k.ports.ranges())
             for (std::uint32_t port = range.first; port <= range.last; ++port) pool_.set(port);
-        const bool same_draw = same_pool && settings.key.length == server.keys[k - 1].key.length;
-        distinct_.push_back(same_draw ? distinct_.back()
-                                      : distinct_of(settings.key.length, settings.key.ports.size()));
-        least_syns_ = std::min<std::uint32_t>(least_syns_, distinct_.back().least);
-        if (settings.key.hmac) {
-            const auto each = static_cast<float>(live_sequences(settings, server.time.max_error) /
-                                                 settings.key.ports.size());
-            for (const auto range : settings.key.ports.ranges()) {
-                expected_[range.first] += each;
-                expected_[range.last + 1u] -= each;
-            }
-        }
-
-        lines_.push_back({{k, line::all_services}, 0, -1, {}});
-        if (!settings.key.hmac) {
+        const bool same_draw = same_pool && k.length == before->psk->length;
+        const auto distinct = same_draw ? before->distinct : distinct_of(k.length, k.ports.size());
+        const auto held = static_cast<std::uint32_t>(held_.size());
+        held_.push_back({&k, settings.mode, key::deriver(k), distinct});
+        least_syns_ = std::min<std::uint32_t>(least_syns_, distinct.least);
+        lines_.push_back({{index, line::all_services}, held, 0, -1, {}});
+        if (!k.hmac) {
             plain_.push_back(static_cast<std::uint32_t>(lines_.size() - 1));
             continue;
         }
+        const auto each =
+            static_cast<float>(live_sequences(settings, server.time.max_error) / k.ports.size());
+        for (const auto range : k.ports.ranges()) {
+            expected_[range.first] += each;
+            expected_[range.last + 1u] -= each;
+        }
         for (const auto service : settings.services)
-            lines_.push_back({{k, static_cast<std::uint32_t>(service)}, 0, -1, {}});
+            lines_.push_back({{index, static_cast<std::uint32_t>(service)}, held, 0, -1, {}});
     }
     // So far where it rises and falls.
     std::partial_sum(expected_.begin(), expected_.end(), expected_.begin());
@@ -119,10 +120,10 @@ std::uint32_t keyring::add(std::uint32_t l, std::int64_t t0) {
         node = free_.back();
         free_.pop_back();
     }
-    const auto what = lines_[l].what;
-    const auto port = derivers_[what.key].selector(t0, service_name(what));
-    const auto& k = psk(l);
-    nodes_[node] = {l, by_port_[port], t0, port, distinct_[what.key], k.ignore_time ? 0 : k.granularity};
+    auto& held = held_[lines_[l].held];
+    const auto port = held.deriver.selector(t0, service_name(lines_[l].what));
+    nodes_[node] = {l,    by_port_[port], t0,
+                    port, held.distinct,  held.psk->ignore_time ? 0 : held.psk->granularity};
     by_port_[port] = node;
     selectors_.set(port);
     return node;
@@ -141,8 +142,7 @@ std::string_view keyring::service_name(line what) const {
 }
 
 void keyring::sequence(std::uint32_t l, const address& who, std::int64_t t0, std::span<std::uint16_t> out) {
-    const auto what = lines_[l].what;
-    derivers_[what.key].sequence(who, t0, service_name(what), out);
+    held_[lines_[l].held].deriver.sequence(who, t0, service_name(lines_[l].what), out);
 }
 
 } // namespace chronoknock::time_sequence

@@ -34,7 +34,8 @@ distinct_ports distinct_of(std::uint32_t n, std::size_t ports);
 class keyring {
 public:
     /// timeout: how long a knock may have begun before it is complete (knock_settings::timeout).
-    explicit keyring(const config::server& server);
+    /// keys: those of this method, indices into server::keys.
+    keyring(const config::server& server, std::span<const std::uint32_t> keys);
 
     /// Brings the live windows up to t: those acceptable for a knock that began within the timeout before t,
     /// the error being max_error at most, and the next ones a little ahead. Derives for at most `lines`
@@ -64,8 +65,9 @@ public:
     std::int64_t last_live_window(std::uint32_t l) const { return lines_[l].last; }
 
     line what(std::uint32_t l) const { return lines_[l].what; }
-    const key::psk& psk(std::uint32_t l) const { return server_.keys[lines_[l].what.key].key; }
-    distinct_ports distinct(std::uint32_t l) const { return distinct_[lines_[l].what.key]; }
+    const key::psk& psk(std::uint32_t l) const { return *held_[lines_[l].held].psk; }
+    config::matching mode(std::uint32_t l) const { return held_[lines_[l].held].mode; }
+    distinct_ports distinct(std::uint32_t l) const { return held_[lines_[l].held].distinct; }
     /// The line's sequence for an address and a window; out: psk(l).length ports.
     void sequence(std::uint32_t l, const address& who, std::int64_t t0, std::span<std::uint16_t> out);
 
@@ -76,8 +78,15 @@ public:
     std::size_t live_count() const { return nodes_.size() - free_.size(); }
 
 private:
+    struct held_key {
+        const key::psk* psk; ///< of the configuration; its secret may be wiped
+        config::matching mode;
+        key::deriver deriver;
+        distinct_ports distinct;
+    };
     struct state {
         line what;
+        std::uint32_t held;     ///< its key: index into held_
         std::int64_t first = 0; ///< live windows; none if last < first
         std::int64_t last = -1;
         std::vector<std::uint32_t> nodes; ///< of hmac keys: one for each of them, in order
@@ -94,7 +103,7 @@ private:
     std::string_view service_name(line what) const;
 
     const config::server& server_;
-    std::vector<key::deriver> derivers_;
+    std::vector<held_key> held_;
     std::vector<state> lines_;
     std::vector<std::uint32_t> plain_;
     std::vector<live> nodes_;
@@ -103,7 +112,6 @@ private:
     std::bitset<65536> selectors_; ///< ports that by_port_ has one for
     std::bitset<65536> pool_;
     std::vector<float> expected_;
-    std::vector<distinct_ports> distinct_; ///< of each key
     std::uint32_t least_syns_ = ~0u;
     std::priority_queue<due, std::vector<due>, std::greater<>> schedule_;
     unix_time latest_{}; ///< t at its most since it was stepped back

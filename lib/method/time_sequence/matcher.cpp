@@ -36,9 +36,9 @@ constexpr std::size_t hint_count = std::size_t{1} << 21; // 16 MiB, touched as t
 
 } // namespace
 
-matcher::matcher(const config::server& server, const hash_seed& seed,
+matcher::matcher(const config::server& server, std::span<const std::uint32_t> keys, const hash_seed& seed,
                  std::function<bool(const address&)> is_known)
-    : server_(server), seed_(seed), known_(std::move(is_known)), keyring_(server),
+    : seed_(seed), known_(std::move(is_known)), keyring_(server, keys),
       tracker_({server.knock.tracked, server.knock.memory, slack, server.knock.timeout}, seed),
       lanes_(make_lanes(server.knock.tracked)), hints_(hint_count) {}
 
@@ -255,7 +255,7 @@ bool matcher::try_sequence(std::uint32_t l, std::int64_t t0, turn t) {
     const auto h = hash(l, t0, view_.who);
     auto& hint = hints_[h % hint_count];
     lanes_[t].spend(of_a_hint);
-    if (((hint ^ h) & ~port_bits) == 0 && !arrived(hint & port_bits)) return true;
+    if (((hint ^ h) & ~port_bits) == 0 && !arrived(hint & port_bits, keyring_.mode(l))) return true;
     if (derived_at_once_ == most_at_once) return false;
     ++derived_at_once_;
     lanes_[t].spend(1);
@@ -267,15 +267,15 @@ bool matcher::try_sequence(std::uint32_t l, std::int64_t t0, turn t) {
     const auto missing =
         std::ranges::find_if(sequence_, [this](std::uint16_t port) { return !ports_[port]; });
     // In strict mode only its last port completes a sequence.
-    const auto awaited = server_.knock.mode == config::matching::strict ? sequence_.back()
-                         : missing == sequence_.end()                   ? sequence_.front()
-                                                                        : *missing;
+    const auto mode = keyring_.mode(l);
+    const auto awaited = mode == config::matching::strict ? sequence_.back()
+                         : missing == sequence_.end()     ? sequence_.front()
+                                                          : *missing;
     hint = (h & ~port_bits) | awaited;
     if (missing != sequence_.end()) return true;
 
-    const auto complete = server_.knock.mode == config::matching::set
-                              ? complete_set(view_.r, sequence_)
-                              : complete_strict(view_.r, sequence_, k.ports);
+    const auto complete = mode == config::matching::set ? complete_set(view_.r, sequence_)
+                                                        : complete_strict(view_.r, sequence_, k.ports);
     if (!complete) return true;
     for (const auto port : sequence_) used_.set(port);
     // Two turns of one look may both have come to it.
@@ -289,9 +289,9 @@ bool matcher::try_sequence(std::uint32_t l, std::int64_t t0, turn t) {
 }
 
 /// True if the port that a sequence's hint waits for is there. What completes a strict one has just come.
-bool matcher::arrived(std::uint16_t port) const {
+bool matcher::arrived(std::uint16_t port, config::matching mode) const {
     if (!ports_[port]) return false;
-    if (server_.knock.mode == config::matching::set) return true;
+    if (mode == config::matching::set) return true;
     const auto fresh = view_.r.syns.last(std::min<std::size_t>(view_.r.fresh, view_.r.syns.size()));
     return std::ranges::any_of(fresh, [port](const seen& s) { return s.port == port; });
 }

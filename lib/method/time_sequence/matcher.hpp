@@ -11,6 +11,7 @@
 #include <bitset>
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <vector>
 
 namespace chronoknock::time_sequence {
@@ -38,7 +39,9 @@ public:
 
     /// known: tells whether an address opened a door before: what is derived for such is rationed apart from
     /// what is derived for strangers.
-    matcher(const config::server& server, const hash_seed& seed, std::function<bool(const address&)> known);
+    /// keys: those of this method, indices into server::keys.
+    matcher(const config::server& server, std::span<const std::uint32_t> keys, const hash_seed& seed,
+            std::function<bool(const address&)> known);
 
     /// Tells what the clock says at `now` and brings the live windows up to it; see keyring::advance. To be
     /// called before the first SYN and now and again (each batch will do).
@@ -89,10 +92,9 @@ private:
     bool work(turn t);
     bool try_plain(turn t);
     bool try_sequence(std::uint32_t l, std::int64_t t0, turn t);
-    bool arrived(std::uint16_t port) const;
+    bool arrived(std::uint16_t port, config::matching mode) const;
     std::uint64_t hash(std::uint32_t l, std::int64_t t0, const address& who) const;
 
-    const config::server& server_;
     hash_seed seed_;
     std::function<bool(const address&)> known_;
     keyring keyring_;

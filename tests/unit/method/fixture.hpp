@@ -1,8 +1,10 @@
 #pragma once
 
+#include "method/time_sequence/credential.hpp"
 #include "method/time_sequence/matcher.hpp"
 
 #include <boost/test/unit_test.hpp>
+#include <numeric>
 
 namespace chronoknock::time_sequence {
 
@@ -20,9 +22,17 @@ struct lab {
     static config::key_settings key(const std::string& name, std::uint8_t secret) {
         config::key_settings k;
         k.name = name;
-        k.key.secret.assign(64, secret);
+        key::psk psk;
+        psk.secret.assign(64, secret);
+        k.key = std::make_shared<credential>(std::move(psk));
         k.services = {0};
         return k;
+    }
+
+    key::psk& psk(std::size_t k) { return static_cast<credential&>(*server.keys[k].key).psk(); }
+    const key::psk& psk(std::size_t k) const { return psk_of(server.keys[k]); }
+    void strict() {
+        for (auto& k : server.keys) k.mode = config::matching::strict;
     }
 
     static instant at(double s) { return instant{nanoseconds(static_cast<std::int64_t>(s * 1e9))}; }
@@ -35,13 +45,15 @@ struct lab {
 
     std::vector<std::uint16_t> sequence(std::size_t k, const address& who, std::int64_t t0,
                                         std::string_view service = "") const {
-        std::vector<std::uint16_t> ports(server.keys[k].key.length);
-        key::deriver(server.keys[k].key).sequence(who, t0, service, ports);
+        std::vector<std::uint16_t> ports(psk(k).length);
+        key::deriver(psk(k)).sequence(who, t0, service, ports);
         return ports;
     }
 
-    matcher make() const {
-        matcher m(server, {1, 2, 3, 4}, [](const address&) { return false; });
+    matcher make(std::function<bool(const address&)> known = [](const address&) { return false; }) const {
+        std::vector<std::uint32_t> all(server.keys.size());
+        std::iota(all.begin(), all.end(), 0u);
+        matcher m(server, all, {1, 2, 3, 4}, known);
         m.advance(at(0), {clock(at(0)), nanoseconds(0)}, ~std::size_t{0});
         return m;
     }

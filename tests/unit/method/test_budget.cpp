@@ -1,4 +1,5 @@
 #include "fixture.hpp"
+#include "method/method.hpp"
 #include "method/time_sequence/budget.hpp"
 
 #include <cmath>
@@ -12,23 +13,23 @@ BOOST_FIXTURE_TEST_CASE(the_contracts_figures, lab) {
     BOOST_TEST(live_sequences(server.keys[0], server.time.max_error) == 6.0);
     BOOST_TEST(security_bits(server.keys[0], server) == 109.7 - std::log2(6), tt::tolerance(0.001));
 
-    server.keys[0].key.ports = *port_set::parse("20000-21023");
-    server.keys[0].key.length = 32;
+    psk(0).ports = *port_set::parse("20000-21023");
+    psk(0).length = 32;
     server.knock.memory = 64;
     BOOST_TEST(security_bits(server.keys[0], server) == 137 + 2.585 - std::log2(6), tt::tolerance(0.03));
 }
 
 BOOST_FIXTURE_TEST_CASE(strict_leaves_only_the_ports, lab) {
-    server.knock.mode = config::matching::strict;
+    strict();
     BOOST_TEST(security_bits(server.keys[0], server) == 15 * 15 - std::log2(6), tt::tolerance(1e-9));
-    server.keys[0].key.hmac = false;
-    server.keys[0].key.ports = *port_set::parse("0-65535");
+    psk(0).hmac = false;
+    psk(0).ports = *port_set::parse("0-65535");
     BOOST_TEST(security_bits(server.keys[0], server) == 16 * 16 - std::log2(3), tt::tolerance(1e-9));
 }
 
 BOOST_FIXTURE_TEST_CASE(short_knocks_are_weak, lab) {
-    server.keys[0].key.length = 4;
-    BOOST_TEST(security_bits(server.keys[0], server) < least_security_bits);
+    psk(0).length = 4;
+    BOOST_TEST(security_bits(server.keys[0], server) < method::least_security_bits);
 }
 
-BOOST_AUTO_TEST_CASE(sixty_bits_are_enough) { BOOST_TEST(least_security_bits == 60.0); }
+BOOST_AUTO_TEST_CASE(sixty_bits_are_enough) { BOOST_TEST(method::least_security_bits == 60.0); }

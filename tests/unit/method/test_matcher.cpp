@@ -38,7 +38,7 @@ BOOST_FIXTURE_TEST_CASE(a_named_service_and_several_keys, lab) {
     server.services.push_back({"vpn", {*endpoint_range::parse("udp/51820")}, seconds(30), 0});
     server.keys.push_back(key("bob", 2));
     server.keys[1].services = {0, 1};
-    server.keys[1].key.granularity = 3;
+    psk(1).granularity = 3;
     auto m = make();
     const auto t0 = key::window_of(epoch, 3);
     const auto found = knock(m, alice_ip, sequence(1, alice_ip, t0, "vpn"), at(0));
@@ -119,8 +119,8 @@ BOOST_FIXTURE_TEST_CASE(first_is_the_first_syn_of_the_knock, lab) {
 }
 
 BOOST_FIXTURE_TEST_CASE(strict_wants_order_and_nothing_between, lab) {
-    server.knock.mode = config::matching::strict;
-    server.keys[0].key.ports = *port_set::parse("2000-65535");
+    strict();
+    psk(0).ports = *port_set::parse("2000-65535");
     server.keys.push_back(key("wide", 9)); // its pool is wider: 1024 and on
     auto m = make();
     auto ports = sequence(0, alice_ip, epoch);
@@ -144,7 +144,7 @@ BOOST_FIXTURE_TEST_CASE(strict_wants_order_and_nothing_between, lab) {
 }
 
 BOOST_FIXTURE_TEST_CASE(strict_takes_a_retransmission_for_what_it_is, lab) {
-    server.knock.mode = config::matching::strict;
+    strict();
     auto m = make();
     const auto ports = sequence(0, alice_ip, epoch);
     const auto once = [&](std::size_t i) {
@@ -158,7 +158,7 @@ BOOST_FIXTURE_TEST_CASE(strict_takes_a_retransmission_for_what_it_is, lab) {
 }
 
 BOOST_FIXTURE_TEST_CASE(the_windows_move_with_the_clock, lab) {
-    server.keys[0].key.granularity = 1;
+    psk(0).granularity = 1;
     auto m = make();
     for (int t = 1; t < 200; ++t)
         BOOST_TEST(knock(m, ip(7), sequence(0, ip(7), epoch + t), at(t)).size() == 1u);
@@ -182,18 +182,18 @@ BOOST_FIXTURE_TEST_CASE(advancing_in_small_steps_ends_where_one_large_one_does, 
 }
 
 BOOST_FIXTURE_TEST_CASE(ignored_parameters, lab) {
-    server.keys[0].key.ignore_ip = true;
+    psk(0).ignore_ip = true;
     server.keys.push_back(key("timeless", 3));
-    server.keys[1].key.ignore_time = true;
+    psk(1).ignore_time = true;
     auto m = make();
     BOOST_TEST(knock(m, ip(2), sequence(0, alice_ip, epoch), at(1)).size() == 1u);
     BOOST_TEST(knock(m, ip(3), sequence(1, ip(3), 12345), at(100000)).size() == 1u);
 }
 
 BOOST_FIXTURE_TEST_CASE(plain_digests, lab) {
-    server.keys[0].key.hmac = false;
-    server.keys[0].key.digest = "md5";
-    server.keys[0].key.length = 8;
+    psk(0).hmac = false;
+    psk(0).digest = "md5";
+    psk(0).length = 8;
     auto m = make();
     BOOST_TEST(knock(m, alice_ip, sequence(0, alice_ip, epoch), at(1)).size() == 1u);
     BOOST_TEST(knock(m, ip(2), sequence(0, ip(2), epoch - 10), at(1)).size() == 1u);
@@ -203,12 +203,12 @@ BOOST_FIXTURE_TEST_CASE(plain_digests, lab) {
 BOOST_FIXTURE_TEST_CASE(strangers_cannot_make_the_server_hash_without_end, lab) {
     server.knock.tracked = 65536;
     for (std::uint8_t i = 2; i < 102; ++i) server.keys.push_back(key("k" + std::to_string(i), i));
-    for (auto& k : server.keys) {
-        k.key.hmac = false;
-        k.key.length = 16;
+    for (std::size_t i = 0; i < server.keys.size(); ++i) {
+        psk(i).hmac = false;
+        psk(i).length = 16;
     }
     const auto friendly = ip(77);
-    matcher m(server, {1, 2, 3, 4}, [&](const address& a) { return a == friendly; });
+    auto m = make([&](const address& a) { return a == friendly; });
     m.advance(at(10), {clock(at(10)), nanoseconds(0)}, ~std::size_t{0});
     m.end_batch(at(10)); // the ration is full
     std::mt19937 random(4);
@@ -267,7 +267,7 @@ BOOST_FIXTURE_TEST_CASE(a_full_scan_opens_nothing, lab) {
 // Who holds a key can send all of a sequence out of order, and then its ports again and again.
 BOOST_FIXTURE_TEST_CASE(strict_costs_no_more_than_set, lab) {
     const auto derived = [&](config::matching mode) {
-        server.knock.mode = mode;
+        for (auto& k : server.keys) k.mode = mode;
         auto m = make();
         auto ports = sequence(0, alice_ip, epoch);
         std::ranges::reverse(ports);
@@ -299,7 +299,7 @@ BOOST_AUTO_TEST_CASE(how_many_different_ports_a_sequence_has) {
 
 // Of a small pool many sequences have few different ports: none is refused.
 BOOST_FIXTURE_TEST_CASE(sequences_whose_ports_coincide_match, lab) {
-    server.keys[0].key.ports = *port_set::parse("2000-2011");
+    psk(0).ports = *port_set::parse("2000-2011");
     server.knock.tracked = 65536;
     auto m = make();
     std::size_t fewest = 16;

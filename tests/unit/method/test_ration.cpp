@@ -37,7 +37,7 @@ struct siege : lab {
     /// second goes on.
     int let_in(double rate, const habit& h, bool everybody_known = false) {
         server.knock.tracked = 65536;
-        matcher m(server, {1, 2, 3, 4}, [&](const address&) { return everybody_known; });
+        auto m = make([&](const address&) { return everybody_known; });
         const auto begin = 2.0; // into a window, so that none changes meanwhile
         const auto tell = [&](double t) { m.advance(at(t), {clock(at(t)), milliseconds(50)}, 256); };
         while (!m.advance(at(begin), {clock(at(begin)), milliseconds(50)}, 256)) {

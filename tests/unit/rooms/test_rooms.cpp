@@ -22,7 +22,7 @@ const std::map<std::string, names> may_include = {
     {"firewall", {"base", "firewall"}},
     {"grant", {"base", "grant"}},
     {"config", {"base", "key", "config"}},
-    {"method", {"base", "key", "packet", "grant", "config", "method"}},
+    {"method", {"base", "key", "packet", "grant", "config", "client", "method"}},
     {"client", {"base", "key", "client"}},
     {"io", {"base", "key", "packet", "timesync", "firewall", "grant", "config", "method", "client", "io"}},
 };
