@@ -180,7 +180,7 @@ class Sequence(Case):
                         .startswith("--service: expected the name of a service"))
         plain = self.put("p", SECRET + "function = md5\n")
         self.assertTrue(self.refused("sequence", "--key", plain, "--ip", "::1", "--service", "ssh")
-                        .startswith("--service: expected none with the function md5"))
+                        .startswith("--service: expected none: a knock of this key opens all"))
 
 
 class KeyFiles(Case):
@@ -219,7 +219,7 @@ class KeyFiles(Case):
     def test_unknown_field_and_missing_file(self):
         key = self.put("k", SECRET + "colour = red\n")
         self.assertTrue(self.refused("sequence", "--key", key, "--ip", "::1")
-                        .startswith(f"{key}:2: colour: unknown field; expected function"))
+                        .startswith(f"{key}:2: colour: unknown field; expected method, function"))
         self.check_refused(self.folder / "none", f"{self.folder}/none: cannot open: No such file or directory")
 
     def test_what_is_no_regular_file_is_not_waited_for(self):

@@ -140,9 +140,7 @@ constexpr sample unfit_fields[] = {
      "7: [key.bob] file: expected a key of its own, and [key.alice] has the same secret"},
     {"[key.bob]\nfile = /keys/timeless.key\nservices = ssh",
      "7: [key.bob] file: expected a key whose knocks change with the time, or allow_weak = true: one that "
-     "never changes can "
-     "knock can "
-     "be replayed for ever"},
+     "never changes can be replayed for ever"},
     {"[key.bob]\nfile = /keys/b.key\nservices =", "8: [key.bob] services: expected at least one service"},
     {"[key.bob]\nfile = /keys/b.key\nservices = ssh,ssh",
      "8: [key.bob] services: expected each service once, not 'ssh' twice"},
@@ -154,7 +152,7 @@ constexpr sample unfit_fields[] = {
      "9: [key.bob] knock_delay: expected a duration from 0s to 86400s (30, 500ms, 30s, 5m, 1h), not '25h'"},
     {"[key.bob]\nfile = /keys/b.key\nservices = ssh\nallow_weak = 1",
      "9: [key.bob] allow_weak: expected true or false, not '1'"},
-    {"[key.bob]\npath = /k", "7: [key.bob] path: unknown field; expected one of file, services, knock_delay, "
+    {"[key.bob]\npath = /k", "7: [key.bob] path: unknown field; expected one of file, services, mode, knock_delay, "
                              "allow_weak"},
     {"[key.]", "6: [key.] expected a name of 1 to 64 of a-z A-Z 0-9 . _ - @"},
     {"[key.a/b]", "6: [key.a/b] expected a name of 1 to 64 of a-z A-Z 0-9 . _ - @"},
