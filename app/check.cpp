@@ -1,8 +1,8 @@
 #include "app/options.hpp"
-#include "io/privileges.hpp"
 #include "io/server_config.hpp"
-#include "io/timesync.hpp"
-#include "knock/budget.hpp"
+#include "io/system/privileges.hpp"
+#include "io/time/timesync.hpp"
+#include "method/method.hpp"
 
 #include <algorithm>
 #include <iomanip>
@@ -91,16 +91,12 @@ void print_key(const config::server& s, const config::key_settings& k) {
     std::cout << "\nkey " << k.name << "\n";
     line("  file", k.file);
     line("  opens", joined(k.services, [&](auto i) { return s.services[i].name; }) +
-                        (k.key.hmac || k.services.size() == 1 ? "" : ", all at once"));
-    line("  sequence", std::to_string(k.key.length) + " of " + std::to_string(k.key.ports.size()) +
-                           " ports by " + k.key.function() +
-                           (k.key.realm.empty() ? "" : ", realm " + printable(k.key.realm)));
-    line("", std::string(k.key.ignore_time ? "the same for ever"
-                                           : "another every " + std::to_string(k.key.granularity) + "s") +
-                 (k.key.ignore_ip ? ", from any address" : ", another for each address"));
+                        (k.key->names_service() || k.services.size() == 1 ? "" : ", all at once"));
+    for (const auto& [name, what] : method::method_of(*k.key).describe(k))
+        line(name.empty() ? "" : "  " + name, what);
     if (k.knock_delay > 0s) line("  knock delay", to_string(k.knock_delay));
     std::cout << std::left << std::setw(14) << "  budget" << std::fixed << std::setprecision(1)
-              << knock::security_bits(k, s) << " bits against one SYN of a stranger\n";
+              << method::security_bits(k, s) << " bits against one SYN of a stranger\n";
 }
 
 /// What is allowed and may still not be what the owner wants.
@@ -120,12 +116,12 @@ void print_doubts(const config::server& s) {
     // errors and the time the SYNs take together.
     const auto error = (s.time.servers.empty() ? io::system_clock_error : ntp_error) + io::system_clock_error;
     for (const auto& k : s.keys) {
-        const nanoseconds g = seconds(k.key.granularity);
+        const nanoseconds g = seconds(k.key->granularity());
         const auto name = "[key." + k.name + "] ";
-        if (knock::security_bits(k, s) < knock::least_security_bits)
+        if (method::security_bits(k, s) < method::least_security_bits)
             doubt(name + "allow_weak: its budget is below " +
-                  std::to_string(static_cast<int>(knock::least_security_bits)) + " bits");
-        if (k.key.ignore_time) {
+                  std::to_string(static_cast<int>(method::least_security_bits)) + " bits");
+        if (k.key->never_changes()) {
             doubt(name + "allow_weak: whoever sees one of its knocks can repeat it for ever");
             continue;
         }
@@ -136,7 +132,7 @@ void print_doubts(const config::server& s) {
             doubt(name + "granularity: " + to_string(g) + " is less than twice [time] max_error, " +
                   to_string(s.time.max_error) +
                   ": with a clock that uncertain, older knocks are accepted too");
-        if (k.key.ignore_ip)
+        if (!k.key->heeds_address())
             doubt(name + "ignore = ip: whoever sees a knock first can use it from his own address");
     }
 }

@@ -1,11 +1,11 @@
 #include "app/options.hpp"
-#include "io/daemon_lock.hpp"
-#include "io/files.hpp"
-#include "io/firewall.hpp"
-#include "io/last_guard.hpp"
-#include "io/log.hpp"
-#include "io/privileges.hpp"
+#include "io/firewall/firewall.hpp"
+#include "io/firewall/last_guard.hpp"
+#include "io/log/log.hpp"
 #include "io/server_config.hpp"
+#include "io/system/daemon_lock.hpp"
+#include "io/system/files.hpp"
+#include "io/system/privileges.hpp"
 
 namespace chronoknock::app {
 

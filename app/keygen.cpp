@@ -1,6 +1,7 @@
 #include "app/options.hpp"
-#include "io/files.hpp"
-#include "io/random.hpp"
+#include "io/system/files.hpp"
+#include "io/system/random.hpp"
+#include "key/psk.hpp"
 
 namespace chronoknock::app {
 

@@ -2,12 +2,12 @@
 #include "client/reach.hpp"
 #include "client/window.hpp"
 #include "config/profile.hpp"
-#include "io/clock.hpp"
-#include "io/files.hpp"
-#include "io/knocker.hpp"
-#include "io/timesync.hpp"
-#include "io/window_memory.hpp"
-#include "key/deriver.hpp"
+#include "io/client/knocker.hpp"
+#include "io/client/window_memory.hpp"
+#include "io/system/clock.hpp"
+#include "io/system/files.hpp"
+#include "io/time/timesync.hpp"
+#include "method/method.hpp"
 
 #include <array>
 #include <cstdlib>
@@ -160,18 +160,19 @@ io::time_fix find_time(const config::profile& p) {
 }
 
 /// The window to knock for, once its time has come.
-std::int64_t take_turn(const po::variables_map& options, const config::profile& p, const key::psk& k,
+std::int64_t take_turn(const po::variables_map& options, const config::profile& p, const key::credential& k,
                        const way& w) {
+    if (k.granularity() == 0) return to_seconds(io::system_now());
     const auto fix = find_time(p);
-    const nanoseconds g = seconds(k.granularity);
-    if (!k.ignore_time && fix.time.error > g / 2)
+    const nanoseconds g = seconds(k.granularity());
+    if (fix.time.error > g / 2)
         tell("the clock may be off by " + in_words(fix.time.error) +
              ", more than half of the key's granularity: the server may refuse the knock");
 
     const auto choose = [&](std::optional<std::int64_t> last) {
         auto now = fix.time;
         now.t += io::boot_now() - fix.at;
-        return client::choose_window(k, now, last);
+        return client::choose_window(k.granularity(), now, last);
     };
     const auto path = io::window_memory_path();
     auto memory = path ? io::window_memory::open(*path) : path.error();
@@ -201,20 +202,19 @@ int knock(const po::variables_map& options) {
     const auto p = read_order(options);
     const auto k = io::load_key_file(p.key, p.allow_loose_permissions);
     if (!k) return say(bad_usage, k.error().text);
-    if (const auto fits = client::check_service(*k, p.service); !fits)
+    if (const auto fits = client::check_service(p.service, (*k)->names_service()); !fits)
         return say(bad_usage, "SERVICE: " + fits.error().text);
 
     const auto w = find_way(options, p);
-    if (!p.source && !k->ignore_ip && client::is_translated(w.source, w.to.ip))
+    if (!p.source && (*k)->heeds_address() && client::is_translated(w.source, w.to.ip))
         tell("knocking for " + w.source.to_string() +
              ", which a router will replace; --source IP says what the server sees");
-    const auto t0 = options.count("at") ? key::window_of(*at, k->granularity) : take_turn(options, p, *k, w);
+    const auto moment = options.count("at") ? *at : take_turn(options, p, **k, w);
 
     io::knock_order order;
     order.to = w.to;
     if (io::is_local(w.source)) order.bind = w.source;
-    order.ports.resize(k->length);
-    key::deriver(*k).sequence(w.source, t0, p.service, order.ports);
+    order.shots = method::method_of(**k).plan(**k, {w.source, moment, p.service});
     order.pace.gap = p.gap;
     if (p.rounds != 0) order.pace.least = order.pace.most = p.rounds;
     order.wait_port = p.wait;

@@ -1,9 +1,9 @@
 #include "app/options.hpp"
 #include "base/address.hpp"
 #include "client/window.hpp"
-#include "io/clock.hpp"
-#include "io/files.hpp"
-#include "key/deriver.hpp"
+#include "io/system/clock.hpp"
+#include "io/system/files.hpp"
+#include "method/method.hpp"
 
 #include <iostream>
 #include <limits>
@@ -39,16 +39,10 @@ int run_sequence(const arguments& args) {
     const auto service = *given(options, "service");
     const auto k = io::load_key_file(*given(options, "key"), options.count("allow-loose-permissions"));
     if (!k) return say(bad_usage, k.error().text);
-    if (const auto fits = client::check_service(*k, service); !fits) return unfit("service", fits.error());
+    if (const auto fits = client::check_service(service, (*k)->names_service()); !fits)
+        return unfit("service", fits.error());
 
-    std::vector<std::uint16_t> ports(k->length);
-    key::deriver(*k).sequence(*ip, key::window_of(*at, k->granularity), service, ports);
-    const char* blank = "";
-    for (const auto port : ports) {
-        std::cout << blank << port;
-        blank = " ";
-    }
-    std::cout << "\n";
+    std::cout << client::to_text(method::method_of(**k).plan(**k, {*ip, *at, service})) << "\n";
     return done;
 }
 

@@ -1,8 +1,8 @@
 #include "app/options.hpp"
-#include "io/log.hpp"
-#include "io/privileges.hpp"
+#include "io/log/log.hpp"
 #include "io/runtime.hpp"
 #include "io/server_config.hpp"
+#include "io/system/privileges.hpp"
 
 #include <boost/asio/signal_set.hpp>
 #include <csignal>

@@ -1,7 +1,7 @@
-#include "io/status.hpp"
+#include "io/control/status.hpp"
 #include "app/options.hpp"
 #include "config/server.hpp"
-#include "io/control.hpp"
+#include "io/control/control.hpp"
 
 #include <iostream>
 

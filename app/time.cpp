@@ -1,6 +1,6 @@
 #include "app/options.hpp"
-#include "io/clock.hpp"
-#include "io/timesync.hpp"
+#include "io/system/clock.hpp"
+#include "io/time/timesync.hpp"
 
 #include <algorithm>
 #include <boost/asio/steady_timer.hpp>

@@ -3,6 +3,7 @@
 #include <array>
 #include <boost/algorithm/hex.hpp>
 #include <charconv>
+#include <ctime>
 #include <iterator>
 #include <utility>
 
@@ -94,6 +95,14 @@ result<std::vector<std::uint8_t>> parse_hex(std::string_view text) {
         return error{"expected an even number of hexadecimal digits"};
     }
     return bytes;
+}
+
+std::string utc(std::int64_t t) {
+    const std::time_t time = t;
+    std::tm parts{};
+    gmtime_r(&time, &parts);
+    char text[32];
+    return {text, std::strftime(text, sizeof text, "%F %T", &parts)};
 }
 
 } // namespace chronoknock

@@ -35,4 +35,7 @@ std::string printable(std::string_view text);
 /// Bytes from hexadecimal digits; the error never quotes the text, which may be a secret.
 result<std::vector<std::uint8_t>> parse_hex(std::string_view text);
 
+/// Seconds since the epoch as "2026-11-21 12:00:10", UTC.
+std::string utc(std::int64_t t);
+
 } // namespace chronoknock

@@ -8,22 +8,21 @@
 
 namespace chronoknock::client {
 
-turn choose_window(const key::psk& k, const time_estimate& now, std::optional<std::int64_t> last) {
-    const nanoseconds g = seconds(k.granularity);
+turn choose_window(std::uint32_t granularity, const time_estimate& now, std::optional<std::int64_t> last) {
+    if (granularity == 0) return {to_seconds(now.t), {}};
+    const nanoseconds g = seconds(granularity);
     const auto margin = std::min(now.error, g / 2);
-    const auto current = key::window_of(to_seconds(now.t - margin), k.granularity);
-    if (k.ignore_time || !last || *last < current || *last > current + k.granularity) return {current, {}};
-    const auto next = *last + k.granularity;
+    const auto current = key::window_of(to_seconds(now.t - margin), granularity);
+    if (!last || *last < current || *last > current + granularity) return {current, {}};
+    const auto next = *last + granularity;
     return {next, unix_time(seconds(next)) + margin - now.t};
 }
 
-result<void> check_service(const key::psk& k, std::string_view service) {
+result<void> check_service(std::string_view service, bool names_service) {
     if (service.empty()) return {};
     if (!service::valid_name(service))
         return error{"expected the name of a service, not '" + printable(service) + "'"};
-    if (!k.hmac)
-        return error{"expected none with the function " + k.function() +
-                     ", whose knock opens all that the key may open"};
+    if (!names_service) return error{"expected none: a knock of this key opens all that it may open"};
     return {};
 }
 

@@ -2,7 +2,6 @@
 
 #include "base/error.hpp"
 #include "base/time.hpp"
-#include "key/psk.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -26,12 +25,12 @@ struct turn {
 /// most that it gives away to that, for it is then as far from the one end as from the other.
 ///
 /// A window that was used is burnt: the turn comes with the next. `last` in a future that no clock of the
-/// client should have seen is forgotten: waiting for it could take for ever. A key that ignores the time
-/// burns nothing.
-turn choose_window(const key::psk& k, const time_estimate& now, std::optional<std::int64_t> last);
+/// client should have seen is forgotten: waiting for it could take for ever. A key to which the time is
+/// nothing (granularity 0) knocks at once.
+turn choose_window(std::uint32_t granularity, const time_estimate& now, std::optional<std::int64_t> last);
 
-/// Whether a knock by this key can ask for one service (empty: for all): the name is fit, and the key's
-/// function takes it. A plain digest does not: its knock opens all that the key may open.
-result<void> check_service(const key::psk& k, std::string_view service);
+/// Whether a knock can ask for one service (empty: for all): the name is fit, and the key's knocks name one
+/// (credential::names_service).
+result<void> check_service(std::string_view service, bool names_service);
 
 } // namespace chronoknock::client

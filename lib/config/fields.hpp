@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <functional>
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -57,9 +58,19 @@ setter<T> boolean(bool T::*member) {
     return value(member, parse_bool);
 }
 
+/// What a member holds, if it may hold nothing.
+template <class M>
+struct unwrapped {
+    using type = M;
+};
+template <class E>
+struct unwrapped<std::optional<E>> {
+    using type = E;
+};
+
 /// One of a few words, each with what it means.
-template <class T, class E>
-setter<T> choice(E T::*member, std::initializer_list<std::pair<std::string_view, E>> words) {
+template <class T, class M, class E = typename unwrapped<M>::type>
+setter<T> choice(M T::*member, std::initializer_list<std::pair<std::string_view, E>> words) {
     return value(member, [words = std::vector(words)](std::string_view text) -> result<E> {
         std::string expected;
         for (const auto& [word, meaning] : words) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 
 namespace chronoknock::config {
@@ -49,6 +50,7 @@ bool valid_key_name(std::string_view name) {
 struct key_section {
     std::string file;
     std::vector<std::string> services;
+    std::optional<matching> mode;
     nanoseconds knock_delay{0};
     bool allow_weak = false;
 };
@@ -67,6 +69,7 @@ struct tables {
                {"max_step", duration(&time_settings::max_step, 1ms, 1h)}},
           key{{"file", path(&key_section::file, folder), true},
               {"services", list(&key_section::services, 1, "service", parse_name), true},
+              {"mode", choice(&key_section::mode, {{"set", matching::set}, {"strict", matching::strict}})},
               {"knock_delay", duration(&key_section::knock_delay, 0s, 24h)},
               {"allow_weak", boolean(&key_section::allow_weak)}} {}
 
@@ -204,18 +207,20 @@ private:
             k.services.push_back(found->second);
         }
         k.file = std::move(read.file);
+        k.mode = read.mode.value_or(out_.knock.mode); // keys are read after all other sections
         k.knock_delay = read.knock_delay;
         k.allow_weak = read.allow_weak;
 
         auto key = load_key_(k.file);
         if (!key) return complain(section, "file", key.error().text);
         // Nothing can tell a replay of a sequence that never changes (contract, section 4).
-        if (key->ignore_time && !k.allow_weak)
-            return complain(section, "file",
-                            "expected a key that heeds the time, or allow_weak = true: with ignore = time a "
-                            "knock can be replayed for ever");
+        if ((*key)->never_changes() && !k.allow_weak)
+            return complain(
+                section, "file",
+                "expected a key whose knocks change with the time, or allow_weak = true: one that "
+                "never changes can be replayed for ever");
         // Two names for one secret: a knock would not say whose it is.
-        const auto [other, fresh] = secrets_.emplace(key->secret, k.name);
+        const auto [other, fresh] = secrets_.emplace((*key)->fingerprint(), k.name);
         if (!fresh)
             return complain(section, "file",
                             "expected a key of its own, and [key." + other->second + "] has the same secret");
@@ -236,8 +241,8 @@ private:
             return fail("tracked", "expected tracked times (memory + " + std::to_string(beside_memory) +
                                        ") to be at most " + std::to_string(most_remembered));
         for (const auto& k : out_.keys)
-            if (out_.knock.mode == matching::set && k.key.length > out_.knock.memory)
-                return fail("memory", "expected at least " + std::to_string(k.key.length) +
+            if (k.mode == matching::set && k.key->least_memory() > out_.knock.memory)
+                return fail("memory", "expected at least " + std::to_string(k.key->least_memory()) +
                                           ", the length of a sequence of [key." + k.name + "]");
         return {};
     }
@@ -249,7 +254,7 @@ private:
     const ini_section* knock_section_ = nullptr;
     std::vector<const ini_section*> keys_;
     std::map<std::string, std::size_t, std::less<>> services_;
-    std::map<key::secret_bytes, std::string> secrets_;
+    std::map<std::string, std::string> secrets_; ///< fingerprint -> name
 };
 
 } // namespace

@@ -2,7 +2,7 @@
 
 #include "base/address.hpp"
 #include "base/service.hpp"
-#include "key/psk.hpp"
+#include "key/credential.hpp"
 
 #include <functional>
 #include <string>
@@ -61,8 +61,9 @@ struct firewall_settings {
 struct key_settings {
     std::string name;
     std::string file;
-    key::psk key;
+    key::credential_ptr key;
     std::vector<std::size_t> services; ///< indices into server::services
+    matching mode = matching::set;     ///< as [knock] has it, unless its section says otherwise
     nanoseconds knock_delay{0};
     bool allow_weak = false;
 };
@@ -81,7 +82,7 @@ struct server {
 };
 
 /// Reads a key file from a path; the shell behind it checks owner and mode.
-using key_loader = std::function<result<key::psk>(const std::string& path)>;
+using key_loader = std::function<result<key::credential_ptr>(const std::string& path)>;
 
 /// Reads a server configuration. file: its name, for messages, and the folder that relative paths count
 /// from. Errors are one line, `FILE:LINE: [section] field: what was expected`.

@@ -1,18 +1,19 @@
 #include "io/runtime.hpp"
 
 #include "base/text.hpp"
-#include "io/clock.hpp"
-#include "io/last_guard.hpp"
-#include "io/log.hpp"
-#include "io/nft_run.hpp"
-#include "io/privileges.hpp"
-#include "io/random.hpp"
-#include "key/fingerprint.hpp"
+#include "io/firewall/last_guard.hpp"
+#include "io/firewall/nft_run.hpp"
+#include "io/log/log.hpp"
+#include "io/system/clock.hpp"
+#include "io/system/privileges.hpp"
+#include "io/system/random.hpp"
+#include "method/method.hpp"
+#include "method/time_sequence/credential.hpp"
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <cstring>
-#include <ctime>
+#include <numeric>
 #include <utility>
 
 namespace chronoknock::io {
@@ -26,21 +27,12 @@ constexpr nanoseconds minute = std::chrono::minutes(1);
 constexpr nanoseconds prune_every = std::chrono::hours(1);
 constexpr std::uint64_t scan_worth_a_line = 100; // SYNs a minute
 
-knock::hash_seed random_seed() {
-    knock::hash_seed seed{};
+hash_seed random_seed() {
+    hash_seed seed{};
     const auto bytes = random_secret(sizeof seed);
     if (!bytes) throw std::runtime_error(bytes.error().text);
     std::memcpy(seed.data(), bytes->data(), sizeof seed);
     return seed;
-}
-
-/// "2026-11-21 12:00:10", UTC.
-std::string utc(std::int64_t t) {
-    const std::time_t time = t;
-    std::tm parts{};
-    gmtime_r(&time, &parts);
-    char text[32];
-    return {text, std::strftime(text, sizeof text, "%F %T", &parts)};
 }
 
 std::string milliseconds_text(nanoseconds d) {
@@ -49,16 +41,9 @@ std::string milliseconds_text(nanoseconds d) {
     return text;
 }
 
-port_set pool_of(const config::server& c) {
-    std::vector<port_range> ranges;
-    for (const auto& k : c.keys)
-        ranges.insert(ranges.end(), k.key.ports.ranges().begin(), k.key.ports.ranges().end());
-    return port_set(std::move(ranges));
-}
-
 std::vector<std::string> fingerprints_of(const config::server& c) {
     std::vector<std::string> all;
-    for (const auto& k : c.keys) all.push_back(key::fingerprint(k.key));
+    for (const auto& k : c.keys) all.push_back(k.key->fingerprint());
     return all;
 }
 
@@ -152,10 +137,12 @@ void runtime::started() {
     tick();
 }
 
-std::unique_ptr<knock::matcher> runtime::make_matcher(config::server& c) {
-    auto matcher = std::make_unique<knock::matcher>(c, random_seed(),
-                                                    [this](const address& a) { return guard_->knows(a); });
-    for (auto& k : c.keys) k.key.secret = key::secret_bytes(); // the matcher has what it needs of them
+std::unique_ptr<time_sequence::matcher> runtime::make_matcher(config::server& c) {
+    std::vector<std::uint32_t> all(c.keys.size());
+    std::iota(all.begin(), all.end(), 0u);
+    auto matcher = std::make_unique<time_sequence::matcher>(
+        c, all, random_seed(), [this](const address& a) { return guard_->knows(a); });
+    for (auto& k : c.keys) k.key->forget_secret(); // the matcher has what it needs of them
     return matcher;
 }
 
@@ -167,7 +154,7 @@ std::unique_ptr<time_service> runtime::make_time(const config::server& c) {
 
 result<std::unique_ptr<capture>> runtime::start_capture(const config::server& c) {
     capture_handler& self = *this;
-    auto made = std::make_unique<capture>(context_, c.interfaces, pool_of(c), self);
+    auto made = std::make_unique<capture>(context_, c.interfaces, method::wants(c).syns, self);
     if (auto done = made->start(); !done) return done.error();
     return made;
 }
@@ -190,7 +177,7 @@ result<void> runtime::reload(config::server configuration) {
 
     // What can fail comes first, the firewall last of it.
     std::unique_ptr<capture> capture;
-    if (next->interfaces != old.interfaces || pool_of(*next) != pool_of(old)) {
+    if (next->interfaces != old.interfaces || method::wants(*next).syns != method::wants(old).syns) {
         auto started = start_capture(*next);
         if (!started) return started.error();
         capture = std::move(*started);
@@ -318,16 +305,19 @@ void runtime::batch_end(instant now) {
     for (const auto& m : matcher_->end_batch(now)) judge(m, now, *t);
 }
 
-void runtime::judge(const knock::match& m, instant now, const time_estimate& t) {
+void runtime::judge(const time_sequence::match& m, instant now, const time_estimate& t) {
     const auto& key = configuration_->keys[m.what.key];
-    const bool all = m.what.service == knock::line::all_services;
-    knock::burnt burn{fingerprints_[m.what.key], all ? "" : configuration_->services[m.what.service].name,
-                      key.key.ignore_ip ? std::nullopt : std::optional(m.who), m.t0, t.t};
-    const knock::replay_guard::knock knock{
-        burn, key.key.granularity, key.key.ignore_time, key.knock_delay, {t.t - (now - m.first), t.error}};
+    const bool all = m.what.service == time_sequence::line::all_services;
+    granting::burnt burn{fingerprints_[m.what.key], all ? "" : configuration_->services[m.what.service].name,
+                         key.key->heeds_address() ? std::optional(m.who) : std::nullopt, m.t0, t.t};
+    const granting::replay_guard::knock knock{burn,
+                                              time_sequence::psk_of(key).granularity,
+                                              key.key->never_changes(),
+                                              key.knock_delay,
+                                              {t.t - (now - m.first), t.error}};
     const auto verdict = guard_->judge(knock);
-    if (verdict == knock::judgement::accepted) return grant(m, std::move(burn), now);
-    if (verdict == knock::judgement::repeated) {
+    if (verdict == granting::judgement::accepted) return grant(m, std::move(burn), now);
+    if (verdict == granting::judgement::repeated) {
         ++counters_.repeated;
         return;
     }
@@ -337,12 +327,12 @@ void runtime::judge(const knock::match& m, instant now, const time_estimate& t) 
         log::warning("refused a knock from " + m.who.to_string() + ", " + what);
 }
 
-void runtime::grant(const knock::match& m, knock::burnt burn, instant now) {
+void runtime::grant(const time_sequence::match& m, granting::burnt burn, instant now) {
     const auto& key = configuration_->keys[m.what.key];
     accepted a{std::move(burn), {}, key.name, {}, now};
     std::string names;
     for (const auto index : key.services) {
-        if (m.what.service != knock::line::all_services && m.what.service != index) continue;
+        if (m.what.service != time_sequence::line::all_services && m.what.service != index) continue;
         const auto& service = configuration_->services[index];
         a.grants.push_back({m.who, service.name, service.open_for});
         names += (names.empty() ? "" : ", ") + service.name + " for " + to_string(service.open_for);
@@ -356,7 +346,7 @@ void runtime::grant(const knock::match& m, knock::burnt burn, instant now) {
 // whose knock was not written down could be had again.
 void runtime::carry_out() {
     const auto batch = std::exchange(accepted_, {});
-    std::vector<knock::burnt> burnt;
+    std::vector<granting::burnt> burnt;
     for (const auto& a : batch) burnt.push_back(a.burn);
     if (const auto done = store_->burn(burnt); !done) {
         for (const auto& a : batch) opened(a, done);

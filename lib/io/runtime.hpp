@@ -1,17 +1,17 @@
 #pragma once
 
 #include "config/server.hpp"
-#include "io/capture.hpp"
-#include "io/control.hpp"
-#include "io/daemon_lock.hpp"
-#include "io/firewall.hpp"
+#include "grant/noise.hpp"
+#include "grant/replay_guard.hpp"
+#include "io/capture/capture.hpp"
+#include "io/control/control.hpp"
+#include "io/control/status.hpp"
+#include "io/firewall/firewall.hpp"
 #include "io/start_up.hpp"
-#include "io/status.hpp"
-#include "io/store.hpp"
-#include "io/timesync.hpp"
-#include "knock/matcher.hpp"
-#include "knock/noise.hpp"
-#include "knock/replay.hpp"
+#include "io/store/store.hpp"
+#include "io/system/daemon_lock.hpp"
+#include "io/time/timesync.hpp"
+#include "method/time_sequence/matcher.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -54,18 +54,18 @@ private:
     /// cannot be written down.
     bool keep_floor(const time_estimate& t);
     void say_each_minute(instant now);
-    void judge(const knock::match& m, instant now, const time_estimate& t);
-    void grant(const knock::match& m, knock::burnt burn, instant now);
+    void judge(const time_sequence::match& m, instant now, const time_estimate& t);
+    void grant(const time_sequence::match& m, granting::burnt burn, instant now);
     void carry_out();
     std::string status();
 
     result<std::unique_ptr<capture>> start_capture(const config::server& c);
     std::unique_ptr<time_service> make_time(const config::server& c);
-    std::unique_ptr<knock::matcher> make_matcher(config::server& c);
+    std::unique_ptr<time_sequence::matcher> make_matcher(config::server& c);
 
     /// An accepted knock on its way to the store and the firewall.
     struct accepted {
-        knock::burnt burn;
+        granting::burnt burn;
         std::vector<chronoknock::firewall::grant> grants;
         std::string key;  ///< its name
         std::string what; ///< for the log
@@ -84,11 +84,11 @@ private:
     std::optional<store> store_;
     std::optional<control> control_;
     std::unique_ptr<time_service> time_;
-    std::unique_ptr<knock::matcher> matcher_;
-    std::optional<knock::replay_guard> guard_;
+    std::unique_ptr<time_sequence::matcher> matcher_;
+    std::optional<granting::replay_guard> guard_;
     std::unique_ptr<capture> capture_;
-    knock::noise noise_{20};
-    knock::tally told_knocks_{60}; ///< of each key
+    granting::noise noise_{20};
+    granting::tally told_knocks_{60}; ///< of each key
     std::vector<accepted> accepted_;
     bool accepting_ = false;
     bool provisional_floor_ = false; ///< the guard has one by a clock that is not to be relied on

@@ -1,8 +1,8 @@
 #include "io/server_config.hpp"
 
-#include "io/files.hpp"
-#include "io/nts_ke.hpp"
-#include "knock/budget.hpp"
+#include "io/system/files.hpp"
+#include "io/time/nts_ke.hpp"
+#include "method/method.hpp"
 
 #include <cmath>
 
@@ -17,12 +17,12 @@ result<config::server> load_server_config(const std::string& path, bool allow_lo
     if (const auto tls = nts_context(server->time.ca_file); !tls)
         return error{path + ": [time] nts_ca: " + tls.error().text};
     for (const auto& k : server->keys) {
-        const auto bits = knock::security_bits(k, *server);
-        if (bits < knock::least_security_bits && !k.allow_weak)
+        const auto bits = method::security_bits(k, *server);
+        if (bits < method::least_security_bits && !k.allow_weak)
             return error{
                 path + ": [key." + k.name + "] file: a security budget of " +
                 std::to_string(static_cast<int>(std::floor(bits))) + " bits; expected at least " +
-                std::to_string(static_cast<int>(knock::least_security_bits)) +
+                std::to_string(static_cast<int>(method::least_security_bits)) +
                 " (more or wider ports, a smaller [knock] memory, mode = strict), or allow_weak = true"};
     }
     return server;

@@ -1,7 +1,7 @@
 #include "io/start_up.hpp"
 
-#include "io/clock.hpp"
-#include "io/log.hpp"
+#include "io/log/log.hpp"
+#include "io/system/clock.hpp"
 
 #include <exception>
 #include <utility>

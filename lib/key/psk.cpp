@@ -1,6 +1,5 @@
 #include "key/psk.hpp"
 
-#include "base/ini.hpp"
 #include "base/text.hpp"
 #include "key/digest.hpp"
 
@@ -82,10 +81,13 @@ result<psk> parse_psk(std::string_view text) {
     if (!sections) return sections.error();
     if (sections->size() > 1)
         return error{"line " + std::to_string(sections->at(1).line) + ": expected no section in a key file"};
+    return parse_psk(sections->front().fields);
+}
 
+result<psk> parse_psk(std::span<const ini_field> fields) {
     psk k;
     std::optional<ini_field> length;
-    for (const auto& field : sections->front().fields) {
+    for (const auto& field : fields) {
         result<void> done;
         if (field.name == "function")
             done = set_function(k, field.value);
@@ -102,8 +104,8 @@ result<psk> parse_psk(std::string_view text) {
         else if (field.name == "secret")
             done = set_secret(k, field.value);
         else
-            done = error{
-                "unknown field; expected function, ignore, granularity, length, ports, realm or secret"};
+            done = error{"unknown field; expected method, function, ignore, granularity, length, ports, "
+                         "realm or secret"};
         if (!done)
             return error{"line " + std::to_string(field.line) + ": " + printable(field.name) + ": " +
                          done.error().text};

@@ -1,10 +1,12 @@
 #pragma once
 
 #include "base/error.hpp"
+#include "base/ini.hpp"
 #include "base/port_set.hpp"
 #include "key/secret.hpp"
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -27,7 +29,10 @@ struct psk {
     bool operator==(const psk&) const = default;
 };
 
-/// Reads a key file. Errors name line, field and what was expected, never a value of the secret.
+/// Reads the fields of a key file but `method`. Errors name line, field and what was expected, never a value
+/// of the secret.
+result<psk> parse_psk(std::span<const ini_field> fields);
+/// The same of a text that is fields and nothing else.
 result<psk> parse_psk(std::string_view text);
 
 /// The text of a key file that parse_psk reads back.

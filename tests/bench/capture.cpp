@@ -1,5 +1,5 @@
 // Counts SYNs by the server's own capture, until SIGTERM; to be held against count.
-#include "io/capture.hpp"
+#include "io/capture/capture.hpp"
 #include "usage.hpp"
 
 #include <boost/asio/signal_set.hpp>

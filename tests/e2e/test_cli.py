@@ -180,7 +180,7 @@ class Sequence(Case):
                         .startswith("--service: expected the name of a service"))
         plain = self.put("p", SECRET + "function = md5\n")
         self.assertTrue(self.refused("sequence", "--key", plain, "--ip", "::1", "--service", "ssh")
-                        .startswith("--service: expected none with the function md5"))
+                        .startswith("--service: expected none: a knock of this key opens all"))
 
 
 class KeyFiles(Case):
@@ -219,7 +219,7 @@ class KeyFiles(Case):
     def test_unknown_field_and_missing_file(self):
         key = self.put("k", SECRET + "colour = red\n")
         self.assertTrue(self.refused("sequence", "--key", key, "--ip", "::1")
-                        .startswith(f"{key}:2: colour: unknown field; expected function"))
+                        .startswith(f"{key}:2: colour: unknown field; expected method, function"))
         self.check_refused(self.folder / "none", f"{self.folder}/none: cannot open: No such file or directory")
 
     def test_what_is_no_regular_file_is_not_waited_for(self):
@@ -325,7 +325,7 @@ class Configuration(Case):
                 (extra + "uses = x", "8: [service.web] uses: expected a whole number from 0"),
                 (bob.replace("b.key", ""), "7: [key.bob] file: expected a path"),
                 (bob.replace("b.key", "a.key"), "7: [key.bob] file: expected a key of its own"),
-                (bob.replace("b.key", "timeless.key"), "7: [key.bob] file: expected a key that heeds the time"),
+                (bob.replace("b.key", "timeless.key"), "7: [key.bob] file: expected a key whose knocks change with the time"),
                 (bob.replace("b.key", "weak.key"), " [key.bob] file: a security budget of "),
                 (bob.replace("= ssh", "= x"), "8: [key.bob] services: expected names of services"),
                 (bob + "knock_delay = x", "9: [key.bob] knock_delay: expected a duration from 0s"),

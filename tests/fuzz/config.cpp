@@ -1,5 +1,6 @@
 #include "config/profile.hpp"
 #include "config/server.hpp"
+#include "method/time_sequence/credential.hpp"
 
 #include <cstdlib>
 
@@ -12,10 +13,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         for (const char c : line)
             if (c < 0x20 || c == 0x7f) std::abort();
     };
-    const auto server = config::parse_server(text, "c", [](const std::string& path) -> result<key::psk> {
+    const auto server = config::parse_server(text, "c", [](const std::string& path) {
         key::psk k;
         k.secret.assign(path.begin(), path.end());
-        return k;
+        return result<key::credential_ptr>(std::make_shared<time_sequence::credential>(std::move(k)));
     });
     if (server) {
         if (server->services.empty() || server->keys.empty()) std::abort();

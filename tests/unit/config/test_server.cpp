@@ -1,4 +1,5 @@
 #include "config/server.hpp"
+#include "method/time_sequence/credential.hpp"
 
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
@@ -13,15 +14,19 @@ using config::parse_server;
 namespace {
 
 /// Keys by path; each has a secret of its own, made from its path.
-result<key::psk> load(const std::string& path) {
-    if (path == "/keys/none.key") return error{path + ": cannot open: No such file or directory"};
+key::psk psk_at(const std::string& path) {
     key::psk k;
     k.secret.assign(16, 0);
     std::copy_n(path.begin(), std::min<std::size_t>(path.size(), 16), k.secret.begin());
-    if (path == "/keys/copy.key") k.secret = load("/keys/a.key")->secret;
+    if (path == "/keys/copy.key") k.secret = psk_at("/keys/a.key").secret;
     if (path == "/keys/timeless.key") k.ignore_time = true;
     if (path == "/keys/long.key") k.length = 64;
     return k;
+}
+
+result<key::credential_ptr> load(const std::string& path) {
+    if (path == "/keys/none.key") return error{path + ": cannot open: No such file or directory"};
+    return key::credential_ptr(std::make_shared<time_sequence::credential>(psk_at(path)));
 }
 
 const std::string minimal =
@@ -134,9 +139,8 @@ constexpr sample unfit_fields[] = {
     {"[key.bob]\nfile = /keys/copy.key\nservices = ssh",
      "7: [key.bob] file: expected a key of its own, and [key.alice] has the same secret"},
     {"[key.bob]\nfile = /keys/timeless.key\nservices = ssh",
-     "7: [key.bob] file: expected a key that heeds the time, or allow_weak = true: with ignore = time a "
-     "knock can "
-     "be replayed for ever"},
+     "7: [key.bob] file: expected a key whose knocks change with the time, or allow_weak = true: one that "
+     "never changes can be replayed for ever"},
     {"[key.bob]\nfile = /keys/b.key\nservices =", "8: [key.bob] services: expected at least one service"},
     {"[key.bob]\nfile = /keys/b.key\nservices = ssh,ssh",
      "8: [key.bob] services: expected each service once, not 'ssh' twice"},
@@ -148,7 +152,7 @@ constexpr sample unfit_fields[] = {
      "9: [key.bob] knock_delay: expected a duration from 0s to 86400s (30, 500ms, 30s, 5m, 1h), not '25h'"},
     {"[key.bob]\nfile = /keys/b.key\nservices = ssh\nallow_weak = 1",
      "9: [key.bob] allow_weak: expected true or false, not '1'"},
-    {"[key.bob]\npath = /k", "7: [key.bob] path: unknown field; expected one of file, services, knock_delay, "
+    {"[key.bob]\npath = /k", "7: [key.bob] path: unknown field; expected one of file, services, mode, knock_delay, "
                              "allow_weak"},
     {"[key.]", "6: [key.] expected a name of 1 to 64 of a-z A-Z 0-9 . _ - @"},
     {"[key.a/b]", "6: [key.a/b] expected a name of 1 to 64 of a-z A-Z 0-9 . _ - @"},
@@ -211,6 +215,7 @@ BOOST_AUTO_TEST_CASE(every_field_is_read) {
 [key.alice]                      # keys may stand before the services they name
 file = keys/a.key
 services = dns, ssh
+mode = set
 knock_delay = 20
 allow_weak = true
 [key.17@home]

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "io/clock.hpp"
-#include "io/firewall.hpp"
+#include "io/firewall/firewall.hpp"
+#include "io/system/clock.hpp"
 #include "lab.hpp"
 
 #include <chrono>

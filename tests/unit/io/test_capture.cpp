@@ -1,8 +1,8 @@
-#include "io/capture.hpp"
+#include "io/capture/capture.hpp"
 
 #include "../../support/frames.hpp"
-#include "io/clock.hpp"
-#include "io/log.hpp"
+#include "io/log/log.hpp"
+#include "io/system/clock.hpp"
 #include "lab.hpp"
 
 #include <algorithm>

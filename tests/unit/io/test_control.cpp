@@ -1,5 +1,5 @@
 #include "folder.hpp"
-#include "io/control.hpp"
+#include "io/control/control.hpp"
 
 #include <array>
 #include <boost/asio/local/stream_protocol.hpp>

@@ -1,9 +1,9 @@
 #include "folder.hpp"
-#include "io/files.hpp"
-#include "io/random.hpp"
+#include "io/client/window_memory.hpp"
 #include "io/server_config.hpp"
-#include "io/window_memory.hpp"
-#include "key/fingerprint.hpp"
+#include "io/system/files.hpp"
+#include "io/system/random.hpp"
+#include "method/time_sequence/credential.hpp"
 
 #include <algorithm>
 #include <array>
@@ -156,8 +156,9 @@ BOOST_AUTO_TEST_CASE(weak_key_only_when_allowed) {
 BOOST_AUTO_TEST_CASE(used_windows_are_remembered_for_each_knock) {
     const folder f;
     const auto path = f / "new/state/client.db";
-    key::psk k;
-    k.secret.assign(16, 1);
+    key::psk psk;
+    psk.secret.assign(16, 1);
+    const time_sequence::credential k(std::move(psk));
     const auto one = address::parse("192.0.2.1").value();
     const auto two = address::parse("192.0.2.2").value();
     std::vector<std::optional<std::int64_t>> told;
@@ -195,22 +196,24 @@ BOOST_AUTO_TEST_CASE(used_windows_are_remembered_for_each_knock) {
     const auto bytes = io::read_file(path).value() + io::read_file(path + "-wal").value();
     BOOST_TEST(bytes.find(std::string(16, '\x01')) == bytes.npos);
     BOOST_TEST(bytes.find(std::string(16, '1')) == bytes.npos);
-    BOOST_TEST(bytes.find(key::fingerprint(k)) != bytes.npos);
+    BOOST_TEST(bytes.find(k.fingerprint()) != bytes.npos);
 }
 
 BOOST_AUTO_TEST_CASE(key_without_address_has_one_window_for_all_sources) {
-    key::psk k;
-    k.secret.assign(16, 1);
+    key::psk psk;
+    psk.secret.assign(16, 1);
+    const time_sequence::credential k(psk);
     const auto one = address::parse("192.0.2.1").value();
     BOOST_TEST(io::owner_of(k, one, "", one).source == "192.0.2.1");
-    k.ignore_ip = true;
-    BOOST_TEST(io::owner_of(k, one, "", one).source == "");
+    psk.ignore_ip = true;
+    BOOST_TEST(io::owner_of(time_sequence::credential(psk), one, "", one).source == "");
 }
 
 BOOST_AUTO_TEST_CASE(two_knocks_at_a_time_take_two_windows) {
     const folder f;
-    key::psk k;
-    k.secret.assign(16, 1);
+    key::psk psk;
+    psk.secret.assign(16, 1);
+    const time_sequence::credential k(std::move(psk));
     const auto owner = io::owner_of(k, {}, "", {});
     BOOST_REQUIRE(io::window_memory::open(f / "db").has_value());
     std::vector<std::thread> threads;

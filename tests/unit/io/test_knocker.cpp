@@ -1,4 +1,4 @@
-#include "io/knocker.hpp"
+#include "io/client/knocker.hpp"
 #include "lab.hpp"
 
 #include <arpa/inet.h>
@@ -10,6 +10,12 @@ using namespace chronoknock;
 using namespace std::chrono_literals;
 
 namespace {
+
+std::vector<client::shot> syns_to(const std::vector<std::uint16_t>& ports) {
+    std::vector<client::shot> shots;
+    for (const auto port : ports) shots.push_back({transport::tcp, port});
+    return shots;
+}
 
 struct seen_syn {
     std::string from;
@@ -88,7 +94,7 @@ BOOST_AUTO_TEST_CASE(two_rounds_to_a_host_that_answers) {
         io::knock_order order;
         order.to.ip = ip(to);
         order.bind = ip(from);
-        order.ports = ports;
+        order.shots = syns_to(ports);
         const auto report = io::send_knock(order);
         BOOST_REQUIRE_MESSAGE(report.has_value(), report.error().text);
         BOOST_TEST(report->syns == 12u);
@@ -108,7 +114,7 @@ BOOST_AUTO_TEST_CASE(five_rounds_into_silence_and_no_retransmission) {
     for (const auto* to : {"10.7.0.99", "fd07::99"}) {
         io::knock_order order;
         order.to.ip = ip(to);
-        order.ports = ports;
+        order.shots = syns_to(ports);
         order.wait_port = 22;
         order.wait_limit = 1200ms; // the kernel would send again after 1 s
         const auto report = io::send_knock(order);
@@ -128,7 +134,7 @@ BOOST_AUTO_TEST_CASE(rounds_asked_for_are_the_rounds_sent) {
     const island here;
     io::knock_order order;
     order.to.ip = ip("127.0.0.1");
-    order.ports = ports;
+    order.shots = syns_to(ports);
     order.pace.least = order.pace.most = 1;
     BOOST_TEST(io::send_knock(order)->syns == 6u);
     BOOST_TEST(ports_of(here.syns()) == ports, boost::test_tools::per_element());
@@ -139,7 +145,7 @@ BOOST_AUTO_TEST_CASE(an_open_door_ends_the_knock) {
     const auto door = lab::listen_on(2222);
     io::knock_order order;
     order.to.ip = ip("127.0.0.1");
-    order.ports = ports;
+    order.shots = syns_to(ports);
     order.wait_port = 2222;
     const auto report = io::send_knock(order);
     BOOST_REQUIRE(report.has_value());
@@ -153,7 +159,7 @@ BOOST_AUTO_TEST_CASE(machine_that_cannot_send_says_so_and_names_no_port) {
     const island here;
     io::knock_order order;
     order.to.ip = ip("192.0.2.1");
-    order.ports = ports;
+    order.shots = syns_to(ports);
     BOOST_TEST(io::send_knock(order).error().text == "cannot send to 192.0.2.1: Network is unreachable");
     order.bind = ip("192.0.2.2");
     BOOST_TEST(io::send_knock(order).error().text ==

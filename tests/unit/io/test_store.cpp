@@ -1,6 +1,6 @@
 #include "folder.hpp"
-#include "io/files.hpp"
-#include "io/store.hpp"
+#include "io/store/store.hpp"
+#include "io/system/files.hpp"
 
 #include <algorithm>
 #include <array>
@@ -18,16 +18,16 @@
 
 using namespace chronoknock;
 namespace fs = std::filesystem;
-using knocks = std::vector<knock::burnt>;
+using knocks = std::vector<granting::burnt>;
 
 namespace {
 
 const unix_time floor_set{seconds(1'000'000)};
 
 /// The n-th of many knocks: without an address, with an IPv4 one, with an IPv6 one, by turns.
-knock::burnt knock_of(int n) {
-    knock::burnt b{"0123456789abcdef0123456789abcdef", n % 2 == 0 ? "web" : "", std::nullopt,
-                   1'000'000 + 10 * n, floor_set + seconds(n)};
+granting::burnt knock_of(int n) {
+    granting::burnt b{"0123456789abcdef0123456789abcdef", n % 2 == 0 ? "web" : "", std::nullopt,
+                      1'000'000 + 10 * n, floor_set + seconds(n)};
     if (n % 3 > 0) b.who = address::parse(n % 3 == 1 ? "192.0.2.7" : "2001:db8::7").value();
     return b;
 }

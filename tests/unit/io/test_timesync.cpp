@@ -1,5 +1,5 @@
-#include "io/clock.hpp"
-#include "io/timesync.hpp"
+#include "io/system/clock.hpp"
+#include "io/time/timesync.hpp"
 
 #include <boost/test/unit_test.hpp>
 

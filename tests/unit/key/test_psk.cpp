@@ -55,7 +55,7 @@ BOOST_AUTO_TEST_CASE(every_wrong_field_is_named) {
     BOOST_TEST(complaint(secret + "ignore = port\n") ==
                "line 2: ignore: expected ip, time or both, not 'port'");
     BOOST_TEST(
-        complaint(secret + "colour = red\n").starts_with("line 2: colour: unknown field; expected function"));
+        complaint(secret + "colour = red\n").starts_with("line 2: colour: unknown field; expected method, function"));
     BOOST_TEST(complaint(secret + "[key]\n") == "line 2: expected no section in a key file");
     BOOST_TEST(complaint(secret + secret) == "line 2: field secret stands twice");
     BOOST_TEST(complaint(secret + "realm = " + std::string(256, 'r') + "\n").starts_with("line 2: realm"));

@@ -1,0 +1,46 @@
+#pragma once
+
+#include "base/address.hpp"
+#include "base/time.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace chronoknock::granting {
+
+/// What makes a claim good only once (contract, section 4).
+struct token {
+    std::string key;      ///< fingerprint: a renamed key stays burnt
+    std::string identity; ///< the same in every copy of the claim; of one key's claims different for each
+    /// Its place in the key's order: a window's or a message's time (seconds since the epoch), a counter.
+    /// Nothing older than `slack` before the key's newest accepted one is ever accepted again.
+    std::int64_t place = 0;
+    std::int64_t slack = 0;
+    /// Nothing can tell a replay of it: it never changes.
+    bool reusable = false;
+    /// When it began to be good, and until when (not included) it is accepted; none: the time plays no part.
+    struct period {
+        unix_time begin;
+        unix_time end;
+    };
+    std::optional<period> good;
+};
+
+/// What a complete knock asks for. Whether it earns anything is for the replay guard to say.
+struct claim {
+    enum class wish { open, close };
+
+    std::uint32_t key; ///< index into the configuration's keys
+    address source;    ///< whom the knock came from
+    address beneficiary;
+    std::vector<std::uint32_t> services; ///< indices into the configuration's services
+    wish what = wish::open;
+    std::optional<nanoseconds> open_for; ///< none: as each service says
+    token once;
+    instant first;           ///< when its first packet arrived
+    std::string description; ///< for the log: "window 2026-11-24 12:00:00"; no secret, no port
+};
+
+} // namespace chronoknock::granting

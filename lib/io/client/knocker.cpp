@@ -1,0 +1,253 @@
+#include "io/client/knocker.hpp"
+
+#include "io/system/clock.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <utility>
+
+namespace chronoknock::io {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+// The kernel sends a SYN again after a second (RFC 6298, section 2.1). A knock decides on that itself.
+constexpr nanoseconds syn_lifetime = 900ms;
+// The door is tried often at first, when it opens if all is well, and seldom later.
+constexpr nanoseconds first_try = 200us;
+constexpr nanoseconds longest_between_tries = 100ms;
+// Tries stay open beside newer ones: on a long path an answer comes after the next try has gone.
+constexpr nanoseconds try_lifetime = 3s;
+
+error why(const std::string& what) { return {what + ": " + std::strerror(errno)}; }
+
+struct socket_address {
+    sockaddr_storage storage{};
+    socklen_t size = 0;
+
+    const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
+};
+
+socket_address to_socket_address(const address& a, std::uint16_t port, std::uint32_t scope) {
+    socket_address s;
+    if (a.is_v4()) {
+        auto& in = reinterpret_cast<sockaddr_in&>(s.storage);
+        in.sin_family = AF_INET;
+        in.sin_port = htons(port);
+        std::memcpy(&in.sin_addr, a.bytes().data(), 4);
+        s.size = sizeof in;
+    } else {
+        auto& in = reinterpret_cast<sockaddr_in6&>(s.storage);
+        in.sin6_family = AF_INET6;
+        in.sin6_port = htons(port);
+        in.sin6_scope_id = scope;
+        std::memcpy(&in.sin6_addr, a.bytes().data(), 16);
+        s.size = sizeof in;
+    }
+    return s;
+}
+
+std::optional<destination> to_destination(const sockaddr* s) {
+    if (s->sa_family == AF_INET) {
+        std::array<std::uint8_t, 4> bytes;
+        std::memcpy(bytes.data(), &reinterpret_cast<const sockaddr_in*>(s)->sin_addr, bytes.size());
+        return destination{address::v4(bytes)};
+    }
+    if (s->sa_family == AF_INET6) {
+        const auto* in = reinterpret_cast<const sockaddr_in6*>(s);
+        std::array<std::uint8_t, 16> bytes;
+        std::memcpy(bytes.data(), &in->sin6_addr, bytes.size());
+        return destination{address::v6(bytes), in->sin6_scope_id};
+    }
+    return std::nullopt;
+}
+
+class handle {
+public:
+    handle(const address& family, int type)
+        : fd_(::socket(family.is_v4() ? AF_INET : AF_INET6, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {}
+    handle(handle&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+    handle& operator=(handle&& other) noexcept {
+        std::swap(fd_, other.fd_);
+        return *this;
+    }
+    ~handle() {
+        if (fd_ >= 0) ::close(fd_);
+    }
+    explicit operator bool() const { return fd_ >= 0; }
+    int get() const { return fd_; }
+
+private:
+    int fd_;
+};
+
+/// A connection on its way.
+struct attempt {
+    static constexpr std::size_t door = ~std::size_t{0};
+
+    handle socket;
+    std::size_t port; ///< of the sequence, or `door`
+    instant since;
+    bool datagram;
+};
+
+/// One knock: what volley says, done with sockets.
+class knocker {
+public:
+    explicit knocker(const knock_order& order) : order_(order), volley_(order.shots.size(), order.pace) {}
+
+    result<knock_report> run() {
+        for (;;) {
+            const auto now = boot_now();
+            const auto action = volley_.next(now);
+            if (action.what == client::volley::step::send) {
+                if (const auto sent = start(action.port, now); !sent) return sent.error();
+                last_syn_ = now;
+                next_try_ = now + first_try;
+                between_tries_ = first_try;
+                continue;
+            }
+            const bool sent_all = action.what == client::volley::step::done;
+            if (opened_after_ ||
+                (sent_all && (order_.wait_port == 0 || now >= last_syn_ + order_.wait_limit)))
+                return knock_report{volley_.syns(), volley_.rounds(), opened_after_};
+
+            auto until = sent_all ? last_syn_ + order_.wait_limit : action.until;
+            if (order_.wait_port != 0) {
+                if (const auto tried = try_door(now); !tried) return tried.error();
+                until = std::min(until, next_try_);
+            }
+            std::erase_if(attempts_, [&](const attempt& a) {
+                return now - a.since > (a.port == attempt::door ? try_lifetime : syn_lifetime);
+            });
+            for (const auto& a : attempts_)
+                if (a.port != attempt::door) until = std::min(until, a.since + syn_lifetime + 1ms);
+            if (!opened_after_) wait(until - now);
+        }
+    }
+
+private:
+    /// Begins a connection to a port of the sequence or to the door.
+    result<void> start(std::size_t port, instant now) {
+        static const client::shot no_shot;
+        const auto& shot = port == attempt::door ? no_shot : order_.shots[port];
+        const bool datagram = shot.protocol == transport::udp;
+        attempt a{handle(order_.to.ip, datagram ? SOCK_DGRAM : SOCK_STREAM), port, now, datagram};
+        if (!a.socket) return why("cannot make a socket");
+        const int on = 1;
+        const linger reset{1, 0};
+        // Whatever listens on a knock port gets a reset, not a conversation.
+        ::setsockopt(a.socket.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+        if (order_.bind) {
+            ::setsockopt(a.socket.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+            const auto from = to_socket_address(*order_.bind, 0, order_.to.scope);
+            if (::bind(a.socket.get(), from.get(), from.size) != 0)
+                return why("cannot send from " + order_.bind->to_string());
+        }
+        const auto number = port == attempt::door ? order_.wait_port : shot.port;
+        const auto to = to_socket_address(order_.to.ip, number, order_.to.scope);
+        int failure = ::connect(a.socket.get(), to.get(), to.size) == 0 ? 0 : errno;
+        if (datagram && failure == 0 &&
+            ::send(a.socket.get(), shot.payload.data(), shot.payload.size(), 0) >= 0)
+            failure = EINPROGRESS; // a closed port answers by ICMP
+        if (failure == EINPROGRESS) {
+            attempts_.push_back(std::move(a));
+            return {};
+        }
+        if (failure != 0 && failure != ECONNREFUSED) {
+            errno = failure;
+            return why("cannot send to " + order_.to.ip.to_string());
+        }
+        finish(port, failure);
+        return {};
+    }
+
+    result<void> try_door(instant now) {
+        if (now < next_try_) return {};
+        between_tries_ = std::min(between_tries_ * 2, longest_between_tries);
+        next_try_ = now + between_tries_;
+        return start(attempt::door, now);
+    }
+
+    /// A connection stands (failure 0) or was refused, or the path had something else to say.
+    void finish(std::size_t port, int failure) {
+        if (port != attempt::door) {
+            if (failure == 0 || failure == ECONNREFUSED) volley_.answered(port);
+        } else if (failure == 0) {
+            opened_after_ = boot_now() - last_syn_;
+            volley_.opened();
+        }
+    }
+
+    void wait(nanoseconds time) {
+        std::vector<pollfd> polled;
+        for (const auto& a : attempts_)
+            polled.push_back({a.socket.get(), static_cast<short>(a.datagram ? 0 : POLLOUT), 0});
+        const auto left = std::max(time, nanoseconds(0));
+        const timespec limit{left / 1s, (left % 1s).count()};
+        if (::ppoll(polled.data(), polled.size(), &limit, nullptr) <= 0) return;
+        for (std::size_t i = polled.size(); i-- > 0;) {
+            if (polled[i].revents == 0) continue;
+            int failure = 0;
+            socklen_t size = sizeof failure;
+            ::getsockopt(polled[i].fd, SOL_SOCKET, SO_ERROR, &failure, &size);
+            finish(attempts_[i].port, failure);
+            attempts_.erase(attempts_.begin() + static_cast<std::ptrdiff_t>(i));
+        }
+    }
+
+    const knock_order& order_;
+    client::volley volley_;
+    std::vector<attempt> attempts_;
+    instant last_syn_{};
+    instant next_try_{};
+    nanoseconds between_tries_ = first_try;
+    std::optional<nanoseconds> opened_after_;
+};
+
+} // namespace
+
+result<std::vector<destination>> resolve(const std::string& host) {
+    addrinfo hints{};
+    hints.ai_socktype = SOCK_STREAM;
+    addrinfo* found = nullptr;
+    if (const int failure = ::getaddrinfo(host.c_str(), nullptr, &hints, &found); failure != 0)
+        return error{host + ": " + ::gai_strerror(failure)};
+    const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(found, ::freeaddrinfo);
+    std::vector<destination> destinations;
+    for (const auto* a = found; a != nullptr; a = a->ai_next)
+        if (const auto d = to_destination(a->ai_addr)) destinations.push_back(*d);
+    if (destinations.empty()) return error{host + ": no IPv4 or IPv6 address"};
+    return destinations;
+}
+
+result<address> source_towards(const destination& to) {
+    const handle socket(to.ip, SOCK_DGRAM);
+    // Connecting a datagram socket sends nothing: it asks the routes. The port only must not be 0.
+    const auto there = to_socket_address(to.ip, 9, to.scope);
+    socket_address here;
+    here.size = sizeof here.storage;
+    if (!socket || ::connect(socket.get(), there.get(), there.size) != 0 ||
+        ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&here.storage), &here.size) != 0)
+        return why("no route to " + to.ip.to_string());
+    return to_destination(here.get())->ip;
+}
+
+bool is_local(const address& a) {
+    const handle socket(a, SOCK_DGRAM);
+    const auto here = to_socket_address(a, 0, 0);
+    return socket && ::bind(socket.get(), here.get(), here.size) == 0;
+}
+
+result<knock_report> send_knock(const knock_order& order) { return knocker(order).run(); }
+
+} // namespace chronoknock::io

@@ -1,0 +1,53 @@
+#pragma once
+
+#include "base/address.hpp"
+#include "base/error.hpp"
+#include "base/time.hpp"
+#include "client/plan.hpp"
+#include "client/volley.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+/// The shell of a knock. Needs no privilege: a SYN is a nonblocking connect().
+namespace chronoknock::io {
+
+/// An address to send to, with the interface that a link-local one needs.
+struct destination {
+    address ip;
+    std::uint32_t scope = 0;
+};
+
+/// The addresses of a host, by name or number, in the order to try them (RFC 6724, as getaddrinfo(3) has it).
+result<std::vector<destination>> resolve(const std::string& host);
+
+/// The address that packets to `to` leave from, as the routes have it.
+result<address> source_towards(const destination& to);
+
+/// True if this machine has the address and packets can be sent from it.
+bool is_local(const address& a);
+
+struct knock_order {
+    destination to;
+    std::optional<address> bind;     ///< send from this local address
+    std::vector<client::shot> shots; ///< a round
+    client::pace pace;
+    std::uint16_t wait_port = 0; ///< TCP port whose opening is waited for; 0: none
+    nanoseconds wait_limit = seconds(10);
+};
+
+struct knock_report {
+    std::uint32_t syns = 0;
+    std::uint32_t rounds = 0;
+    /// From the last SYN before the door was found open until a connection stood.
+    std::optional<nanoseconds> opened_after;
+};
+
+/// Knocks, and with a wait_port tries to connect to it until it opens or wait_limit after the last SYN. An
+/// error when this machine cannot send; it names no port.
+result<knock_report> send_knock(const knock_order& order);
+
+} // namespace chronoknock::io

@@ -1,0 +1,69 @@
+#pragma once
+
+#include "grant/replay_guard.hpp"
+#include "io/store/sqlite.hpp"
+#include "io/store/store_mark.hpp"
+
+#include <array>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace chronoknock::io {
+
+/// What the server must not forget: the knocks that are burnt. Each call is one transaction, committed when
+/// it returns.
+///
+/// A commit is noted outside of the database as well, so that the next opening tells whether it lacks
+/// something: a knock could not be burnt and the process ended before it was, or an older copy of the file
+/// was put in its place. Then the floor must be set anew. Two marks (store_mark) are renewed by turns: one
+/// before each commit, with what is about to be burnt; the commit notes what it became. So:
+/// - A kill between the two leaves one mark that the database does not know, and the other as the commit
+///   before noted it, which is the commit that the unknown one names. What it holds is burnt when the store
+///   is opened, and nothing is lost. The same heals a database that lacks just the last commit.
+/// - A database that lacks more finds neither mark as it noted them, for since then both were renewed.
+/// - The kernel gives a mark that was put back with it another change time than the database notes. It does
+///   not know that of the mark that was to be renewed next, but always that of the other.
+/// Not noticed is what changes all and the inodes' change times too: a file system, or a machine, that is put
+/// back as a whole.
+class store {
+public:
+    static result<store> open(const std::string& path);
+
+    result<std::vector<granting::burnt>> load();
+    /// If it fails, the knocks are kept, and burnt by the next call that does not.
+    result<void> burn(std::span<const granting::burnt> knocks);
+    /// True if knocks are kept that could not be burnt.
+    bool has_unburnt() const { return !unburnt_.empty(); }
+    result<void> forget(std::span<const granting::burnt> knocks);
+
+    /// Windows that began before this moment are refused (granting::replay_guard). Nothing as long as it must
+    /// be set anew: the file is new or lacks something, or the machine went down without a clean stop, and
+    /// what was accepted last may not have reached the disk.
+    std::optional<unix_time> floor() const { return floor_; }
+    result<void> set_floor(unix_time t);
+    /// Sees everything to the disk, so that the next boot finds no gap. Nothing is to be burnt after it.
+    result<void> close_cleanly();
+
+private:
+    store(database d, store_mark one, store_mark other)
+        : db_(std::move(d)), marks_{std::move(one), std::move(other)} {}
+    result<void> write_floor(const std::string& boot, unix_time t);
+    result<void> renew_mark();
+    result<void> note_mark(std::size_t mark);
+    result<void> put_burnt(std::span<const granting::burnt> knocks);
+    result<bool> is_whole();
+    std::size_t next() const { return 1 - last_; }
+    error keep_unburnt(error why);
+
+    database db_;
+    std::array<store_mark, 2> marks_;
+    std::size_t last_ = 0; ///< the mark that the last commit was noted with; the other is renewed next
+    std::optional<unix_time> floor_;
+    std::vector<granting::burnt> unburnt_;
+    /// It may lack knocks, so that no commit but a new floor's may say that it is as the marks have it.
+    bool lacks_some_ = false;
+};
+
+} // namespace chronoknock::io

@@ -1,0 +1,168 @@
+#include "io/system/files.hpp"
+
+#include "key/secret.hpp"
+#include "method/method.hpp"
+
+#include "base/ini.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <utility>
+
+namespace chronoknock::io {
+
+namespace {
+
+// More than the largest key that a method takes.
+constexpr std::size_t most_key_file = 1 << 20;
+
+class descriptor {
+public:
+    explicit descriptor(int fd) : fd_(fd) {}
+    descriptor(descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+    descriptor& operator=(descriptor&&) = delete;
+    ~descriptor() {
+        if (fd_ >= 0) ::close(fd_);
+    }
+    explicit operator bool() const { return fd_ >= 0; }
+    int get() const { return fd_; }
+
+private:
+    int fd_;
+};
+
+error why(const std::string& path, const char* what) {
+    const bool roots = errno == EACCES && ::geteuid() == 0;
+    return {path + ": " + what + ": " + std::strerror(errno) +
+            (roots ? "; the server keeps no right to read what is not root's: chown root it and its folder"
+                   : "")};
+}
+
+/// Opens a regular file. A FIFO that nobody writes to would be waited for without end; a device may never
+/// end.
+result<descriptor> open_for_reading(const std::string& path) {
+    descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+    if (!file) return why(path, "cannot open");
+    struct stat s {};
+    if (::fstat(file.get(), &s) != 0) return why(path, "cannot open");
+    if (S_ISDIR(s.st_mode)) return error{path + ": cannot read: Is a directory"};
+    if (!S_ISREG(s.st_mode)) return error{path + ": expected a regular file"};
+    return file;
+}
+
+/// Text: std::string or key::secret_text. What is read goes nowhere but there.
+template <class Text>
+result<Text> read_all(int fd, const std::string& path, std::size_t most) {
+    constexpr std::size_t chunk = 4096;
+    Text text;
+    for (std::size_t read = 0;;) {
+        text.resize(std::max(read + chunk, 2 * read));
+        const auto n = ::read(fd, text.data() + read, text.size() - read);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return why(path, "cannot read");
+        read += static_cast<std::size_t>(n);
+        if (read > most)
+            return error{path + ": expected a file of at most " + std::to_string(most) + " bytes"};
+        if (n > 0) continue;
+        text.resize(read);
+        return {boost::system::in_place_value, std::move(text)};
+    }
+}
+
+result<void> check_permissions(int fd, const std::string& path) {
+    struct stat s {};
+    if (::fstat(fd, &s) != 0) return why(path, "cannot read its mode");
+    if (s.st_mode & (S_IRGRP | S_IWGRP | S_IROTH | S_IWOTH)) {
+        std::array<char, 8> mode{};
+        std::snprintf(mode.data(), mode.size(), "%04o", s.st_mode & 07777u);
+        return error{path + ": mode " + mode.data() +
+                     " lets others than the owner read or write the key; expected chmod 600, or "
+                     "--allow-loose-permissions"};
+    }
+    if (s.st_uid != ::geteuid() && s.st_uid != 0)
+        return error{path + ": belongs to user " + std::to_string(s.st_uid) +
+                     "; expected us or root as the owner of a key (chown), or --allow-loose-permissions"};
+    return {};
+}
+
+bool write_all(int fd, std::string_view text) {
+    while (!text.empty()) {
+        const auto n = ::write(fd, text.data(), text.size());
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return false;
+        text.remove_prefix(static_cast<std::size_t>(n));
+    }
+    return true;
+}
+
+/// The name of a file is on the disk once its folder is.
+void sync_folder(const std::string& path) {
+    const auto slash = path.rfind('/');
+    const auto folder = slash == path.npos ? std::string(".") : path.substr(0, slash + 1);
+    const descriptor held(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (held) ::fsync(held.get());
+}
+
+} // namespace
+
+result<std::string> read_file(const std::string& path, std::size_t most) {
+    const auto file = open_for_reading(path);
+    if (!file) return file.error();
+    return read_all<std::string>(file->get(), path, most);
+}
+
+result<key::credential_ptr> load_key_file(const std::string& path, bool allow_loose_permissions) {
+    const auto file = open_for_reading(path);
+    if (!file) return file.error();
+    // What was opened is what is judged: no one can swap the file in between.
+    if (!allow_loose_permissions)
+        if (const auto fits = check_permissions(file->get(), path); !fits) return fits.error();
+    const auto text = read_all<key::secret_text>(file->get(), path, most_key_file);
+    if (!text) return text.error();
+    auto key = method::read_key(*text);
+    if (!key) return in_file(path, key.error());
+    return key;
+}
+
+result<void> write_new_file(const std::string& path, std::string_view text) {
+    const descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0600));
+    if (!file)
+        return errno == EEXIST ? error{path + ": exists already, and is never overwritten"}
+                               : why(path, "cannot create");
+    // Whatever the umask took away; it never adds.
+    if (::fchmod(file.get(), 0600) != 0 || !write_all(file.get(), text) || ::fsync(file.get()) != 0) {
+        const auto failure = why(path, "cannot write");
+        ::unlink(path.c_str());
+        return failure;
+    }
+    sync_folder(path);
+    return {};
+}
+
+result<void> replace_file(const std::string& path, std::string_view text) {
+    make_folders(std::filesystem::path(path).parent_path());
+    const auto fresh = path + ".new";
+    ::unlink(fresh.c_str()); // what was left by one who was killed here
+    if (const auto written = write_new_file(fresh, text); !written) return written;
+    if (::rename(fresh.c_str(), path.c_str()) != 0) {
+        const auto failure = why(path, "cannot write");
+        ::unlink(fresh.c_str());
+        return failure;
+    }
+    sync_folder(path);
+    return {};
+}
+
+void make_folders(const std::filesystem::path& folder) {
+    if (folder.empty() || ::mkdir(folder.c_str(), 0700) == 0 || errno != ENOENT) return;
+    make_folders(folder.parent_path());
+    ::mkdir(folder.c_str(), 0700);
+}
+
+} // namespace chronoknock::io

@@ -1,0 +1,104 @@
+#include "io/time/ntp_socket.hpp"
+
+#include "io/client/endpoint.hpp"
+#include "io/system/clock.hpp"
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <sys/socket.h>
+
+namespace chronoknock::io {
+
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::udp;
+
+constexpr std::size_t largest_datagram = 2048;
+/// Of one waking: who floods the port does not hold up the loop.
+constexpr int most_at_once = 16;
+/// The kernel's stamp is of a clock that somebody may set between stamp and reading. Older than this it is
+/// not believed; an honest error is then in the delay.
+constexpr nanoseconds oldest_stamp = milliseconds(20);
+
+/// When the datagram came by the kernel's stamp, carried over to the boot clock; else now. Held up anywhere
+/// in here, it comes out later than it was, never earlier: that would be a bound too small.
+instant arrival(msghdr& message) {
+    const auto system = system_now();
+    const auto now = boot_now();
+    for (auto* c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c)) {
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_TIMESTAMPNS) continue;
+        timespec stamp{};
+        std::memcpy(&stamp, CMSG_DATA(c), sizeof stamp);
+        const auto age = system.time_since_epoch() - seconds(stamp.tv_sec) - nanoseconds(stamp.tv_nsec);
+        if (age >= nanoseconds(0) && age <= oldest_stamp) return now - age;
+    }
+    return now;
+}
+
+} // namespace
+
+result<std::shared_ptr<ntp_socket>> ntp_socket::open(asio::io_context& context,
+                                                     const timesync::endpoint& to) {
+    auto made = std::make_shared<ntp_socket>(context);
+    auto& s = made->socket_;
+    const udp::endpoint there{to_asio(to.ip), to.port};
+    boost::system::error_code ec;
+    s.open(there.protocol(), ec);
+    if (!ec) s.non_blocking(true, ec);
+    if (!ec) s.connect(there, ec);
+    if (ec) return error{to.ip.to_string() + ": " + ec.message()};
+    const int on = 1; // without the stamp the moment of reading serves
+    setsockopt(s.native_handle(), SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
+    return made;
+}
+
+result<instant> ntp_socket::send(std::span<const std::uint8_t> packet, handler h) {
+    handler_ = std::move(h);
+    boost::system::error_code ec;
+    const auto sent = boot_now();
+    socket_.send(asio::buffer(packet.data(), packet.size()), 0, ec);
+    if (ec) return error{ec.message()};
+    wait();
+    return sent;
+}
+
+void ntp_socket::close() {
+    handler_ = nullptr;
+    boost::system::error_code ignored;
+    socket_.close(ignored);
+}
+
+void ntp_socket::wait() {
+    socket_.async_wait(udp::socket::wait_read, [self = shared_from_this()](boost::system::error_code ec) {
+        if (!ec) self->receive();
+    });
+}
+
+void ntp_socket::receive() {
+    std::array<std::uint8_t, largest_datagram> bytes;
+    for (int i = 0; i < most_at_once && handler_; ++i) {
+        alignas(cmsghdr) std::array<char, 256> control;
+        iovec data{bytes.data(), bytes.size()};
+        msghdr message{};
+        message.msg_iov = &data;
+        message.msg_iovlen = 1;
+        message.msg_control = control.data();
+        message.msg_controllen = control.size();
+        const auto n = recvmsg(socket_.native_handle(), &message, MSG_DONTWAIT);
+        const auto h = handler_; // it may close us
+        if (n >= 0) {
+            if ((message.msg_flags & MSG_TRUNC) == 0)
+                h(std::span<const std::uint8_t>{bytes}.first(static_cast<std::size_t>(n)), arrival(message));
+        } else if (errno == EAGAIN || errno == EINTR) {
+            break;
+        } else {
+            h(error{std::strerror(errno)}, boot_now());
+            return;
+        }
+    }
+    if (handler_) wait();
+}
+
+} // namespace chronoknock::io

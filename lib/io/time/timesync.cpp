@@ -1,0 +1,376 @@
+#include "io/time/timesync.hpp"
+
+#include "base/text.hpp"
+#include "io/log/log.hpp"
+#include "io/system/clock.hpp"
+#include "io/time/lookup.hpp"
+#include "io/time/ntp_socket.hpp"
+#include "io/time/nts_ke.hpp"
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <list>
+#include <openssl/rand.h>
+#include <stdexcept>
+
+namespace chronoknock::io {
+
+namespace {
+
+namespace asio = boost::asio;
+using bytes = std::vector<std::uint8_t>;
+
+/// The timer's clock stands still while the machine sleeps; so it is looked at this often at the least.
+constexpr nanoseconds longest_wait = seconds(30);
+/// How long a better answer is waited for after a NAK, which anyone on the path can make (RFC 8915, section
+/// 5.7); less than the machine waits for answers.
+constexpr nanoseconds nak_patience = milliseconds(500);
+/// How long a query waits for the objections of slower servers.
+constexpr nanoseconds objection_time = milliseconds(300);
+
+template <class T>
+T random_value() {
+    T value;
+    if (RAND_bytes(reinterpret_cast<unsigned char*>(&value), sizeof value) != 1)
+        throw std::runtime_error("OpenSSL's random generator fails");
+    return value;
+}
+
+timesync::settings machine_settings(const config::time_settings& s) {
+    timesync::settings m;
+    for (const auto& server : s.servers) m.servers.push_back({server.to_string(), server.nts});
+    m.interval = s.interval;
+    m.max_error = s.max_error;
+    m.max_step = s.max_step;
+    m.require_nts = s.require_nts;
+    return m;
+}
+
+/// Where a server's NTP is to be asked, and with what keys.
+struct place {
+    std::vector<timesync::endpoint> endpoints;
+    std::shared_ptr<timesync::nts_session> session;
+};
+
+asio::awaitable<result<place>> find(std::shared_ptr<lookup> names, std::shared_ptr<asio::ssl::context> tls,
+                                    std::string host, std::uint16_t port, bool nts) {
+    place p;
+    if (nts) {
+        auto made = co_await establish_nts(*names, *tls, std::move(host), port);
+        if (!made) co_return made.error();
+        p.endpoints = std::move(made->servers);
+        p.session = std::make_shared<timesync::nts_session>(std::move(made->session));
+    } else {
+        const auto addresses = co_await names->resolve(std::move(host));
+        if (!addresses) co_return addresses.error();
+        for (const auto& a : *addresses) p.endpoints.push_back({a, port});
+    }
+    co_return p;
+}
+
+} // namespace
+
+class time_service::core : public std::enable_shared_from_this<core> {
+public:
+    core(asio::io_context& context, const config::time_settings& settings, role r);
+
+    void start();
+    void stop();
+    std::optional<time_estimate> now(instant at) const;
+    timesync::report report() const { return machine_.report(boot_now(), system_now()); }
+    bool settled() const;
+    void hurry();
+    void on_update(std::function<void()> f) { updated_ = std::move(f); }
+
+private:
+    struct server {
+        config::time_server where;
+        bool locating = false;
+        std::shared_ptr<timesync::nts_session> session; ///< NTS: once keys are there
+    };
+    struct held_nak {
+        instant due;
+        instant received;
+        bytes datagram;
+    };
+    struct query {
+        std::size_t server;
+        timesync::ntp_timestamp transmit;
+        std::shared_ptr<ntp_socket> socket;
+        instant sent;
+        std::shared_ptr<timesync::nts_session> session;
+        timesync::nts_unique_id unique_id;
+        std::optional<held_nak> nak;
+    };
+
+    void run();
+    void apply(timesync::outcome o);
+    void send(const timesync::action& a, std::vector<timesync::outcome>& after);
+    void locate(std::size_t index);
+    void located(std::size_t index, result<place> found);
+    void receive(query& q, result<std::span<const std::uint8_t>> datagram, instant received);
+    void give_naks(instant now);
+    void tidy();
+    void arm();
+    void say(const timesync::change& c) const;
+    void watch_fallback();
+
+    asio::io_context& context_;
+    config::time_settings settings_;
+    role role_;
+    timesync::synchroniser machine_;
+    std::vector<server> servers_;
+    std::list<query> queries_;
+    std::shared_ptr<lookup> names_;
+    std::shared_ptr<asio::ssl::context> tls_;
+    asio::steady_timer timer_;
+    std::function<void()> updated_;
+    bool fallback_ = false;
+    bool posted_ = false; ///< run() is on its way
+};
+
+time_service::core::core(asio::io_context& context, const config::time_settings& settings, role r)
+    : context_(context), settings_(settings), role_(r), machine_(machine_settings(settings)),
+      names_(std::make_shared<lookup>(context.get_executor())), timer_(context) {
+    for (const auto& s : settings.servers) servers_.push_back({s, false, nullptr});
+    if (std::ranges::none_of(settings.servers, &config::time_server::nts)) return;
+    // Read now: later the process may not be allowed to.
+    auto tls = nts_context(settings.ca_file);
+    if (!tls) throw std::runtime_error(tls.error().text);
+    tls_ = std::make_shared<asio::ssl::context>(std::move(*tls));
+}
+
+void time_service::core::start() {
+    if (!servers_.empty()) return run();
+    if (role_ == role::daemon)
+        log::warning("time: no servers are configured; the system clock is trusted to " +
+                     to_string(system_clock_error));
+}
+
+void time_service::core::stop() {
+    timer_.cancel();
+    for (auto& q : queries_) q.socket->close();
+    names_->close();
+    updated_ = nullptr;
+}
+
+std::optional<time_estimate> time_service::core::now(instant at) const {
+    if (!servers_.empty()) {
+        if (const auto e = machine_.now(at)) return e;
+        if (settings_.require) return std::nullopt;
+    }
+    return time_estimate{system_now() - (boot_now() - at), system_clock_error};
+}
+
+bool time_service::core::settled() const {
+    using enum timesync::peer_state;
+    return machine_.settled() || std::ranges::all_of(report().servers, [](const auto& s) {
+               return s.sampled || s.state == silent || s.state == stopped ||
+                      (s.state == locating && !s.problem.empty());
+           });
+}
+
+void time_service::core::hurry() {
+    machine_.hurry(boot_now());
+    run();
+}
+
+void time_service::core::run() {
+    posted_ = false;
+    const auto now = boot_now();
+    give_naks(now);
+    apply(machine_.poll(now, system_now(), random_value<std::uint64_t>));
+}
+
+/// Does what the machine says, and what it says to what came of that; then waits for its next deadline.
+void time_service::core::apply(timesync::outcome first) {
+    std::vector<timesync::outcome> left{std::move(first)};
+    while (!left.empty()) {
+        const auto o = std::move(left.back());
+        left.pop_back();
+        for (const auto& c : o.changes) say(c);
+        for (const auto& a : o.actions) {
+            if (a.what == timesync::action::kind::send)
+                send(a, left);
+            else
+                locate(a.server);
+        }
+    }
+    tidy();
+    watch_fallback();
+    arm();
+    if (updated_) updated_();
+}
+
+void time_service::core::send(const timesync::action& a, std::vector<timesync::outcome>& after) {
+    auto& s = servers_[a.server];
+    const auto header = timesync::encode_query(a.transmit);
+    const auto fail = [&](std::string_view why) {
+        after.push_back(machine_.failed(a.server, why, boot_now()));
+    };
+    query q{a.server, a.transmit, nullptr, {}, s.session, {}, std::nullopt};
+    bytes packet{header.begin(), header.end()};
+    if (s.where.nts) {
+        if (!s.session) return fail("no NTS keys");
+        const auto random = random_value<timesync::nts_random>();
+        auto made = timesync::nts_protect(header, *s.session, random);
+        if (!made) return fail(made.error().text);
+        packet = std::move(*made);
+        q.unique_id = random.unique_id;
+    }
+    auto socket = ntp_socket::open(context_, a.to);
+    if (!socket) return fail(socket.error().text);
+    q.socket = std::move(*socket);
+    queries_.push_back(std::move(q));
+    auto& kept = queries_.back();
+    const auto sent =
+        kept.socket->send(packet, [weak = weak_from_this(), &kept](auto datagram, instant received) {
+            // While the socket calls, the query is there: tidy() closes it first.
+            if (const auto self = weak.lock()) self->receive(kept, datagram, received);
+        });
+    if (!sent) return fail(sent.error().text);
+    kept.sent = *sent;
+}
+
+void time_service::core::locate(std::size_t index) {
+    auto& s = servers_[index];
+    if (s.locating) return;
+    s.locating = true;
+    co_spawn(context_, find(names_, tls_, s.where.host, s.where.port, s.where.nts),
+             [weak = weak_from_this(), index](std::exception_ptr e, result<place> found) {
+                 if (e) found = error{"looking for it failed"};
+                 if (const auto self = weak.lock()) self->located(index, std::move(found));
+             });
+}
+
+void time_service::core::located(std::size_t index, result<place> found) {
+    auto& s = servers_[index];
+    s.locating = false;
+    if (!found) return apply(machine_.failed(index, found.error().text, boot_now()));
+    s.session = std::move(found->session);
+    apply(machine_.locate(index, std::move(found->endpoints), boot_now()));
+}
+
+void time_service::core::receive(query& q, result<std::span<const std::uint8_t>> datagram, instant received) {
+    if (!machine_.outstanding(q.server, q.transmit)) return tidy();
+    if (!datagram) return apply(machine_.failed(q.server, datagram.error().text, received));
+    bool authenticated = false;
+    if (q.session) {
+        const auto v = timesync::nts_check(*datagram, q.unique_id, *q.session);
+        if (v && *v == timesync::nts_verdict::nak) {
+            q.nak = held_nak{received + nak_patience, received, {datagram->begin(), datagram->end()}};
+            return arm();
+        }
+        authenticated = v.has_value();
+        // A kiss that nobody vouches for is not even heard.
+        if (!authenticated && datagram->size() > 1 && (*datagram)[1] == 0) return;
+    }
+    apply(machine_.receive(q.server, *datagram, q.sent, received, authenticated));
+}
+
+void time_service::core::give_naks(instant now) {
+    for (auto& q : queries_) {
+        if (!q.nak || q.nak->due > now) continue;
+        const auto nak = std::move(*q.nak);
+        q.nak.reset();
+        apply(machine_.receive(q.server, nak.datagram, q.sent, nak.received, false));
+        return arm(); // the list may have changed; the others have their turn at once
+    }
+}
+
+void time_service::core::tidy() {
+    queries_.remove_if([this](query& q) {
+        const bool over = !machine_.outstanding(q.server, q.transmit);
+        if (over && q.socket) q.socket->close();
+        return over;
+    });
+}
+
+void time_service::core::arm() {
+    const auto now = boot_now();
+    auto next = std::min(machine_.next_deadline(), now + longest_wait);
+    for (const auto& q : queries_)
+        if (q.nak) next = std::min(next, q.nak->due);
+    timer_.expires_after(std::max(next - now, nanoseconds(0)));
+    if (next <= now) { // no timer needed
+        if (!std::exchange(posted_, true))
+            asio::post(context_, [weak = weak_from_this()] {
+                if (const auto self = weak.lock()) self->run();
+            });
+        return;
+    }
+    timer_.async_wait([weak = weak_from_this()](boost::system::error_code ec) {
+        if (ec) return;
+        if (const auto self = weak.lock()) self->run();
+    });
+}
+
+void time_service::core::say(const timesync::change& c) const {
+    if (role_ != role::daemon) return;
+    if (c.severity == timesync::change::level::warning)
+        log::warning(c.text);
+    else
+        log::info(c.text);
+}
+
+void time_service::core::watch_fallback() {
+    const bool fallback = !settings_.require && !machine_.now(boot_now());
+    if (fallback && !fallback_ && role_ == role::daemon)
+        log::warning("time: going by the system clock until the servers tell the time (require = false)");
+    fallback_ = fallback;
+}
+
+time_service::time_service(asio::io_context& context, const config::time_settings& settings, role r)
+    : core_(std::make_shared<core>(context, settings, r)) {}
+time_service::~time_service() { core_->stop(); }
+void time_service::start() { core_->start(); }
+std::optional<time_estimate> time_service::now(instant at) const { return core_->now(at); }
+timesync::report time_service::report() const { return core_->report(); }
+bool time_service::settled() const { return core_->settled(); }
+void time_service::hurry() { core_->hurry(); }
+void time_service::on_update(std::function<void()> f) { core_->on_update(std::move(f)); }
+
+/// Of each server why it did not help.
+static std::string complaints(const timesync::report& r) {
+    std::string text;
+    for (const auto& s : r.servers) {
+        const auto* const otherwise = s.sampled ? "no agreement with others" : "no answer";
+        text += (text.empty() ? "" : "; ") + s.name + ": " + (s.problem.empty() ? otherwise : s.problem);
+    }
+    return text;
+}
+
+result<time_fix> query_time(const std::vector<config::time_server>& servers, const query_options& options) {
+    config::time_settings settings;
+    settings.servers = servers;
+    settings.ca_file = options.ca_file;
+    settings.require_nts = options.require_nts;
+    if (options.require_nts && std::ranges::none_of(servers, &config::time_server::nts))
+        return error{"only authenticated time counts, but no server is an nts:// one"};
+    asio::io_context context;
+    try {
+        time_service service{context, settings, time_service::role::once};
+        asio::steady_timer objections{context};
+        bool agreed = false;
+        service.on_update([&] {
+            if (service.settled()) return context.stop();
+            if (agreed || !service.now(boot_now())) return;
+            agreed = true;
+            objections.expires_after(objection_time);
+            objections.async_wait([&](boost::system::error_code) { context.stop(); });
+        });
+        service.start();
+        context.run_for(options.patience);
+        const auto at = boot_now();
+        const auto said = service.report();
+        if (const auto t = service.now(at); t && said.state == timesync::sync_state::synchronised)
+            return time_fix{*t, at};
+        return error{"no time from the servers: " + complaints(said)};
+    } catch (const std::runtime_error& e) {
+        return error{e.what()};
+    }
+}
+
+} // namespace chronoknock::io

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace chronoknock::key {
+
+/// A key: what a key file holds, as its method reads it (contract, sections 1 and 7).
+class credential {
+public:
+    virtual ~credential() = default;
+
+    /// The name of its method: the field `method`.
+    virtual std::string_view method() const = 0;
+    /// A name that tells nothing of the secret, and stays the same when the key file is renamed.
+    virtual const std::string& fingerprint() const = 0;
+
+    /// Seconds that one of its knocks is made for; 0: its knocks do not depend on the time.
+    virtual std::uint32_t granularity() const = 0;
+    /// Nothing can tell a replay of its knocks from a knock: they never change.
+    virtual bool never_changes() const = 0;
+    /// Its knocks are made for the address that they come from.
+    virtual bool heeds_address() const = 0;
+    /// Its knocks can ask for one service, instead of all that the key may open.
+    virtual bool names_service() const = 0;
+    /// SYNs of an address that must be remembered at once to see a knock.
+    virtual std::uint32_t least_memory() const = 0;
+
+    /// Wipes the secret, when whoever needs it has taken what he needs.
+    virtual void forget_secret() = 0;
+};
+
+using credential_ptr = std::shared_ptr<credential>;
+
+} // namespace chronoknock::key

@@ -1,0 +1,100 @@
+#pragma once
+
+#include "base/error.hpp"
+#include "base/hash.hpp"
+#include "base/ini.hpp"
+#include "base/port_set.hpp"
+#include "base/time.hpp"
+#include "client/plan.hpp"
+#include "config/server.hpp"
+#include "grant/claim.hpp"
+#include "packet/event.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+/// The ways of knocking: each a row of the table in methods.cpp and a folder or a file of its own.
+namespace chronoknock::method {
+
+/// What is to be captured.
+struct capture_wish {
+    port_set syns;                      ///< TCP SYNs to these ports
+    port_set datagrams;                 ///< UDP datagrams to these ports
+    std::uint32_t most_of_datagram = 0; ///< bytes of their payload
+};
+
+/// Finds complete knocks among events: one for all keys of a method, so that the cost of a packet does not
+/// depend on their number.
+class verifier {
+public:
+    virtual ~verifier() = default;
+
+    /// Tells what the clock says at `now`. To be called before the first event and now and again (each batch
+    /// will do). False if work is left: then soon again. `work`: how much of it at most, in derivations.
+    virtual bool advance(instant now, const time_estimate& t, std::size_t work) = 0;
+    /// Takes one event of a batch that arrived at `now`.
+    virtual void observe(const packet::event& e, instant now) = 0;
+    /// Ends the batch: gives what was completed.
+    virtual std::vector<granting::claim> end_batch(instant now) = 0;
+    /// True if end_batch wants to be called again soon, with or without events.
+    virtual bool waiting() const { return false; }
+    /// For `status`: names and numbers.
+    virtual std::vector<std::pair<std::string_view, std::uint64_t>> count() const { return {}; }
+};
+
+/// What a verifier is made from. It takes what it needs of the secrets; the configuration outlives it.
+struct verifier_settings {
+    const config::server& server;
+    std::span<const std::uint32_t> keys; ///< those of the method: indices into server.keys
+    hash_seed seed;
+    /// Tells whether an address opened a door before: what is worked out for such is rationed apart.
+    std::function<bool(const address&)> known;
+};
+
+/// What a client wants to knock for.
+struct knock_request {
+    address source;      ///< as the server sees it
+    std::int64_t at;     ///< seconds since the epoch
+    std::string service; ///< empty: all that the key may open
+};
+
+/// A way of knocking.
+struct row {
+    std::string_view name; ///< the field `method` of a key file
+    /// Makes a key of the fields of its file but `method`. The error begins with "line N: " where there is
+    /// one, and quotes no secret.
+    result<key::credential_ptr> (*read)(std::span<const ini_field> fields);
+    /// What must be captured to see knocks of a key.
+    capture_wish (*wants)(const config::key_settings& k);
+    std::unique_ptr<verifier> (*verify)(const verifier_settings& s);
+    /// -log2 of the chance that one packet of a stranger earns a grant (contract, sections 3 and 7).
+    double (*security_bits)(const config::key_settings& k, const config::server& s);
+    /// For `check`: lines on a key, each a name, or none, and what it is.
+    std::vector<std::pair<std::string, std::string>> (*describe)(const config::key_settings& k);
+    /// One round of a knock.
+    std::vector<client::shot> (*plan)(const key::credential& k, const knock_request& r);
+};
+
+/// The table of methods.
+std::span<const row> methods();
+/// The row of a key. (A key whose method is not in the table cannot be made.)
+const row& method_of(const key::credential& k);
+/// Reads a key file.
+result<key::credential_ptr> read_key(std::string_view text);
+/// Bits below which a key is refused unless allow_weak (contract, section 3).
+inline constexpr double least_security_bits = 60;
+/// The security budget of a configured key.
+double security_bits(const config::key_settings& k, const config::server& s);
+/// What must be captured for all keys of a configuration.
+capture_wish wants(const config::server& s);
+/// A verifier for each method that the configuration has keys of.
+std::vector<std::unique_ptr<verifier>> verifiers(const config::server& s, const hash_seed& seed,
+                                                 std::function<bool(const address&)> known);
+
+} // namespace chronoknock::method

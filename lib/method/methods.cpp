@@ -1,0 +1,88 @@
+#include "method/method.hpp"
+#include "method/time_sequence/method.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace chronoknock::method {
+
+namespace {
+
+/// The first one is that of a key file which names none.
+const row table[] = {
+    time_sequence::row(),
+};
+
+result<const row*> find(std::string_view name) {
+    std::string known;
+    for (const auto& r : table) {
+        if (r.name == name) return &r;
+        known += (known.empty() ? "" : ", ") + std::string(r.name);
+    }
+    return error{"expected " + known};
+}
+
+} // namespace
+
+std::span<const row> methods() { return table; }
+
+const row& method_of(const key::credential& k) {
+    const auto found = find(k.method());
+    if (!found) throw std::logic_error("a key of no method");
+    return **found;
+}
+
+result<key::credential_ptr> read_key(std::string_view text) {
+    const auto sections = parse_ini(text);
+    if (!sections) return sections.error();
+    if (sections->size() > 1)
+        return error{"line " + std::to_string(sections->at(1).line) + ": expected no section in a key file"};
+    auto fields = sections->front().fields;
+    const row* method = &table[0];
+    const auto named = std::ranges::find(fields, "method", &ini_field::name);
+    if (named != fields.end()) {
+        const auto found = find(named->value);
+        if (!found) return error{"line " + std::to_string(named->line) + ": method: " + found.error().text};
+        method = *found;
+        fields.erase(named);
+    }
+    return method->read(fields);
+}
+
+double security_bits(const config::key_settings& k, const config::server& s) {
+    return method_of(*k.key).security_bits(k, s);
+}
+
+capture_wish wants(const config::server& s) {
+    std::vector<port_range> syns, datagrams;
+    capture_wish all;
+    for (const auto& k : s.keys) {
+        auto one = method_of(*k.key).wants(k);
+        const auto add = [](std::vector<port_range>& to, const port_set& ports) {
+            if (std::ranges::equal(to, ports.ranges())) return;
+            to.insert(to.end(), ports.ranges().begin(), ports.ranges().end());
+            const port_set merged(std::move(to));
+            to.assign(merged.ranges().begin(), merged.ranges().end());
+        };
+        add(syns, one.syns);
+        add(datagrams, one.datagrams);
+        all.most_of_datagram = std::max(all.most_of_datagram, one.most_of_datagram);
+    }
+    all.syns = port_set(std::move(syns));
+    all.datagrams = port_set(std::move(datagrams));
+    return all;
+}
+
+std::vector<std::unique_ptr<verifier>> verifiers(const config::server& s, const hash_seed& seed,
+                                                 std::function<bool(const address&)> known) {
+    std::vector<std::unique_ptr<verifier>> all;
+    for (const auto& r : table) {
+        std::vector<std::uint32_t> keys;
+        for (std::uint32_t i = 0; i < s.keys.size(); ++i)
+            if (s.keys[i].key->method() == r.name) keys.push_back(i);
+        if (!keys.empty()) all.push_back(r.verify({s, keys, seed, known}));
+    }
+    return all;
+}
+
+} // namespace chronoknock::method

@@ -1,0 +1,32 @@
+#include "method/time_sequence/budget.hpp"
+
+#include "grant/windows.hpp"
+#include "method/time_sequence/credential.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace chronoknock::time_sequence {
+
+double live_sequences(const config::key_settings& key, nanoseconds max_error) {
+    const auto& k = psk_of(key);
+    const auto names = k.hmac ? key.services.size() + 1 : 1;
+    const auto windows = k.ignore_time ? 1 : granting::most_windows(k.granularity, max_error);
+    return static_cast<double>(names) * static_cast<double>(windows);
+}
+
+double security_bits(const config::key_settings& key, const config::server& server) {
+    const auto& k = psk_of(key);
+    const double pool = k.ports.size();
+    const double q = std::ceil(65536 / pool) / 65536;
+    const double m = k.length - (k.hmac ? 1 : 0);
+    double log_chance = m * std::log2(q);
+    if (key.mode == config::matching::set) {
+        // m * (M-1)! / (M-m)!; a memory shorter than the sequence cannot hold it, and the factors end at 1.
+        log_chance += std::log2(m);
+        for (double i = 1; i < m; ++i) log_chance += std::log2(std::max(1.0, server.knock.memory - i));
+    }
+    return -log_chance - std::log2(live_sequences(key, server.time.max_error));
+}
+
+} // namespace chronoknock::time_sequence

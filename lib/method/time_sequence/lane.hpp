@@ -1,0 +1,38 @@
+#pragma once
+
+#include "base/time.hpp"
+#include "method/time_sequence/tracker.hpp"
+
+#include <algorithm>
+#include <boost/circular_buffer.hpp>
+
+namespace chronoknock::time_sequence {
+
+/// A ration of derivations, so many a second, and the addresses that wait for it, the oldest first. Whoever
+/// waits keeps his place: where it is full, newcomers are turned away.
+class lane {
+public:
+    /// burst: what can be saved up; it is there at the start.
+    lane(double per_second, double burst, std::size_t most_waiting)
+        : per_second_(per_second), burst_(burst), left_(burst), waiting_(most_waiting) {}
+
+    void refill(nanoseconds passed) {
+        left_ = std::min(burst_, left_ + std::chrono::duration<double>(passed).count() * per_second_);
+    }
+    bool has_ration() const { return left_ >= 1; }
+    /// What was begun may go into debt: the next one waits until that is made up for.
+    void spend(double derivations) { left_ -= derivations; }
+
+    /// True if who comes now is served now.
+    bool is_free() const { return has_ration() && waiting_.empty(); }
+    boost::circular_buffer<tracker::slot>& waiting() { return waiting_; }
+    const boost::circular_buffer<tracker::slot>& waiting() const { return waiting_; }
+
+private:
+    double per_second_;
+    double burst_;
+    double left_;
+    boost::circular_buffer<tracker::slot> waiting_;
+};
+
+} // namespace chronoknock::time_sequence

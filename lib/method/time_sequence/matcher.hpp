@@ -1,0 +1,124 @@
+#pragma once
+
+#include "base/hash.hpp"
+#include "method/time_sequence/complete.hpp"
+#include "method/time_sequence/keyring.hpp"
+#include "method/time_sequence/lane.hpp"
+#include "method/time_sequence/tracker.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bitset>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+namespace chronoknock::time_sequence {
+
+/// A complete sequence was seen. Whether it earns anything is for the replay guard to say.
+struct match {
+    address who;
+    line what;
+    std::int64_t t0;
+    instant first; ///< when its first SYN arrived
+};
+
+/// Finds complete sequences among the SYNs of each address. A SYN costs a lookup; an address is looked at
+/// only when it sent enough SYNs, once a batch, whatever the number of keys.
+class matcher {
+public:
+    struct counters {
+        std::uint64_t outside_pool = 0;
+        std::uint64_t tracked = 0;     ///< SYNs remembered
+        std::uint64_t looks = 0;       ///< at an address
+        std::uint64_t derivations = 0; ///< of sequences
+        std::uint64_t postponed = 0;   ///< looks that had to wait for the ration of derivations
+        std::uint64_t turned_away = 0; ///< looks for which too many waited
+    };
+
+    /// known: tells whether an address opened a door before: what is derived for such is rationed apart from
+    /// what is derived for strangers.
+    /// keys: those of this method, indices into server::keys.
+    matcher(const config::server& server, std::span<const std::uint32_t> keys, const hash_seed& seed,
+            std::function<bool(const address&)> known);
+
+    /// Tells what the clock says at `now` and brings the live windows up to it; see keyring::advance. To be
+    /// called before the first SYN and now and again (each batch will do).
+    bool advance(instant now, const time_estimate& t, std::size_t lines);
+    /// Takes one SYN of a batch that arrived at `now`.
+    void observe(const packet::syn& syn, instant now);
+    /// Ends the batch: gives what was completed.
+    std::vector<match> end_batch(instant now);
+    /// True if a look was postponed: end_batch wants to be called again soon, with or without SYNs.
+    bool waiting() const {
+        return std::ranges::any_of(lanes_, [](const lane& l) { return !l.waiting().empty(); });
+    }
+
+    const counters& count() const { return counters_; }
+    const tracker& addresses() const { return tracker_; }
+    const keyring& keys() const { return keyring_; }
+
+private:
+    /// What derivations are rationed for, each kind by itself, so that none keeps another out. Strangers who
+    /// flood can have each but the first used up.
+    enum turn : std::size_t {
+        known,      ///< addresses that opened a door before: all their sequences
+        first_time, ///< addresses that look like a first knock: the sequences of the few selectors they hit
+        doubtful,   ///< those that hit more than a knock does, or have fewer ports, or are not in time
+        plain,      ///< sequences of plain digests, which have no selector: each address asks for all
+        turns
+    };
+    static constexpr std::uint8_t bit(turn t) { return static_cast<std::uint8_t>(tracker::soon << (1 + t)); }
+
+    /// What is remembered of the address that is looked at, and the live sequences it can have.
+    struct view {
+        tracker::slot s;
+        address who;
+        remembered r;
+        std::size_t found_before = 0;  ///< what was found when the look began
+        bool looks_like_first = false; ///< its timely sequences are few enough for a knock
+    };
+
+    static std::array<lane, turns> make_lanes(std::uint32_t tracked);
+    bool worth_a_look(tracker::slot s) const;
+    bool can_be_served(tracker::slot s) const;
+    void look(tracker::slot s);
+    void serve(turn t);
+    void open_view(tracker::slot s);
+    void close_view();
+    void find_candidates();
+    bool take_turn(turn t);
+    bool work(turn t);
+    bool try_plain(turn t);
+    bool try_sequence(std::uint32_t l, std::int64_t t0, turn t);
+    bool arrived(std::uint16_t port, config::matching mode) const;
+    std::uint64_t hash(std::uint32_t l, std::int64_t t0, const address& who) const;
+
+    hash_seed seed_;
+    std::function<bool(const address&)> known_;
+    keyring keyring_;
+    tracker tracker_;
+    std::vector<tracker::slot> dirty_; ///< addresses that may have something complete
+    std::array<lane, turns> lanes_;
+    /// Of each sequence that was derived and not complete, one port that was missing, under a hash of
+    /// address, line and window: as long as it does not come, the sequence need not be derived again.
+    std::vector<std::uint64_t> hints_;
+    view view_{};
+    std::uint32_t derived_at_once_ = 0;
+    std::bitset<65536> ports_;            ///< those remembered of the address being looked at
+    std::vector<std::uint16_t> distinct_; ///< the same, as a list
+    std::vector<std::uint32_t> walk_;     ///< live sequences of selectors among them
+    std::vector<std::uint32_t> timely_;   ///< those for which it is the time
+    std::vector<std::uint32_t> untimely_; ///< the others: derived to tell the log why they are refused
+    std::bitset<65536> used_;             ///< ports of what was complete in it
+    std::vector<std::uint16_t> sequence_; ///< the one being tried
+    std::vector<match> found_;
+    instant now_{};     ///< of the batch
+    instant t_at_{};    ///< when the clock was asked last
+    time_estimate t_{}; ///< what it said
+    instant refilled_{};
+    counters counters_;
+};
+
+} // namespace chronoknock::time_sequence

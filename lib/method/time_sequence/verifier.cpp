@@ -1,0 +1,48 @@
+#include "method/time_sequence/verifier.hpp"
+
+#include "base/text.hpp"
+#include "method/time_sequence/credential.hpp"
+
+namespace chronoknock::time_sequence {
+
+granting::claim claim_of(const match& m, const config::server& server) {
+    const auto& settings = server.keys[m.what.key];
+    const auto& k = psk_of(settings);
+    const bool all = m.what.service == line::all_services;
+    granting::claim c;
+    c.key = m.what.key;
+    c.source = c.beneficiary = m.who;
+    for (const auto service : settings.services)
+        if (all || service == m.what.service) c.services.push_back(static_cast<std::uint32_t>(service));
+    c.once.key = settings.key->fingerprint();
+    c.once.identity =
+        (all ? "" : server.services[m.what.service].name) + '\0' + (k.ignore_ip ? "" : m.who.to_string());
+    c.once.place = m.t0;
+    c.once.slack = k.granularity;
+    c.once.reusable = k.ignore_time;
+    const unix_time begin{seconds(m.t0)};
+    if (!k.ignore_time) c.once.good = {{begin, begin + seconds(2 * k.granularity)}};
+    c.first = m.first;
+    c.description = "window " + utc(m.t0);
+    return c;
+}
+
+std::vector<granting::claim> verifier::end_batch(instant now) {
+    std::vector<granting::claim> claims;
+    for (const auto& m : matcher_.end_batch(now)) claims.push_back(claim_of(m, server_));
+    return claims;
+}
+
+std::vector<std::pair<std::string_view, std::uint64_t>> verifier::count() const {
+    const auto& c = matcher_.count();
+    return {{"outside_pool", c.outside_pool},
+            {"tracked", c.tracked},
+            {"looks", c.looks},
+            {"derivations", c.derivations},
+            {"postponed", c.postponed},
+            {"turned_away", c.turned_away},
+            {"tracker_bytes", matcher_.addresses().bytes()},
+            {"live_sequences", matcher_.keys().live_count()}};
+}
+
+} // namespace chronoknock::time_sequence

@@ -1,0 +1,33 @@
+#pragma once
+
+#include "method/method.hpp"
+#include "method/time_sequence/matcher.hpp"
+
+namespace chronoknock::time_sequence {
+
+/// The matcher, with claims made of what it finds.
+class verifier final : public method::verifier {
+public:
+    explicit verifier(const method::verifier_settings& s)
+        : server_(s.server), matcher_(s.server, s.keys, s.seed, s.known) {}
+
+    bool advance(instant now, const time_estimate& t, std::size_t work) override {
+        return matcher_.advance(now, t, work);
+    }
+    void observe(const packet::event& e, instant now) override {
+        if (e.protocol == transport::tcp)
+            matcher_.observe({e.source, e.source_port, e.port, e.sequence}, now);
+    }
+    std::vector<granting::claim> end_batch(instant now) override;
+    bool waiting() const override { return matcher_.waiting(); }
+    std::vector<std::pair<std::string_view, std::uint64_t>> count() const override;
+
+private:
+    const config::server& server_;
+    matcher matcher_;
+};
+
+/// What a match asks for.
+granting::claim claim_of(const match& m, const config::server& server);
+
+} // namespace chronoknock::time_sequence
