@@ -52,6 +52,12 @@ def _children(pid):
     return found
 
 
+def _doing(pid):
+    """Where a process is, for people."""
+    at = pathlib.Path(f"/proc/{pid}")
+    return (at / "stat").read_text().split()[1:3], (at / "stack").read_text().split("\n")[:4]
+
+
 class Crash(LabTest):
     def setUp(self):
         super().setUp()
@@ -254,7 +260,11 @@ class Crash(LabTest):
         begin = time.monotonic()
         self.door.start(wait=False)
         if wait:
-            wait_for(self.answers, "the server to answer", 20 * _BUSY)
+            try:
+                wait_for(self.answers, "the server to answer", 20 * _BUSY)
+            except AssertionError as e:
+                server = self.door.process.pid
+                raise AssertionError(f"{e}: {[_doing(p) for p in (server, *(c[0] for c in _children(server)))]}") from e
             self.worst_start = max(self.worst_start, time.monotonic() - begin)
             zombies = [c for c in _children(self.door.process.pid) if c[1] == "nft"]
             self.assertEqual(zombies, [], "nft, after the start")
