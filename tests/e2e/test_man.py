@@ -1,0 +1,183 @@
+"""The manual pages: the tools take them, and they say what the program does.
+
+Needs neither root nor a network. What the program knows it is asked itself: it names the fields and the range that it
+expected when one is wrong.
+"""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+SOURCE = pathlib.Path(__file__).parents[2]
+PROGRAM = os.environ.get("CHRONOKNOCK", str(SOURCE / "build/app/chronoknock"))
+PAGES = {page.name[:-len(".scd")]: page.read_text(encoding="utf-8") for page in (SOURCE / "etc/man").glob("*.scd")}
+INI, KEY, PROTOCOL = (PAGES[name] for name in ("chronoknock.ini.5", "chronoknock.key.5", "chronoknock-protocol.7"))
+SECRET = "secret = 000102030405060708090a0b0c0d0e0f\n"
+# *name* = default, or a remark in brackets; what it means stands below, indented.
+FIELD = re.compile(r"^\*(\w+)\* (?:= ?(.*)|\((.*)\))\n((?:\t.*\n)+)", re.MULTILINE)
+
+
+def in_words(text):
+    """Without markup, on one line."""
+    return " ".join(re.sub(r"[*_]", "", text).split())
+
+
+def fields(text):
+    """What a part of a page says of fields: name -> (default or None, meaning)."""
+    return {found[1]: (found[2], in_words(found[4])) for found in FIELD.finditer(text)}
+
+
+def sections():
+    """Of chronoknock.ini(5): section -> fields."""
+    parts = re.split(r"^## \[(.*)\]\n", INI.partition("\n# FIELDS\n")[2].partition("\n# ")[0], flags=re.MULTILINE)
+    return dict(zip(parts[1::2], map(fields, parts[2::2])))
+
+
+def blocks(text):
+    """What stands between lines of ```."""
+    return text.split("```\n")[1::2]
+
+
+class Man(unittest.TestCase):
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="chronoknock-man-"))
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def put(self, name, text):
+        path = self.folder / name
+        path.write_text(text, encoding="utf-8")
+        path.chmod(0o600)
+        return path
+
+    def run_program(self, *args):
+        return subprocess.run([PROGRAM, *map(str, args)], capture_output=True, text=True, timeout=60)
+
+    def check(self, changed=None, more=""):
+        """`check` of a configuration in which some sections have more lines."""
+        self.put("a.key", SECRET)
+        lines = {"service.ssh": "ports = tcp/22\n", "key.alice": "file = a.key\nservices = ssh\n"}
+        for section, text in (changed or {}).items():
+            section = {"service.NAME": "service.ssh", "key.NAME": "key.alice"}.get(section, section)
+            name = text.partition(" ")[0]
+            kept = "".join(line + "\n" for line in lines.get(section, "").splitlines()
+                           if line.partition(" ")[0] != name)
+            lines[section] = kept + text
+        text = "".join(f"[{section}]\n{text}" for section, text in lines.items())
+        return self.run_program("check", "--config", self.put("a.ini", text + more))
+
+    def key_complaint(self, text):
+        done = self.run_program("sequence", "--key", self.put("b.key", text), "--ip", "192.0.2.7", "--at", "1")
+        self.assertEqual(done.returncode, 2, done)
+        return done.stderr
+
+    def expected_names(self, complaint):
+        self.assertIn("unknown field; expected ", complaint)
+        names = complaint.rpartition("expected ")[2].removeprefix("one of ").strip()
+        return set(re.split(r", | or ", names))
+
+    def test_the_tools_take_them(self):
+        self.assertGreaterEqual(len(PAGES), 3)
+        for name, text in PAGES.items():
+            with self.subTest(name):
+                made = subprocess.run(["scdoc"], input=text, capture_output=True, text=True)
+                self.assertEqual((made.returncode, made.stderr), (0, ""))
+                shown = subprocess.run(["groff", "-t", "-man", "-Tutf8", "-ww", "-rLL=80n", "-z"], input=made.stdout,
+                                       capture_output=True, text=True)
+                self.assertEqual((shown.returncode, shown.stderr), (0, ""))
+
+    def test_each_names_pages_that_exist(self):
+        for name, text in PAGES.items():
+            for page, section in re.findall(r"\*(chronoknock[\w.-]*)\*\((\d)\)", text):
+                self.assertIn(f"{page}.{section}", PAGES, name)
+
+    def test_every_section_and_field_of_the_configuration(self):
+        told = sections()
+        complaint = self.check({"nonsense": ""}).stderr
+        names = complaint.partition("unknown section; expected ")[2].strip()
+        self.assertEqual(set(told), set(re.split(r", | or ", names)))
+        for section in told:
+            with self.subTest(section):
+                known = self.expected_names(self.check({section: "nonsense = 1\n"}).stderr)
+                self.assertEqual(set(told[section]), known)
+
+    def test_every_default_of_the_configuration(self):
+        bare = self.check()
+        self.assertEqual(bare.returncode, 0, bare.stderr)
+        tried = 0
+        for section, told in sections().items():
+            for name, (default, _) in told.items():
+                if default is None:
+                    continue
+                with self.subTest(section=section, field=name):
+                    same = self.check({section: f"{name} = {default}\n"})
+                    self.assertEqual((same.stdout, same.stderr, same.returncode), (bare.stdout, bare.stderr, 0))
+                    tried += 1
+        self.assertGreater(tried, 15)
+
+    def test_every_range_of_the_configuration(self):
+        tried = 0
+        for section, told in sections().items():
+            for name, (_, meaning) in told.items():
+                complaint = self.check({section: f"{name} = ?\n"}).stderr
+                if bounds := re.search(r"from (\w+ to \w+)", complaint):
+                    with self.subTest(section=section, field=name):
+                        self.assertIn(bounds[1], meaning)
+                        tried += 1
+        self.assertGreater(tried, 7)
+
+    def test_every_method_and_field_of_a_key_file(self):
+        methods = self.key_complaint("method = ?\n").rpartition("expected ")[2].strip().split(", ")
+        self.assertIn("time-sequence", methods)
+        for method in methods:
+            with self.subTest(method):
+                self.assertRegex(PROTOCOL, rf"(?m)^## {re.escape(method)}$")
+                known = self.expected_names(self.key_complaint(f"method = {method}\nnonsense = 1\n"))
+                self.assertLessEqual(known, set(fields(KEY)))
+
+    def test_every_default_and_range_of_a_key_file(self):
+        def sequence(text):
+            done = self.run_program("sequence", "--key", self.put("b.key", text + SECRET), "--ip", "192.0.2.7",
+                                    "--at", "1800000005")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            return done.stdout
+        for name, (default, meaning) in fields(KEY).items():
+            if default is None:
+                continue
+            with self.subTest(name):
+                self.assertEqual(sequence(f"{name} = {default}\n"), sequence(""))
+                if bounds := re.search(r"number from (\w+ to \w+)", self.key_complaint(f"{name} = ?\n" + SECRET)
+                                       if default else ""):
+                    self.assertIn(bounds[1], meaning)
+
+    def test_the_worked_example(self):
+        shown = blocks(PROTOCOL.partition("\n# EXAMPLE\n")[2].partition("\n# STANDARDS\n")[0])
+        keys = [self.put(f"{i}.key", text) for i, text in enumerate(b for b in shown if "secret = " in b)]
+        knocks = [" ".join(b.split()) for b in shown if re.fullmatch(r"(\d{4,5}\s+)+", b)]
+        asked = [(keys[0], "192.0.2.7", "ssh"), (keys[0], "2001:db8::7", "ssh"), (keys[0], "192.0.2.7", ""),
+                 (keys[1], "2001:db8::7", "")]
+        made = [self.run_program("sequence", "--key", key, "--ip", ip, "--at", "1800000005", "--service", service)
+                for key, ip, service in asked]
+        self.assertEqual(knocks, [done.stdout.strip() for done in made])
+
+    def test_the_figure_of_the_budget(self):
+        said = re.search(r"With the defaults .* it is (\d+) bits", in_words(PROTOCOL))
+        self.assertRegex(self.check().stdout, rf"budget +{said[1]}\.")
+
+    def test_the_examples(self):
+        self.put("laptop.key", SECRET)
+        (self.folder / "keys").mkdir()
+        shutil.copy(self.folder / "laptop.key", self.folder / "keys")
+        for block in blocks(INI.partition("\n# EXAMPLES\n")[2]):
+            done = self.run_program("check", "--config", self.put("example.ini", block))
+            self.assertEqual(done.returncode, 0, done.stderr)
+        for block in blocks(KEY.partition("\n# EXAMPLES\n")[2]):
+            done = self.run_program("sequence", "--key", self.put("example.key", block), "--ip", "192.0.2.7")
+            self.assertEqual(done.returncode, 0, done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
