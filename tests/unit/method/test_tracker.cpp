@@ -1,7 +1,7 @@
 #include "fixture.hpp"
 
 using namespace chronoknock;
-using namespace chronoknock::time_sequence;
+using namespace chronoknock::method;
 
 namespace {
 
