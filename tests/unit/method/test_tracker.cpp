@@ -2,6 +2,7 @@
 
 using namespace chronoknock;
 using namespace chronoknock::method;
+using chronoknock::time_sequence::lab;
 
 namespace {
 
