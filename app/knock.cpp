@@ -6,9 +6,11 @@
 #include "io/client/window_memory.hpp"
 #include "io/system/clock.hpp"
 #include "io/system/files.hpp"
+#include "io/system/terminal.hpp"
 #include "io/time/timesync.hpp"
 #include "method/method.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <iomanip>
@@ -49,6 +51,8 @@ usage knock_usage() {
         ("wait", text("PORT"), "try to connect to this TCP port until it opens, say how long it took")    //
         ("wait-limit", text("SECONDS"), "how long to try (10s)")                                          //
         ("allow-loose-permissions", "take a key file that others can read or write");
+    for (const auto& m : method::methods())
+        if (const auto& o = m.without_file) u.options.add_options()(o->name, text(o->value), o->help);
     u.hidden.add_options()("target", text("TARGET"))("service", text("SERVICE"));
     u.positional.add("target", 1).add("service", 1);
     return u;
@@ -95,8 +99,11 @@ config::profile read_order(const po::variables_map& options) {
         if (const auto fits = set_profile_field(p, field, text); !fits)
             throw stop{unfit(option, fits.error())};
     };
-    if (const auto key = given(options, "key")) {
-        set("key", "key", *key);
+    const bool without_file = std::ranges::any_of(method::methods(), [&](const method::row& m) {
+        return m.without_file && options.count(m.without_file->name);
+    });
+    if (const auto key = given(options, "key"); key || without_file) {
+        if (key) set("key", "key", *key);
         if (const auto fits = set_profile_field(p, "host", *target); !fits)
             throw stop{say(bad_usage, "TARGET: " + fits.error().text)};
     } else {
@@ -162,14 +169,16 @@ io::time_fix find_time(const config::profile& p) {
 /// The window to knock for, once its time has come.
 std::int64_t take_turn(const po::variables_map& options, const config::profile& p, const key::credential& k,
                        const way& w) {
-    if (k.granularity() == 0) return to_seconds(io::system_now());
-    const auto fix = find_time(p);
+    if (k.never_changes()) return 0;
+    io::time_fix fix{};
+    if (!k.numbered()) fix = find_time(p);
     const nanoseconds g = seconds(k.granularity());
-    if (fix.time.error > g / 2)
+    if (!k.numbered() && fix.time.error > g / 2)
         tell("the clock may be off by " + in_words(fix.time.error) +
              ", more than half of the key's granularity: the server may refuse the knock");
 
-    const auto choose = [&](std::optional<std::int64_t> last) {
+    const auto choose = [&](std::optional<std::int64_t> last) -> client::turn {
+        if (k.numbered()) return {last ? *last + 1 : 0, {}};
         auto now = fix.time;
         now.t += io::boot_now() - fix.at;
         return client::choose_window(k.granularity(), now, last);
@@ -196,25 +205,48 @@ std::int64_t take_turn(const po::variables_map& options, const config::profile& 
     }
 }
 
+/// The key of a file, or of an option that takes its place.
+key::credential_ptr find_key(const po::variables_map& options, const config::profile& p) {
+    for (const auto& m : method::methods()) {
+        if (!m.without_file) continue;
+        auto text = given(options, m.without_file->name);
+        if (!text) continue;
+        if (!p.key.empty())
+            throw stop{say(bad_usage, "--key: expected none beside --" + std::string(m.without_file->name))};
+        if (*text == "-") {
+            auto typed = io::read_unseen(std::string(m.without_file->name) + ": ");
+            if (!typed) throw stop{say(failed, typed.error().text)};
+            text = std::move(*typed);
+        }
+        auto k = m.without_file->read(*text);
+        if (!k) throw stop{unfit(m.without_file->name, k.error())};
+        return std::move(*k);
+    }
+    auto k = io::load_key_file(p.key, p.allow_loose_permissions);
+    if (!k) throw stop{say(bad_usage, k.error().text)};
+    return std::move(*k);
+}
+
 int knock(const po::variables_map& options) {
     const auto at = number_option(options, "at", 0, std::numeric_limits<std::int64_t>::max(), -1);
     if (!at) return unfit("at", at.error());
     const auto p = read_order(options);
-    const auto k = io::load_key_file(p.key, p.allow_loose_permissions);
-    if (!k) return say(bad_usage, k.error().text);
-    if (const auto fits = client::check_service(p.service, (*k)->names_service()); !fits)
+    const auto k = find_key(options, p);
+    if (const auto fits = client::check_service(p.service, k->names_service()); !fits)
         return say(bad_usage, "SERVICE: " + fits.error().text);
 
     const auto w = find_way(options, p);
-    if (!p.source && (*k)->heeds_address() && client::is_translated(w.source, w.to.ip))
+    if (!p.source && k->heeds_address() && client::is_translated(w.source, w.to.ip))
         tell("knocking for " + w.source.to_string() +
              ", which a router will replace; --source IP says what the server sees");
-    const auto moment = options.count("at") ? *at : take_turn(options, p, **k, w);
+    const auto moment = options.count("at") ? *at : take_turn(options, p, *k, w);
 
     io::knock_order order;
     order.to = w.to;
     if (io::is_local(w.source)) order.bind = w.source;
-    order.shots = method::method_of(**k).plan(**k, {w.source, moment, p.service});
+    auto plan = method::method_of(*k).plan(*k, {w.source, moment, p.service});
+    if (!plan) return say(failed, plan.error().text);
+    order.shots = std::move(*plan);
     order.pace.gap = p.gap;
     if (p.rounds != 0) order.pace.least = order.pace.most = p.rounds;
     order.wait_port = p.wait;

@@ -18,6 +18,8 @@ struct token {
     /// Nothing older than `slack` before the key's newest accepted one is ever accepted again.
     std::int64_t place = 0;
     std::int64_t slack = 0;
+    /// Nor anything more than `ahead` beyond it, or beyond -1 if none was accepted. 0: no such limit.
+    std::int64_t ahead = 0;
     /// Nothing can tell a replay of it: it never changes.
     bool reusable = false;
     /// When it began to be good, and until when (not included) it is accepted; none: the time plays no part.

@@ -19,6 +19,8 @@ public:
 
     /// Seconds that one of its knocks is made for; 0: its knocks do not depend on the time.
     virtual std::uint32_t granularity() const = 0;
+    /// Its knocks are numbered, from 0 on, and each is good once: the client remembers which comes next.
+    virtual bool numbered() const { return false; }
     /// Nothing can tell a replay of its knocks from a knock: they never change.
     virtual bool never_changes() const = 0;
     /// Its knocks are made for the address that they come from.

@@ -9,10 +9,10 @@
 
 namespace chronoknock::key {
 
-std::string fingerprint(const psk& k) {
+std::string fingerprint(std::span<const std::uint8_t> secret) {
     // The label keeps this hash apart from the sequence of any plain-digest key.
     std::string text = "chronoknock/1 fingerprint\n";
-    text.append(k.secret.begin(), k.secret.end());
+    text.append(secret.begin(), secret.end());
     std::array<std::uint8_t, EVP_MAX_MD_SIZE> hash;
     const bool hashed =
         EVP_Digest(text.data(), text.size(), hash.data(), nullptr, EVP_sha256(), nullptr) == 1;

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -60,7 +61,7 @@ struct verifier_settings {
 /// What a client wants to knock for.
 struct knock_request {
     address source;      ///< as the server sees it
-    std::int64_t at;     ///< seconds since the epoch
+    std::int64_t at;     ///< seconds since the epoch; of a numbered key the knock's number
     std::string service; ///< empty: all that the key may open
 };
 
@@ -77,8 +78,16 @@ struct row {
     double (*security_bits)(const config::key_settings& k, const config::server& s);
     /// For `check`: lines on a key, each a name, or none, and what it is.
     std::vector<std::pair<std::string, std::string>> (*describe)(const config::key_settings& k);
-    /// One round of a knock.
-    std::vector<client::shot> (*plan)(const key::credential& k, const knock_request& r);
+    /// One round of a knock. An error if the key has none for it.
+    result<std::vector<client::shot>> (*plan)(const key::credential& k, const knock_request& r);
+    /// How a client knocks without a key file; none: not at all.
+    struct by_option {
+        const char* name; ///< of the option of `knock`: "ports"
+        const char* value;
+        const char* help;
+        result<key::credential_ptr> (*read)(std::string_view text);
+    };
+    std::optional<by_option> without_file = {};
 };
 
 /// The table of methods.

@@ -12,7 +12,7 @@ namespace chronoknock::time_sequence {
 /// A pre-shared key of this method.
 class credential final : public key::credential {
 public:
-    explicit credential(key::psk k) : psk_(std::move(k)), fingerprint_(key::fingerprint(psk_)) {}
+    explicit credential(key::psk k) : psk_(std::move(k)), fingerprint_(key::fingerprint(psk_.secret)) {}
 
     const key::psk& psk() const { return psk_; }
     key::psk& psk() { return psk_; }

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "base/time.hpp"
-#include "method/time_sequence/tracker.hpp"
+#include "method/tracker.hpp"
 
 #include <algorithm>
 #include <boost/circular_buffer.hpp>
@@ -25,14 +25,14 @@ public:
 
     /// True if who comes now is served now.
     bool is_free() const { return has_ration() && waiting_.empty(); }
-    boost::circular_buffer<tracker::slot>& waiting() { return waiting_; }
-    const boost::circular_buffer<tracker::slot>& waiting() const { return waiting_; }
+    boost::circular_buffer<method::tracker::slot>& waiting() { return waiting_; }
+    const boost::circular_buffer<method::tracker::slot>& waiting() const { return waiting_; }
 
 private:
     double per_second_;
     double burst_;
     double left_;
-    boost::circular_buffer<tracker::slot> waiting_;
+    boost::circular_buffer<method::tracker::slot> waiting_;
 };
 
 } // namespace chronoknock::time_sequence

@@ -62,8 +62,8 @@ void matcher::observe(const packet::syn& syn, instant now) {
     promising = promising || keyring_.is_selector(syn.port) || !keyring_.plain_lines().empty();
     if (!promising) return tracker_.mark_looked_at(s);
     if (tracker_.count(s) < keyring_.least_syns()) return;
-    if (!(tracker_.waits(s) & tracker::soon)) {
-        tracker_.waits(s) |= tracker::soon;
+    if (!(tracker_.waits(s) & method::tracker::soon)) {
+        tracker_.waits(s) |= method::tracker::soon;
         dirty_.push_back(s);
     }
     if (tracker_.fresh(s) == slack) look(s);
@@ -81,20 +81,20 @@ std::vector<match> matcher::end_batch(instant now) {
     refilled_ = now;
     for (std::size_t t = 0; t < turns; ++t) serve(static_cast<turn>(t));
     for (const auto s : dirty_) {
-        tracker_.waits(s) &= static_cast<std::uint8_t>(~tracker::soon);
+        tracker_.waits(s) &= static_cast<std::uint8_t>(~method::tracker::soon);
         look(s);
     }
     dirty_.clear();
     return std::exchange(found_, {});
 }
 
-bool matcher::worth_a_look(tracker::slot s) const {
+bool matcher::worth_a_look(method::tracker::slot s) const {
     return tracker_.fresh(s) != 0 && tracker_.count(s) >= keyring_.least_syns();
 }
 
 /// False if every lane that the address can need has it already, or has no room. In a flood that is what most
 /// looks come to, and it must cost less than finding out which lane it is.
-bool matcher::can_be_served(tracker::slot s) const {
+bool matcher::can_be_served(method::tracker::slot s) const {
     const auto can_take = [&](turn t) {
         return !(tracker_.waits(s) & bit(t)) && (lanes_[t].is_free() || !lanes_[t].waiting().full());
     };
@@ -103,10 +103,10 @@ bool matcher::can_be_served(tracker::slot s) const {
            (!(tracker_.waits(s) & bit(known)) && known_(tracker_.who(s)));
 }
 
-void matcher::look(tracker::slot s) {
+void matcher::look(method::tracker::slot s) {
     if (!worth_a_look(s)) return;
     if (!can_be_served(s)) {
-        if (tracker_.waits(s) <= tracker::soon) ++counters_.turned_away;
+        if (tracker_.waits(s) <= method::tracker::soon) ++counters_.turned_away;
         return;
     }
     ++counters_.looks;
@@ -120,7 +120,7 @@ void matcher::look(tracker::slot s) {
     }
     if (!keyring_.plain_lines().empty()) seen_to &= take_turn(plain);
     // Whoever was turned away is looked at again when his next SYN comes.
-    if (seen_to && tracker_.waits(s) <= tracker::soon) tracker_.mark_looked_at(s);
+    if (seen_to && tracker_.waits(s) <= method::tracker::soon) tracker_.mark_looked_at(s);
     close_view();
 }
 
@@ -138,7 +138,7 @@ void matcher::serve(turn t) {
         if (!done) return;
         waiting.pop_front();
         tracker_.waits(s) &= static_cast<std::uint8_t>(~bit(t));
-        if (tracker_.waits(s) <= tracker::soon) tracker_.mark_looked_at(s);
+        if (tracker_.waits(s) <= method::tracker::soon) tracker_.mark_looked_at(s);
     }
 }
 
@@ -162,7 +162,7 @@ bool matcher::take_turn(turn t) {
     return true;
 }
 
-void matcher::open_view(tracker::slot s) {
+void matcher::open_view(method::tracker::slot s) {
     view_ = {s,
              tracker_.who(s),
              {tracker_.recall(s), tracker_.fresh(s), tracker_.memory(), tracker_.timeout_ticks()},
@@ -274,8 +274,9 @@ bool matcher::try_sequence(std::uint32_t l, std::int64_t t0, turn t) {
     hint = (h & ~port_bits) | awaited;
     if (missing != sequence_.end()) return true;
 
-    const auto complete = mode == config::matching::set ? complete_set(view_.r, sequence_)
-                                                        : complete_strict(view_.r, sequence_, k.ports);
+    const auto complete = mode == config::matching::set
+                              ? method::complete_set(view_.r, sequence_)
+                              : method::complete_strict(view_.r, sequence_, k.ports);
     if (!complete) return true;
     for (const auto port : sequence_) used_.set(port);
     // Two turns of one look may both have come to it.
@@ -293,7 +294,7 @@ bool matcher::arrived(std::uint16_t port, config::matching mode) const {
     if (!ports_[port]) return false;
     if (mode == config::matching::set) return true;
     const auto fresh = view_.r.syns.last(std::min<std::size_t>(view_.r.fresh, view_.r.syns.size()));
-    return std::ranges::any_of(fresh, [port](const seen& s) { return s.port == port; });
+    return std::ranges::any_of(fresh, [port](const method::seen& s) { return s.port == port; });
 }
 
 // Keyed, so that nobody can make his knock's hint another's.

@@ -1,10 +1,10 @@
 #pragma once
 
 #include "base/hash.hpp"
-#include "method/time_sequence/complete.hpp"
+#include "method/complete.hpp"
 #include "method/time_sequence/keyring.hpp"
 #include "method/time_sequence/lane.hpp"
-#include "method/time_sequence/tracker.hpp"
+#include "method/tracker.hpp"
 
 #include <algorithm>
 #include <array>
@@ -56,7 +56,7 @@ public:
     }
 
     const counters& count() const { return counters_; }
-    const tracker& addresses() const { return tracker_; }
+    const method::tracker& addresses() const { return tracker_; }
     const keyring& keys() const { return keyring_; }
 
 private:
@@ -69,23 +69,25 @@ private:
         plain,      ///< sequences of plain digests, which have no selector: each address asks for all
         turns
     };
-    static constexpr std::uint8_t bit(turn t) { return static_cast<std::uint8_t>(tracker::soon << (1 + t)); }
+    static constexpr std::uint8_t bit(turn t) {
+        return static_cast<std::uint8_t>(method::tracker::soon << (1 + t));
+    }
 
     /// What is remembered of the address that is looked at, and the live sequences it can have.
     struct view {
-        tracker::slot s;
+        method::tracker::slot s;
         address who;
-        remembered r;
+        method::remembered r;
         std::size_t found_before = 0;  ///< what was found when the look began
         bool looks_like_first = false; ///< its timely sequences are few enough for a knock
     };
 
     static std::array<lane, turns> make_lanes(std::uint32_t tracked);
-    bool worth_a_look(tracker::slot s) const;
-    bool can_be_served(tracker::slot s) const;
-    void look(tracker::slot s);
+    bool worth_a_look(method::tracker::slot s) const;
+    bool can_be_served(method::tracker::slot s) const;
+    void look(method::tracker::slot s);
     void serve(turn t);
-    void open_view(tracker::slot s);
+    void open_view(method::tracker::slot s);
     void close_view();
     void find_candidates();
     bool take_turn(turn t);
@@ -98,8 +100,8 @@ private:
     hash_seed seed_;
     std::function<bool(const address&)> known_;
     keyring keyring_;
-    tracker tracker_;
-    std::vector<tracker::slot> dirty_; ///< addresses that may have something complete
+    method::tracker tracker_;
+    std::vector<method::tracker::slot> dirty_; ///< addresses that may have something complete
     std::array<lane, turns> lanes_;
     /// Of each sequence that was derived and not complete, one port that was missing, under a hash of
     /// address, line and window: as long as it does not come, the sequence need not be derived again.

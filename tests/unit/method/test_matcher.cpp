@@ -312,7 +312,7 @@ BOOST_FIXTURE_TEST_CASE(sequences_whose_ports_coincide_match, lab) {
 }
 
 BOOST_FIXTURE_TEST_CASE(who_waits_is_not_forgotten_for_newcomers, lab) {
-    tracker t({16, 8, 8, seconds(10)}, {1, 2, 3, 4});
+    method::tracker t({16, 8, 8, seconds(10)}, {1, 2, 3, 4});
     const auto first = t.observe({ip(1), 1, 2000, 1}, at(0));
     t.waits(first) = 2;
     for (std::uint32_t n = 2; n < 200; ++n) t.observe({ip(n), 1, 2000, 1}, at(0));

@@ -1,7 +1,8 @@
 #include "fixture.hpp"
 
 using namespace chronoknock;
-using namespace chronoknock::time_sequence;
+using namespace chronoknock::method;
+using chronoknock::time_sequence::lab;
 
 namespace {
 

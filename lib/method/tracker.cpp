@@ -1,9 +1,9 @@
-#include "method/time_sequence/tracker.hpp"
+#include "method/tracker.hpp"
 
 #include <algorithm>
 #include <bit>
 
-namespace chronoknock::time_sequence {
+namespace chronoknock::method {
 
 namespace {
 
@@ -133,4 +133,4 @@ std::span<const seen> tracker::recall(slot s) const {
     return scratch_;
 }
 
-} // namespace chronoknock::time_sequence
+} // namespace chronoknock::method

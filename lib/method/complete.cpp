@@ -1,9 +1,9 @@
-#include "method/time_sequence/complete.hpp"
+#include "method/complete.hpp"
 
 #include <algorithm>
 #include <boost/unordered/unordered_flat_set.hpp>
 
-namespace chronoknock::time_sequence {
+namespace chronoknock::method {
 
 std::optional<completion> complete_set(const remembered& r, std::span<const std::uint16_t> sequence) {
     const auto syns = r.syns;
@@ -52,4 +52,4 @@ std::optional<completion> complete_strict(const remembered& r, std::span<const s
     return std::nullopt;
 }
 
-} // namespace chronoknock::time_sequence
+} // namespace chronoknock::method

@@ -1,13 +1,13 @@
 #pragma once
 
 #include "base/port_set.hpp"
-#include "method/time_sequence/tracker.hpp"
+#include "method/tracker.hpp"
 
 #include <cstdint>
 #include <optional>
 #include <span>
 
-namespace chronoknock::time_sequence {
+namespace chronoknock::method {
 
 /// A sequence that was completed: which of the remembered SYNs is its first.
 struct completion {
@@ -32,4 +32,4 @@ std::optional<completion> complete_set(const remembered& r, std::span<const std:
 std::optional<completion> complete_strict(const remembered& r, std::span<const std::uint16_t> sequence,
                                           const port_set& pool);
 
-} // namespace chronoknock::time_sequence
+} // namespace chronoknock::method

@@ -9,7 +9,7 @@
 #include <span>
 #include <vector>
 
-namespace chronoknock::time_sequence {
+namespace chronoknock::method {
 
 /// A SYN as the tracker remembers it, in 6 bytes.
 struct seen {
@@ -128,4 +128,4 @@ void tracker::forget(slot s, Predicate drop) {
     e.count = kept;
 }
 
-} // namespace chronoknock::time_sequence
+} // namespace chronoknock::method
