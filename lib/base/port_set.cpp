@@ -44,7 +44,8 @@ result<port_set> port_set::parse(std::string_view text) {
 }
 
 bool port_set::contains(std::uint16_t port) const {
-    return std::ranges::any_of(ranges_, [port](auto r) { return r.first <= port && port <= r.last; });
+    const auto after = std::ranges::upper_bound(ranges_, port, {}, &port_range::first);
+    return after != ranges_.begin() && port <= std::prev(after)->last;
 }
 
 std::uint16_t port_set::operator[](std::uint32_t index) const {

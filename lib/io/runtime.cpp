@@ -154,7 +154,7 @@ std::unique_ptr<time_service> runtime::make_time(const config::server& c) {
 
 result<std::unique_ptr<capture>> runtime::start_capture(const config::server& c) {
     capture_handler& self = *this;
-    auto made = std::make_unique<capture>(context_, c.interfaces, method::wants(c).syns, self);
+    auto made = std::make_unique<capture>(context_, c.interfaces, method::wants(c), c.also_for, self);
     if (auto done = made->start(); !done) return done.error();
     return made;
 }
@@ -177,7 +177,8 @@ result<void> runtime::reload(config::server configuration) {
 
     // What can fail comes first, the firewall last of it.
     std::unique_ptr<capture> capture;
-    if (next->interfaces != old.interfaces || method::wants(*next).syns != method::wants(old).syns) {
+    if (next->interfaces != old.interfaces || next->also_for != old.also_for ||
+        method::wants(*next) != method::wants(old)) {
         auto started = start_capture(*next);
         if (!started) return started.error();
         capture = std::move(*started);
@@ -290,9 +291,9 @@ void runtime::say_each_minute(instant now) {
     told_syns_ = syns;
 }
 
-void runtime::syn(const packet::syn& s, instant now) {
+void runtime::observe(const packet::event& e, instant now) {
     if (accepting_)
-        matcher_->observe(s, now);
+        matcher_->observe(e, now);
     else
         ++counters_.untimely;
 }

@@ -39,7 +39,7 @@ public:
     void stop();
 
 private:
-    void syn(const packet::syn& s, instant now) override;
+    void observe(const packet::event& e, instant now) override;
     void batch_end(instant now) override;
 
     void begin_start_up();

@@ -3,11 +3,11 @@
 #include "base/error.hpp"
 #include "base/hash.hpp"
 #include "base/ini.hpp"
-#include "base/port_set.hpp"
 #include "base/time.hpp"
 #include "client/plan.hpp"
 #include "config/server.hpp"
 #include "grant/claim.hpp"
+#include "packet/capture_wish.hpp"
 #include "packet/event.hpp"
 
 #include <cstdint>
@@ -23,12 +23,7 @@
 /// The ways of knocking: each a row of the table in methods.cpp and a folder or a file of its own.
 namespace chronoknock::method {
 
-/// What is to be captured.
-struct capture_wish {
-    port_set syns;                      ///< TCP SYNs to these ports
-    port_set datagrams;                 ///< UDP datagrams to these ports
-    std::uint32_t most_of_datagram = 0; ///< bytes of their payload
-};
+using packet::capture_wish;
 
 /// Finds complete knocks among events: one for all keys of a method, so that the cost of a packet does not
 /// depend on their number.

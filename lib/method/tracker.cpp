@@ -11,7 +11,7 @@ namespace {
 // more than two (observe drops what is older than one whenever the address is heard of).
 constexpr std::uint16_t ticks_per_timeout = 8192;
 
-std::uint16_t retransmission_id(const packet::syn& syn) {
+std::uint16_t retransmission_id(const packet::event& syn) {
     const std::uint32_t mixed = (syn.sequence ^ std::uint32_t{syn.source_port} << 16) * 0x9e3779b1u;
     return static_cast<std::uint16_t>(mixed >> 16);
 }
@@ -85,7 +85,7 @@ tracker::slot tracker::replace_oldest(const address& a, std::uint32_t bucket) {
     return s;
 }
 
-tracker::slot tracker::observe(const packet::syn& syn, instant now) {
+tracker::slot tracker::observe(const packet::event& syn, instant now) {
     const auto bucket = bucket_of(syn.source);
     slot s = find(syn.source, bucket);
     if (s == none) s = replace_oldest(syn.source, bucket);

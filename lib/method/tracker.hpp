@@ -3,7 +3,7 @@
 #include "base/address.hpp"
 #include "base/hash.hpp"
 #include "base/time.hpp"
-#include "packet/syn.hpp"
+#include "packet/event.hpp"
 
 #include <cstdint>
 #include <span>
@@ -34,7 +34,7 @@ public:
     tracker(const settings& s, const hash_seed& seed);
 
     /// Remembers a SYN that arrived at `now` (never earlier than the one before). Gives the address's slot.
-    slot observe(const packet::syn& syn, instant now);
+    slot observe(const packet::event& syn, instant now);
 
     /// What is remembered of a slot, the oldest first; valid until the next call.
     std::span<const seen> recall(slot s) const;

@@ -1,17 +1,25 @@
 #include "packet/filter.hpp"
 
+#include <algorithm>
+
 namespace chronoknock::packet {
 namespace {
 
 // Each range costs the kernel some instructions for every packet of the host.
 constexpr std::size_t most_ranges = 16;
 
+// Cooked 20 or Ethernet with two tags 22, IPv4 with options 60, then TCP up to its flags 14 or UDP 8.
+constexpr std::uint32_t headers_of_syn = 22 + 60 + 14;
+constexpr std::uint32_t headers_of_datagram = 22 + 60 + 8;
+constexpr std::uint32_t least_snapshot = 128;
+static_assert(headers_of_syn <= least_snapshot);
+
 /// " and (...)", or nothing when every port will do.
-std::string ports(const port_set& pool) {
-    const auto ranges = pool.ranges();
-    if (ranges.empty() || pool.size() == 65536) return "";
-    const auto term = [](std::uint16_t first, std::uint16_t last) {
-        return "tcp dst portrange " + std::to_string(first) + "-" + std::to_string(last);
+std::string ports(const port_set& wanted, const std::string& protocol) {
+    const auto ranges = wanted.ranges();
+    if (ranges.empty() || wanted.size() == 65536) return "";
+    const auto term = [&](std::uint16_t first, std::uint16_t last) {
+        return protocol + " dst portrange " + std::to_string(first) + "-" + std::to_string(last);
     };
     std::string text;
     if (ranges.size() > most_ranges)
@@ -23,11 +31,21 @@ std::string ports(const port_set& pool) {
 
 } // namespace
 
-std::string filter(const port_set& pool, bool tagged) {
+std::string filter(const capture_wish& wish, bool tagged) {
     // Flags: FIN 1, SYN 2, RST 4, ACK 16. libpcap's tcp[] knows no IPv6, hence the offset 40 + 13.
-    const std::string syns = "(tcp[13] & 0x17 == 2 or (ip6[6] == 6 and ip6[53] & 0x17 == 2))" + ports(pool);
+    std::string wanted =
+        "(tcp[13] & 0x17 == 2 or (ip6[6] == 6 and ip6[53] & 0x17 == 2))" + ports(wish.syns, "tcp");
+    if (wish.datagrams.size() != 0) {
+        const auto datagrams = "udp" + ports(wish.datagrams, "udp");
+        wanted = wish.syns.size() != 0 ? "((" + wanted + ") or (" + datagrams + "))" : datagrams;
+    }
     // After "vlan" libpcap reads all offsets behind the tag, so the tagged form must come last.
-    return tagged ? "(" + syns + ") or (vlan and vlan and " + syns + ")" : syns;
+    return tagged ? "(" + wanted + ") or (vlan and vlan and " + wanted + ")" : wanted;
+}
+
+std::uint32_t snapshot_length(const capture_wish& wish) {
+    if (wish.datagrams.size() == 0) return least_snapshot;
+    return std::max(least_snapshot, headers_of_datagram + wish.most_of_datagram);
 }
 
 } // namespace chronoknock::packet

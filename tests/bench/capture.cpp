@@ -8,7 +8,7 @@ namespace {
 
 class counter final : public chronoknock::io::capture_handler {
 public:
-    void syn(const chronoknock::packet::syn& s, chronoknock::instant) override { ports_ += s.port; }
+    void observe(const chronoknock::packet::event& e, chronoknock::instant) override { ports_ += e.port; }
     void batch_end(chronoknock::instant) override {}
 
 private:
@@ -22,7 +22,7 @@ int main(int argc, char** argv) {
     boost::asio::io_context context;
     counter count;
     chronoknock::io::capture capture(context, {argv + 1, argv + argc},
-                                     *chronoknock::port_set::parse("1024-65535"), count);
+                                     {.syns = *chronoknock::port_set::parse("1024-65535")}, {}, count);
     if (const auto started = capture.start(); !started)
         return std::fprintf(stderr, "%s\n", started.error().text.c_str()), 1;
     boost::asio::signal_set signals(context, SIGTERM, SIGINT);

@@ -40,7 +40,7 @@ int main(int argc, char** argv) {
     if (pcap_activate(p) < 0) return fail("activate", p);
     pcap_setdirection(p, PCAP_D_IN);
     bpf_program program{};
-    const auto filter = chronoknock::packet::filter(chronoknock::port_set{}, false);
+    const auto filter = chronoknock::packet::filter({}, false);
     if (pcap_compile(p, &program, filter.c_str(), 1, PCAP_NETMASK_UNKNOWN) || pcap_setfilter(p, &program))
         return fail("filter", p);
     pcap_setnonblock(p, 1, text);

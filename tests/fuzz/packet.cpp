@@ -1,4 +1,4 @@
-#include "packet/syn.hpp"
+#include "packet/decode.hpp"
 
 #include <cstdlib>
 
@@ -8,11 +8,19 @@ using namespace chronoknock;
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     if (size == 0) return 0;
     const std::span<const std::uint8_t> frame{data + 1, size - 1};
-    packet::syn out;
-    const auto verdict = packet::decode(static_cast<packet::link>(data[0] % 4), frame, out);
-    if (verdict == packet::verdict::syn) {
-        if (frame.size() < 20 + 14) std::abort(); // no IP header and TCP flags in that
-    } else if (out.source != address{} || out.port != 0 || out.sequence != 0)
-        std::abort();
+    packet::event out;
+    if (packet::decode(static_cast<packet::link>(data[0] % 4), frame, out) != packet::verdict::event) {
+        if (out.source != address{} || out.destination != address{} || out.port != 0 || out.sequence != 0 ||
+            out.payload.data() != nullptr)
+            std::abort();
+    } else if (out.protocol == transport::tcp) {
+        // No IP header and TCP flags in that; and a SYN has no payload here.
+        if (frame.size() < 20 + 14 || !out.payload.empty()) std::abort();
+    } else {
+        if (frame.size() < 20 + 8 + out.payload.size()) std::abort();
+        if (!out.payload.empty() &&
+            (out.payload.data() < frame.data() || &out.payload.back() > &frame.back()))
+            std::abort();
+    }
     return 0;
 }

@@ -1,9 +1,11 @@
 #pragma once
 
+#include "base/address.hpp"
 #include "base/error.hpp"
-#include "base/port_set.hpp"
 #include "base/time.hpp"
-#include "packet/syn.hpp"
+#include "io/capture/own_addresses.hpp"
+#include "packet/event.hpp"
+#include "packet/sieve.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <cstdint>
@@ -13,35 +15,40 @@
 
 namespace chronoknock::io {
 
-/// What is done with captured SYNs.
+/// What is done with captured events. What it throws is logged, and the capture goes on.
 class capture_handler {
 public:
-    /// One SYN to a port of the pool; `now` is the moment of its batch.
-    virtual void syn(const packet::syn& s, instant now) = 0;
-    /// After the last SYN of a batch.
+    /// One event of those wished for; `now` is the moment of its batch.
+    virtual void observe(const packet::event& e, instant now) = 0;
+    /// After the last event of a batch.
     virtual void batch_end(instant now) = 0;
 
 protected:
     ~capture_handler() = default;
 };
 
-/// Sees the SYNs that come in by some interfaces. Quiet, it wakes for each; busy, it lets them gather for
-/// half a millisecond, since waking is most of a packet's cost. An interface that is missing or down is
-/// waited for, and the log says so.
+/// Sees what comes in by some interfaces and is addressed to this host. Quiet, it wakes for each packet;
+/// busy, it lets them gather for half a millisecond. An interface that is missing or down is waited for, and
+/// the log says so. Until this host's own addresses are known, nothing counts.
 class capture {
 public:
     struct counters {
         std::uint64_t seen = 0;      ///< frames that the kernel's filter let by
         std::uint64_t syns = 0;      ///< of these, handed to the handler
-        std::uint64_t outside = 0;   ///< of these, SYNs to a port outside the pool
+        std::uint64_t datagrams = 0; ///< of these, handed to the handler
+        std::uint64_t outside = 0;   ///< of these, to a port that is not wished for
+        std::uint64_t elsewhere = 0; ///< of these, addressed to others
         std::uint64_t malformed = 0; ///< of these, cut short or contradicting themselves
         std::uint64_t dropped = 0;   ///< not seen, because the ring was full
         std::uint64_t wakes = 0;     ///< how often the ring was looked at
+
+        counters& operator+=(const counters& more);
     };
 
-    /// `interfaces`: names, or "any". The handler must outlive the capture, and must not stop it from syn().
+    /// `interfaces`: names, or "any". `also_for`: networks that count as this host's own. The handler must
+    /// outlive the capture, and must not stop it from within.
     capture(boost::asio::io_context& context, const std::vector<std::string>& interfaces,
-            const port_set& pool, capture_handler& handler);
+            const packet::capture_wish& wish, std::vector<prefix> also_for, capture_handler& handler);
     capture(const capture&) = delete;
     capture& operator=(const capture&) = delete;
     ~capture();
@@ -54,6 +61,9 @@ public:
 
 private:
     class source;
+
+    packet::sieve sieve_;
+    own_addresses own_;
     std::vector<std::shared_ptr<source>> sources_;
 };
 

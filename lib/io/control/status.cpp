@@ -99,6 +99,7 @@ std::string status_json(const snapshot& s) {
           {"syns", p.syns},
           {"malformed", p.malformed},
           {"outside_pool", p.outside + m.outside_pool},
+          {"elsewhere", p.elsewhere},
           {"dropped_by_kernel", p.dropped}}},
         {"knocks",
          {{"granted", k.granted},

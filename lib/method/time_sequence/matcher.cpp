@@ -49,17 +49,17 @@ std::array<lane, matcher::turns> matcher::make_lanes(std::uint32_t tracked) {
     return {of(for_known), of(for_first_knocks), of(for_doubtful), of(for_plain)};
 }
 
-void matcher::observe(const packet::syn& syn, instant now) {
-    if (!keyring_.in_any_pool(syn.port)) {
+void matcher::observe(const packet::event& e, instant now) {
+    if (e.protocol != transport::tcp || !keyring_.in_any_pool(e.port)) {
         ++counters_.outside_pool;
         return;
     }
     now_ = now;
     ++counters_.tracked;
-    const auto s = tracker_.observe(syn, now);
+    const auto s = tracker_.observe(e, now);
     // Without a selector among its SYNs an address has no sequence of an hmac key.
     auto& promising = tracker_.promising(s);
-    promising = promising || keyring_.is_selector(syn.port) || !keyring_.plain_lines().empty();
+    promising = promising || keyring_.is_selector(e.port) || !keyring_.plain_lines().empty();
     if (!promising) return tracker_.mark_looked_at(s);
     if (tracker_.count(s) < keyring_.least_syns()) return;
     if (!(tracker_.waits(s) & method::tracker::soon)) {

@@ -46,8 +46,8 @@ public:
     /// Tells what the clock says at `now` and brings the live windows up to it; see keyring::advance. To be
     /// called before the first SYN and now and again (each batch will do).
     bool advance(instant now, const time_estimate& t, std::size_t lines);
-    /// Takes one SYN of a batch that arrived at `now`.
-    void observe(const packet::syn& syn, instant now);
+    /// Takes one event of a batch that arrived at `now`; only SYNs count.
+    void observe(const packet::event& e, instant now);
     /// Ends the batch: gives what was completed.
     std::vector<match> end_batch(instant now);
     /// True if a look was postponed: end_batch wants to be called again soon, with or without SYNs.

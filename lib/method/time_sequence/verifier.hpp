@@ -14,10 +14,7 @@ public:
     bool advance(instant now, const time_estimate& t, std::size_t work) override {
         return matcher_.advance(now, t, work);
     }
-    void observe(const packet::event& e, instant now) override {
-        if (e.protocol == transport::tcp)
-            matcher_.observe({e.source, e.source_port, e.port, e.sequence}, now);
-    }
+    void observe(const packet::event& e, instant now) override { matcher_.observe(e, now); }
     std::vector<granting::claim> end_batch(instant now) override;
     bool waiting() const override { return matcher_.waiting(); }
     std::vector<std::pair<std::string_view, std::uint64_t>> count() const override;

@@ -43,6 +43,11 @@ struct lab {
         return address::v4(bytes);
     }
 
+    static packet::event syn(const address& source, std::uint16_t source_port, std::uint16_t port,
+                             std::uint32_t sequence) {
+        return {.source = source, .source_port = source_port, .port = port, .sequence = sequence};
+    }
+
     std::vector<std::uint16_t> sequence(std::size_t k, const address& who, std::int64_t t0,
                                         std::string_view service = "") const {
         std::vector<std::uint16_t> ports(psk(k).length);
@@ -59,7 +64,7 @@ struct lab {
     }
 
     void send(matcher& m, const address& who, std::span<const std::uint16_t> ports, instant now) {
-        for (const auto port : ports) m.observe({who, 40000, port, ++tcp_sequence}, now);
+        for (const auto port : ports) m.observe(syn(who, 40000, port, ++tcp_sequence), now);
     }
     /// All in one batch.
     std::vector<match> knock(matcher& m, const address& who, std::span<const std::uint16_t> ports,

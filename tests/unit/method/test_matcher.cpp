@@ -148,7 +148,7 @@ BOOST_FIXTURE_TEST_CASE(strict_takes_a_retransmission_for_what_it_is, lab) {
     auto m = make();
     const auto ports = sequence(0, alice_ip, epoch);
     const auto once = [&](std::size_t i) {
-        return packet::syn{alice_ip, 40000, ports[i], static_cast<std::uint32_t>(i)};
+        return syn(alice_ip, 40000, ports[i], static_cast<std::uint32_t>(i));
     };
     for (std::size_t i = 0; i < ports.size(); ++i) {
         m.observe(once(i), at(1));
@@ -237,7 +237,7 @@ BOOST_FIXTURE_TEST_CASE(a_flood_of_strangers_costs_no_hashing_and_no_look, lab) 
     const auto derived = m.count().derivations;
     const auto bytes = m.addresses().bytes();
     for (std::uint32_t n = 0; n < 100'000; ++n)
-        m.observe({ip(n), 1, static_cast<std::uint16_t>(1024 + n % 60000), n}, at(1));
+        m.observe(syn(ip(n), 1, static_cast<std::uint16_t>(1024 + n % 60000), n), at(1));
     BOOST_TEST(m.end_batch(at(1)).empty());
     BOOST_TEST(m.count().looks == 0u);
     BOOST_TEST(m.count().derivations == derived);
@@ -246,9 +246,22 @@ BOOST_FIXTURE_TEST_CASE(a_flood_of_strangers_costs_no_hashing_and_no_look, lab) 
     BOOST_TEST(knock(m, alice_ip, sequence(0, alice_ip, epoch), at(1)).size() == 1u);
 }
 
+BOOST_FIXTURE_TEST_CASE(a_datagram_is_no_syn, lab) {
+    auto m = make();
+    const auto ports = sequence(0, alice_ip, epoch);
+    for (const auto port : ports) {
+        auto e = syn(alice_ip, 40000, port, 0);
+        e.protocol = transport::udp;
+        m.observe(e, at(1));
+    }
+    BOOST_TEST(m.end_batch(at(1)).empty());
+    BOOST_TEST(m.count().tracked == 0u);
+    BOOST_TEST(knock(m, alice_ip, ports, at(1)).size() == 1u);
+}
+
 BOOST_FIXTURE_TEST_CASE(what_no_pool_holds_is_counted_and_dropped, lab) {
     auto m = make();
-    m.observe({alice_ip, 1, 22, 1}, at(1));
+    m.observe(syn(alice_ip, 1, 22, 1), at(1));
     BOOST_TEST(m.count().outside_pool == 1u);
     BOOST_TEST(m.count().tracked == 0u);
 }
@@ -313,12 +326,12 @@ BOOST_FIXTURE_TEST_CASE(sequences_whose_ports_coincide_match, lab) {
 
 BOOST_FIXTURE_TEST_CASE(who_waits_is_not_forgotten_for_newcomers, lab) {
     method::tracker t({16, 8, 8, seconds(10)}, {1, 2, 3, 4});
-    const auto first = t.observe({ip(1), 1, 2000, 1}, at(0));
+    const auto first = t.observe(syn(ip(1), 1, 2000, 1), at(0));
     t.waits(first) = 2;
-    for (std::uint32_t n = 2; n < 200; ++n) t.observe({ip(n), 1, 2000, 1}, at(0));
+    for (std::uint32_t n = 2; n < 200; ++n) t.observe(syn(ip(n), 1, 2000, 1), at(0));
     BOOST_TEST((t.who(first) == ip(1)));
     BOOST_TEST(t.count(first) == 1u);
     t.waits(first) = 0;
-    for (std::uint32_t n = 200; n < 300; ++n) t.observe({ip(n), 1, 2000, 1}, at(0));
+    for (std::uint32_t n = 200; n < 300; ++n) t.observe(syn(ip(n), 1, 2000, 1), at(0));
     BOOST_TEST((t.who(first) != ip(1)));
 }

@@ -66,7 +66,7 @@ struct siege : lab {
                         for (std::size_t i = 0; i < h.others; ++i)
                             turn.push_back(static_cast<std::uint16_t>(1024 + random() % 64512));
                     }
-                    m.observe({ip(source), 40000, turn.back(), ++tcp_sequence}, at(t));
+                    m.observe(syn(ip(source), 40000, turn.back(), ++tcp_sequence), at(t));
                     turn.pop_back();
                 }
             };

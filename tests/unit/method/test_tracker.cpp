@@ -6,7 +6,9 @@ using chronoknock::time_sequence::lab;
 
 namespace {
 
-packet::syn syn(std::uint32_t n, std::uint16_t port) { return {lab::ip(n), 1, port, n * 1000u + port}; }
+packet::event syn(std::uint32_t n, std::uint16_t port) {
+    return lab::syn(lab::ip(n), 1, port, n * 1000u + port);
+}
 
 } // namespace
 
@@ -51,9 +53,9 @@ BOOST_AUTO_TEST_CASE(ages_survive_the_wrap_of_ticks) {
 
 BOOST_AUTO_TEST_CASE(addresses_of_both_families_are_told_apart) {
     tracker t({64, 8, 2, seconds(10)}, {1, 2, 3, 4});
-    t.observe({*address::parse("1.2.3.4"), 1, 5, 1}, lab::at(1));
-    t.observe({*address::parse("102:304::"), 1, 5, 1}, lab::at(1));
-    t.observe({*address::parse("2001:db8::1"), 1, 5, 1}, lab::at(1));
-    t.observe({*address::parse("2001:db8::1"), 1, 6, 1}, lab::at(1));
+    t.observe(lab::syn(*address::parse("1.2.3.4"), 1, 5, 1), lab::at(1));
+    t.observe(lab::syn(*address::parse("102:304::"), 1, 5, 1), lab::at(1));
+    t.observe(lab::syn(*address::parse("2001:db8::1"), 1, 5, 1), lab::at(1));
+    t.observe(lab::syn(*address::parse("2001:db8::1"), 1, 6, 1), lab::at(1));
     BOOST_TEST(t.newcomers() == 3u);
 }

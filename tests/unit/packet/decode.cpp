@@ -1,4 +1,4 @@
-#include "packet/syn.hpp"
+#include "packet/decode.hpp"
 
 #include "../../support/frames.hpp"
 
@@ -12,24 +12,39 @@ using packet::verdict;
 
 namespace chronoknock::packet {
 std::ostream& operator<<(std::ostream& out, verdict v) {
-    return out << (v == verdict::syn ? "syn" : v == verdict::other ? "other" : "malformed");
+    return out << (v == verdict::event ? "event" : v == verdict::other ? "other" : "malformed");
 }
 } // namespace chronoknock::packet
 
 namespace {
 
 verdict decode(const bytes& frame, link_type type = link_type::raw_ip) {
-    packet::syn out;
+    packet::event out;
     return packet::decode(type, frame, out);
 }
 
 void check_v4(const bytes& frame, link_type type) {
-    packet::syn out;
-    BOOST_TEST(packet::decode(type, frame, out) == verdict::syn);
+    packet::event out;
+    BOOST_TEST(packet::decode(type, frame, out) == verdict::event);
     BOOST_TEST(out.source.to_string() == "192.0.2.1");
+    BOOST_TEST(out.destination.to_string() == "192.0.2.2");
+    BOOST_TEST((out.protocol == transport::tcp));
     BOOST_TEST(out.source_port == 40000);
     BOOST_TEST(out.port == 2000);
     BOOST_TEST(out.sequence == 0x01020304u);
+    BOOST_TEST(out.payload.empty());
+}
+
+std::string text_of(std::span<const std::uint8_t> payload) { return {payload.begin(), payload.end()}; }
+bytes datagram(std::string_view payload, std::uint16_t port = 2000) {
+    return udp(40000, port, bytes(payload.begin(), payload.end()));
+}
+bytes udp4(const bytes& segment, std::uint16_t fragment = 0x4000, std::uint8_t words = 5) {
+    return ipv4(segment, {.protocol = 17, .fragment = fragment, .words = words});
+}
+bytes udp6(const bytes& segment) { return ipv6(segment, {.next_header = 17}); }
+bytes first_of(const bytes& frame, std::size_t n) {
+    return {frame.begin(), frame.begin() + static_cast<std::ptrdiff_t>(n)};
 }
 
 bytes cooked_v1(std::uint16_t type, const bytes& packet) {
@@ -63,15 +78,16 @@ BOOST_AUTO_TEST_CASE(each_link_type_carries_a_syn) {
     check_v4(ethernet(inner), link_type::ethernet);
     check_v4(cooked_v1(0x0800, inner), link_type::cooked_v1);
     check_v4(cooked_v2(0x0800, inner), link_type::cooked_v2);
-    BOOST_TEST(decode(ethernet(ipv6(tcp())), link_type::ethernet) == verdict::syn);
-    BOOST_TEST(decode(cooked_v1(0x86dd, ipv6(tcp())), link_type::cooked_v1) == verdict::syn);
-    BOOST_TEST(decode(cooked_v2(0x86dd, ipv6(tcp())), link_type::cooked_v2) == verdict::syn);
+    BOOST_TEST(decode(ethernet(ipv6(tcp())), link_type::ethernet) == verdict::event);
+    BOOST_TEST(decode(cooked_v1(0x86dd, ipv6(tcp())), link_type::cooked_v1) == verdict::event);
+    BOOST_TEST(decode(cooked_v2(0x86dd, ipv6(tcp())), link_type::cooked_v2) == verdict::event);
 }
 
 BOOST_AUTO_TEST_CASE(ipv6_fields) {
-    packet::syn out;
-    BOOST_TEST(packet::decode(link_type::raw_ip, ipv6(tcp({1, 65535, 0xfffffffe})), out) == verdict::syn);
+    packet::event out;
+    BOOST_TEST(packet::decode(link_type::raw_ip, ipv6(tcp({1, 65535, 0xfffffffe})), out) == verdict::event);
     BOOST_TEST(out.source.to_string() == "2001:db8::1");
+    BOOST_TEST(out.destination.to_string() == "2001:db8::2");
     BOOST_TEST(out.source_port == 1);
     BOOST_TEST(out.port == 65535);
     BOOST_TEST(out.sequence == 0xfffffffeu);
@@ -92,7 +108,7 @@ BOOST_AUTO_TEST_CASE(what_is_no_ip_is_other) {
 
 BOOST_AUTO_TEST_CASE(options_of_both_headers_are_skipped) {
     check_v4(ipv4(tcp({.words = 15}), {.words = 15}), link_type::raw_ip);
-    BOOST_TEST(decode(ipv6(tcp({.words = 10}))) == verdict::syn);
+    BOOST_TEST(decode(ipv6(tcp({.words = 10}))) == verdict::event);
 }
 
 BOOST_AUTO_TEST_CASE(only_a_plain_syn_counts) {
@@ -100,19 +116,20 @@ BOOST_AUTO_TEST_CASE(only_a_plain_syn_counts) {
         for (int flags = 0; flags < 256; ++flags) {
             const auto segment = tcp({.flags = static_cast<std::uint8_t>(flags)});
             const bool is_syn = (flags & 0x02) && !(flags & (0x01 | 0x04 | 0x10));
-            BOOST_TEST(decode(v6 ? ipv6(segment) : ipv4(segment)) == (is_syn ? verdict::syn : verdict::other),
+            BOOST_TEST(decode(v6 ? ipv6(segment) : ipv4(segment)) ==
+                           (is_syn ? verdict::event : verdict::other),
                        "flags " << flags);
         }
 }
 
 BOOST_AUTO_TEST_CASE(other_protocols_and_extension_headers_are_other) {
-    BOOST_TEST(decode(ipv4(bytes(20), {.protocol = 17})) == verdict::other);
-    for (const std::uint8_t next : bytes{0, 17, 43, 44, 51, 58, 60})
+    BOOST_TEST(decode(ipv4(bytes(20), {.protocol = 1})) == verdict::other);
+    for (const std::uint8_t next : bytes{0, 43, 44, 51, 58, 60})
         BOOST_TEST(decode(ipv6(bytes(40), {.next_header = next})) == verdict::other);
 }
 
 BOOST_AUTO_TEST_CASE(fragments) {
-    BOOST_TEST(decode(ipv4(tcp(), {.fragment = 0x2000})) == verdict::syn);   // the first of several
+    BOOST_TEST(decode(ipv4(tcp(), {.fragment = 0x2000})) == verdict::event); // the first of several
     BOOST_TEST(decode(ipv4(tcp(), {.fragment = 0x2001})) == verdict::other); // no header in it
     BOOST_TEST(decode(ipv4(tcp(), {.fragment = 0x0001})) == verdict::other);
     BOOST_TEST(decode(ipv4(tcp(), {.fragment = 0x1000})) == verdict::other);
@@ -132,6 +149,88 @@ BOOST_AUTO_TEST_CASE(contradictions_are_malformed) {
     BOOST_TEST(decode(changed(v6, 52, 0x40)) == verdict::malformed); // data offset below 5
     const ipv6_address mapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 1};
     BOOST_TEST(decode(ipv6(tcp(), {.source = mapped})) == verdict::malformed);
+    BOOST_TEST(decode(ipv6(tcp(), {.destination = mapped})) == verdict::malformed);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_sent_to_a_group_or_to_all_is_other) {
+    const auto v4 = [](const ipv4_address& to) {
+        return std::vector{decode(ipv4(tcp(), {.destination = to})),
+                           decode(ipv4(datagram(""), {.destination = to, .protocol = 17}))};
+    };
+    for (const auto& to : {ipv4_address{224, 0, 0, 1}, {239, 255, 255, 255}, {255, 255, 255, 255}})
+        for (const auto found : v4(to)) BOOST_TEST(found == verdict::other);
+    for (const auto& to : {ipv4_address{223, 255, 255, 255}, {240, 0, 0, 1}, {255, 255, 255, 254}})
+        for (const auto found : v4(to)) BOOST_TEST(found == verdict::event);
+    BOOST_TEST(decode(ipv6(tcp(), {.destination = {0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}})) ==
+               verdict::other);
+    BOOST_TEST(decode(ipv6(tcp(), {.destination = {0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}})) ==
+               verdict::event);
+}
+
+BOOST_AUTO_TEST_CASE(a_datagram_comes_with_its_payload) {
+    packet::event out;
+    const auto v4 = ethernet(udp4(datagram("hello", 62201)));
+    BOOST_TEST(packet::decode(link_type::ethernet, v4, out) == verdict::event);
+    BOOST_TEST(out.source.to_string() == "192.0.2.1");
+    BOOST_TEST(out.destination.to_string() == "192.0.2.2");
+    BOOST_TEST((out.protocol == transport::udp));
+    BOOST_TEST(out.source_port == 40000);
+    BOOST_TEST(out.port == 62201);
+    BOOST_TEST(out.sequence == 0u);
+    BOOST_TEST(text_of(out.payload) == "hello");
+    const auto v6 = cooked_v2(0x86dd, udp6(datagram("hello again", 53)));
+    BOOST_TEST(packet::decode(link_type::cooked_v2, v6, out) == verdict::event);
+    BOOST_TEST(out.source.to_string() == "2001:db8::1");
+    BOOST_TEST(out.destination.to_string() == "2001:db8::2");
+    BOOST_TEST((out.protocol == transport::udp));
+    BOOST_TEST(out.port == 53);
+    BOOST_TEST(text_of(out.payload) == "hello again");
+}
+
+BOOST_AUTO_TEST_CASE(a_datagram_ends_where_its_header_says) {
+    packet::event out;
+    auto padded = ethernet(udp4(datagram("hi")));
+    padded.resize(60);
+    BOOST_TEST(packet::decode(link_type::ethernet, padded, out) == verdict::event);
+    BOOST_TEST(text_of(out.payload) == "hi");
+    // Shorter than the IP packet: what is behind it is not its payload.
+    const auto shorter = changed(udp4(datagram("hello")), 20 + 5, 8 + 3);
+    BOOST_TEST(packet::decode(link_type::raw_ip, shorter, out) == verdict::event);
+    BOOST_TEST(text_of(out.payload) == "hel");
+    const auto empty = udp6(datagram(""));
+    BOOST_TEST(packet::decode(link_type::raw_ip, empty, out) == verdict::event);
+    BOOST_TEST(out.payload.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_datagram_that_was_cut_has_the_payload_that_is_there) {
+    const std::string payload = "0123456789";
+    for (const bool v6 : {false, true}) {
+        const auto full = v6 ? udp6(datagram(payload)) : udp4(datagram(payload), 0x4000, 15);
+        const std::size_t headers = (v6 ? 40 : 60) + 8;
+        for (std::size_t n = 0; n <= full.size(); ++n) {
+            BOOST_TEST_CONTEXT(n << " bytes") {
+                packet::event out;
+                const auto frame = first_of(full, n);
+                BOOST_TEST(packet::decode(link_type::raw_ip, frame, out) ==
+                           (n < headers ? verdict::malformed : verdict::event));
+                BOOST_TEST(text_of(out.payload) == (n < headers ? "" : payload.substr(0, n - headers)));
+            }
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_datagram_in_fragments_is_other) {
+    for (const std::uint16_t fragment : std::vector<std::uint16_t>{0x2000, 0x2001, 0x0001, 0x1000})
+        BOOST_TEST(decode(udp4(datagram("hello"), fragment)) == verdict::other, fragment);
+    BOOST_TEST(decode(udp4(datagram("hello"), 0)) == verdict::event);
+}
+
+BOOST_AUTO_TEST_CASE(a_datagrams_length_that_cannot_be_is_malformed) {
+    for (const std::uint8_t length : bytes{0, 7, 14}) {
+        BOOST_TEST(decode(changed(udp4(datagram("hello")), 20 + 5, length)) == verdict::malformed, length);
+        BOOST_TEST(decode(changed(udp6(datagram("hello")), 40 + 5, length)) == verdict::malformed, length);
+    }
+    BOOST_TEST(decode(changed(udp4(datagram("hello")), 3, 27)) == verdict::malformed); // no room for a header
 }
 
 BOOST_AUTO_TEST_CASE(a_short_capture_will_do_if_it_has_the_flags) {
@@ -139,7 +238,7 @@ BOOST_AUTO_TEST_CASE(a_short_capture_will_do_if_it_has_the_flags) {
     const std::size_t needed = 14 + 28 + 14;
     for (std::size_t n = 0; n <= full.size(); ++n)
         BOOST_TEST(decode(bytes(full.begin(), full.begin() + static_cast<long>(n)), link_type::ethernet) ==
-                       (n < needed ? verdict::malformed : verdict::syn),
+                       (n < needed ? verdict::malformed : verdict::event),
                    n << " bytes");
 }
 
@@ -163,11 +262,12 @@ BOOST_AUTO_TEST_CASE(ethernet_padding_is_ignored) {
     check_v4(frame, link_type::ethernet);
 }
 
-BOOST_AUTO_TEST_CASE(only_a_syn_is_written) {
-    packet::syn out;
+BOOST_AUTO_TEST_CASE(only_an_event_is_written) {
+    packet::event out;
     out.port = 7;
-    for (const auto& frame : {ipv4(tcp({.flags = 0x12})), changed(ipv4(tcp()), 32, 0x40), bytes{}}) {
-        BOOST_TEST(packet::decode(link_type::raw_ip, frame, out) != verdict::syn);
+    for (const auto& frame : {ipv4(tcp({.flags = 0x12})), changed(ipv4(tcp()), 32, 0x40),
+                              changed(udp4(datagram("hello")), 25, 7), bytes{}}) {
+        BOOST_TEST(packet::decode(link_type::raw_ip, frame, out) != verdict::event);
         BOOST_TEST((out.source == address{}));
         BOOST_TEST(out.port == 7);
     }
@@ -182,6 +282,8 @@ BOOST_AUTO_TEST_CASE(mutated_frames) {
         {link_type::cooked_v1, cooked_v1(0x0800, ipv4(tcp()))},
         {link_type::cooked_v2, cooked_v2(0x86dd, ipv6(tcp()))},
         {link_type::raw_ip, ipv4(tcp())},
+        {link_type::raw_ip, udp4(datagram("some payload"))},
+        {link_type::ethernet, ethernet(udp6(datagram("some payload")), {0x8100})},
     };
     int counts[3] = {};
     for (int i = 0; i < 200000; ++i) {

@@ -1,0 +1,65 @@
+#pragma once
+
+#include "base/error.hpp"
+#include "packet/capture_wish.hpp"
+#include "packet/decode.hpp"
+
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <pcap/pcap.h>
+#include <span>
+#include <string>
+
+namespace chronoknock::io {
+
+/// A packet socket with its ring, opened by libpcap: incoming frames of one interface that the kernel's
+/// filter lets by.
+class packet_socket {
+public:
+    /// interface: a name, or "any".
+    static result<packet_socket> open(const std::string& interface, const packet::capture_wish& wish);
+
+    /// Readable when there is something to read; libpcap's own.
+    int descriptor() const { return pcap_get_selectable_fd(pcap_.get()); }
+    packet::link link() const { return link_; }
+    /// Frames that were lost because the ring was full.
+    std::uint64_t dropped() const;
+
+    struct reading {
+        int frames = 0; ///< negative: it failed; problem() says why
+        std::exception_ptr
+            thrown{}; ///< the first thing that `each` threw; the other frames were given all the same
+    };
+    /// Gives what is there, at most so many frames. No exception passes through libpcap, which is C.
+    template <class Each>
+    reading read(int most, Each each);
+    std::string problem() const { return pcap_geterr(pcap_.get()); }
+
+private:
+    using pcap_ptr = std::unique_ptr<pcap_t, decltype(&pcap_close)>;
+    packet_socket(pcap_ptr pcap, packet::link link) : pcap_(std::move(pcap)), link_(link) {}
+
+    pcap_ptr pcap_;
+    packet::link link_;
+};
+
+template <class Each>
+packet_socket::reading packet_socket::read(int most, Each each) {
+    struct context {
+        Each& each;
+        std::exception_ptr thrown{};
+    } given{each};
+    const auto on_frame = [](u_char* user, const pcap_pkthdr* header, const u_char* bytes) {
+        auto& c = *reinterpret_cast<context*>(user);
+        try {
+            c.each(std::span<const std::uint8_t>(bytes, header->caplen));
+        } catch (...) {
+            if (!c.thrown) c.thrown = std::current_exception();
+        }
+    };
+    const int frames = pcap_dispatch(pcap_.get(), most, on_frame, reinterpret_cast<u_char*>(&given));
+    return {frames, std::move(given.thrown)};
+}
+
+} // namespace chronoknock::io

@@ -1,0 +1,17 @@
+#pragma once
+
+#include "base/port_set.hpp"
+
+#include <cstdint>
+
+namespace chronoknock::packet {
+
+/// What is to be captured: the kernel's filter and the snapshot length follow from it.
+struct capture_wish {
+    port_set syns{};                    ///< TCP SYNs to these ports
+    port_set datagrams{};               ///< UDP datagrams to these ports
+    std::uint32_t most_of_datagram = 0; ///< bytes of their payload
+    bool operator==(const capture_wish&) const = default;
+};
+
+} // namespace chronoknock::packet

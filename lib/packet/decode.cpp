@@ -1,0 +1,140 @@
+#include "packet/decode.hpp"
+
+#include "base/reader.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace chronoknock::packet {
+namespace {
+
+constexpr std::uint16_t ethertype_ipv4 = 0x0800;
+constexpr std::uint16_t ethertype_ipv6 = 0x86dd;
+constexpr std::uint16_t ethertype_vlan = 0x8100;         // 802.1Q
+constexpr std::uint16_t ethertype_service_vlan = 0x88a8; // 802.1ad
+constexpr std::uint8_t protocol_tcp = 6;
+constexpr std::uint8_t protocol_udp = 17;
+constexpr std::uint16_t more_fragments = 0x2000;
+constexpr std::uint16_t fragment_offset = 0x1fff;
+constexpr std::array<std::uint8_t, 4> broadcast = {255, 255, 255, 255};
+constexpr std::size_t least_ipv4_header = 20;
+constexpr std::size_t least_tcp_header = 20;
+constexpr std::size_t udp_header = 8;
+
+enum tcp_flag : std::uint8_t { fin = 0x01, syn = 0x02, rst = 0x04, ack = 0x10 };
+
+/// What of the IP header the rest needs to know.
+struct ip_header {
+    std::span<const std::uint8_t> source;
+    std::span<const std::uint8_t> destination;
+    /// What it says is left for the segment; the capture may hold less (snapshot length) or more (Ethernet
+    /// padding).
+    std::size_t length = 0;
+};
+
+address address_of(std::span<const std::uint8_t> bytes) {
+    return bytes.size() == 4 ? address::v4(bytes.first<4>()) : address::v6(bytes.first<16>());
+}
+
+bool is_mapped(std::span<const std::uint8_t> ipv6) {
+    static constexpr std::array<std::uint8_t, 12> mapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    return std::ranges::equal(ipv6.first<12>(), mapped);
+}
+
+verdict decode_tcp(reader in, const ip_header& ip, event& out) {
+    const auto source_port = in.u16();
+    const auto port = in.u16();
+    const auto sequence = in.u32();
+    in.skip(4); // acknowledgment number
+    const std::size_t header = std::size_t{in.u8()} / 16 * 4;
+    const auto flags = in.u8();
+    if (!in || header < least_tcp_header || header > ip.length) return verdict::malformed;
+    // Linux drops a SYN that also says FIN or RST; it begins no connection, so it is no part of a knock.
+    if ((flags & (fin | syn | rst | ack)) != syn) return verdict::other;
+    out = {address_of(ip.source), address_of(ip.destination), transport::tcp, source_port, port, sequence};
+    return verdict::event;
+}
+
+verdict decode_udp(reader in, const ip_header& ip, event& out) {
+    const auto source_port = in.u16();
+    const auto port = in.u16();
+    const std::size_t length = in.u16();
+    in.skip(2); // checksum
+    if (!in || length < udp_header || length > ip.length) return verdict::malformed;
+    const auto payload = in.bytes(std::min(in.left(), length - udp_header));
+    out = {address_of(ip.source), address_of(ip.destination), transport::udp, source_port, port, 0, payload};
+    return verdict::event;
+}
+
+verdict decode_ipv4(reader in, event& out) {
+    const auto first = in.u8();
+    in.skip(1); // type of service
+    const std::size_t total = in.u16();
+    in.skip(2); // identification
+    const auto fragment = in.u16();
+    in.skip(1); // time to live
+    const auto protocol = in.u8();
+    in.skip(2); // checksum: the network stack's business, and absent where hardware computes it
+    ip_header ip{in.bytes(4), in.bytes(4)};
+    const std::size_t header = std::size_t{first} % 16 * 4;
+    if (!in || first / 16 != 4 || header < least_ipv4_header || header > total) return verdict::malformed;
+    if (protocol != protocol_tcp && protocol != protocol_udp) return verdict::other;
+    if ((fragment & fragment_offset) != 0) return verdict::other; // only the first one has ports
+    if (ip.destination[0] / 16 == 14 || std::ranges::equal(ip.destination, broadcast)) return verdict::other;
+    in.skip(header - least_ipv4_header); // options
+    ip.length = total - header;
+    if (protocol == protocol_tcp) return decode_tcp(in, ip, out);
+    if ((fragment & more_fragments) != 0) return verdict::other;
+    return decode_udp(in, ip, out);
+}
+
+verdict decode_ipv6(reader in, event& out) {
+    const auto first = in.u8();
+    in.skip(3); // traffic class, flow label
+    const std::size_t length = in.u16();
+    const auto next_header = in.u8();
+    in.skip(1); // hop limit
+    const ip_header ip{in.bytes(16), in.bytes(16), length};
+    if (!in || first / 16 != 6) return verdict::malformed;
+    // No client puts an extension header before a SYN, and the kernel's filter lets none by.
+    if (next_header != protocol_tcp && next_header != protocol_udp) return verdict::other;
+    // An IPv4-mapped address is never on a wire; it must not pass for the IPv4 address.
+    if (is_mapped(ip.source) || is_mapped(ip.destination)) return verdict::malformed;
+    if (ip.destination[0] == 0xff) return verdict::other;
+    return next_header == protocol_tcp ? decode_tcp(in, ip, out) : decode_udp(in, ip, out);
+}
+
+} // namespace
+
+verdict decode(link type, std::span<const std::uint8_t> frame, event& out) {
+    reader in(frame);
+    std::uint16_t ethertype = 0;
+    switch (type) {
+    case link::ethernet:
+        in.skip(12); // both addresses
+        ethertype = in.u16();
+        break;
+    case link::cooked_v1:
+        in.skip(14);
+        ethertype = in.u16();
+        break;
+    case link::cooked_v2:
+        ethertype = in.u16();
+        in.skip(18);
+        break;
+    case link::raw_ip:
+        ethertype = !frame.empty() && frame[0] / 16 == 6 ? ethertype_ipv6 : ethertype_ipv4;
+        break;
+    }
+    for (int tags = 0; tags < 2 && (ethertype == ethertype_vlan || ethertype == ethertype_service_vlan);
+         ++tags) {
+        in.skip(2); // priority and VLAN
+        ethertype = in.u16();
+    }
+    if (!in) return verdict::malformed;
+    if (ethertype == ethertype_ipv4) return decode_ipv4(in, out);
+    if (ethertype == ethertype_ipv6) return decode_ipv6(in, out);
+    return verdict::other;
+}
+
+} // namespace chronoknock::packet

@@ -1,0 +1,55 @@
+#include "packet/sieve.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <vector>
+
+using namespace chronoknock;
+using verdict = packet::sieve::verdict;
+
+namespace chronoknock::packet {
+std::ostream& operator<<(std::ostream& out, sieve::verdict v) {
+    return out << (v == verdict::wanted ? "wanted" : v == verdict::outside ? "outside" : "elsewhere");
+}
+} // namespace chronoknock::packet
+
+namespace {
+
+packet::event to(const char* destination, std::uint16_t port, transport protocol = transport::tcp) {
+    return {.destination = *address::parse(destination), .protocol = protocol, .port = port};
+}
+
+packet::sieve make() {
+    packet::sieve s({.syns = *port_set::parse("1000-2000,3000"), .datagrams = *port_set::parse("53")});
+    s.set_destinations(prefix_set(std::vector{*prefix::parse("192.0.2.2"), *prefix::parse("2001:db8::/64")}));
+    return s;
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(sieve)
+
+BOOST_AUTO_TEST_CASE(each_protocol_has_ports_of_its_own) {
+    const auto s = make();
+    for (const std::uint16_t port : std::vector<std::uint16_t>{1000, 2000, 3000}) {
+        BOOST_TEST(s.judge(to("192.0.2.2", port)) == verdict::wanted);
+        BOOST_TEST(s.judge(to("192.0.2.2", port, transport::udp)) == verdict::outside);
+    }
+    for (const std::uint16_t port : std::vector<std::uint16_t>{999, 2001, 53, 0, 65535})
+        BOOST_TEST(s.judge(to("192.0.2.2", port)) == verdict::outside);
+    BOOST_TEST(s.judge(to("192.0.2.2", 53, transport::udp)) == verdict::wanted);
+}
+
+BOOST_AUTO_TEST_CASE(only_what_is_addressed_here_counts) {
+    const auto s = make();
+    BOOST_TEST(s.judge(to("192.0.2.3", 1000)) == verdict::elsewhere);
+    BOOST_TEST(s.judge(to("2001:db8::77", 1000)) == verdict::wanted);
+    BOOST_TEST(s.judge(to("2001:db8:0:1::77", 1000)) == verdict::elsewhere);
+}
+
+BOOST_AUTO_TEST_CASE(nothing_counts_before_the_destinations_are_known) {
+    const packet::sieve s({.syns = *port_set::parse("0-65535")});
+    for (const auto* destination : {"127.0.0.1", "192.0.2.2", "::1", "0.0.0.0"})
+        BOOST_TEST(s.judge(to(destination, 1000)) == verdict::elsewhere);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
