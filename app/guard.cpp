@@ -45,7 +45,7 @@ std::vector<std::string> places(const po::variables_map& options) {
     const auto file = *given(options, "config");
     const auto text = io::read_file(file);
     const auto by_default = io::last_guard_path(config::server().state);
-    const auto named = io::last_guard_path(config::state_of(text ? *text : "", file));
+    const auto named = io::last_guard_path(config::paths_of(text ? *text : "", file).state);
     return named == by_default ? std::vector{named} : std::vector{named, by_default};
 }
 

@@ -55,6 +55,7 @@ int run(const app::arguments& args) {
 } // namespace
 
 int main(int argc, char** argv) {
+    if (argc > 1 && argv[1] == std::string_view("server")) app::hold_signals();
     std::signal(SIGPIPE, SIG_IGN); // a reader that went away is a failed write, reported below
     int status = app::failed;
     try {

@@ -3,6 +3,7 @@
 #include "io/runtime.hpp"
 #include "io/server_config.hpp"
 #include "io/system/privileges.hpp"
+#include "io/system/run_loop.hpp"
 
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
@@ -17,13 +18,25 @@ usage server_usage() {
                                                 "again; a broken one changes nothing."};
     u.options.add_options()                                                //
         ("config", text("FILE")->required(), "the server's configuration") //
-        ("allow-loose-permissions", "take key files that others can read or write")("verbose", "log more");
+        ("allow-loose-permissions", "take key files that others can read or write");
     return u;
+}
+
+void mask_signals(int how) {
+    sigset_t set;
+    sigemptyset(&set);
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
+    sigprocmask(how, &set, nullptr);
 }
 
 } // namespace
 
+void hold_signals() { mask_signals(SIG_BLOCK); }
+
 int run_server(const arguments& args) {
+    boost::asio::io_context context(1);
+    boost::asio::signal_set signals(context, SIGTERM, SIGINT, SIGHUP);
+    mask_signals(SIG_UNBLOCK);
     const auto parsed = parse_options(args, server_usage());
     if (const auto* status = std::get_if<int>(&parsed)) return *status;
     const auto& options = std::get<po::variables_map>(parsed);
@@ -34,16 +47,15 @@ int run_server(const arguments& args) {
     if (const auto kept = io::keep_only_network_privileges(); !kept) return say(failed, kept.error().text);
     auto configuration = load();
     if (!configuration) return say(bad_usage, configuration.error().text);
-    io::log::start(options.count("verbose") ? io::log::level::debug : io::log::level::info);
+    io::log::start();
 
-    boost::asio::io_context context(1);
     io::runtime runtime(context, std::move(*configuration));
     if (const auto started = runtime.start(); !started) return say(failed, started.error().text);
 
-    boost::asio::signal_set signals(context, SIGTERM, SIGINT, SIGHUP);
     std::function<void()> listen = [&] {
         signals.async_wait([&](boost::system::error_code failed_to_wait, int signal) {
             if (failed_to_wait) return;
+            listen();
             if (signal != SIGHUP) {
                 io::log::info("stopping");
                 runtime.stop();
@@ -53,11 +65,10 @@ int run_server(const arguments& args) {
             auto next = load();
             const auto reloaded = next ? runtime.reload(std::move(*next)) : result<void>(next.error());
             if (!reloaded) io::log::error("the configuration stays as it was: " + reloaded.error().text);
-            listen();
         });
     };
     listen();
-    context.run();
+    io::run_loop(context, io::log::error);
     return done;
 }
 

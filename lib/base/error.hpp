@@ -13,9 +13,12 @@ struct error {
     bool operator==(const error&) const = default;
 };
 
-/// A value, or why there is none.
+/// A value, or why there is none; not to be overlooked.
 template <class T>
-using result = boost::system::result<T, error>;
+class [[nodiscard]] result : public boost::system::result<T, error> {
+public:
+    using boost::system::result<T, error>::result;
+};
 
 /// Called by result::value() when there is no value.
 [[noreturn]] inline void throw_exception_from_error(const error& e, const boost::source_location&) {

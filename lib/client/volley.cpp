@@ -6,7 +6,7 @@ namespace chronoknock::client {
 
 bool volley::enough() const {
     if (open_) return true;
-    if (at_ != 0) return false; // a round is finished, for the sake of a server in strict mode
+    if (in_round()) return false; // a round is finished, for the sake of a server in strict mode
     return rounds_ >= pace_.most || (rounds_ >= pace_.least && answers_ == answered_.size());
 }
 

@@ -51,6 +51,9 @@ public:
     /// The door was seen open: no more is needed.
     void opened() { open_ = true; }
 
+    /// Some ports of a round are still to be sent. Any other SYN between them, a try at the door say, breaks
+    /// the sequence for a server in strict mode, if one of its keys has the port in its pool.
+    bool in_round() const { return at_ != 0; }
     std::uint32_t syns() const { return syns_; }
     /// Rounds sent in full.
     std::uint32_t rounds() const { return rounds_; }

@@ -265,9 +265,9 @@ result<server> parse_server(std::string_view text, const std::string& file, cons
     return server_reader(file, load_key).read(*sections);
 }
 
-std::string state_of(std::string_view text, const std::string& file) {
+server_paths paths_of(std::string_view text, const std::string& file) {
     server out;
-    const auto state = path(&server::state, folder_of(file));
+    const tables known(folder_of(file));
     std::string_view section;
     while (!text.empty()) {
         const auto end = text.find('\n');
@@ -276,10 +276,12 @@ std::string state_of(std::string_view text, const std::string& file) {
         line = trim(line.substr(0, line.find('#')));
         if (line.starts_with('[')) section = line;
         const auto equals = line.find('=');
-        if (section == "[server]" && equals != line.npos && trim(line.substr(0, equals)) == "state")
-            (void)state(out, trim(line.substr(equals + 1)));
+        if (section != "[server]" || equals == line.npos) continue;
+        for (const auto& field : known.server_section)
+            if (field.name == trim(line.substr(0, equals)))
+                (void)field.set(out, trim(line.substr(equals + 1)));
     }
-    return out.state;
+    return {out.state, out.control};
 }
 
 } // namespace chronoknock::config

@@ -88,8 +88,14 @@ using key_loader = std::function<result<key::credential_ptr>(const std::string& 
 /// from. Errors are one line, `FILE:LINE: [section] field: what was expected`.
 result<server> parse_server(std::string_view text, const std::string& file, const key_loader& load_key);
 
-/// [server] state of a text that is no valid configuration otherwise, if that line can be read at all; else
-/// the default.
-std::string state_of(std::string_view text, const std::string& file);
+/// [server] of a configuration.
+struct server_paths {
+    std::string state;
+    std::string control;
+};
+
+/// What [server] says in a text that need be no valid configuration otherwise; the default of what cannot be
+/// read.
+server_paths paths_of(std::string_view text, const std::string& file);
 
 } // namespace chronoknock::config

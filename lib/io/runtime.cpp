@@ -109,7 +109,9 @@ void runtime::keep_guard() {
 
 result<void> runtime::open_control() {
     if (control_) return {};
-    auto opened = io::control::open(context_, configuration_->control, [this] { return status(); });
+    auto opened =
+        io::control::open(context_, configuration_->control,
+                          {{"status", [this](const boost::json::object&, const reply& r) { r(status()); }}});
     if (!opened) return opened.error();
     control_ = std::move(*opened);
     return {};
@@ -250,6 +252,7 @@ bool runtime::keep_floor(const time_estimate& t) {
 }
 
 void runtime::tick() {
+    tick_after(tick_idle); // also if something below throws
     const auto now = boot_now();
     const auto t = time_->now(now);
     const bool accepted_before = accepting_;
@@ -273,8 +276,11 @@ void runtime::tick() {
         log::info("key " + line.what + ": " + std::to_string(line.count) + " more knocks, opened or not");
     if (store_->has_unburnt()) (void)store_->burn({}); // why it failed was told
     if (now - minute_ >= minute) say_each_minute(now);
+    if (busy) tick_after(tick_busy);
+}
 
-    timer_.expires_after(busy ? tick_busy : tick_idle);
+void runtime::tick_after(nanoseconds wait) {
+    timer_.expires_after(wait);
     timer_.async_wait([this](boost::system::error_code stopped) {
         if (!stopped) tick();
     });
@@ -372,7 +378,7 @@ void runtime::opened(const accepted& a, const result<void>& done) {
     if (tell) log::info(a.what + " (" + milliseconds_text(now - a.seen) + ")");
 }
 
-std::string runtime::status() {
+boost::json::object runtime::status() {
     const auto now = boot_now();
     snapshot s{*configuration_, started_, now, system_now()};
     s.problem = start_up_.problem();

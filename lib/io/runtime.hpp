@@ -50,6 +50,7 @@ private:
     void started();
 
     void tick();
+    void tick_after(nanoseconds wait);
     /// Sets the floor of windows where there is none, or it was set by a clock that was ahead; false if it
     /// cannot be written down.
     bool keep_floor(const time_estimate& t);
@@ -57,7 +58,7 @@ private:
     void judge(const time_sequence::match& m, instant now, const time_estimate& t);
     void grant(const time_sequence::match& m, granting::burnt burn, instant now);
     void carry_out();
-    std::string status();
+    boost::json::object status();
 
     result<std::unique_ptr<capture>> start_capture(const config::server& c);
     std::unique_ptr<time_service> make_time(const config::server& c);

@@ -49,7 +49,7 @@ peer::peer(bool nts, const settings& s)
 
 peer::want peer::poll(instant now, const random_source& random) {
     if (now < deadline_) return want::nothing;
-    if (state_ == peer_state::stopped) state_ = peer_state::locating;
+    if (state_ == peer_state::stopped) enter(peer_state::locating, now);
     if (query_) {
         unanswered(now);
         if (now < deadline_) return want::nothing;
@@ -85,9 +85,7 @@ void peer::locate(std::vector<endpoint> endpoints, instant now) {
     if (state_ != peer_state::locating && kept) return;
     query_.reset();
     // One that was silent for long is not asked in a burst before it answers.
-    if (missed_ == 0) return start_burst(now);
-    state_ = peer_state::silent;
-    deadline_ = now;
+    enter(missed_ == 0 ? peer_state::burst : peer_state::silent, now);
 }
 
 void peer::failed(std::string_view why, instant now) {
@@ -101,9 +99,8 @@ void peer::failed(std::string_view why, instant now) {
     }
     // Key establishment costs its server a TLS handshake.
     const auto longest = nts_ ? std::max(least_, longest_interval) : longest_retry_here;
-    deadline_ = now + doubled(retry_here, fails_, longest);
+    enter(peer_state::locating, now + doubled(retry_here, fails_, longest));
     ++fails_;
-    state_ = peer_state::locating;
     settled_ = true;
 }
 
@@ -140,14 +137,13 @@ void peer::take(const sample& s, const exchange& x, const frequency_estimate& f)
     reach_ |= 1;
     ++taken_;
     authenticated_ = x.authenticated;
-    if (was_silent) start_burst(x.received);
+    if (was_silent) enter(peer_state::burst, x.received);
     if (state_ == peer_state::burst && --burst_left_ > 0) {
         deadline_ = x.received + burst_gap_;
         return;
     }
     settled_ = true;
-    state_ = peer_state::steady;
-    schedule(x.received, interval_);
+    enter(peer_state::steady, later(x.received, interval_));
 }
 
 void peer::unanswered(instant now) {
@@ -160,22 +156,21 @@ void peer::unanswered(instant now) {
         return;
     }
     if (state_ == peer_state::burst) settled_ = true;
-    if (state_ == peer_state::burst && reach_ != 0) state_ = peer_state::steady;
-    if (state_ == peer_state::steady && reach_ != 0) {
+    if (reach_ != 0 && (state_ == peer_state::burst || state_ == peer_state::steady)) {
         if (missed_ > 1) adapt(false);
-        return schedule(now, interval_);
+        return enter(peer_state::steady, later(now, interval_));
     }
     if (state_ != peer_state::silent) {
-        state_ = peer_state::silent;
         silent_for_ = 0;
         interval_ = least_;
         if (!complained_) say(problem_);
         complained_ = true;
     }
-    // Its name may point elsewhere by now.
-    if (++silent_for_ % 8 == 0) state_ = peer_state::locating;
     const auto most = taken_ == 0 ? std::max(least_, first_retry) : most_;
-    schedule(now, doubled(rated_ ? least_ : std::min(least_, first_retry), silent_for_ - 1, most));
+    const auto wait = doubled(rated_ ? least_ : std::min(least_, first_retry), silent_for_, most);
+    // Its name may point elsewhere by now.
+    const bool look_again = ++silent_for_ % 8 == 0;
+    enter(look_again ? peer_state::locating : peer_state::silent, later(now, wait));
 }
 
 void peer::next_endpoint() {
@@ -201,10 +196,9 @@ void peer::obey(kiss k, instant now) {
         endpoints_.erase(endpoints_.begin() + static_cast<std::ptrdiff_t>(current_));
         current_ = 0;
         forget();
-        if (!endpoints_.empty()) return start_burst(now);
-        state_ = peer_state::stopped;
+        if (!endpoints_.empty()) return enter(peer_state::burst, now);
         // Not for ever: a forged refusal must not outlast the forger.
-        deadline_ = now + refused_for;
+        enter(peer_state::stopped, now + refused_for);
         complained_ = false;
         complain("refuses us (" + code + "): not asked for a day");
         return;
@@ -214,13 +208,14 @@ void peer::obey(kiss k, instant now) {
         most_ = std::max(most_, least_);
         interval_ = std::max(interval_, least_);
         good_ = 0;
-        if (state_ == peer_state::burst) state_ = reach_ != 0 ? peer_state::steady : peer_state::silent;
         say("wants fewer queries (" + code + "): not more often than each " + chronoknock::to_string(least_));
-        return schedule(now, interval_);
+        return enter(state_ != peer_state::burst ? state_
+                     : reach_ != 0               ? peer_state::steady
+                                                 : peer_state::silent,
+                     later(now, interval_));
     case kiss::nts_nak:
         if (!nts_) return unanswered(now);
-        state_ = peer_state::locating;
-        deadline_ = fails_ == 0 ? now : now + doubled(retry_here, fails_, longest_interval);
+        enter(peer_state::locating, fails_ == 0 ? now : now + doubled(retry_here, fails_, longest_interval));
         ++fails_;
         complain("does not know its cookies any more (" + code + "): new keys wanted");
         return;
@@ -234,10 +229,7 @@ void peer::hurry(instant now) {
     if (state_ == peer_state::stopped) return;
     query_.reset();
     missed_ = fails_ = 0;
-    if (state_ == peer_state::locating)
-        deadline_ = now;
-    else
-        start_burst(now);
+    enter(state_ == peer_state::locating ? peer_state::locating : peer_state::burst, now);
 }
 
 void peer::hasten(instant now) {
@@ -255,16 +247,17 @@ void peer::adapt(bool good) {
     interval_ *= 2;
 }
 
-void peer::start_burst(instant now) {
-    state_ = peer_state::burst;
+void peer::enter(peer_state next, instant deadline) {
+    state_ = next;
+    deadline_ = deadline;
+    if (next != peer_state::burst) return;
     burst_left_ = static_cast<int>(std::clamp<std::size_t>(endpoints_.size(), burst_size, 2 * burst_size));
     interval_ = least_;
     good_ = 0;
-    deadline_ = now;
 }
 
 // Never earlier than asked for, and a little apart from what others do.
-void peer::schedule(instant from, nanoseconds wait) { deadline_ = from + wait + wait * spread_ / 1024; }
+instant peer::later(instant from, nanoseconds wait) const { return from + wait + wait * spread_ / 1024; }
 
 // Said once until it answers again: reasons may change with each try.
 void peer::complain(std::string problem) {

@@ -87,13 +87,14 @@ public:
     std::optional<std::string> take_news();
 
 private:
-    void start_burst(instant now);
+    /// The only place that changes the state: goes over to `next`, to act at the deadline.
+    void enter(peer_state next, instant deadline);
     void take(const sample& s, const exchange& x, const frequency_estimate& f);
     void unanswered(instant now);
     void obey(kiss k, instant now);
     void next_endpoint();
     void forget();
-    void schedule(instant from, nanoseconds wait);
+    instant later(instant from, nanoseconds wait) const;
     void say(std::string text) { news_ = std::move(text); }
     void complain(std::string problem);
 

@@ -20,7 +20,6 @@ double in_seconds(nanoseconds d) { return std::chrono::duration<double>(d).count
 
 std::string signed_seconds(nanoseconds d) { return format("%+.6f s", in_seconds(d)); }
 std::string plain_seconds(nanoseconds d) { return format("%.6f s", in_seconds(d)); }
-std::string ppm(double rate) { return format("%+.3f ppm", rate * 1e6); }
 
 std::string_view to_string(sync_state s) {
     switch (s) {

@@ -35,8 +35,6 @@ nanoseconds power_of_two(std::int8_t exponent) {
 
 std::string_view to_string(refusal r) {
     switch (r) {
-    case refusal::too_short:
-        return "shorter than an NTP header";
     case refusal::wrong_origin:
         return "not an answer to the query";
     case refusal::not_authenticated:

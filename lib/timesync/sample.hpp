@@ -14,7 +14,6 @@ namespace chronoknock::timesync {
 
 /// Why an answer counts for nothing.
 enum class refusal {
-    too_short,
     wrong_origin, ///< not an answer to our question: old, duplicate or forged
     not_authenticated,
     wrong_mode,

@@ -114,9 +114,6 @@ public:
     /// True as long as an answer to the query is wanted.
     bool outstanding(std::size_t server, ntp_timestamp transmit) const;
 
-    /// Asks all servers anew at once: the network came back.
-    void hurry(instant now);
-
     /// The time, if the clock counts as synchronised at that moment (which may be a little in the past).
     std::optional<time_estimate> now(instant at) const;
     sync_state state(instant at) const;
@@ -128,6 +125,8 @@ public:
     timesync::report report(instant now, unix_time system) const;
 
 private:
+    /// Asks all servers anew at once.
+    void hurry(instant now);
     void select(instant now, outcome& out);
     void heard(std::size_t server, instant now, outcome& out);
     void first_fix(instant now, outcome& out);

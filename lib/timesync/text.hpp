@@ -10,7 +10,5 @@ namespace chronoknock::timesync {
 std::string signed_seconds(nanoseconds d);
 /// "0.001234 s"
 std::string plain_seconds(nanoseconds d);
-/// "+12.345 ppm"
-std::string ppm(double rate);
 
 } // namespace chronoknock::timesync

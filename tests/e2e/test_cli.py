@@ -10,6 +10,7 @@ import pathlib
 import shutil
 import socket
 import stat
+import struct
 import subprocess
 import tempfile
 import threading
@@ -247,22 +248,63 @@ class KeyFiles(Case):
 
 
 class Status(Case):
-    def test_an_answer_that_was_cut_is_an_error(self):
-        path = self.folder / "control.sock"
-        with socket.socket(socket.AF_UNIX) as server:
-            server.bind(str(path))
-            server.listen()
+    def setUp(self):
+        super().setUp()
+        self.path = self.folder / "control.sock"
+        self.server = socket.socket(socket.AF_UNIX)
+        self.addCleanup(self.server.close)
+        self.server.bind(str(self.path))
 
-            def answer():
-                for _ in range(2):
-                    with server.accept()[0] as asked:
-                        asked.sendall(b'{"version":"0.1.0","keys":[{"name":')
-            thread = threading.Thread(target=answer, daemon=True)
-            thread.start()
-            for form in [["--json"], []]:
-                self.assertEqual(self.refused("status", "--control", path, *form, status=1),
-                                 f"the server at {path} broke off its answer")
-            thread.join()
+    def answered(self, frame, *options, status=1):
+        """What the command makes of an answer, and what it asked."""
+        self.server.listen()
+        asked = []
+
+        def answer():
+            with self.server.accept()[0] as client:
+                size, = struct.unpack("!I", client.recv(4, socket.MSG_WAITALL))
+                asked.append(json.loads(client.recv(size, socket.MSG_WAITALL)))
+                client.sendall(frame)
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        said = (self.refused if status else self.done)("status", "--control", self.path, *options)
+        thread.join(10)
+        self.assertEqual(asked, [{"operation": "status", "arguments": {}}])
+        return said
+
+    def frame(self, answer):
+        text = json.dumps(answer).encode()
+        return struct.pack("!I", len(text)) + text
+
+    def refused(self, *args, status=1):
+        return super().refused(*args, status=status)
+
+    def test_what_the_server_says(self):
+        self.assertEqual(json.loads(self.answered(self.frame({"result": {"pid": 7}}), "--json", status=0)), {"pid": 7})
+        self.assertEqual(self.answered(self.frame({"error": "no\x1b[J\nluck"})), "no\\x1b[J\\x0aluck")
+        for unknown in ({"result": {"pid": 7}}, {"result": []}, {}):
+            self.assertEqual(self.answered(self.frame(unknown)), "the server's answer is not what this program knows")
+
+    def test_an_answer_that_was_cut_is_an_error(self):
+        whole = self.frame({"result": {"version": "0.1.0", "keys": [{"name": "alice"}]}})
+        for form in [["--json"], []]:
+            for size in (0, 3, 20):
+                self.assertEqual(self.answered(whole[:size], *form), f"the server at {self.path} broke off its answer")
+
+    def test_a_server_that_takes_nobody_is_not_waited_for(self):
+        self.server.listen(0)
+        with socket.socket(socket.AF_UNIX) as waiting:
+            waiting.connect(str(self.path))  # the one place
+            self.assertEqual(self.refused("status", "--control", self.path),
+                             f"the server at {self.path} does not answer")
+
+    def test_the_configuration_says_where_to_ask(self):
+        for text, place in [("[server]\ncontrol = other.sock\n", self.folder / "other.sock"),
+                            ("[server\n[server]\ncontrol = /none/a.sock # broken elsewhere\n", "/none/a.sock")]:
+            config = self.put("c", text)
+            self.assertEqual(self.refused("status", "--config", config),
+                             f"no server answers at {place}: No such file or directory")
+        self.assertIn("cannot open", self.refused("status", "--config", "/none/c.ini", status=2))
 
 
 class Configuration(Case):

@@ -62,6 +62,13 @@ class Knock(LabTest):
         said = self.client.knock(self.server, key, "web", "--wait", PORT)
         self.assertIn("ms", said.stdout + said.stderr)
 
+    def test_wait_for_a_port_of_the_pool_disturbs_no_strict_sequence(self):
+        key = self.key(ports="1024-65535", granularity=10)
+        self.guard(key, sections={"knock": "mode = strict"}, wait=False)
+        self.first_window(10)
+        said = self.client.knock(self.server, key, "web", "--gap", 5, "--wait", PORT, "--wait-limit", "3s")
+        self.assertIn(f"port {PORT} open", said.stdout)
+
     def test_a_second_knock_renews(self):
         key = self.key()
         self.guard(key, open_for=5)

@@ -68,6 +68,27 @@ class Log(LabTest):
         self.assertEqual(done.returncode, 1)
         self.assertNotEqual(done.stderr, "")
 
+    def test_a_full_disk_mutes_it_only_while_it_is_full(self):
+        disk = self.server.home / "disk"
+        disk.mkdir()
+        # The log ends with a page of the disk, and there is no other.
+        script = (f'mount -t tmpfs -o size=64k none {disk} && head -c 4095 /dev/zero >{disk}/log && echo >>{disk}/log && '
+                  f'(cat /dev/zero >{disk}/all 2>/dev/null || true) && exec "$@" 2>>{disk}/log')
+        guard = self.small_guard(self.key(), wait=False,
+                                 launcher=["unshare", "-m", "sh", "-c", script, "sh", self.lab.program])
+
+        def inside(*argv):
+            return self.server.run(["nsenter", "-t", guard.process.pid, "-m", *argv]).stdout
+        self.assertEqual(inside("stat", "-c", "%s", disk / "log"), "4096\n")
+        inside("rm", disk / "all")
+        guard.reload()
+        said = self.wait_for(lambda: "configuration read again" in (log := inside("tail", "-c", "+4097", disk / "log"))
+                             and log, "the log")
+        self.assertRegex(said, r"\A\nwarning: [1-9]\d* lines of the log could not be written\n")
+        guard.reload()
+        self.wait_for(lambda: inside("tail", "-c", "+4097", disk / "log").count("configuration read again") == 2, "more")
+        self.assertEqual(inside("tail", "-c", "+4097", disk / "log").count("could not be written"), 1)
+
     def test_a_time_server_cannot_forge_a_line(self):
         """A kiss-o'-death whose code is a line break and a terminal's escape."""
         ntp = self.lab.host("ntp")

@@ -1,5 +1,6 @@
 """What we hand to people to start from works as it stands."""
 
+import json
 import pathlib
 import re
 import unittest
@@ -7,7 +8,8 @@ import unittest
 from case import LabTest
 from lab import start_sshd
 
-_ETC = pathlib.Path(__file__).parents[2] / "etc"
+_SOURCE = pathlib.Path(__file__).parents[2]
+_ETC = _SOURCE / "etc"
 
 
 class Samples(LabTest):
@@ -49,6 +51,20 @@ class Samples(LabTest):
         self.client.knock(self.server, key, "ssh")
         self.assert_opens(self.client, port=22)
         self.assert_shut(self.other, port=22)
+
+    def test_the_health_checks_ask_where_the_configuration_says(self):
+        checks = [json.loads(re.search(pattern, (_SOURCE / "docker" / name).read_text(encoding="utf-8"))[1])
+                  for name, pattern in (("Dockerfile", r"HEALTHCHECK[^[]*(\[.*\])"),
+                                        ("compose.yaml", r"test: (\[.*\])"))]
+        checks[1].remove("CMD")
+        guard = self.small_guard(self.key(), wait=False)
+        for healthy in (True, False):
+            for check in checks:
+                argv = [{"chronoknock": self.lab.program, "/etc/chronoknock/chronoknock.ini": guard.config}.get(a, a)
+                        for a in check]
+                done = self.server.run(argv, check=False)
+                self.assertEqual(done.returncode == 0, healthy, (argv, done.stderr))
+            guard.stop()
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@ the first look on, and the server goes to work when the cause goes."""
 
 import contextlib
 import pathlib
+import re
 import shutil
 import signal
 import sqlite3
@@ -151,6 +152,25 @@ class Start(LabTest):
         self.assert_all_out()
         self.assertEqual(guard.process.stop(signal.SIGTERM), 0)
         self.assert_all_out()
+
+    def begun(self, guard):
+        """Starts it, and returns as soon as the program itself runs: it ignores SIGPIPE then."""
+        guard.start(wait=False)
+        status = pathlib.Path(f"/proc/{guard.process.pid}/status")
+        sigpipe = 1 << signal.SIGPIPE - 1
+        self.wait_for(lambda: int(re.search(r"SigIgn:\s(\w+)", status.read_text())[1], 16) & sigpipe,
+                      "the program to begin", every=0)
+
+    def test_a_signal_before_it_has_read_its_configuration(self):
+        guard = self.make()
+        self.begun(guard)
+        guard.reload()
+        guard.process.wait_for_text("configuration read again", 20)
+        self.goes_to_work(guard)
+        self.assertEqual(guard.stop(), 0)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self.begun(guard)
+            self.assertEqual(guard.process.stop(number), 0)
 
     def test_nft_that_fails_for_a_while(self):
         """Run by a fake that fails at first: the guard comes when it can."""

@@ -1,11 +1,13 @@
 """Time from real servers: honest ones, liars, NTS, and somebody on the way."""
 
 import json
+import os
 import struct
 import subprocess
 import time
 import unittest
 
+from case import LabTest
 from lab import Lab, start_chronyd, wait_for
 from ntslab import Authority, Middle, is_nak, start_nts
 from services import faketime_env
@@ -113,6 +115,33 @@ class Plain(TimeTest):
                 done = self.client.run([self.lab.program, "time", *argv], check=False)
                 self.assertEqual(done.returncode, 2)
                 self.assertEqual(done.stderr.count("\n"), 1)
+
+
+class Lookups(LabTest):
+    def test_no_thread_for_a_lookup_is_no_end_of_the_server(self):
+        """A user who may have no more threads; nobody gives keys at the server's name, so that it is looked up again
+        and again."""
+        user = 60000 + os.getpid() % 5000  # the limit counts all of a user's
+        self.lab.folder.chmod(0o755)
+        key = self.key()
+        guard = self.small_guard(key, wait=False, start=False, sections={"time": "servers = nts://localhost:9"}, launcher=[
+            "setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "--inh-caps=+net_admin,+net_raw",
+            "--ambient-caps=+net_admin,+net_raw", self.lab.program])
+        for path in (self.server.home, guard.folder, guard.config, key):
+            os.chown(path, user, user)
+        guard.start()
+
+        def problem(text):
+            self.wait_for(lambda: text in guard.status()["time"]["servers"][0]["problem"], text, 30)
+        def threads(most):
+            self.server.run(["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "prlimit", f"--pid={guard.process.pid}", f"--nproc={most}:"])
+        problem("Connection refused")
+        threads(1)
+        problem("localhost: cannot be looked up: Resource temporarily unavailable")
+        self.assert_shut(self.client)
+        threads(1000)
+        problem("Connection refused")
+        self.assertEqual(guard.stop(), 0)
 
 
 class Eras(TimeTest):

@@ -122,7 +122,7 @@ public:
                 return knock_report{volley_.syns(), volley_.rounds(), opened_after_};
 
             auto until = sent_all ? last_syn_ + order_.wait_limit : action.until;
-            if (order_.wait_port != 0) {
+            if (order_.wait_port != 0 && !volley_.in_round()) {
                 if (const auto tried = try_door(now); !tried) return tried.error();
                 until = std::min(until, next_try_);
             }

@@ -46,8 +46,8 @@ struct knock_report {
     std::optional<nanoseconds> opened_after;
 };
 
-/// Knocks, and with a wait_port tries to connect to it until it opens or wait_limit after the last SYN. An
-/// error when this machine cannot send; it names no port.
+/// Knocks, and with a wait_port tries to connect to it, between rounds and after the last, until it opens or
+/// wait_limit after the last SYN. An error when this machine cannot send; it names no port.
 result<knock_report> send_knock(const knock_order& order);
 
 } // namespace chronoknock::io

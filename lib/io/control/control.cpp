@@ -1,14 +1,14 @@
 #include "io/control/control.hpp"
 
-#include "io/log/log.hpp"
+#include "base/text.hpp"
+#include "io/control/ask.hpp"
 
 #include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/read.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <cerrno>
 #include <filesystem>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/time.h>
 #include <unistd.h>
 #include <utility>
 #include <vector>
@@ -21,33 +21,38 @@ using asio::local::stream_protocol;
 namespace {
 
 constexpr int most_waiting = 16;
-constexpr mode_t owner_only = 0177;              // umask
-constexpr milliseconds patience_of_client{5000}; // longer than a place is held by somebody who does not read
+constexpr mode_t owner_only = 0177; // umask
 // The kernel tells the writer of no progress before most of its buffer is read: with a big one a slow reader
 // would look like one who does not read. So 4 KiB a second are fast enough.
 constexpr int send_buffer = 4 << 10;
-constexpr std::size_t most_sessions = 4; // each holds a text, with 10,000 keys some MB
+constexpr std::size_t most_sessions = 4; // each holds an answer, with 10,000 keys some MB
 
-bool somebody_answers(const stream_protocol::endpoint& where) {
-    asio::io_context context;
-    stream_protocol::socket s(context);
-    boost::system::error_code failed;
-    s.connect(where, failed);
-    return !failed;
-}
-
-/// One who asked: the text goes out, or the time in which none of it does.
+/// One client: its request is read, worked on and answered, in that order.
 class session : public std::enable_shared_from_this<session> {
+    /// A handler that goes on by `next`, or closes if reading or writing failed.
+    template <class Next>
+    auto step(Next next) {
+        return [self = shared_from_this(), next](boost::system::error_code failed, std::size_t n) {
+            self->transferred_ = n;
+            if (failed)
+                self->close();
+            else
+                next(*self);
+        };
+    }
+
 public:
-    session(stream_protocol::socket s, std::string t, milliseconds patience, std::function<void()> ended)
-        : socket_(std::move(s)), text_(std::move(t)), patience_(patience), deadline_(socket_.get_executor()),
-          ended_(std::move(ended)) {}
+    session(stream_protocol::socket s, std::shared_ptr<const operations> table, milliseconds patience,
+            std::function<void()> ended)
+        : socket_(std::move(s)), table_(std::move(table)), patience_(patience),
+          deadline_(socket_.get_executor()), ended_(std::move(ended)) {}
     ~session() { ended_(); }
 
     void start() {
         boost::system::error_code ignored;
         socket_.set_option(asio::socket_base::send_buffer_size(send_buffer), ignored);
-        write();
+        arm();
+        asio::async_read(socket_, asio::buffer(header_), step([](session& s) { s.read_text(); }));
     }
 
     void close() {
@@ -57,43 +62,76 @@ public:
     }
 
 private:
-    void write() {
+    void arm() {
         deadline_.expires_after(patience_);
         deadline_.async_wait([self = shared_from_this()](boost::system::error_code stopped) {
             if (!stopped && self->deadline_.expiry() <= asio::steady_timer::clock_type::now()) self->close();
         });
-        const auto rest = asio::buffer(text_) + written_;
-        socket_.async_write_some(
-            rest, [self = shared_from_this()](boost::system::error_code failed, std::size_t n) {
-                self->written_ += n;
-                if (failed || self->written_ == self->text_.size())
-                    self->close();
-                else
-                    self->write();
-            });
+    }
+
+    void read_text() {
+        const auto size = frame_size(header_, most_request);
+        if (!size) return finish(size.error());
+        text_.resize(*size);
+        asio::async_read(socket_, asio::buffer(text_), step([](session& s) { s.work(); }));
+    }
+
+    void work() {
+        deadline_.expires_at(
+            asio::steady_timer::time_point::max()); // how long it takes is the operation's business
+        const auto r = parse_request(text_);
+        if (!r) return finish(r.error());
+        const auto found = table_->find(r->operation);
+        if (found == table_->end())
+            return finish(error{"unknown operation '" + printable(r->operation) + "'"});
+        try {
+            found->second(r->arguments, [self = shared_from_this()](const answer& a) { self->finish(a); });
+        } catch (const std::exception& e) {
+            finish(error{r->operation + ": " + e.what()});
+        }
+    }
+
+    void finish(const answer& a) {
+        if (std::exchange(answered_, true)) return;
+        text_ = to_frame(to_text(a));
+        write();
+    }
+
+    void write() {
+        arm();
+        socket_.async_write_some(asio::buffer(text_) + written_, step([](session& s) {
+                                     s.written_ += s.transferred_;
+                                     if (s.written_ == s.text_.size())
+                                         s.close();
+                                     else
+                                         s.write();
+                                 }));
     }
 
     stream_protocol::socket socket_;
-    std::string text_;
-    std::size_t written_ = 0;
+    std::shared_ptr<const operations> table_;
     milliseconds patience_;
     asio::steady_timer deadline_;
     std::function<void()> ended_;
+    frame_header header_{};
+    std::string text_; ///< of the request, then the frame of the answer
+    std::size_t transferred_ = 0;
+    std::size_t written_ = 0;
+    bool answered_ = false;
 };
 
 } // namespace
 
 class control::impl : public std::enable_shared_from_this<control::impl> {
 public:
-    impl(asio::io_context& context, std::string path, std::function<std::string()> status,
-         milliseconds patience)
-        : acceptor_(context), pause_(context), path_(std::move(path)), status_(std::move(status)),
-          patience_(patience) {}
+    impl(asio::io_context& context, std::string path, operations table, milliseconds patience)
+        : acceptor_(context), pause_(context), path_(std::move(path)),
+          table_(std::make_shared<const operations>(std::move(table))), patience_(patience) {}
 
     result<void> listen() {
-        const stream_protocol::endpoint where(path_);
-        if (somebody_answers(where))
+        if (somebody_listens(path_))
             return error{"control socket " + path_ + ": another chronoknock server answers there"};
+        const stream_protocol::endpoint where(path_);
         boost::system::error_code failed;
         std::filesystem::create_directories(std::filesystem::path(path_).parent_path(), failed);
         struct stat found {};
@@ -132,7 +170,7 @@ private:
                 if (!self->acceptor_.is_open()) return;
                 if (!failed) {
                     self->accepting_ = false;
-                    self->answer(std::move(socket));
+                    self->serve(std::move(socket));
                     self->accept();
                     return;
                 }
@@ -145,8 +183,8 @@ private:
             });
     }
 
-    void answer(stream_protocol::socket socket) {
-        const auto s = std::make_shared<session>(std::move(socket), status_(), patience_,
+    void serve(stream_protocol::socket socket) {
+        const auto s = std::make_shared<session>(std::move(socket), table_, patience_,
                                                  [self = shared_from_this()] { self->accept(); });
         sessions_.push_back(s);
         s->start();
@@ -155,7 +193,7 @@ private:
     stream_protocol::acceptor acceptor_;
     asio::steady_timer pause_;
     std::string path_;
-    std::function<std::string()> status_;
+    std::shared_ptr<const operations> table_;
     milliseconds patience_;
     bool accepting_ = false;
     std::vector<std::weak_ptr<session>> sessions_;
@@ -172,35 +210,14 @@ control::~control() {
     if (impl_) impl_->close();
 }
 
-result<control> control::open(asio::io_context& context, const std::string& path,
-                              std::function<std::string()> status, milliseconds patience) {
+result<control> control::open(asio::io_context& context, const std::string& path, operations table,
+                              milliseconds patience) {
     if (path.size() >= sizeof(sockaddr_un::sun_path))
         return error{"control socket " + path + ": expected a path of at most " +
                      std::to_string(sizeof(sockaddr_un::sun_path) - 1) + " bytes"};
-    auto i = std::make_shared<impl>(context, path, std::move(status), patience);
+    auto i = std::make_shared<impl>(context, path, std::move(table), patience);
     if (auto listening = i->listen(); !listening) return listening.error();
     return control(std::move(i));
-}
-
-result<std::string> ask_status(const std::string& path) {
-    if (path.size() >= sizeof(sockaddr_un::sun_path)) return error{"control socket: path too long"};
-    asio::io_context context;
-    stream_protocol::socket socket(context);
-    boost::system::error_code failed;
-    socket.connect(stream_protocol::endpoint(path), failed);
-    if (failed) return error{"no server answers at " + path + ": " + failed.message()};
-    const timeval limit{patience_of_client / seconds(1), 0};
-    ::setsockopt(socket.native_handle(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    std::string text;
-    char chunk[4096];
-    for (;;) {
-        const auto got = ::recv(socket.native_handle(), chunk, sizeof chunk, 0);
-        if (got < 0 && errno == EINTR) continue; // stopped at the terminal, say, and continued
-        if (got < 0) return error{"the server at " + path + " does not answer"};
-        if (got == 0 && text.ends_with('\n')) return {boost::system::in_place_value, std::move(text)};
-        if (got == 0) return error{"the server at " + path + " broke off its answer"};
-        text.append(chunk, static_cast<std::size_t>(got));
-    }
 }
 
 } // namespace chronoknock::io

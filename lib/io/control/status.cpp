@@ -83,11 +83,11 @@ void print_counters(std::ostream& out, std::string_view title, const json::objec
 
 } // namespace
 
-std::string status_json(const snapshot& s) {
+json::object status_json(const snapshot& s) {
     const auto& p = s.packets;
     const auto& m = s.matching;
     const auto& k = s.knocks;
-    const json::object o{
+    return {
         {"version", CHRONOKNOCK_VERSION},
         {"pid", ::getpid()},
         {"uptime", std::floor(in_seconds(s.now - s.started))},
@@ -120,14 +120,9 @@ std::string status_json(const snapshot& s) {
         {"keys", keys_json(s.configuration)},
         {"grants", grants_json(s.grants)},
     };
-    return json::serialize(o) + "\n";
 }
 
-result<std::string> status_text(const std::string& text) {
-    boost::system::error_code failed;
-    const auto value = json::parse(text, failed);
-    if (failed || !value.is_object()) return error{"the server's answer is not what this program knows"};
-    const auto& o = value.get_object();
+result<std::string> status_text(const json::object& o) try {
     std::ostringstream out;
     const auto& time = o.at("time").as_object();
     const std::string problem(o.contains("problem") ? o.at("problem").as_string().c_str() : "");
@@ -155,6 +150,8 @@ result<std::string> status_text(const std::string& text) {
             << " for " << g.at("left").to_number<double>() << " s more\n";
     }
     return {boost::system::in_place_value, out.str()};
+} catch (const std::exception&) { // a field is missing, or another kind of thing
+    return error{"the server's answer is not what this program knows"};
 }
 
 } // namespace chronoknock::io

@@ -6,6 +6,7 @@
 #include "method/time_sequence/matcher.hpp"
 #include "timesync/synchroniser.hpp"
 
+#include <boost/json/object.hpp>
 #include <string>
 #include <vector>
 
@@ -38,10 +39,9 @@ struct snapshot {
     result<std::vector<live_grant>> grants{};
 };
 
-/// One JSON object, a line.
-std::string status_json(const snapshot& s);
+boost::json::object status_json(const snapshot& s);
 
 /// The same, read back, for people.
-result<std::string> status_text(const std::string& json);
+result<std::string> status_text(const boost::json::object& status);
 
 } // namespace chronoknock::io

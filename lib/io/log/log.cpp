@@ -20,8 +20,8 @@ namespace {
 // <N> at the start of a line is the priority as systemd's journal reads it (sd-daemon(3)); it is written only
 // when the journal is what listens.
 std::string_view prefix(level l) {
-    static constexpr std::array<std::string_view, 4> journal = {"<7>", "<6>", "<4>", "<3>"};
-    static constexpr std::array<std::string_view, 4> plain = {"debug: ", "", "warning: ", "error: "};
+    static constexpr std::array<std::string_view, 3> journal = {"<6>", "<4>", "<3>"};
+    static constexpr std::array<std::string_view, 3> plain = {"", "warning: ", "error: "};
     static const bool to_journal = std::getenv("JOURNAL_STREAM") != nullptr;
     return (to_journal ? journal : plain)[static_cast<std::size_t>(l)];
 }
@@ -32,6 +32,15 @@ logging::sources::severity_logger_mt<level>& source() {
 }
 
 level threshold = level::info;
+std::uint64_t lost = 0; ///< lines since the last that could be written
+
+/// False if it could not be written, or only in part.
+bool put(level l, const std::string& line) {
+    // A stream that failed once writes nothing more, and Boost.Log passes it over.
+    std::clog.clear();
+    BOOST_LOG_SEV(source(), l) << line;
+    return bool(std::clog);
+}
 
 } // namespace
 
@@ -54,7 +63,11 @@ void write(level l, std::string_view line) {
         else
             safe += c;
     }
-    BOOST_LOG_SEV(source(), l) << safe;
+    // The disk was full, say. What came last may have been cut: its line ends here.
+    if (lost != 0 && put(level::warning, "\n" + std::string(prefix(level::warning)) + std::to_string(lost) +
+                                             " lines of the log could not be written"))
+        lost = 0;
+    if (!put(l, safe)) ++lost;
 }
 
 } // namespace chronoknock::io::log

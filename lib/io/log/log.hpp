@@ -6,14 +6,14 @@
 /// stranger wrote goes through printable() first, and write() escapes line breaks all the same.
 namespace chronoknock::io::log {
 
-enum class level { debug, info, warning, error };
+enum class level { info, warning, error };
 
-/// Sets the least level that is written, and the sink. Before it, info and above go to standard error.
-void start(level least);
+/// Sets the least level that is written, and the sink.
+void start(level least = level::info);
 
+/// What cannot be written (a full disk) is counted, and the number told when writing works again.
 void write(level l, std::string_view line);
 
-inline void debug(std::string_view line) { write(level::debug, line); }
 inline void info(std::string_view line) { write(level::info, line); }
 inline void warning(std::string_view line) { write(level::warning, line); }
 inline void error(std::string_view line) { write(level::error, line); }

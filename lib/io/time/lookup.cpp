@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 
+#include <atomic>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/post.hpp>
@@ -20,6 +21,9 @@ namespace {
 using found = result<std::vector<address>>;
 
 constexpr std::size_t most_addresses = 16; ///< of one name
+/// Of the whole program: a name that no server answers for keeps one for up to a minute.
+constexpr int most_threads = 64;
+std::atomic<int> threads = 0;
 
 template <std::size_t N>
 std::span<const std::uint8_t, N> raw(const void* p) {
@@ -47,6 +51,27 @@ found addresses_of(const std::string& host) {
     }
     if (addresses.empty()) return error{printable(host) + ": no address"};
     return addresses;
+}
+
+/// Has a name looked up by a thread of its own, which then calls `done`. An error if there is none to be had.
+result<void> look_up_apart(std::string host, std::function<void(found)> done) {
+    const auto no_thread = [&](const std::string& why) {
+        --threads;
+        return error{printable(host) + ": cannot be looked up: " + why};
+    };
+    if (++threads > most_threads) return no_thread("too many names are being looked up");
+    try {
+        std::thread([host, done = std::move(done)] {
+            try {
+                done(addresses_of(host));
+            } catch (const std::exception&) { // out of memory: whoever waits asks again
+            }
+            --threads;
+        }).detach();
+    } catch (const std::exception& e) {
+        return no_thread(e.what());
+    }
+    return {};
 }
 
 } // namespace
@@ -94,12 +119,13 @@ boost::asio::awaitable<found> lookup::resolve(std::string host) {
         auto kept = std::make_shared<decltype(handler)>(std::move(handler));
         const auto number = ++l->last;
         l->waiting.emplace(number, [kept](found f) { std::move (*kept)(std::move(f)); });
-        if (const auto a = address::parse(name))
+        if (const auto a = address::parse(name)) {
             l->deliver(number, std::vector{*a});
-        else
-            std::thread{[l, number, name = std::move(name)] {
-                l->deliver(number, addresses_of(name));
-            }}.detach();
+        } else if (const auto begun = look_up_apart(
+                       std::move(name), [l, number](found f) { l->deliver(number, std::move(f)); });
+                   !begun) {
+            l->deliver(number, begun.error());
+        }
     };
     return boost::asio::async_initiate<const boost::asio::use_awaitable_t<>&, void(found)>(
         start, boost::asio::use_awaitable, link_, std::move(host));

@@ -9,9 +9,10 @@
 
 namespace chronoknock::io {
 
-/// Finds the addresses of names. Each lookup has a thread of its own that is left behind when nobody waits
-/// for it any more: Asio's resolver has one for all, so that one dead name holds up the others, and waits for
-/// it at the end of the program.
+/// Finds the addresses of names. Each lookup has a thread of its own, of a bounded number, that is left
+/// behind when nobody waits for it any more: Asio's resolver has one for all, so that one dead name holds up
+/// the others, and waits for it at the end of the program. A thread that cannot be had is a lookup that
+/// failed.
 class lookup {
 public:
     explicit lookup(boost::asio::any_io_executor executor);

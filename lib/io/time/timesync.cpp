@@ -6,6 +6,7 @@
 #include "io/time/lookup.hpp"
 #include "io/time/ntp_socket.hpp"
 #include "io/time/nts_ke.hpp"
+#include "timesync/answer_gate.hpp"
 
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
@@ -24,9 +25,6 @@ using bytes = std::vector<std::uint8_t>;
 
 /// The timer's clock stands still while the machine sleeps; so it is looked at this often at the least.
 constexpr nanoseconds longest_wait = seconds(30);
-/// How long a better answer is waited for after a NAK, which anyone on the path can make (RFC 8915, section
-/// 5.7); less than the machine waits for answers.
-constexpr nanoseconds nak_patience = milliseconds(500);
 /// How long a query waits for the objections of slower servers.
 constexpr nanoseconds objection_time = milliseconds(300);
 
@@ -81,7 +79,6 @@ public:
     std::optional<time_estimate> now(instant at) const;
     timesync::report report() const { return machine_.report(boot_now(), system_now()); }
     bool settled() const;
-    void hurry();
     void on_update(std::function<void()> f) { updated_ = std::move(f); }
 
 private:
@@ -90,19 +87,12 @@ private:
         bool locating = false;
         std::shared_ptr<timesync::nts_session> session; ///< NTS: once keys are there
     };
-    struct held_nak {
-        instant due;
-        instant received;
-        bytes datagram;
-    };
     struct query {
         std::size_t server;
         timesync::ntp_timestamp transmit;
-        std::shared_ptr<ntp_socket> socket;
-        instant sent;
-        std::shared_ptr<timesync::nts_session> session;
-        timesync::nts_unique_id unique_id;
-        std::optional<held_nak> nak;
+        timesync::answer_gate gate{};
+        std::shared_ptr<ntp_socket> socket{};
+        instant sent{};
     };
 
     void run();
@@ -111,9 +101,11 @@ private:
     void locate(std::size_t index);
     void located(std::size_t index, result<place> found);
     void receive(query& q, result<std::span<const std::uint8_t>> datagram, instant received);
-    void give_naks(instant now);
+    void pass(const query& q, const timesync::answer_gate::passed& p);
+    void poll_gates(instant now);
     void tidy();
     void arm();
+    void wait(nanoseconds time);
     void say(const timesync::change& c) const;
     void watch_fallback();
 
@@ -172,15 +164,11 @@ bool time_service::core::settled() const {
            });
 }
 
-void time_service::core::hurry() {
-    machine_.hurry(boot_now());
-    run();
-}
-
 void time_service::core::run() {
     posted_ = false;
+    wait(longest_wait); // also if something below throws
     const auto now = boot_now();
-    give_naks(now);
+    poll_gates(now);
     apply(machine_.poll(now, system_now(), random_value<std::uint64_t>));
 }
 
@@ -210,7 +198,7 @@ void time_service::core::send(const timesync::action& a, std::vector<timesync::o
     const auto fail = [&](std::string_view why) {
         after.push_back(machine_.failed(a.server, why, boot_now()));
     };
-    query q{a.server, a.transmit, nullptr, {}, s.session, {}, std::nullopt};
+    query q{a.server, a.transmit};
     bytes packet{header.begin(), header.end()};
     if (s.where.nts) {
         if (!s.session) return fail("no NTS keys");
@@ -218,7 +206,7 @@ void time_service::core::send(const timesync::action& a, std::vector<timesync::o
         auto made = timesync::nts_protect(header, *s.session, random);
         if (!made) return fail(made.error().text);
         packet = std::move(*made);
-        q.unique_id = random.unique_id;
+        q.gate = {s.session, random.unique_id};
     }
     auto socket = ntp_socket::open(context_, a.to);
     if (!socket) return fail(socket.error().text);
@@ -256,28 +244,19 @@ void time_service::core::located(std::size_t index, result<place> found) {
 void time_service::core::receive(query& q, result<std::span<const std::uint8_t>> datagram, instant received) {
     if (!machine_.outstanding(q.server, q.transmit)) return tidy();
     if (!datagram) return apply(machine_.failed(q.server, datagram.error().text, received));
-    bool authenticated = false;
-    if (q.session) {
-        const auto v = timesync::nts_check(*datagram, q.unique_id, *q.session);
-        if (v && *v == timesync::nts_verdict::nak) {
-            q.nak = held_nak{received + nak_patience, received, {datagram->begin(), datagram->end()}};
-            return arm();
-        }
-        authenticated = v.has_value();
-        // A kiss that nobody vouches for is not even heard.
-        if (!authenticated && datagram->size() > 1 && (*datagram)[1] == 0) return;
-    }
-    apply(machine_.receive(q.server, *datagram, q.sent, received, authenticated));
+    if (const auto passed = q.gate.receive(*datagram, received)) return pass(q, *passed);
+    arm();
 }
 
-void time_service::core::give_naks(instant now) {
-    for (auto& q : queries_) {
-        if (!q.nak || q.nak->due > now) continue;
-        const auto nak = std::move(*q.nak);
-        q.nak.reset();
-        apply(machine_.receive(q.server, nak.datagram, q.sent, nak.received, false));
-        return arm(); // the list may have changed; the others have their turn at once
-    }
+void time_service::core::pass(const query& q, const timesync::answer_gate::passed& p) {
+    apply(machine_.receive(q.server, p.datagram, q.sent, p.received, p.authenticated));
+}
+
+void time_service::core::poll_gates(instant now) {
+    for (auto& q : queries_)
+        if (const auto passed = q.gate.poll(now)) {
+            return pass(q, *passed); // the list may have changed; the others have their turn at once
+        }
 }
 
 void time_service::core::tidy() {
@@ -291,16 +270,17 @@ void time_service::core::tidy() {
 void time_service::core::arm() {
     const auto now = boot_now();
     auto next = std::min(machine_.next_deadline(), now + longest_wait);
-    for (const auto& q : queries_)
-        if (q.nak) next = std::min(next, q.nak->due);
-    timer_.expires_after(std::max(next - now, nanoseconds(0)));
-    if (next <= now) { // no timer needed
-        if (!std::exchange(posted_, true))
-            asio::post(context_, [weak = weak_from_this()] {
-                if (const auto self = weak.lock()) self->run();
-            });
-        return;
-    }
+    for (const auto& q : queries_) next = std::min(next, q.gate.deadline());
+    if (next > now) return wait(next - now);
+    timer_.cancel();
+    if (!std::exchange(posted_, true))
+        asio::post(context_, [weak = weak_from_this()] {
+            if (const auto self = weak.lock()) self->run();
+        });
+}
+
+void time_service::core::wait(nanoseconds time) {
+    timer_.expires_after(time);
     timer_.async_wait([weak = weak_from_this()](boost::system::error_code ec) {
         if (ec) return;
         if (const auto self = weak.lock()) self->run();
@@ -329,7 +309,6 @@ void time_service::start() { core_->start(); }
 std::optional<time_estimate> time_service::now(instant at) const { return core_->now(at); }
 timesync::report time_service::report() const { return core_->report(); }
 bool time_service::settled() const { return core_->settled(); }
-void time_service::hurry() { core_->hurry(); }
 void time_service::on_update(std::function<void()> f) { core_->on_update(std::move(f)); }
 
 /// Of each server why it did not help.

@@ -42,8 +42,6 @@ public:
     timesync::report report() const;
     /// Each server has answered, or is not likely to: who asks once need not wait longer.
     bool settled() const;
-    /// Asks all servers anew at once: the network came back.
-    void hurry();
     /// Called after whatever may have changed the above.
     void on_update(std::function<void()> f);
 

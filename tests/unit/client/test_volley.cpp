@@ -95,6 +95,18 @@ BOOST_AUTO_TEST_CASE(gap_parts_the_syns) {
     BOOST_TEST((times == std::vector<nanoseconds>{0ms, 30ms, 130ms, 160ms}));
 }
 
+BOOST_AUTO_TEST_CASE(it_is_in_a_round_from_the_first_syn_to_the_last) {
+    volley v(3, {.least = 2, .most = 2, .gap = 30ms, .pause = 100ms});
+    BOOST_TEST(!v.in_round());
+    instant now = start;
+    for (int round = 0; round < 2; ++round)
+        for (int syn = 0; syn < 3; ++syn) {
+            while (v.next(now).what == step::wait) now += 10ms;
+            BOOST_TEST(v.in_round() == (syn < 2));
+        }
+    BOOST_TEST((v.next(now + 1s).what == step::done));
+}
+
 BOOST_AUTO_TEST_CASE(two_rounds_when_all_ports_answer) {
     volley v(3, {});
     send_round(v, start);

@@ -337,3 +337,15 @@ BOOST_AUTO_TEST_CASE(time_server) {
     for (const std::string same : {"a", "a:1", "nts://a", "nts://[::1]:1", "::1", "[::1]:1"})
         BOOST_TEST(config::time_server::parse(same)->to_string() == same);
 }
+
+BOOST_AUTO_TEST_CASE(paths_are_read_from_a_text_that_is_no_configuration) {
+    const auto of = [](std::string_view text) {
+        const auto p = config::paths_of(text, "/etc/c.ini");
+        return p.state + " " + p.control;
+    };
+    const std::string by_default = "/var/lib/chronoknock/state.db /run/chronoknock/control.sock";
+    BOOST_TEST(of("") == by_default);
+    BOOST_TEST(of("[server]\nstate = /a/s # here\ncontrol = b/c\n[knock]\nmode = x") == "/a/s /etc/b/c");
+    BOOST_TEST(of("[server\ncontrol = /a\n[server]\nnoise\nstate =\ncontrol =\n") == by_default);
+    BOOST_TEST(of("[service.a]\ncontrol = /a\nstate = /b") == by_default);
+}

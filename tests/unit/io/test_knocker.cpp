@@ -130,6 +130,31 @@ BOOST_AUTO_TEST_CASE(five_rounds_into_silence_and_no_retransmission) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(the_door_is_tried_between_rounds_and_not_within_one) {
+    const island here;
+    io::knock_order order;
+    order.to.ip = ip("10.7.0.99");
+    order.ports = ports;
+    order.pace.gap = 5ms;
+    order.wait_port = 22;
+    order.wait_limit = 200ms;
+    BOOST_REQUIRE(io::send_knock(order));
+    std::size_t sent = 0;
+    std::size_t tries = 0;
+    std::size_t amid = 0;
+    for (const auto& s : here.syns()) {
+        if (s.port != 22) {
+            ++sent;
+            continue;
+        }
+        ++tries;
+        if (sent % ports.size() != 0) ++amid;
+    }
+    BOOST_TEST(sent == 5 * ports.size());
+    BOOST_TEST(tries > 10u);
+    BOOST_TEST(amid == 0u);
+}
+
 BOOST_AUTO_TEST_CASE(rounds_asked_for_are_the_rounds_sent) {
     const island here;
     io::knock_order order;

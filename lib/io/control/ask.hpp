@@ -1,0 +1,24 @@
+#pragma once
+
+#include "base/time.hpp"
+#include "io/control/protocol.hpp"
+
+#include <string>
+
+namespace chronoknock::io {
+
+/// How long a client waits for the daemon.
+struct ask_limits {
+    milliseconds step{5000}; ///< to connect, and for each part of the answer: longer than a place is held by
+                             ///< somebody who does not read
+    milliseconds all{60000};
+};
+
+/// Asks the daemon behind a control socket. Blocks, for as long as the limits say whatever the daemon does.
+/// An error if no whole answer comes, or the answer is one.
+answer ask(const std::string& path, const request& r, const ask_limits& limits = {});
+
+/// Somebody takes connections at a path, or would if he came to it.
+bool somebody_listens(const std::string& path);
+
+} // namespace chronoknock::io
