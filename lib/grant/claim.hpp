@@ -12,17 +12,19 @@ namespace chronoknock::granting {
 
 /// What makes a claim good only once (contract, section 4).
 struct token {
-    std::string key;      ///< fingerprint: a renamed key stays burnt
-    std::string identity; ///< the same in every copy of the claim; of one key's claims different for each
+    std::string key; ///< fingerprint: a renamed key stays burnt
     /// Its place in the key's order: a window's or a message's time (seconds since the epoch), a counter.
     /// Nothing older than `slack` before the key's newest accepted one is ever accepted again.
     std::int64_t place = 0;
     std::int64_t slack = 0;
     /// Nor anything more than `ahead` beyond it, or beyond -1 if none was accepted. 0: no such limit.
     std::int64_t ahead = 0;
+    /// What tells it from the key's other claims of that place; the same in every copy of the claim.
+    std::string identity;
     /// Nothing can tell a replay of it: it never changes.
     bool reusable = false;
-    /// When it began to be good, and until when (not included) it is accepted; none: the time plays no part.
+    /// When it began to be good, and until when (not included) it is accepted; none: the time plays no part,
+    /// and neither does the floor of the record.
     struct period {
         unix_time begin;
         unix_time end;

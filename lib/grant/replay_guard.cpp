@@ -7,11 +7,22 @@
 namespace chronoknock::granting {
 
 namespace {
+
 constexpr nanoseconds month = std::chrono::hours(30 * 24);
 // A client sends its rounds within this; what repeats a knock so soon is no news for the log.
 constexpr nanoseconds rounds_take = seconds(1);
-// A round of a knock that failed may have waited as long for the store.
+// From when a knock was first accepted until when a copy of it may be tried again, should it fail: longer
+// than the store tries. Later, a copy is an eavesdropper's.
 constexpr nanoseconds retry_within = seconds(5);
+
+/// The clock may have gone back meanwhile.
+nanoseconds between(unix_time a, unix_time b) { return std::chrono::abs(a - b); }
+
+template <class Time>
+void later(std::optional<Time>& last, Time t) {
+    last = last ? std::max(*last, t) : t;
+}
+
 } // namespace
 
 std::string_view to_string(judgement j) {
@@ -26,6 +37,8 @@ std::string_view to_string(judgement j) {
         return "outside its window: the clocks disagree, or it was held back";
     case judgement::too_old:
         return "older than the newest accepted knock of its key allows";
+    case judgement::too_far:
+        return "too far ahead of the newest accepted knock of its key";
     case judgement::before_state:
         return "its window began before this server's record of burnt knocks does";
     case judgement::too_soon:
@@ -37,100 +50,153 @@ std::string_view to_string(judgement j) {
 }
 
 replay_guard::replay_guard(const std::vector<burnt>& known, unix_time floor) : floor_(floor) {
-    for (const auto& b : known) remember(b);
+    for (const auto& b : known) {
+        auto& key = keys_[b.key];
+        later(key.newest, b.place);
+        key.burnt.insert_or_assign({b.place, b.identity}, fate{state::opened, b.who, b.accepted, b.accepted});
+        later(key.last[b.who].opened, b.accepted);
+        if (!b.who) continue;
+        auto& last = addresses_.try_emplace(*b.who, b.accepted).first->second;
+        last = std::max(last, b.accepted);
+    }
 }
 
-void replay_guard::remember(const burnt& b) {
-    auto& key = keys_[b.key];
-    key.newest = std::max(key.newest, b.t0);
-    key.burnt.insert_or_assign({b.t0, b.service, b.who}, fate{b.accepted});
-    const auto later = [&b](unix_time& last) { last = std::max(last, b.accepted); };
-    later(key.last.try_emplace(b.who, b.accepted).first->second);
-    if (b.who) later(addresses_.try_emplace(*b.who, b.accepted).first->second);
-}
-
-judgement replay_guard::judge(const knock& k) {
-    auto& key = keys_[k.what.key];
-    key.granularity = k.granularity;
-    key.ignore_time = k.ignore_time;
-    key.delay = k.delay;
-    const auto known = key.burnt.find({k.what.t0, k.what.service, k.what.who});
-    const bool burnt = known != key.burnt.end();
-    const auto since = burnt ? std::chrono::abs(k.what.accepted - known->second.accepted) : nanoseconds(0);
-    const bool again = burnt && known->second.failed && since < retry_within;
-    if (burnt && !again && since < rounds_take) return judgement::repeated;
-    if (!k.ignore_time) {
-        if (burnt && !again) return judgement::replayed;
-        if (k.what.t0 < key.newest - k.granularity) return judgement::too_old;
-        if (!acceptable(k.what.t0, k.granularity, k.arrival)) return judgement::outside_window;
-        if (unix_time{seconds(k.what.t0)} < floor_) return judgement::before_state;
+judgement replay_guard::judge(const attempt& a) {
+    auto& key = keys_[a.once.key];
+    key.by = {a.once.slack, a.once.reusable, a.delay};
+    const auto known = key.burnt.find({a.once.place, a.once.identity});
+    bool again = false;
+    if (known != key.burnt.end()) {
+        const auto& f = known->second;
+        if (f.is == state::reserved) return judgement::repeated;
+        if (f.is == state::opened && between(a.now, f.accepted) < rounds_take) return judgement::repeated;
+        again = f.is == state::failed && between(a.now, f.first) < retry_within;
+        if (!again && !a.once.reusable) return judgement::replayed;
     }
-    // A clock that went back by more than the delay must not lock the owner out for as long again.
-    if (const auto last = key.last.find(k.what.who);
-        !again && last != key.last.end() && std::chrono::abs(k.what.accepted - last->second) < k.delay)
-        return judgement::too_soon;
-    if (again) { // it keeps its place, and the time until when it may be tried
-        known->second.failed = false;
-        return judgement::accepted;
+    if (!a.once.reusable && !refuses(key, a.once.place)) return judgement::too_old;
+    if (a.once.ahead != 0 && a.once.place > key.newest.value_or(-1) + a.once.ahead) return judgement::too_far;
+    if (a.once.good) {
+        if (!acceptable(a.once.good->begin, a.once.good->end, a.arrival)) return judgement::outside_window;
+        if (a.once.good->begin < floor_) return judgement::before_state;
     }
-    if (!has_room(k, key)) return judgement::too_many;
-    remember(k.what);
+    if (too_soon(key, a)) return judgement::too_soon;
+    if (!make_room(a, key)) return judgement::too_many;
+    reserve(a, key);
     return judgement::accepted;
 }
 
+bool replay_guard::too_soon(const per_key& key, const attempt& a) const {
+    // A clock that went back by more than the delay must not lock the owner out for as long again.
+    const auto within = [&](const std::optional<unix_time>& t) { return t && between(a.now, *t) < a.delay; };
+    for (const auto& who : {std::optional(a.beneficiary), std::optional<address>()})
+        if (const auto last = key.last.find(who);
+            last != key.last.end() && (within(last->second.opened) || within(last->second.reserved)))
+            return true;
+    return false;
+}
+
+void replay_guard::reserve(const attempt& a, per_key& key) {
+    later(key.newest, a.once.place);
+    const auto [f, is_new] = key.burnt.try_emplace({a.once.place, a.once.identity});
+    // A retry does not prolong the time until when it may be tried again.
+    if (is_new || f->second.is != state::failed || between(a.now, f->second.first) >= retry_within)
+        f->second.first = a.now;
+    f->second.is = state::reserved;
+    f->second.who = a.beneficiary;
+    f->second.accepted = a.now;
+    key.last[a.beneficiary].reserved = a.now;
+}
+
+void replay_guard::opened(const burnt& b) {
+    auto& key = keys_[b.key];
+    const auto known = key.burnt.find({b.place, b.identity});
+    if (known == key.burnt.end() || known->second.is != state::reserved) return;
+    auto& f = known->second;
+    f.is = state::opened;
+    auto& last = key.last[f.who];
+    if (last.reserved == f.accepted) last.reserved.reset();
+    later(last.opened, f.accepted);
+    auto& seen = addresses_.try_emplace(*f.who, f.accepted).first->second;
+    seen = std::max(seen, f.accepted);
+}
+
 void replay_guard::failed(const burnt& b) {
-    auto& all = keys_[b.key].burnt;
-    if (const auto known = all.find({b.t0, b.service, b.who}); known != all.end())
-        known->second.failed = true;
+    auto& key = keys_[b.key];
+    const auto known = key.burnt.find({b.place, b.identity});
+    if (known == key.burnt.end() || known->second.is != state::reserved) return;
+    auto& f = known->second;
+    f.is = state::failed;
+    if (const auto last = key.last.find(f.who); last != key.last.end()) {
+        if (last->second.reserved == f.accepted) last->second.reserved.reset();
+        if (!last->second.opened && !last->second.reserved) key.last.erase(last);
+    }
+    if (const auto count = key.accepted_in.find(counted_in(*key.by, b.place, f.accepted));
+        count != key.accepted_in.end() && count->second > 0)
+        --count->second;
+    const auto newest = std::find_if(key.burnt.rbegin(), key.burnt.rend(),
+                                     [](const auto& one) { return one.second.is != state::failed; });
+    key.newest = newest == key.burnt.rend() ? std::nullopt : std::optional(newest->first.first);
 }
 
-bool replay_guard::refuses(const per_key& key, std::int64_t t0) {
-    return !key.ignore_time && t0 >= key.newest - key.granularity;
+/// True if the never-go-back rule leaves it to what is burnt to refuse a replay of this place.
+bool replay_guard::refuses(const per_key& key, std::int64_t place) {
+    return !key.by->reusable && (!key.newest || place >= *key.newest - key.by->slack);
 }
 
-/// Counts a knock to be accepted; makes room for it if need be.
-bool replay_guard::has_room(const knock& k, per_key& key) {
-    // A sequence that never changes has no window: its count is for each granularity of the clock's time.
-    const auto window = k.ignore_time ? to_seconds(k.what.accepted) / k.granularity : k.what.t0;
-    const auto oldest = k.ignore_time ? window : std::max(key.newest, window) - k.granularity;
-    std::erase_if(key.accepted_in, [&](const auto& w) { return w.first < oldest; });
-    auto& accepted = key.accepted_in[window];
+/// A token that never changes has no place: its count is for each slack of the clock's time.
+std::int64_t replay_guard::counted_in(const rules& by, std::int64_t place, unix_time accepted) {
+    return by.reusable ? to_seconds(accepted) / std::max<std::int64_t>(by.slack, 1) : place;
+}
+
+/// Counts a claim to be accepted; makes room for it if need be.
+bool replay_guard::make_room(const attempt& a, per_key& key) {
+    const auto place = counted_in(*key.by, a.once.place, a.now);
+    const auto oldest =
+        key.by->reusable ? place : std::max(key.newest.value_or(place), place) - key.by->slack;
+    std::erase_if(key.accepted_in, [&](const auto& p) { return p.first < oldest; });
+    auto& accepted = key.accepted_in[place];
     if (accepted >= most_in_window) return false;
-    if (key.burnt.size() >= most_of_key && !key.burnt.contains({k.what.t0, k.what.service, k.what.who})) {
+    if (key.burnt.size() >= most_of_key && !key.burnt.contains({a.once.place, a.once.identity})) {
         const auto first = key.burnt.begin();
-        const auto& [t0, service, who] = first->first;
-        if (refuses(key, t0) || std::chrono::abs(k.what.accepted - first->second.accepted) < k.delay)
+        const auto& [where, f] = *first;
+        if (f.is == state::reserved || refuses(key, where.first) || between(a.now, f.accepted) < a.delay)
             return false;
-        displaced_.push_back({k.what.key, service, who, t0, first->second.accepted});
-        const auto forget_last = [&](auto& map, const auto& at) {
-            const auto it = map.find(at);
-            if (it != map.end() && it->second == first->second.accepted) map.erase(it);
-        };
-        forget_last(key.last, who);
-        if (who) forget_last(addresses_, *who);
+        displaced_.push_back({a.once.key, where.first, where.second, f.who, f.accepted});
+        if (const auto last = key.last.find(f.who);
+            last != key.last.end() && last->second.opened == f.accepted && !last->second.reserved)
+            key.last.erase(last);
+        if (f.who)
+            if (const auto seen = addresses_.find(*f.who);
+                seen != addresses_.end() && seen->second == f.accepted)
+                addresses_.erase(seen);
         key.burnt.erase(first);
     }
     ++accepted;
     return true;
 }
 
+/// Of a key that did not knock since the start it is not known what is needed.
+bool replay_guard::is_needed(const per_key& key, std::int64_t place, const fate& f, unix_time now) {
+    return !key.by || f.is == state::reserved || refuses(key, place) || f.accepted + key.by->delay > now ||
+           f.accepted + month > now;
+}
+
 std::vector<burnt> replay_guard::prune(unix_time now) {
     std::vector<burnt> forgotten;
     for (auto& [name, key] : keys_) {
         for (auto it = key.burnt.begin(); it != key.burnt.end();) {
-            const auto& [t0, service, who] = it->first;
-            // Of a key that did not knock since the start it is not known what is needed.
-            const auto accepted = it->second.accepted;
-            const bool needed = key.granularity == 0 || refuses(key, t0) || accepted + key.delay > now ||
-                                accepted + month > now;
-            if (needed) {
+            const auto& [where, f] = *it;
+            if (is_needed(key, where.first, f, now)) {
                 ++it;
                 continue;
             }
-            forgotten.push_back({name, service, who, t0, accepted});
+            forgotten.push_back({name, where.first, where.second, f.who, f.accepted});
             it = key.burnt.erase(it);
         }
-        std::erase_if(key.last, [&](const auto& l) { return l.second + std::max(key.delay, month) <= now; });
+        const auto keep = key.by ? std::max(key.by->delay, month) : month;
+        std::erase_if(key.last, [&](const auto& l) {
+            return !l.second.reserved && l.second.opened && *l.second.opened + keep <= now;
+        });
     }
     std::erase_if(addresses_, [&](const auto& a) { return a.second + month <= now; });
     return forgotten;

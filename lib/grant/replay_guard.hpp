@@ -2,68 +2,71 @@
 
 #include "base/address.hpp"
 #include "base/time.hpp"
+#include "grant/burnt.hpp"
+#include "grant/claim.hpp"
 
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <utility>
 #include <vector>
 
 namespace chronoknock::granting {
 
-/// A knock that was accepted, as the store keeps it.
-struct burnt {
-    std::string key;            ///< fingerprint: a renamed key stays burnt
-    std::string service;        ///< name, or empty: all
-    std::optional<address> who; ///< none with ignore = ip
-    std::int64_t t0 = 0;
-    unix_time accepted; ///< what the clock said then
-    bool operator==(const burnt&) const = default;
-};
-
 enum class judgement {
     accepted,
-    repeated,       ///< burnt a moment ago: a later round of the knock that burnt it
+    repeated,       ///< on its way, or burnt a moment ago: a later round of the knock that burnt it
     replayed,       ///< burnt
-    outside_window, ///< the clock says it is not the window's time
-    too_old,        ///< older than one window before the key's newest accepted one
+    outside_window, ///< the clock says it is not its time
+    too_old,        ///< older than its key's newest accepted one allows
+    too_far,        ///< further ahead of it than is looked for
     before_state,   ///< began before what is burnt was first written down
     too_soon,       ///< within the key's knock_delay
-    too_many, ///< its key was accepted too often in this window, or holds all that is remembered of a key
+    too_many, ///< its key was accepted too often in this place, or holds all that is remembered of a key
 };
 std::string_view to_string(judgement j);
 
-/// Most knocks of one key that are accepted in one window. Who holds a key can knock for any address, and
-/// each such knock costs memory, disk, a grant and log; a key shared by a thousand clients never meets it.
+/// Most claims of one key that are accepted in one place (a window). Who holds a key can knock for any
+/// address, and each such knock costs memory, disk, a grant and log; a key shared by a thousand clients never
+/// meets it.
 inline constexpr std::uint32_t most_in_window = 1024;
-/// Most burnt knocks of a key that are remembered. The oldest ones that refuse nothing make room.
+/// Most burnt tokens of a key that are remembered. The oldest ones that refuse nothing make room.
 inline constexpr std::size_t most_of_key = 4 * most_in_window;
 
-/// Decides whether a complete knock earns anything, and remembers what is burnt (contract, section 4).
+/// Decides whether a claim earns anything, and remembers what is burnt (contract, section 4). A token that is
+/// accepted is reserved; what became of it is told by opened() or failed(). Until then a copy of it earns
+/// nothing.
 class replay_guard {
 public:
-    struct knock {
-        burnt what; ///< its `accepted` is what the clock says now
-        std::int64_t granularity;
-        bool ignore_time; ///< the sequence never changes: a replay cannot be told from a knock
-        nanoseconds delay;
-        time_estimate arrival; ///< what the clock said when the first SYN arrived
+    struct attempt {
+        const token& once;
+        const address& beneficiary;
+        nanoseconds delay;     ///< least time between two accepted claims of its key and beneficiary
+        unix_time now;         ///< what the clock says
+        time_estimate arrival; ///< what it said when the first packet arrived
     };
 
-    /// known: what was burnt before. floor: windows that began before it are refused, because there may have
-    /// been knocks that `known` lacks (the state was lost, or the machine broke down before it was on disk).
+    /// known: what was burnt before. floor: what began before it is refused, because there may have been
+    /// claims that `known` lacks (the state was lost, or the machine broke down before it was on disk).
     replay_guard(const std::vector<burnt>& known, unix_time floor);
 
     /// Sets another floor.
     void set_floor(unix_time floor) { floor_ = floor; }
 
-    /// Judges a knock and, if it accepts it, burns it: the caller stores it before it opens anything.
-    judgement judge(const knock& k);
-    /// What was accepted could not be burnt or not be opened: a later round of it, soon after, is accepted.
+    /// Judges a claim and, if it accepts it, reserves its token: the caller writes burnt_of() down before it
+    /// opens anything.
+    judgement judge(const attempt& a);
+    /// What was accepted is written down and open.
+    void opened(const burnt& b);
+    /// What was accepted could not be written down or not be opened: it counts for nothing any more, and a
+    /// later round of it, soon after, is accepted.
     void failed(const burnt& b);
+
+    static burnt burnt_of(const token& once, const address& beneficiary, unix_time accepted) {
+        return {once.key, once.place, once.identity, beneficiary, accepted};
+    }
 
     /// What made room since the last call, for the store to forget.
     std::vector<burnt> take_displaced() { return std::exchange(displaced_, {}); }
@@ -76,25 +79,40 @@ public:
     std::size_t size() const;
 
 private:
-    using tuple = std::tuple<std::int64_t, std::string, std::optional<address>>; ///< t0, service, who
+    using spot = std::pair<std::int64_t, std::string>; ///< place, identity
 
+    enum class state { reserved, opened, failed };
     struct fate {
-        unix_time accepted;
-        bool failed = false;
+        state is;
+        std::optional<address> who;
+        unix_time first;    ///< when it was accepted first
+        unix_time accepted; ///< when it was accepted last
+    };
+    /// When an address opened last, and when a claim for it was accepted that is on its way.
+    struct use {
+        std::optional<unix_time> opened;
+        std::optional<unix_time> reserved;
+    };
+    /// What a key's last token said.
+    struct rules {
+        std::int64_t slack;
+        bool reusable;
+        nanoseconds delay;
     };
     struct per_key {
-        std::int64_t newest = 0;
-        std::map<std::int64_t, std::uint32_t> accepted_in; ///< how many in each window that can be acceptable
-        std::int64_t granularity = 0;                      ///< 0 until it is first judged
-        bool ignore_time = false;
-        nanoseconds delay{0};
-        std::map<tuple, fate> burnt;
-        std::map<std::optional<address>, unix_time> last; ///< accepted knock of an address
+        std::optional<std::int64_t> newest;
+        std::map<std::int64_t, std::uint32_t> accepted_in; ///< how many in each place that can be acceptable
+        std::optional<rules> by;                           ///< none until it is first judged
+        std::map<spot, fate> burnt;
+        std::map<std::optional<address>, use> last; ///< none: those of whom it was not written down
     };
 
-    void remember(const burnt& b);
-    bool has_room(const knock& k, per_key& key);
-    static bool refuses(const per_key& key, std::int64_t t0);
+    bool too_soon(const per_key& key, const attempt& a) const;
+    bool make_room(const attempt& a, per_key& key);
+    void reserve(const attempt& a, per_key& key);
+    static std::int64_t counted_in(const rules& by, std::int64_t place, unix_time accepted);
+    static bool refuses(const per_key& key, std::int64_t place);
+    static bool is_needed(const per_key& key, std::int64_t place, const fate& f, unix_time now);
 
     std::map<std::string, per_key> keys_;
     std::map<address, unix_time> addresses_;

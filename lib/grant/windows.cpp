@@ -1,17 +1,19 @@
 #include "grant/windows.hpp"
 
-#include "key/deriver.hpp"
-
 namespace chronoknock::granting {
 
-bool acceptable(std::int64_t t0, std::int64_t g, const time_estimate& arrival) {
-    const unix_time begin{seconds(t0)};
-    return arrival.t + arrival.error >= begin && arrival.t - arrival.error < begin + seconds(2 * g);
+namespace {
+/// The window that t falls in, as a client counts them (key::window_of).
+std::int64_t window_of(std::int64_t t, std::int64_t g) { return t - (t % g + g) % g; }
+} // namespace
+
+bool acceptable(unix_time begin, unix_time end, const time_estimate& arrival) {
+    return arrival.t + arrival.error >= begin && arrival.t - arrival.error < end;
 }
 
 window_range acceptable_windows(unix_time from, unix_time to, std::int64_t g) {
     // The oldest is the one before the one that `from` falls in: from < t0 + 2g.
-    return {key::window_of(to_seconds(from), g) - g, key::window_of(to_seconds(to), g)};
+    return {window_of(to_seconds(from), g) - g, window_of(to_seconds(to), g)};
 }
 
 std::int64_t most_windows(std::int64_t g, nanoseconds e) {

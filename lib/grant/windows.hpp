@@ -13,8 +13,8 @@ struct window_range {
     bool operator==(const window_range&) const = default;
 };
 
-/// True if some moment within e of the arrival lies in [t0, t0 + 2g) (contract, section 4).
-bool acceptable(std::int64_t t0, std::int64_t g, const time_estimate& arrival);
+/// True if some moment within e of the arrival lies in [begin, end) (contract, section 4).
+bool acceptable(unix_time begin, unix_time end, const time_estimate& arrival);
 
 /// The windows that are acceptable for an arrival somewhere within [from, to].
 window_range acceptable_windows(unix_time from, unix_time to, std::int64_t g);

@@ -4,17 +4,18 @@
 #include "io/firewall/last_guard.hpp"
 #include "io/firewall/nft_run.hpp"
 #include "io/log/log.hpp"
+#include "io/store/sqlite_store.hpp"
 #include "io/system/clock.hpp"
 #include "io/system/privileges.hpp"
 #include "io/system/random.hpp"
 #include "method/method.hpp"
-#include "method/time_sequence/credential.hpp"
+#include "method/time_sequence/verifier.hpp"
 
 #include <algorithm>
-#include <boost/asio/post.hpp>
 #include <cstring>
 #include <numeric>
 #include <utility>
+#include <variant>
 
 namespace chronoknock::io {
 
@@ -35,25 +36,36 @@ hash_seed random_seed() {
     return seed;
 }
 
-std::string milliseconds_text(nanoseconds d) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%.2f ms", std::chrono::duration<double, std::milli>(d).count());
-    return text;
+granting::terms terms_of(const config::server& c) {
+    granting::terms t;
+    for (const auto& k : c.keys) t.keys.push_back({k.name, k.knock_delay});
+    for (const auto& s : c.services) t.services.push_back({s.name, s.open_for, s.open_for});
+    return t;
 }
 
-std::vector<std::string> fingerprints_of(const config::server& c) {
-    std::vector<std::string> all;
-    for (const auto& k : c.keys) all.push_back(k.key->fingerprint());
-    return all;
+log::level level_of(granting::severity s) {
+    switch (s) {
+    case granting::severity::info:
+        return log::level::info;
+    case granting::severity::warning:
+        return log::level::warning;
+    case granting::severity::error:
+        return log::level::error;
+    }
+    return log::level::error;
 }
+
+template <class... Handlers>
+struct each_of : Handlers... {
+    using Handlers::operator()...;
+};
 
 } // namespace
 
 runtime::runtime(boost::asio::io_context& context, config::server configuration)
     : context_(context), timer_(context), start_up_(context),
-      configuration_(std::make_unique<config::server>(std::move(configuration))),
-      fingerprints_(fingerprints_of(*configuration_)), started_(boot_now()), minute_(started_),
-      pruned_(started_) {}
+      configuration_(std::make_unique<config::server>(std::move(configuration))), started_(boot_now()),
+      minute_(started_), pruned_(started_) {}
 
 result<void> runtime::start() {
     auto lock = daemon_lock::take(context_);
@@ -74,7 +86,7 @@ void runtime::begin_start_up() {
                      [this] { return open_store(); },
                      [this]() -> result<void> {
                          // Once: from then on the configuration has no secrets.
-                         if (!matcher_) matcher_ = make_matcher(*configuration_);
+                         if (!verifiers_) verifiers_ = make_verifiers(*configuration_);
                          return {};
                      },
                      [this]() -> result<void> {
@@ -119,12 +131,13 @@ result<void> runtime::open_control() {
 
 result<void> runtime::open_store() {
     if (store_) return {};
-    auto opened = io::store::open(configuration_->state);
+    auto opened = sqlite_store::open(context_, configuration_->state);
     if (!opened) return opened.error();
-    const auto burnt = opened->load();
+    const auto burnt = (*opened)->load();
     if (!burnt) return burnt.error();
-    guard_.emplace(*burnt, opened->floor().value_or(unix_time::max()));
     store_ = std::move(*opened);
+    pipeline_.emplace(granting::replay_guard(*burnt, store_->floor().value_or(unix_time::max())),
+                      terms_of(*configuration_));
     return {};
 }
 
@@ -133,19 +146,17 @@ void runtime::started() {
     const auto& c = *configuration_;
     log::info("guarding " + std::to_string(c.services.size()) + " services with " +
               std::to_string(c.keys.size()) + " keys; remembering " + std::to_string(c.knock.tracked) +
-              " addresses in " + std::to_string(matcher_->addresses().bytes() >> 20) + " MiB, and " +
-              std::to_string(guard_->size()) + " burnt knocks");
+              " addresses in " + std::to_string(verifiers_->count("tracker_bytes") >> 20) + " MiB, and " +
+              std::to_string(pipeline_->guard().size()) + " burnt knocks");
     time_->start();
     tick();
 }
 
-std::unique_ptr<time_sequence::matcher> runtime::make_matcher(config::server& c) {
-    std::vector<std::uint32_t> all(c.keys.size());
-    std::iota(all.begin(), all.end(), 0u);
-    auto matcher = std::make_unique<time_sequence::matcher>(
-        c, all, random_seed(), [this](const address& a) { return guard_->knows(a); });
-    for (auto& k : c.keys) k.key->forget_secret(); // the matcher has what it needs of them
-    return matcher;
+std::unique_ptr<method::verifier_set> runtime::make_verifiers(config::server& c) {
+    auto made = std::make_unique<method::verifier_set>(method::verifiers(
+        c, random_seed(), [this](const address& a) { return pipeline_->guard().knows(a); }));
+    for (auto& k : c.keys) k.key->forget_secret(); // the verifiers have what they need of them
+    return made;
 }
 
 std::unique_ptr<time_service> runtime::make_time(const config::server& c) {
@@ -166,12 +177,11 @@ result<void> runtime::reload(config::server configuration) {
     if ((store_ && configuration.state != old.state) || (control_ && configuration.control != old.control))
         return error{"[server] state and control: expected as they were; a restart changes them"};
     auto next = std::make_unique<config::server>(std::move(configuration));
-    auto fingerprints = fingerprints_of(*next);
     if (!start_up_.complete()) {
         capture_.reset();
-        matcher_.reset();
+        verifiers_.reset();
         configuration_ = std::move(next);
-        fingerprints_ = std::move(fingerprints);
+        if (pipeline_) pipeline_->set_terms(terms_of(*configuration_));
         log::info("configuration read again");
         begin_start_up();
         return {};
@@ -191,15 +201,15 @@ result<void> runtime::reload(config::server configuration) {
         } catch (const std::runtime_error& e) {
             return error{e.what()};
         }
-    auto matcher = make_matcher(*next);
+    auto verifiers = make_verifiers(*next);
     if (auto done = firewall_->set_up(firewall_rules(*next)); !done) return done;
 
     if (capture) capture_ = std::move(capture);
-    matcher_ = std::move(matcher);
-    configuration_ = std::move(next); // after the matcher that referred to the old one
-    fingerprints_ = std::move(fingerprints);
+    verifiers_ = std::move(verifiers);
+    configuration_ = std::move(next); // after the verifiers that referred to the old one
+    pipeline_->set_terms(terms_of(*configuration_));
     keep_guard();
-    accepting_ = false;
+    gate_.shut();
     if (time) {
         time_ = std::move(time);
         time_->start();
@@ -223,58 +233,27 @@ void runtime::stop() {
     firewall_.reset();
 }
 
-bool runtime::keep_floor(const time_estimate& t) {
-    const auto earliest = t.t + t.error;
-    const auto stored = store_->floor();
-    if (stored && *stored <= earliest) {
-        if (std::exchange(provisional_floor_, false)) guard_->set_floor(*stored);
-        return true;
-    }
-    // None yet, or one that lies in the future for certain: the clock was ahead when it was set, and the
-    // owner must not be locked out until then.
-    const bool trusted =
-        configuration_->time.servers.empty() || time_->report().state == timesync::sync_state::synchronised;
-    if (!trusted) { // what the system clock says meanwhile is not for keeping
-        if (!provisional_floor_) guard_->set_floor(earliest);
-        provisional_floor_ = true;
-        return true;
-    }
-    const auto set = store_->set_floor(earliest);
-    if (!set) {
-        if (told_error_ != set.error().text) log::error(told_error_ = set.error().text);
-        return false;
-    }
-    guard_->set_floor(earliest);
-    provisional_floor_ = false;
-    log::info("the record of burnt knocks begins now: knocks count whose window begins after " +
-              utc(to_seconds(earliest)) + " UTC");
-    return true;
-}
-
 void runtime::tick() {
     tick_after(tick_idle); // also if something below throws
     const auto now = boot_now();
     const auto t = time_->now(now);
-    const bool accepted_before = accepting_;
-    accepting_ = t && keep_floor(*t);
+    const bool open_before = gate_.lets_pass();
+    const auto floor = store_->floor();
+    // To ask for the report costs more than all else, and with a floor that holds it does not matter.
+    const bool trusted = !t || granting::gate::holds(floor, *t) || configuration_->time.servers.empty() ||
+                         time_->report().state == timesync::sync_state::synchronised;
+    carry_out(gate_.update(t, trusted, floor));
     bool busy = false;
-    if (accepting_) {
-        busy = !matcher_->advance(now, *t, accepted_before ? lines_per_tick : ~std::size_t{0});
-        if (matcher_->waiting()) batch_end(now);
-        busy |= matcher_->waiting();
+    if (gate_.lets_pass()) {
+        busy = !verifiers_->advance(now, *t, open_before ? lines_per_tick : ~std::size_t{0});
+        if (verifiers_->waiting()) batch_end(now);
+        busy |= verifiers_->waiting();
         if (now - pruned_ >= prune_every) {
             pruned_ = now;
-            if (const auto forgotten = store_->forget(guard_->prune(t->t)); !forgotten)
-                log::error(forgotten.error().text);
+            carry_out(pipeline_->prune(t->t));
         }
     }
-    for (const auto& line : noise_.due(now))
-        log::warning("refused " + std::to_string(line.count) + " more from " +
-                     (line.who ? line.who->to_string() : "many other addresses") + ", the latest " +
-                     line.what);
-    for (const auto& line : told_knocks_.due(now))
-        log::info("key " + line.what + ": " + std::to_string(line.count) + " more knocks, opened or not");
-    if (store_->has_unburnt()) (void)store_->burn({}); // why it failed was told
+    carry_out(pipeline_->due(now));
     if (now - minute_ >= minute) say_each_minute(now);
     if (busy) tick_after(tick_busy);
 }
@@ -289,110 +268,77 @@ void runtime::tick_after(nanoseconds wait) {
 void runtime::say_each_minute(instant now) {
     minute_ = now;
     if (!guard_kept_) keep_guard();
-    const auto syns = matcher_->count().tracked;
+    const auto syns = verifiers_->count("tracked");
     if (syns < told_syns_) told_syns_ = 0; // a new configuration counts anew
     if (syns - told_syns_ >= scan_worth_a_line)
         log::info(std::to_string(syns - told_syns_) + " SYNs to ports of the pool in the last minute, " +
-                  std::to_string(counters_.granted) + " knocks granted since the start");
+                  std::to_string(pipeline_->count().granted) + " knocks granted since the start");
     told_syns_ = syns;
 }
 
 void runtime::observe(const packet::event& e, instant now) {
-    if (accepting_)
-        matcher_->observe(e, now);
+    if (gate_.lets_pass())
+        verifiers_->observe(e, now);
     else
-        ++counters_.untimely;
+        ++untimely_;
 }
 
 void runtime::batch_end(instant now) {
-    if (!accepting_) return;
+    if (!gate_.lets_pass()) return;
     const auto t = time_->now(now);
     if (!t) return;
-    matcher_->advance(now, *t, lines_per_tick);
-    for (const auto& m : matcher_->end_batch(now)) judge(m, now, *t);
+    verifiers_->advance(now, *t, lines_per_tick);
+    const auto claims = verifiers_->end_batch(now);
+    if (claims.empty()) return;
+    carry_out(pipeline_->judge(claims, now, *t));
 }
 
-void runtime::judge(const time_sequence::match& m, instant now, const time_estimate& t) {
-    const auto& key = configuration_->keys[m.what.key];
-    const bool all = m.what.service == time_sequence::line::all_services;
-    granting::burnt burn{fingerprints_[m.what.key], all ? "" : configuration_->services[m.what.service].name,
-                         key.key->heeds_address() ? std::optional(m.who) : std::nullopt, m.t0, t.t};
-    const granting::replay_guard::knock knock{burn,
-                                              time_sequence::psk_of(key).granularity,
-                                              key.key->never_changes(),
-                                              key.knock_delay,
-                                              {t.t - (now - m.first), t.error}};
-    const auto verdict = guard_->judge(knock);
-    if (verdict == granting::judgement::accepted) return grant(m, std::move(burn), now);
-    if (verdict == granting::judgement::repeated) {
-        ++counters_.repeated;
-        return;
-    }
-    ++counters_.refused;
-    const auto what = "key " + key.name + ", window " + utc(m.t0) + ": " + std::string(to_string(verdict));
-    if (const auto line = noise_.refused(m.who, what, now))
-        log::warning("refused a knock from " + m.who.to_string() + ", " + what);
-}
-
-void runtime::grant(const time_sequence::match& m, granting::burnt burn, instant now) {
-    const auto& key = configuration_->keys[m.what.key];
-    accepted a{std::move(burn), {}, key.name, {}, now};
-    std::string names;
-    for (const auto index : key.services) {
-        if (m.what.service != time_sequence::line::all_services && m.what.service != index) continue;
-        const auto& service = configuration_->services[index];
-        a.grants.push_back({m.who, service.name, service.open_for});
-        names += (names.empty() ? "" : ", ") + service.name + " for " + to_string(service.open_for);
-    }
-    a.what = "key " + key.name + " opens " + names + " to " + m.who.to_string() + ", window " + utc(m.t0);
-    accepted_.push_back(std::move(a));
-    if (accepted_.size() == 1) boost::asio::post(context_, [this] { carry_out(); });
-}
-
-// What was accepted in a batch is one transaction of the store and one of the firewall. Burnt first: a grant
-// whose knock was not written down could be had again.
-void runtime::carry_out() {
-    const auto batch = std::exchange(accepted_, {});
-    std::vector<granting::burnt> burnt;
-    for (const auto& a : batch) burnt.push_back(a.burn);
-    if (const auto done = store_->burn(burnt); !done) {
-        for (const auto& a : batch) opened(a, done);
-        return;
-    }
-    if (const auto displaced = guard_->take_displaced(); !displaced.empty())
-        if (const auto forgotten = store_->forget(displaced); !forgotten) log::error(forgotten.error().text);
-    for (const auto& a : batch)
-        firewall_->add(a.grants, [this, a](const result<void>& done) { opened(a, done); });
-}
-
-void runtime::opened(const accepted& a, const result<void>& done) {
-    const auto now = boot_now();
-    const bool tell = told_knocks_.tell(a.key, now);
-    if (!done) {
-        ++counters_.failed;
-        guard_->failed(a.burn);
-        if (tell) log::error(a.what + ": not opened: " + done.error().text);
-        return;
-    }
-    ++counters_.granted;
-    if (tell) log::info(a.what + " (" + milliseconds_text(now - a.seen) + ")");
+void runtime::carry_out(granting::actions todo) {
+    for (auto& action : todo)
+        std::visit(
+            each_of{
+                [this](granting::redeem& r) {
+                    store_->redeem(std::move(r.tokens), [this, batch = r.batch](const result<void>& done) {
+                        carry_out(pipeline_->redeemed(batch, done, boot_now()));
+                    });
+                },
+                [this](granting::forget& f) { store_->forget(std::move(f.tokens)); },
+                [this](const granting::open_services& o) {
+                    std::vector<chronoknock::firewall::grant> grants;
+                    for (const auto& g : o.what) grants.push_back({g.who, g.service, g.open_for});
+                    firewall_->add(std::move(grants), [this, knock = o.knock](const result<void>& done) {
+                        carry_out(pipeline_->carried_out(knock, done, boot_now()));
+                    });
+                },
+                [this](const granting::close_services& c) { // no method asks for it yet
+                    const result<void> done = error{"this firewall cannot end grants"};
+                    carry_out(pipeline_->carried_out(c.knock, done, boot_now()));
+                },
+                [this](const granting::guard_from& g) { pipeline_->set_floor(g.floor); },
+                [this](const granting::write_floor& w) {
+                    carry_out(gate_.written(store_->set_floor(w.floor)));
+                },
+                [this](granting::note& n) { store_->note(std::move(n.entry)); },
+                [](const granting::tell& t) { log::write(level_of(t.level), t.line); },
+            },
+            action);
 }
 
 boost::json::object runtime::status() {
     const auto now = boot_now();
     snapshot s{*configuration_, started_, now, system_now()};
     s.problem = start_up_.problem();
-    s.accepting = accepting_;
-    s.knocks = counters_;
+    s.accepting = gate_.lets_pass();
+    s.knocks.untimely = untimely_;
     s.grants = firewall_ ? firewall_->list() : error{"the firewall is not set up"};
     if (time_) s.time = time_->report();
     if (capture_) s.packets = capture_->count();
-    if (matcher_) {
-        s.matching = matcher_->count();
-        s.tracker_bytes = matcher_->addresses().bytes();
-        s.live_sequences = matcher_->keys().live_count();
+    if (verifiers_) s.count = [this](std::string_view name) { return verifiers_->count(name); };
+    if (pipeline_) {
+        const auto& c = pipeline_->count();
+        s.knocks = {c.granted, c.repeated, c.refused, c.failed, untimely_};
+        s.burnt = pipeline_->guard().size();
     }
-    if (guard_) s.burnt = guard_->size();
     return status_json(s);
 }
 

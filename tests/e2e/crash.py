@@ -197,7 +197,7 @@ class Record:
 
     def __init__(self, state):
         self._state = state
-        self.rows = {}  # (key, service, who, t0) -> accepted
+        self.rows = {}  # (key, identity, who, place) -> accepted
         self.wals = 0   # times that a WAL with something in it was left
 
     def check(self):
@@ -213,7 +213,7 @@ class Record:
             try:
                 whole = db.execute("pragma integrity_check").fetchone()[0]
                 rows = {tuple(row[:4]): row[4] for row in
-                        db.execute("select key, service, who, t0, accepted from burnt")}
+                        db.execute("select key, identity, who, place, accepted from burnt")}
             finally:
                 db.close()
         wrong = [] if whole == "ok" else [f"the state file: {whole}"]

@@ -82,6 +82,19 @@ class State(LabTest):
         self.other.knock(self.server, self.bob, "web")
         self.assert_opens(self.other)
 
+    def test_a_state_file_that_is_held_for_a_moment_stops_neither_the_server_nor_the_knock(self):
+        self.guarded()
+        seen = self.door.status()["packets"]["syns"]
+        holder = sqlite3.connect(self.door.state, isolation_level=None)
+        holder.execute("begin exclusive")
+        heard = self.heard_knock()
+        wait_for(lambda: self.door.status()["packets"]["syns"] >= seen + len(heard), "the server to answer")
+        self.assertNotIn("not opened", self.door.log())
+        self.assertNotIn(f"opens web for 1s to {self.client.ip4}", self.door.log())
+        holder.close()
+        self.door.wait_log(f"opens web for 1s to {self.client.ip4}")
+        self.assertNotIn("not opened", self.door.log())
+
     def test_a_state_file_put_back(self):
         """Alone, and with all that lies beside it."""
         for names in ("state.db*", "state.db"):

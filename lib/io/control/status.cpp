@@ -85,7 +85,7 @@ void print_counters(std::ostream& out, std::string_view title, const json::objec
 
 json::object status_json(const snapshot& s) {
     const auto& p = s.packets;
-    const auto& m = s.matching;
+    const auto& m = s.count;
     const auto& k = s.knocks;
     return {
         {"version", CHRONOKNOCK_VERSION},
@@ -98,7 +98,7 @@ json::object status_json(const snapshot& s) {
          {{"seen", p.seen},
           {"syns", p.syns},
           {"malformed", p.malformed},
-          {"outside_pool", p.outside + m.outside_pool},
+          {"outside_pool", p.outside + m("outside_pool")},
           {"elsewhere", p.elsewhere},
           {"dropped_by_kernel", p.dropped}}},
         {"knocks",
@@ -109,14 +109,14 @@ json::object status_json(const snapshot& s) {
           {"untimely_syns", k.untimely}}},
         {"memory",
          {{"addresses", s.configuration.knock.tracked},
-          {"bytes", s.tracker_bytes},
-          {"live_sequences", s.live_sequences},
+          {"bytes", m("tracker_bytes")},
+          {"live_sequences", m("live_sequences")},
           {"burnt", s.burnt}}},
         {"matching",
-         {{"tracked", m.tracked},
-          {"looks", m.looks},
-          {"derivations", m.derivations},
-          {"postponed", m.postponed}}},
+         {{"tracked", m("tracked")},
+          {"looks", m("looks")},
+          {"derivations", m("derivations")},
+          {"postponed", m("postponed")}}},
         {"keys", keys_json(s.configuration)},
         {"grants", grants_json(s.grants)},
     };

@@ -3,11 +3,12 @@
 #include "config/server.hpp"
 #include "io/capture/capture.hpp"
 #include "io/firewall/firewall.hpp"
-#include "method/time_sequence/matcher.hpp"
 #include "timesync/synchroniser.hpp"
 
 #include <boost/json/object.hpp>
+#include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace chronoknock::io {
@@ -31,9 +32,8 @@ struct snapshot {
     timesync::report time{};
     bool accepting = false;
     capture::counters packets{};
-    time_sequence::matcher::counters matching{};
-    std::size_t tracker_bytes = 0;
-    std::size_t live_sequences = 0;
+    /// What the verifiers count by a name.
+    std::function<std::uint64_t(std::string_view)> count = [](std::string_view) { return 0; };
     std::size_t burnt = 0;
     knock_counters knocks{};
     result<std::vector<live_grant>> grants{};

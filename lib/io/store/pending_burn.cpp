@@ -20,18 +20,22 @@ std::string text(reader& r) {
     return {bytes.begin(), bytes.end()};
 }
 
+// First of all, where version 0 had a mark's count, which is not negative.
+constexpr std::int64_t format = -1;
+
 } // namespace
 
-std::string encode(const store_mark::state& after, std::span<const granting::burnt> knocks) {
+std::string encode(const store_mark::state& after, std::span<const granting::burnt> tokens) {
     writer w;
+    put(w, format);
     put(w, after.count);
     put(w, after.changed);
-    for (const auto& k : knocks) {
-        put(w, k.key);
-        put(w, k.service);
-        put(w, k.who ? k.who->to_string() : std::string());
-        put(w, k.t0);
-        put(w, k.accepted.time_since_epoch().count());
+    for (const auto& t : tokens) {
+        put(w, t.key);
+        put(w, t.identity);
+        put(w, t.who ? t.who->to_string() : std::string());
+        put(w, t.place);
+        put(w, t.accepted.time_since_epoch().count());
         if (w.text().size() > store_mark::most) return {};
     }
     return w.text();
@@ -40,20 +44,23 @@ std::string encode(const store_mark::state& after, std::span<const granting::bur
 std::optional<pending_burn> decode_pending_burn(std::string_view bytes) {
     reader r({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
     pending_burn p;
-    p.after.count = number(r);
+    const auto first = number(r);
+    p.after.count = first == format ? number(r) : first;
     p.after.changed = number(r);
     while (r && r.left() > 0) {
         granting::burnt b;
         b.key = text(r);
-        b.service = text(r);
-        if (const auto who = text(r); !who.empty()) {
+        b.identity = text(r);
+        const auto who = text(r);
+        if (first != format) b.identity += '\0' + who; // version 0 had the service's name there
+        if (!who.empty()) {
             const auto parsed = address::parse(who);
             if (!parsed) return std::nullopt;
             b.who = *parsed;
         }
-        b.t0 = number(r);
+        b.place = number(r);
         b.accepted = unix_time{nanoseconds(number(r))};
-        p.knocks.push_back(std::move(b));
+        p.tokens.push_back(std::move(b));
     }
     if (!r) return std::nullopt;
     return p;

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "grant/replay_guard.hpp"
+#include "grant/burnt.hpp"
 #include "io/store/store_mark.hpp"
 
 #include <optional>
@@ -11,15 +11,15 @@
 
 namespace chronoknock::io {
 
-/// What a mark holds of the commit that it was renewed for (see store).
+/// What a mark holds of the commit that it was renewed for (see burnt_record).
 struct pending_burn {
     store_mark::state after; ///< what the other mark was: the one of the commit before
-    std::vector<granting::burnt> knocks;
+    std::vector<granting::burnt> tokens;
 };
 
 /// As bytes for a mark; empty if they are more than it can hold.
-std::string encode(const store_mark::state& after, std::span<const granting::burnt> knocks);
-/// Nothing for what encode() did not give.
+std::string encode(const store_mark::state& after, std::span<const granting::burnt> tokens);
+/// Nothing for what neither encode() nor that of state files of version 0 gave.
 std::optional<pending_burn> decode_pending_burn(std::string_view bytes);
 
 } // namespace chronoknock::io

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/error.hpp"
+#include "base/time.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -13,11 +14,16 @@ namespace chronoknock::io {
 
 class database {
 public:
-    /// Opens or makes a database in WAL mode, for its owner alone: a commit survives SIGKILL, and a power
-    /// failure leaves it sound, with the latest commits perhaps lost. Runs `schema`. Another process that
-    /// holds it is waited for; a server that tries again later need not wait long for the opening.
-    static result<database> open(const std::string& path, const char* schema,
-                                 int first_patience_ms = patience_ms);
+    /// Opens a file, or makes it for its owner alone, and changes nothing in it. Another process that holds
+    /// the database is waited for as long as `patience` says, by this and all that follows.
+    static result<database> connect(const std::string& path, milliseconds patience);
+    /// Goes over to WAL mode: a commit survives SIGKILL, and a power failure leaves the database sound, with
+    /// the latest commits perhaps lost.
+    result<void> use_wal();
+    /// Both, and runs `schema`.
+    static result<database> open(const std::string& path, const char* schema);
+
+    void set_patience(milliseconds patience);
 
     /// Runs statements that have neither parameters nor results.
     result<void> run(const char* sql);
@@ -35,11 +41,13 @@ public:
         (void)run("rollback");
         return done;
     }
-    error why() const;
-
-    static constexpr int patience_ms = 2000;
+    const std::string& path() const { return path_; }
+    /// True if what failed last failed because another connection holds the database.
+    bool is_held() const { return held_; }
 
 private:
+    error failed();
+
     friend class statement;
     struct close {
         void operator()(sqlite3* db) const { sqlite3_close_v2(db); }
@@ -48,15 +56,18 @@ private:
 
     std::string path_;
     std::unique_ptr<sqlite3, close> db_;
+    bool held_ = false;
 };
 
 /// A prepared statement. Parameters are bound in order; texts must live until the statement is reset.
 class statement {
 public:
-    statement(const database& db, const char* sql);
+    statement(database& db, const char* sql);
 
     statement& bind(std::int64_t value);
     statement& bind(std::string_view value);
+    /// Bytes, zeros among them.
+    statement& bind_blob(std::string_view value);
     /// True: there is a row. False: that was all.
     result<bool> step();
     /// Ready to be bound and run again.
@@ -64,12 +75,13 @@ public:
 
     std::int64_t integer(int column) const { return sqlite3_column_int64(handle_.get(), column); }
     std::string text(int column) const;
+    std::string blob(int column) const;
 
 private:
     struct finalize {
         void operator()(sqlite3_stmt* s) const { sqlite3_finalize(s); }
     };
-    const database* db_;
+    database* db_;
     std::unique_ptr<sqlite3_stmt, finalize> handle_;
     int bound_ = 0;
 };

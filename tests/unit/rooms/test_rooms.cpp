@@ -28,7 +28,7 @@ const std::map<std::string, names> may_include = {
 };
 
 const names shells = {"io/capture/capture.hpp", "io/control/control.hpp", "io/firewall/firewall.hpp",
-                      "io/store/store.hpp", "io/time/timesync.hpp"};
+                      "io/store/sqlite_store.hpp", "io/time/timesync.hpp"};
 const names where_shells_meet = {"runtime", "status"};
 
 const std::regex

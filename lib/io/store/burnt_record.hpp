@@ -1,6 +1,7 @@
 #pragma once
 
-#include "grant/replay_guard.hpp"
+#include "base/time.hpp"
+#include "grant/burnt.hpp"
 #include "io/store/sqlite.hpp"
 #include "io/store/store_mark.hpp"
 
@@ -12,8 +13,8 @@
 
 namespace chronoknock::io {
 
-/// What the server must not forget: the knocks that are burnt. Each call is one transaction, committed when
-/// it returns.
+/// The tokens that are burnt, in a database. Each call is one transaction, committed when it returns; when
+/// another process holds the database, it fails at once (is_held).
 ///
 /// A commit is noted outside of the database as well, so that the next opening tells whether it lacks
 /// something: a knock could not be burnt and the process ended before it was, or an older copy of the file
@@ -27,32 +28,38 @@ namespace chronoknock::io {
 ///   not know that of the mark that was to be renewed next, but always that of the other.
 /// Not noticed is what changes all and the inodes' change times too: a file system, or a machine, that is put
 /// back as a whole.
-class store {
+class burnt_record {
 public:
-    static result<store> open(const std::string& path);
+    static result<burnt_record> open(const std::string& path);
 
     result<std::vector<granting::burnt>> load();
-    /// If it fails, the knocks are kept, and burnt by the next call that does not.
-    result<void> burn(std::span<const granting::burnt> knocks);
-    /// True if knocks are kept that could not be burnt.
+    /// If it fails, the tokens are kept, and burnt by the next call that does not.
+    result<void> burn(std::span<const granting::burnt> tokens);
+    /// True if tokens are kept that could not be burnt.
     bool has_unburnt() const { return !unburnt_.empty(); }
-    result<void> forget(std::span<const granting::burnt> knocks);
+    result<void> forget(std::span<const granting::burnt> tokens);
 
-    /// Windows that began before this moment are refused (granting::replay_guard). Nothing as long as it must
-    /// be set anew: the file is new or lacks something, or the machine went down without a clean stop, and
-    /// what was accepted last may not have reached the disk.
+    /// True if what failed last failed because another process holds the database.
+    bool is_held() const { return db_.is_held(); }
+    /// For what else the file keeps.
+    database& connection() { return db_; }
+
+    /// What began before this moment is refused (granting::replay_guard). Nothing as long as it must be set
+    /// anew: the file is new or lacks something, or the machine went down without a clean stop, and what was
+    /// accepted last may not have reached the disk.
     std::optional<unix_time> floor() const { return floor_; }
     result<void> set_floor(unix_time t);
-    /// Sees everything to the disk, so that the next boot finds no gap. Nothing is to be burnt after it.
+    /// Sees everything to the disk, so that the next boot finds no gap; waits for who holds the database.
+    /// Nothing is to be burnt after it.
     result<void> close_cleanly();
 
 private:
-    store(database d, store_mark one, store_mark other)
+    burnt_record(database d, store_mark one, store_mark other)
         : db_(std::move(d)), marks_{std::move(one), std::move(other)} {}
     result<void> write_floor(const std::string& boot, unix_time t);
     result<void> renew_mark();
     result<void> note_mark(std::size_t mark);
-    result<void> put_burnt(std::span<const granting::burnt> knocks);
+    result<void> put_burnt(std::span<const granting::burnt> tokens);
     result<bool> is_whole();
     std::size_t next() const { return 1 - last_; }
     error keep_unburnt(error why);
@@ -62,7 +69,8 @@ private:
     std::size_t last_ = 0; ///< the mark that the last commit was noted with; the other is renewed next
     std::optional<unix_time> floor_;
     std::vector<granting::burnt> unburnt_;
-    /// It may lack knocks, so that no commit but a new floor's may say that it is as the marks have it.
+    bool mark_holds_unburnt_ = false; ///< the mark that is next was renewed with all of them
+    /// It may lack tokens, so that no commit but a new floor's may say that it is as the marks have it.
     bool lacks_some_ = false;
 };
 

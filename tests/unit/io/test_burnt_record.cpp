@@ -1,5 +1,5 @@
 #include "folder.hpp"
-#include "io/store/store.hpp"
+#include "io/store/burnt_record.hpp"
 #include "io/system/files.hpp"
 
 #include <algorithm>
@@ -26,9 +26,10 @@ const unix_time floor_set{seconds(1'000'000)};
 
 /// The n-th of many knocks: without an address, with an IPv4 one, with an IPv6 one, by turns.
 granting::burnt knock_of(int n) {
-    granting::burnt b{"0123456789abcdef0123456789abcdef", n % 2 == 0 ? "web" : "", std::nullopt,
-                      1'000'000 + 10 * n, floor_set + seconds(n)};
+    granting::burnt b{"0123456789abcdef0123456789abcdef", 1'000'000 + 10 * n, n % 2 == 0 ? "web" : "",
+                      std::nullopt, floor_set + seconds(n)};
     if (n % 3 > 0) b.who = address::parse(n % 3 == 1 ? "192.0.2.7" : "2001:db8::7").value();
+    b.identity += '\0' + (b.who ? b.who->to_string() : "");
     return b;
 }
 
@@ -50,7 +51,7 @@ struct state_files {
     folder f;
     std::string path = f / "state.db";
 
-    io::store open() const { return io::store::open(path).value(); }
+    io::burnt_record open() const { return io::burnt_record::open(path).value(); }
 
     using copy = std::map<fs::path, std::string>;
     copy take(const std::string& prefix = "state.db") const {
@@ -61,24 +62,26 @@ struct state_files {
         return c;
     }
 
-    /// A process opens the store and does `work`, while another one holds the database; it is killed when it
-    /// has renewed a mark and cannot commit.
-    void kill_before_commit(const std::function<void(io::store&)>& work, bool at_opening = false) const {
+    /// A process opens the record and does `work`, while another one holds the database; it is killed when it
+    /// has renewed a mark and could not commit.
+    void kill_before_commit(const std::function<void(io::burnt_record&)>& work,
+                            bool at_opening = false) const {
         int ready[2], go[2];
         BOOST_REQUIRE(::pipe(ready) == 0 && ::pipe(go) == 0);
         char c = 0;
         const auto child = ::fork();
-        if (child == 0) try {
-                ::alarm(20);
-                std::optional<io::store> s;
-                if (!at_opening) s.emplace(open());
-                if (::write(ready[1], &c, 1) != 1 || ::read(go[0], &c, 1) != 1) ::_exit(1);
+        if (child == 0) {
+            ::alarm(20);
+            std::optional<io::burnt_record> s;
+            if (!at_opening) s.emplace(open());
+            if (::write(ready[1], &c, 1) != 1 || ::read(go[0], &c, 1) != 1) ::_exit(1);
+            try {
                 if (at_opening) s.emplace(open());
                 work(*s);
-                ::_exit(0);
-            } catch (const std::exception&) {
-                ::_exit(1);
+            } catch (const std::exception&) { // it could not
             }
+            for (;;) ::pause();
+        }
         BOOST_REQUIRE(child > 0);
         BOOST_REQUIRE(::read(ready[0], &c, 1) == 1);
         auto holder = io::database::open(path, "").value();
@@ -89,13 +92,13 @@ struct state_files {
         ::kill(child, SIGKILL);
         int status = 0;
         BOOST_REQUIRE(::waitpid(child, &status, 0) == child);
-        BOOST_REQUIRE(WIFSIGNALED(status));
+        BOOST_REQUIRE((WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL));
         BOOST_REQUIRE(holder.run("rollback"));
         for (const int fd : {ready[0], ready[1], go[0], go[1]}) ::close(fd);
     }
 };
 
-bool has_all(io::store& s, int number) {
+bool has_all(io::burnt_record& s, int number) {
     const auto known = s.load().value();
     const auto expected = knocks_of(0, number);
     return std::ranges::all_of(expected,
@@ -122,7 +125,7 @@ void let_the_kernels_clock_go_on() {
 
 } // namespace
 
-BOOST_AUTO_TEST_SUITE(store)
+BOOST_AUTO_TEST_SUITE(burnt_record)
 
 BOOST_AUTO_TEST_CASE(what_is_burnt_and_the_floor_are_kept) {
     const state_files files;
@@ -145,17 +148,17 @@ BOOST_AUTO_TEST_CASE(a_kill_before_the_commit_costs_nothing) {
     const state_files files;
     BOOST_REQUIRE(files.open().set_floor(floor_set));
     for (int burnt = 0; burnt < 12; burnt += 3) {
-        files.kill_before_commit([&](io::store& s) { (void)s.burn(knocks_of(burnt, 3)); });
+        files.kill_before_commit([&](io::burnt_record& s) { (void)s.burn(knocks_of(burnt, 3)); });
         auto s = files.open();
         BOOST_TEST((s.floor() == floor_set));
         BOOST_TEST(has_all(s, burnt + 3));
     }
     // And of the commit that sets a floor, at the opening or a clean stop.
-    files.kill_before_commit([](io::store&) {}, true);
-    files.kill_before_commit([](io::store& s) { (void)s.close_cleanly(); });
+    files.kill_before_commit([](io::burnt_record&) {}, true);
+    files.kill_before_commit([](io::burnt_record& s) { (void)s.close_cleanly(); });
     BOOST_TEST((files.open().floor() == floor_set));
     BOOST_REQUIRE(files.open().close_cleanly());
-    files.kill_before_commit([](io::store&) {}, true);
+    files.kill_before_commit([](io::burnt_record&) {}, true);
     auto s = files.open();
     BOOST_TEST((s.floor() == floor_set));
     BOOST_TEST(has_all(s, 12));
@@ -164,14 +167,14 @@ BOOST_AUTO_TEST_CASE(a_kill_before_the_commit_costs_nothing) {
 BOOST_AUTO_TEST_CASE(more_knocks_than_a_mark_holds_are_missed_after_such_a_kill) {
     const state_files files;
     BOOST_REQUIRE(files.open().set_floor(floor_set));
-    files.kill_before_commit([](io::store& s) { (void)s.burn(knocks_of(0, 200)); });
+    files.kill_before_commit([](io::burnt_record& s) { (void)s.burn(knocks_of(0, 200)); });
     auto s = files.open();
     BOOST_TEST(!s.floor().has_value());
     // Until the new floor is set, whatever is burnt meanwhile.
     BOOST_REQUIRE(s.burn(knocks_of(0, 1)));
     s = files.open();
     BOOST_TEST(!s.floor().has_value());
-    files.kill_before_commit([](io::store& killed) { (void)killed.set_floor(floor_set); });
+    files.kill_before_commit([](io::burnt_record& killed) { (void)killed.set_floor(floor_set); });
     s = files.open();
     BOOST_TEST(!s.floor().has_value());
     BOOST_REQUIRE(s.set_floor(floor_set));
@@ -183,7 +186,7 @@ BOOST_AUTO_TEST_CASE(a_damaged_mark_is_noticed) {
         const state_files files;
         BOOST_REQUIRE(files.open().set_floor(floor_set));
         BOOST_REQUIRE(files.open().burn(knocks_of(0, 1)));
-        if (killed) files.kill_before_commit([](io::store& s) { (void)s.burn(knocks_of(1, 1)); });
+        if (killed) files.kill_before_commit([](io::burnt_record& s) { (void)s.burn(knocks_of(1, 1)); });
         for (const auto& [path, text] : files.take("state.db-mark")) {
             BOOST_REQUIRE(text.size() == 4096);
             auto changed = text;
@@ -207,10 +210,11 @@ BOOST_DATA_TEST_CASE(what_was_put_back_lacks_nothing_unnoticed,
         BOOST_REQUIRE(files.open().set_floor(floor_set));
         BOOST_REQUIRE(files.open().burn(knocks_of(0, 1)));
         int burnt = 1;
-        if (amid) files.kill_before_commit([](io::store& s) { (void)s.burn(knocks_of(1, 1)); }), ++burnt;
+        if (amid)
+            files.kill_before_commit([](io::burnt_record& s) { (void)s.burn(knocks_of(1, 1)); }), ++burnt;
         state_files::copy then;
         {
-            auto s = amid ? std::optional<io::store>() : files.open();
+            auto s = amid ? std::optional<io::burnt_record>() : files.open();
             then = files.take();
             if (!s) s.emplace(files.open());
             for (int n = 0; n < later; ++n) BOOST_REQUIRE(s->burn(knocks_of(burnt++, 1)));
@@ -227,6 +231,29 @@ BOOST_DATA_TEST_CASE(what_was_put_back_lacks_nothing_unnoticed,
         noticed += !s.floor().has_value();
     }
     BOOST_TEST(noticed > 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_database_that_is_held_is_not_waited_for_and_burnt_later) {
+    const state_files files;
+    auto s = files.open();
+    BOOST_REQUIRE(s.set_floor(floor_set));
+    auto holder = io::database::open(files.path, "").value();
+    BOOST_REQUIRE(holder.run("begin exclusive"));
+    const auto begin = std::chrono::steady_clock::now();
+    BOOST_TEST(!s.burn(knocks_of(0, 2)));
+    BOOST_TEST(s.is_held());
+    BOOST_TEST(!s.burn(knocks_of(2, 1)));
+    const auto marks = files.take("state.db-mark");
+    for (int n = 0; n < 100; ++n) BOOST_TEST(!s.burn({}));
+    BOOST_TEST((std::chrono::steady_clock::now() - begin < std::chrono::seconds(1)));
+    BOOST_TEST((files.take("state.db-mark") == marks)); // trying again wears no disk
+    BOOST_TEST(s.has_unburnt());
+    BOOST_REQUIRE(holder.run("rollback"));
+    BOOST_REQUIRE(s.burn({}));
+    BOOST_TEST(!s.has_unburnt());
+    auto again = files.open();
+    BOOST_TEST(has_all(again, 3));
+    BOOST_TEST((again.floor() == floor_set));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,7 +1,8 @@
-#include "io/store/store.hpp"
+#include "io/store/burnt_record.hpp"
 
 #include "base/text.hpp"
 #include "io/store/pending_burn.hpp"
+#include "io/store/schema.hpp"
 #include "io/system/files.hpp"
 
 #include <algorithm>
@@ -10,21 +11,13 @@ namespace chronoknock::io {
 
 namespace {
 
-constexpr int open_patience_ms = 20; // the server tries again; meanwhile the loop must see to the guard
+constexpr milliseconds open_patience{20}; // the server tries again; meanwhile the loop must see to the guard
+constexpr milliseconds burn_patience{0};
+constexpr milliseconds close_patience{2000};
 
-// Burnt knocks, an empty `who` for those of keys that ignore the address; times in nanoseconds. `floor` has
-// at most one row: what it says holds for one boot of the machine, or, after a clean stop, for any. `mark`
-// has a row for each mark: what it was at the last commit that it was renewed for.
-constexpr const char* any_boot = "any";
-constexpr const char* schema = R"(
-create table if not exists burnt (
-    key text, service text, who text, t0 integer, accepted integer not null,
-    primary key (key, service, who, t0)) without rowid;
-create table if not exists floor (boot text, t integer not null);
-create table if not exists mark (one integer primary key, count integer not null, changed integer not null);
-)";
+constexpr const char* any_boot = "any"; // in place of a boot's name, after a clean stop
 
-// Knocks that wait to be burnt; with more the record lacks some until a floor is set.
+// Tokens that wait to be burnt; with more the record lacks some until a floor is set.
 constexpr std::size_t most_unburnt = 4096;
 
 std::string boot_id() {
@@ -35,13 +28,12 @@ std::string boot_id() {
 std::int64_t count(unix_time t) { return t.time_since_epoch().count(); }
 unix_time time_of(std::int64_t n) { return unix_time{nanoseconds(n)}; }
 
-/// Runs one statement for each knock, with its four key columns bound, and what `more` binds.
+/// Runs one statement for each token, with its three key columns bound, and what `more` binds.
 template <class More>
-result<void> for_each(database& db, const char* sql, std::span<const granting::burnt> knocks, More more) {
+result<void> for_each(database& db, const char* sql, std::span<const granting::burnt> tokens, More more) {
     statement s(db, sql);
-    for (const auto& k : knocks) {
-        const auto who = k.who ? k.who->to_string() : std::string();
-        more(s.bind(k.key).bind(k.service).bind(who).bind(k.t0), k);
+    for (const auto& t : tokens) {
+        more(s.bind(t.key).bind(t.place).bind_blob(t.identity), t);
         if (const auto done = s.step(); !done) return done.error();
         s.reset();
     }
@@ -50,14 +42,15 @@ result<void> for_each(database& db, const char* sql, std::span<const granting::b
 
 } // namespace
 
-result<store> store::open(const std::string& path) {
-    auto db = database::open(path, schema, open_patience_ms);
+result<burnt_record> burnt_record::open(const std::string& path) {
+    auto db = database::connect(path, open_patience);
     if (!db) return db.error();
+    if (const auto done = bring_up_to_date(*db); !done) return done.error();
     auto one = store_mark::open(path + "-mark");
     if (!one) return one.error();
     auto other = store_mark::open(path + "-mark2");
     if (!other) return other.error();
-    store opened(std::move(*db), std::move(*one), std::move(*other));
+    burnt_record opened(std::move(*db), std::move(*one), std::move(*other));
     const auto whole = opened.is_whole();
     if (!whole) return whole.error();
     opened.lacks_some_ = !*whole;
@@ -73,10 +66,11 @@ result<store> store::open(const std::string& path) {
     // stop.
     if (floor)
         if (const auto set = opened.set_floor(*floor); !set) return set.error();
+    opened.db_.set_patience(burn_patience);
     return opened;
 }
 
-result<void> store::write_floor(const std::string& boot, unix_time t) {
+result<void> burnt_record::write_floor(const std::string& boot, unix_time t) {
     if (const auto renewed = renew_mark(); !renewed) return renewed;
     if (const auto careful = db_.run("pragma synchronous = full"); !careful) return careful;
     const auto done = db_.transaction([&]() -> result<void> {
@@ -87,12 +81,15 @@ result<void> store::write_floor(const std::string& boot, unix_time t) {
         if (const auto noted = note_mark(last_); !noted) return noted;
         return note_mark(next());
     });
-    if (done) last_ = next();
+    if (done) {
+        last_ = next();
+        mark_holds_unburnt_ = false;
+    }
     if (const auto quick = db_.run("pragma synchronous = normal"); done && !quick) return quick;
     return done;
 }
 
-result<void> store::set_floor(unix_time t) {
+result<void> burnt_record::set_floor(unix_time t) {
     auto done = write_floor(boot_id(), t);
     if (done) {
         floor_ = t;
@@ -101,7 +98,8 @@ result<void> store::set_floor(unix_time t) {
     return done;
 }
 
-result<void> store::close_cleanly() {
+result<void> burnt_record::close_cleanly() {
+    db_.set_patience(close_patience);
     if (has_unburnt())
         if (auto done = burn({}); !done) return done;
     if (!floor_ || lacks_some_) return {};
@@ -113,12 +111,15 @@ result<void> store::close_cleanly() {
 
 /// Renews the mark that is next, with all that is to be burnt; with nothing that could be taken for it if
 /// that is more than a mark holds, or some of it is not known any more.
-result<void> store::renew_mark() {
+result<void> burnt_record::renew_mark() {
     const auto count = std::max({std::int64_t{0}, marks_[0].now().count, marks_[1].now().count}) + 1;
-    return marks_[next()].renew(count, lacks_some_ ? "" : encode(marks_[last_].now(), unburnt_));
+    const auto renewed =
+        marks_[next()].renew(count, lacks_some_ ? "" : encode(marks_[last_].now(), unburnt_));
+    mark_holds_unburnt_ = bool(renewed);
+    return renewed;
 }
 
-result<void> store::note_mark(std::size_t mark) {
+result<void> burnt_record::note_mark(std::size_t mark) {
     statement put(db_, "insert or replace into mark values (?, ?, ?)");
     const auto [count, changed] = marks_[mark].now();
     if (const auto done = put.bind(static_cast<std::int64_t>(mark)).bind(count).bind(changed).step(); !done)
@@ -127,7 +128,7 @@ result<void> store::note_mark(std::size_t mark) {
 }
 
 /// True if the marks are as they were noted, or the only commit that they know more of could be made good.
-result<bool> store::is_whole() {
+result<bool> burnt_record::is_whole() {
     std::array<store_mark::state, 2> noted;
     {
         statement s(db_, "select one, count, changed from mark where one in (0, 1)");
@@ -144,7 +145,7 @@ result<bool> store::is_whole() {
     const auto pending = decode_pending_burn(marks_[next()].held());
     if (!pending || pending->after != noted[last_]) return false;
     const auto done = db_.transaction([&]() -> result<void> {
-        if (auto put = put_burnt(pending->knocks); !put) return put;
+        if (auto put = put_burnt(pending->tokens); !put) return put;
         return note_mark(next());
     });
     if (!done) return done.error();
@@ -152,22 +153,23 @@ result<bool> store::is_whole() {
     return true;
 }
 
-result<std::vector<granting::burnt>> store::load() {
+result<std::vector<granting::burnt>> burnt_record::load() {
     std::vector<granting::burnt> all;
-    statement s(db_, "select key, service, who, t0, accepted from burnt");
+    statement s(db_, "select key, place, identity, who, accepted from burnt");
     for (;;) {
         const auto row = s.step();
         if (!row) return row.error();
         if (!*row) return all;
-        granting::burnt b{s.text(0), s.text(1), std::nullopt, s.integer(3), time_of(s.integer(4))};
-        if (const auto who = address::parse(s.text(2))) b.who = *who;
+        granting::burnt b{s.text(0), s.integer(1), s.blob(2), std::nullopt, time_of(s.integer(4))};
+        if (const auto who = address::parse(s.text(3))) b.who = *who;
         all.push_back(std::move(b));
     }
 }
 
-result<void> store::burn(std::span<const granting::burnt> knocks) {
-    unburnt_.insert(unburnt_.end(), knocks.begin(), knocks.end());
-    if (const auto renewed = renew_mark(); !renewed) return keep_unburnt(renewed.error());
+result<void> burnt_record::burn(std::span<const granting::burnt> tokens) {
+    unburnt_.insert(unburnt_.end(), tokens.begin(), tokens.end());
+    if (!mark_holds_unburnt_ || !tokens.empty())
+        if (const auto renewed = renew_mark(); !renewed) return keep_unburnt(renewed.error());
     const auto done = db_.transaction([&]() -> result<void> {
         if (auto put = put_burnt(unburnt_); !put) return put;
         return lacks_some_ ? result<void>() : note_mark(next());
@@ -175,25 +177,31 @@ result<void> store::burn(std::span<const granting::burnt> knocks) {
     if (!done) return keep_unburnt(done.error());
     if (!lacks_some_) last_ = next();
     unburnt_.clear();
+    mark_holds_unburnt_ = false;
     return {};
 }
 
-result<void> store::put_burnt(std::span<const granting::burnt> knocks) {
-    return for_each(db_, "insert or replace into burnt values (?, ?, ?, ?, ?)", knocks,
-                    [](statement& s, const granting::burnt& k) { s.bind(count(k.accepted)); });
+result<void> burnt_record::put_burnt(std::span<const granting::burnt> tokens) {
+    std::string who;
+    return for_each(db_, "insert or replace into burnt values (?, ?, ?, ?, ?)", tokens,
+                    [&who](statement& s, const granting::burnt& t) {
+                        who = t.who ? t.who->to_string() : "";
+                        s.bind(who).bind(count(t.accepted));
+                    });
 }
 
-error store::keep_unburnt(error why) {
+error burnt_record::keep_unburnt(error why) {
     if (unburnt_.size() > most_unburnt) {
         unburnt_.clear();
+        mark_holds_unburnt_ = false;
         lacks_some_ = true;
     }
     return why;
 }
 
-result<void> store::forget(std::span<const granting::burnt> knocks) {
+result<void> burnt_record::forget(std::span<const granting::burnt> tokens) {
     return db_.transaction([&] {
-        return for_each(db_, "delete from burnt where key = ? and service = ? and who = ? and t0 = ?", knocks,
+        return for_each(db_, "delete from burnt where key = ? and place = ? and identity = ?", tokens,
                         [](statement&, const granting::burnt&) {});
     });
 }

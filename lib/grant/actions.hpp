@@ -1,0 +1,83 @@
+#pragma once
+
+#include "base/address.hpp"
+#include "base/time.hpp"
+#include "grant/burnt.hpp"
+#include "grant/history.hpp"
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+/// What the pure rules want done: a shell carries it out, in order.
+namespace chronoknock::granting {
+
+/// Burn these, all or none of them, and tell pipeline::redeemed().
+struct redeem {
+    std::uint64_t batch;
+    std::vector<burnt> tokens;
+    bool operator==(const redeem&) const = default;
+};
+
+/// These need not be remembered any more.
+struct forget {
+    std::vector<burnt> tokens;
+    bool operator==(const forget&) const = default;
+};
+
+/// One address may reach one service for a while.
+struct opening {
+    address who;
+    std::string service; ///< its name
+    nanoseconds open_for;
+    bool operator==(const opening&) const = default;
+};
+
+/// Open these, and tell pipeline::carried_out().
+struct open_services {
+    std::uint64_t knock;
+    std::vector<opening> what;
+    bool operator==(const open_services&) const = default;
+};
+
+/// End what is open of these services to an address, and tell pipeline::carried_out().
+struct close_services {
+    std::uint64_t knock;
+    address who;
+    std::vector<std::string> services;
+    bool operator==(const close_services&) const = default;
+};
+
+/// Have the replay guard refuse what began before this.
+struct guard_from {
+    unix_time floor;
+    bool operator==(const guard_from&) const = default;
+};
+
+/// Write the floor down, and tell gate::written().
+struct write_floor {
+    unix_time floor;
+    bool operator==(const write_floor&) const = default;
+};
+
+/// Keep this in the history.
+struct note {
+    history_entry entry;
+    bool operator==(const note&) const = default;
+};
+
+enum class severity { info, warning, error };
+
+/// Write a line to the log.
+struct tell {
+    severity level;
+    std::string line;
+    bool operator==(const tell&) const = default;
+};
+
+using action =
+    std::variant<redeem, forget, open_services, close_services, guard_from, write_floor, note, tell>;
+using actions = std::vector<action>;
+
+} // namespace chronoknock::granting

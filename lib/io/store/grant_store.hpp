@@ -1,0 +1,45 @@
+#pragma once
+
+#include "base/error.hpp"
+#include "grant/burnt.hpp"
+#include "grant/history.hpp"
+
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <vector>
+
+namespace chronoknock::io {
+
+/// What the server must not forget: which tokens are burnt, since when it is known to lack none of them, and
+/// what happened. Nothing here holds up the loop but the opening and the closing.
+class grant_store {
+public:
+    using answer = std::function<void(const result<void>&)>;
+
+    virtual ~grant_store() = default;
+
+    /// All that is burnt.
+    virtual result<std::vector<granting::burnt>> load() = 0;
+    /// Burns tokens, all or none of them, so that they are burnt after a SIGKILL. `done` is called in a later
+    /// turn of the loop, a few seconds later at the most; after an error they may be burnt nevertheless.
+    virtual void redeem(std::vector<granting::burnt> tokens, answer done) = 0;
+    /// These need not be remembered any more; sooner or later they are not.
+    virtual void forget(std::vector<granting::burnt> tokens) = 0;
+
+    /// What began before this moment is refused (granting::replay_guard). Nothing as long as it must be set
+    /// anew, because some of what is burnt may be lacking.
+    virtual std::optional<unix_time> floor() const = 0;
+    virtual result<void> set_floor(unix_time t) = 0;
+
+    /// Keeps what happened: within a second or so; what a SIGKILL comes before is lost.
+    virtual void note(granting::history_entry entry) = 0;
+    /// The latest of what happened, the newest first.
+    virtual result<std::vector<granting::history_entry>> history(std::size_t most) = 0;
+
+    /// Sees everything to the disk, so that the next start finds no gap. Nothing is to be asked of it
+    /// then, and what was asked gets no answer.
+    virtual result<void> close_cleanly() = 0;
+};
+
+} // namespace chronoknock::io

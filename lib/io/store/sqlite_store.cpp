@@ -1,0 +1,141 @@
+#include "io/store/sqlite_store.hpp"
+
+#include "io/log/log.hpp"
+#include "io/store/history_table.hpp"
+
+#include <boost/asio/post.hpp>
+#include <iterator>
+#include <utility>
+
+namespace chronoknock::io {
+
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr milliseconds try_again{10};
+constexpr seconds patience{2}; // then the claim fails; a client's later rounds may still earn it
+constexpr seconds between_chores{1};
+constexpr std::size_t most_to_note = 1000; // waiting for a database that is held
+
+} // namespace
+
+result<std::unique_ptr<sqlite_store>> sqlite_store::open(boost::asio::io_context& context,
+                                                         const std::string& path) {
+    auto record = burnt_record::open(path);
+    if (!record) return record.error();
+    return std::unique_ptr<sqlite_store>(new sqlite_store(context, std::move(*record)));
+}
+
+sqlite_store::sqlite_store(boost::asio::io_context& context, burnt_record record)
+    : context_(context), record_(std::move(record)), retry_(context), chores_(context),
+      alive_(std::make_shared<char>()) {}
+
+void sqlite_store::redeem(std::vector<granting::burnt> tokens, answer done) {
+    for (const auto& t : tokens) // what is burnt anew is not to be forgotten
+        std::erase_if(to_forget_, [&t](const granting::burnt& f) {
+            return f.key == t.key && f.place == t.place && f.identity == t.identity;
+        });
+    const bool first = to_burn_.empty();
+    to_burn_.insert(to_burn_.end(), std::make_move_iterator(tokens.begin()),
+                    std::make_move_iterator(tokens.end()));
+    waiting_.push_back({std::move(done), steady_clock::now() + patience});
+    if (first)
+        boost::asio::post(context_, [this, alive = std::weak_ptr(alive_)] {
+            if (!alive.expired()) burn();
+        });
+}
+
+/// What the record cannot burn at once it keeps for the next time, whether somebody still waits or not.
+void sqlite_store::burn() {
+    const auto done = record_.burn(std::exchange(to_burn_, {}));
+    // With too much to keep it drops all: then nobody may wait for it any longer.
+    const bool worth_waiting = !done && record_.is_held() && record_.has_unburnt();
+    const auto now = steady_clock::now();
+    std::vector<waiting> answered;
+    std::erase_if(waiting_, [&](waiting& w) {
+        if (worth_waiting && w.until > now) return false;
+        answered.push_back(std::move(w));
+        return true;
+    });
+    if (!waiting_.empty()) {
+        retry_.expires_after(try_again);
+        retry_.async_wait([this](boost::system::error_code stopped) {
+            if (!stopped) burn();
+        });
+    } else if (record_.has_unburnt()) {
+        do_chores_soon();
+    }
+    for (const auto& w : answered) w.done(done);
+}
+
+void sqlite_store::forget(std::vector<granting::burnt> tokens) {
+    to_forget_.insert(to_forget_.end(), std::make_move_iterator(tokens.begin()),
+                      std::make_move_iterator(tokens.end()));
+    if (!forget_some()) do_chores_soon();
+}
+
+void sqlite_store::note(granting::history_entry entry) {
+    if (to_note_.size() == most_to_note) to_note_.erase(to_note_.begin());
+    to_note_.push_back(std::move(entry));
+    do_chores_soon();
+}
+
+result<std::vector<granting::history_entry>> sqlite_store::history(std::size_t most) {
+    (void)keep_notes();
+    return latest_history(record_.connection(), most);
+}
+
+/// False if it is to be tried again.
+bool sqlite_store::forget_some() {
+    if (to_forget_.empty()) return true;
+    const auto done = record_.forget(to_forget_);
+    if (!done && record_.is_held()) return false;
+    if (!done) log::error(done.error().text);
+    to_forget_.clear();
+    return true;
+}
+
+/// False if it is to be tried again.
+bool sqlite_store::keep_notes() {
+    if (to_note_.empty()) return true;
+    const auto done = add_to_history(record_.connection(), to_note_);
+    if (done) {
+        to_note_.clear();
+        told_.clear();
+    } else if (!record_.is_held() && std::exchange(told_, done.error().text) != done.error().text) {
+        log::error("the history cannot be written: " + done.error().text);
+    }
+    return bool(done);
+}
+
+void sqlite_store::do_chores() {
+    bool done = forget_some();
+    if (waiting_.empty() && record_.has_unburnt()) done &= bool(record_.burn({})); // why it failed was told
+    done &= keep_notes();
+    if (!done) do_chores_soon();
+}
+
+void sqlite_store::do_chores_soon() {
+    if (std::exchange(chores_due_, true)) return;
+    chores_.expires_after(between_chores);
+    chores_.async_wait([this](boost::system::error_code stopped) {
+        if (stopped) return;
+        chores_due_ = false;
+        do_chores();
+    });
+}
+
+result<void> sqlite_store::close_cleanly() {
+    retry_.cancel();
+    chores_.cancel();
+    alive_.reset();
+    if (!to_burn_.empty()) (void)record_.burn(std::exchange(to_burn_, {})); // else it is burnt by the next
+    const auto closed = record_.close_cleanly();
+    if (!closed) return closed;
+    (void)forget_some();
+    (void)keep_notes();
+    return {};
+}
+
+} // namespace chronoknock::io

@@ -1,0 +1,58 @@
+#pragma once
+
+#include "io/store/burnt_record.hpp"
+#include "io/store/grant_store.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace chronoknock::io {
+
+/// The grant store in a file of SQLite's. While another process holds the database, what is to be written
+/// waits in memory and is tried again in later turns of the loop.
+class sqlite_store final : public grant_store {
+public:
+    static result<std::unique_ptr<sqlite_store>> open(boost::asio::io_context& context,
+                                                      const std::string& path);
+
+    result<std::vector<granting::burnt>> load() override { return record_.load(); }
+    /// All that was asked for until its turn comes is one transaction.
+    void redeem(std::vector<granting::burnt> tokens, answer done) override;
+    void forget(std::vector<granting::burnt> tokens) override;
+    std::optional<unix_time> floor() const override { return record_.floor(); }
+    result<void> set_floor(unix_time t) override { return record_.set_floor(t); }
+    void note(granting::history_entry entry) override;
+    result<std::vector<granting::history_entry>> history(std::size_t most) override;
+    result<void> close_cleanly() override;
+
+private:
+    sqlite_store(boost::asio::io_context& context, burnt_record record);
+
+    struct waiting {
+        answer done;
+        boost::asio::steady_timer::time_point until;
+    };
+
+    void burn();
+    bool forget_some();
+    bool keep_notes();
+    void do_chores();
+    void do_chores_soon();
+
+    boost::asio::io_context& context_;
+    burnt_record record_;
+    boost::asio::steady_timer retry_;  ///< of what is waited for
+    boost::asio::steady_timer chores_; ///< of what nobody waits for
+    bool chores_due_ = false;
+    std::vector<granting::burnt> to_burn_; ///< not yet given to the record
+    std::vector<waiting> waiting_;
+    std::vector<granting::burnt> to_forget_;
+    std::vector<granting::history_entry> to_note_;
+    std::string told_; ///< why it could not be noted
+    std::shared_ptr<void> alive_;
+};
+
+} // namespace chronoknock::io

@@ -1,0 +1,46 @@
+#pragma once
+
+#include "method/method.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <string_view>
+#include <utility>
+
+namespace chronoknock::method {
+
+/// The verifiers of all methods that a configuration has keys of, as one.
+class verifier_set {
+public:
+    explicit verifier_set(std::vector<std::unique_ptr<verifier>> all) : all_(std::move(all)) {}
+
+    bool advance(instant now, const time_estimate& t, std::size_t work) {
+        bool done = true;
+        for (const auto& v : all_) done &= v->advance(now, t, work);
+        return done;
+    }
+    void observe(const packet::event& e, instant now) {
+        for (const auto& v : all_) v->observe(e, now);
+    }
+    std::vector<granting::claim> end_batch(instant now) {
+        std::vector<granting::claim> claims;
+        for (const auto& v : all_) std::ranges::move(v->end_batch(now), std::back_inserter(claims));
+        return claims;
+    }
+    bool waiting() const {
+        return std::ranges::any_of(all_, [](const auto& v) { return v->waiting(); });
+    }
+    /// The sum of what they count by that name.
+    std::uint64_t count(std::string_view name) const {
+        std::uint64_t sum = 0;
+        for (const auto& v : all_)
+            for (const auto& [counted, number] : v->count())
+                if (counted == name) sum += number;
+        return sum;
+    }
+
+private:
+    std::vector<std::unique_ptr<verifier>> all_;
+};
+
+} // namespace chronoknock::method

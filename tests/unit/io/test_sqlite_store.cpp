@@ -1,0 +1,175 @@
+#include "folder.hpp"
+#include "io/store/sqlite_store.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <functional>
+
+using namespace chronoknock;
+using namespace std::chrono_literals;
+using std::chrono::steady_clock;
+
+namespace {
+
+using kind = granting::history_entry::kind;
+
+const auto here = address::parse("192.0.2.7").value();
+
+granting::burnt token(int n) { return {"key", n, "ssh", here, unix_time{seconds(n)}}; }
+
+granting::history_entry happened(int n, kind what = kind::granted) {
+    return {unix_time{seconds(n)}, what, "alice", here, "ssh, web", what == kind::granted ? "" : "a replay"};
+}
+
+struct world {
+    folder f;
+    std::string path = f / "state.db";
+    boost::asio::io_context context;
+    std::unique_ptr<io::sqlite_store> store = open();
+
+    std::unique_ptr<io::sqlite_store> open() { return io::sqlite_store::open(context, path).value(); }
+    io::database holder() const {
+        auto db = io::database::open(path, "").value();
+        BOOST_REQUIRE(db.run("begin exclusive"));
+        return db;
+    }
+    /// Turns of the loop until it is so; gives how long the longest took.
+    steady_clock::duration run_until(const std::function<bool()>& so, steady_clock::duration limit = 20s) {
+        const auto end = steady_clock::now() + limit;
+        steady_clock::duration longest{0};
+        while (!so()) {
+            const auto begin = steady_clock::now();
+            BOOST_REQUIRE((begin < end));
+            context.restart();
+            if (context.poll_one() > 0) longest = std::max(longest, steady_clock::now() - begin);
+        }
+        return longest;
+    }
+    std::vector<result<void>> answers;
+    void redeem(std::vector<granting::burnt> tokens) {
+        store->redeem(std::move(tokens), [this](const result<void>& done) { answers.push_back(done); });
+    }
+};
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(sqlite_store)
+
+BOOST_AUTO_TEST_CASE(it_answers_in_a_later_turn_when_all_is_burnt) {
+    world w;
+    w.redeem({token(1), token(2)});
+    w.redeem({token(3)});
+    BOOST_TEST(w.answers.empty());
+    w.run_until([&] { return w.answers.size() == 2; });
+    BOOST_TEST((w.answers[0] && w.answers[1]));
+    BOOST_TEST(w.store->load().value().size() == 3u);
+}
+
+BOOST_AUTO_TEST_CASE(while_another_process_holds_the_database_the_loop_goes_on) {
+    world w;
+    auto holder = w.holder();
+    w.redeem({token(1)});
+    int ticks = 0;
+    boost::asio::steady_timer timer(w.context);
+    std::function<void()> tick = [&] {
+        timer.expires_after(5ms);
+        timer.async_wait([&](boost::system::error_code) { ++ticks, tick(); });
+    };
+    tick();
+    auto longest = w.run_until([&] { return ticks == 50; });
+    BOOST_TEST(w.answers.empty());
+    BOOST_REQUIRE(holder.run("rollback"));
+    longest = std::max(longest, w.run_until([&] { return !w.answers.empty(); }));
+    BOOST_TEST(w.answers.front().has_value());
+    BOOST_TEST(w.store->load().value().size() == 1u);
+    BOOST_TEST((longest < 1s)); // on a busy machine; waiting for SQLite's lock took two
+}
+
+BOOST_AUTO_TEST_CASE(held_for_too_long_it_fails_and_is_burnt_when_it_can_be) {
+    world w;
+    auto holder = w.holder();
+    const auto begin = steady_clock::now();
+    w.redeem({token(1)});
+    w.run_until([&] { return !w.answers.empty(); });
+    BOOST_TEST(!w.answers.front().has_value());
+    BOOST_TEST((steady_clock::now() - begin < 10s));
+    BOOST_REQUIRE(holder.run("rollback"));
+    w.run_until([&] { return w.store->load().value().size() == 1; });
+    w.redeem({token(1)}); // tried again
+    w.run_until([&] { return w.answers.size() == 2; });
+    BOOST_TEST(w.answers.back().has_value());
+}
+
+BOOST_AUTO_TEST_CASE(what_waits_is_burnt_at_a_clean_close) {
+    world w;
+    w.redeem({token(1)});
+    w.store->note(happened(1));
+    BOOST_REQUIRE(w.store->close_cleanly());
+    w.context.run();
+    BOOST_TEST(w.answers.empty());
+    w.store.reset();
+    w.store = w.open();
+    BOOST_TEST(w.store->load().value().size() == 1u);
+    BOOST_TEST(w.store->history(10).value().size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_forgotten_while_it_is_held_is_forgotten_later_unless_it_is_burnt_anew) {
+    world w;
+    w.redeem({token(1), token(2)});
+    w.run_until([&] { return !w.answers.empty(); });
+    auto holder = w.holder();
+    w.store->forget({token(1), token(2)});
+    w.redeem({token(2)});
+    BOOST_REQUIRE(holder.run("rollback"));
+    w.run_until([&] { return w.store->load().value().size() == 1; });
+    BOOST_TEST((w.store->load().value().front() == token(2)));
+    BOOST_TEST(w.answers.size() == 2u);
+}
+
+BOOST_AUTO_TEST_CASE(what_happened_is_kept) {
+    world w;
+    const std::vector<granting::history_entry> all{
+        happened(1),
+        happened(2, kind::refused),
+        {unix_time{seconds(3)}, kind::expired, "", std::nullopt, "web", ""}};
+    for (const auto& e : all) w.store->note(e);
+    auto latest = w.store->history(10).value();
+    BOOST_TEST((latest == std::vector{all[2], all[1], all[0]}));
+    BOOST_TEST((w.store->history(1).value() == std::vector{all[2]}));
+    w.store->note(happened(4));
+    w.run_until([&] { // without being asked
+        auto reader = io::database::open(w.path, "").value();
+        io::statement s(reader, "select count(*) from history");
+        return s.step().value() && s.integer(0) == 4;
+    });
+    w.store.reset();
+    w.store = w.open();
+    BOOST_TEST(w.store->history(10).value().size() == 4u);
+}
+
+BOOST_AUTO_TEST_CASE(what_happened_is_bounded_and_refusals_push_out_but_each_other) {
+    world w;
+    const auto fill = [&w](std::size_t number, kind what) {
+        for (std::size_t n = 0; n < number; ++n) {
+            w.store->note(happened(static_cast<int>(n), what));
+            if (n % 500 == 499) w.store->history(0).value();
+        }
+        w.store->history(0).value();
+    };
+    const auto count = [&w](kind what) {
+        const auto all = w.store->history(100'000).value();
+        return std::ranges::count(all, what, &granting::history_entry::what);
+    };
+    fill(50, kind::granted);
+    fill(granting::most_history_refused + 700, kind::refused);
+    BOOST_TEST(count(kind::refused) == granting::most_history_refused);
+    BOOST_TEST(count(kind::granted) == 50);
+    fill(granting::most_history, kind::granted);
+    BOOST_TEST(w.store->history(100'000).value().size() == granting::most_history);
+    BOOST_TEST(count(kind::refused) == 0);
+    // While it cannot be written, memory is bounded too.
+    auto holder = w.holder();
+    fill(3000, kind::granted);
+    BOOST_TEST((w.store->history(1).value().front().when == unix_time{seconds(granting::most_history - 1)}));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
