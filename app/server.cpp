@@ -46,9 +46,7 @@ int run_server(const arguments& args) {
             if (failed_to_wait) return;
             if (signal != SIGHUP) {
                 io::log::info("stopping");
-                runtime.stop();
-                context.stop();
-                return;
+                return runtime.stop([&context] { context.stop(); });
             }
             auto next = load();
             const auto reloaded = next ? runtime.reload(std::move(*next)) : result<void>(next.error());

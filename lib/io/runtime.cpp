@@ -2,10 +2,8 @@
 
 #include "base/text.hpp"
 #include "io/firewall/last_guard.hpp"
-#include "io/firewall/nft_run.hpp"
 #include "io/log/log.hpp"
 #include "io/system/clock.hpp"
-#include "io/system/privileges.hpp"
 #include "io/system/random.hpp"
 #include "key/fingerprint.hpp"
 
@@ -75,11 +73,9 @@ result<void> runtime::start() {
     if (!lock) return lock.error();
     lock_ = std::move(*lock);
     // What no waiting will mend. Whatever guard is there stays.
-    if (!may_set_up_firewall()) return error{"firewall: not permitted: CAP_NET_ADMIN is needed"};
-    if (!nft_program()) return error{"firewall: nft is not there: install nftables"};
-    if (const auto script = chronoknock::firewall::setup_script(firewall_rules(*configuration_), {}, {});
-        !script)
-        return script.error();
+    const auto& backend = configuration_->firewall.backend;
+    if (const auto possible = check_backend(backend, firewall_rules(*configuration_)); !possible)
+        return possible;
     begin_start_up();
     return {};
 }
@@ -107,11 +103,11 @@ void runtime::begin_start_up() {
 
 result<void> runtime::set_up_guard() {
     if (!firewall_) {
-        auto opened = io::firewall::open(context_);
+        auto opened = open_backend(configuration_->firewall.backend, context_);
         if (!opened) return opened.error();
         firewall_ = std::move(*opened);
     }
-    const auto done = firewall_->set_up(firewall_rules(*configuration_));
+    const auto done = firewall_->prepare_now(firewall_rules(*configuration_));
     if (done) keep_guard();
     return done;
 }
@@ -202,7 +198,7 @@ result<void> runtime::reload(config::server configuration) {
             return error{e.what()};
         }
     auto matcher = make_matcher(*next);
-    if (auto done = firewall_->set_up(firewall_rules(*next)); !done) return done;
+    if (auto done = firewall_->prepare_now(firewall_rules(*next)); !done) return done;
 
     if (capture) capture_ = std::move(capture);
     matcher_ = std::move(matcher);
@@ -220,13 +216,20 @@ result<void> runtime::reload(config::server configuration) {
     return {};
 }
 
-void runtime::stop() {
+void runtime::stop(std::function<void()> stopped) {
     timer_.cancel();
     start_up_.stop();
     capture_.reset();
     time_.reset();
-    if (firewall_ && configuration_->firewall.on_stop == config::on_stop::remove)
-        if (const auto removed = firewall_->remove(); !removed) log::error(removed.error().text);
+    if (!firewall_ || configuration_->firewall.on_stop == config::on_stop::keep) return end(), stopped();
+    firewall_->withdraw([this, stopped = std::move(stopped)](const result<void>& removed) {
+        if (!removed) log::error(removed.error().text);
+        end();
+        stopped();
+    });
+}
+
+void runtime::end() {
     if (store_)
         if (const auto closed = store_->close_cleanly(); !closed) log::error(closed.error().text);
     control_.reset();
@@ -365,7 +368,7 @@ void runtime::carry_out() {
     if (const auto displaced = guard_->take_displaced(); !displaced.empty())
         if (const auto forgotten = store_->forget(displaced); !forgotten) log::error(forgotten.error().text);
     for (const auto& a : batch)
-        firewall_->add(a.grants, [this, a](const result<void>& done) { opened(a, done); });
+        firewall_->apply(a.grants, [this, a](const result<void>& done) { opened(a, done); });
 }
 
 void runtime::opened(const accepted& a, const result<void>& done) {
@@ -387,7 +390,11 @@ std::string runtime::status() {
     s.problem = start_up_.problem();
     s.accepting = accepting_;
     s.knocks = counters_;
-    s.grants = firewall_ ? firewall_->list() : error{"the firewall is not set up"};
+    const auto grants =
+        std::make_shared<result<std::vector<live_grant>>>(error{"the firewall is not set up"});
+    if (firewall_)
+        firewall_->list([grants](result<std::vector<live_grant>> all) { *grants = std::move(all); });
+    s.grants = *grants;
     if (time_) s.time = time_->report();
     if (capture_) s.packets = capture_->count();
     if (matcher_) {

@@ -6,7 +6,7 @@
 #include "io/capture/capture.hpp"
 #include "io/control/control.hpp"
 #include "io/control/status.hpp"
-#include "io/firewall/firewall.hpp"
+#include "io/firewall/backend.hpp"
 #include "io/start_up.hpp"
 #include "io/store/store.hpp"
 #include "io/system/daemon_lock.hpp"
@@ -35,8 +35,8 @@ public:
     result<void> start();
     /// Goes over to another configuration; if it cannot, the error says why and all stays as it was.
     result<void> reload(config::server configuration);
-    /// A clean stop: the guard stays or goes as on_stop says.
-    void stop();
+    /// A clean stop: the guard stays or goes as on_stop says. `stopped` may be called before this returns.
+    void stop(std::function<void()> stopped);
 
 private:
     void syn(const packet::syn& s, instant now) override;
@@ -48,6 +48,7 @@ private:
     result<void> open_store();
     void keep_guard();
     void started();
+    void end();
 
     void tick();
     /// Sets the floor of windows where there is none, or it was set by a clock that was ahead; false if it
@@ -66,7 +67,7 @@ private:
     /// An accepted knock on its way to the store and the firewall.
     struct accepted {
         granting::burnt burn;
-        std::vector<chronoknock::firewall::grant> grants;
+        std::vector<firewall::change> grants;
         std::string key;  ///< its name
         std::string what; ///< for the log
         instant seen;
@@ -79,7 +80,7 @@ private:
     std::unique_ptr<config::server> configuration_; ///< without secrets once there is a matcher
     std::vector<std::string> fingerprints_;         ///< of its keys
     std::optional<daemon_lock> lock_;
-    std::optional<firewall> firewall_;
+    std::unique_ptr<firewall_backend> firewall_;
     bool guard_kept_ = false; ///< for the next boot
     std::optional<store> store_;
     std::optional<control> control_;
