@@ -64,7 +64,7 @@ void print_settings(const config::server& s) {
                             to_string(s.knock.timeout));
     line("", std::to_string(s.knock.tracked) + " addresses are remembered at once");
     line("firewall", s.firewall.backend + ": new connections of strangers are " +
-                         (s.firewall.unauthorized == config::unauthorized::drop ? "dropped" : "reset") +
+                         (s.firewall.unauthorized == firewall::unauthorized::drop ? "dropped" : "reset") +
                          "; after a clean stop the guard " +
                          (s.firewall.on_stop == config::on_stop::keep ? "stays in place" : "is removed"));
     if (!s.firewall.always_allow.empty())

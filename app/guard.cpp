@@ -1,5 +1,5 @@
 #include "app/options.hpp"
-#include "io/firewall/firewall.hpp"
+#include "io/firewall/backend.hpp"
 #include "io/firewall/last_guard.hpp"
 #include "io/log/log.hpp"
 #include "io/server_config.hpp"
@@ -28,10 +28,10 @@ usage guard_usage() {
 
 result<void> guard_by(const config::server& c) {
     boost::asio::io_context context(1);
-    auto firewall = io::firewall::open(context);
-    if (!firewall) return firewall.error();
+    const auto backend = io::open_backend(c.firewall.backend, context);
+    if (!backend) return backend.error();
     const auto rules = io::firewall_rules(c);
-    if (const auto done = firewall->set_up(rules); !done) return done;
+    if (const auto done = (*backend)->prepare_now(rules); !done) return done;
     context.poll(); // grants that had to be put back
     if (const auto kept = io::keep_last_guard(c.state, rules); !kept)
         tell("warning: the guard cannot be kept for the next boot: " + kept.error().text);

@@ -58,9 +58,7 @@ int run_server(const arguments& args) {
             listen();
             if (signal != SIGHUP) {
                 io::log::info("stopping");
-                runtime.stop();
-                context.stop();
-                return;
+                return runtime.stop([&context] { context.stop(); });
             }
             auto next = load();
             const auto reloaded = next ? runtime.reload(std::move(*next)) : result<void>(next.error());

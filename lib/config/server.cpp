@@ -1,6 +1,7 @@
 #include "config/server.hpp"
 
 #include "config/fields.hpp"
+#include "firewall/backend.hpp"
 
 #include <algorithm>
 #include <map>
@@ -35,6 +36,15 @@ result<std::string> parse_interface(std::string_view text) {
 result<std::string> parse_name(std::string_view text) {
     if (!service::valid_name(text)) return error{"expected names of services, not '" + printable(text) + "'"};
     return {boost::system::in_place_value, text};
+}
+
+result<std::string> parse_backend(std::string_view text) {
+    std::string names;
+    for (const auto& b : firewall::backends) {
+        if (text == b.name) return {boost::system::in_place_value, text};
+        names += (names.empty() ? "expected " : " or ") + std::string(b.name);
+    }
+    return error{names + ", not '" + printable(text) + "'"};
 }
 
 /// A key's name goes into the log and the store, never into the firewall: a little wider than a service's.
@@ -83,16 +93,17 @@ struct tables {
         {"timeout", duration(&knock_settings::timeout, 100ms, 1h)},
         {"tracked", number(&knock_settings::tracked, 1, 1 << 24)}};
     fields<firewall_settings> firewall{
-        {"backend", choice(&firewall_settings::backend, {{"nftables", std::string("nftables")}})},
-        {"unauthorized", choice(&firewall_settings::unauthorized,
-                                {{"drop", unauthorized::drop}, {"reset", unauthorized::reset}})},
+        {"backend", value(&firewall_settings::backend, parse_backend)},
+        {"unauthorized",
+         choice(&firewall_settings::unauthorized,
+                {{"drop", firewall::unauthorized::drop}, {"reset", firewall::unauthorized::reset}})},
         {"always_allow", list(&firewall_settings::always_allow, 0, "network", prefix::parse)},
         {"on_stop",
          choice(&firewall_settings::on_stop, {{"keep", on_stop::keep}, {"remove", on_stop::remove}})}};
     fields<service> service_section{
         {"ports", list(&service::ports, 1, "port like tcp/22", endpoint_range::parse), true},
         {"open_for", duration(&service::open_for, 100ms, 720h)},
-        {"uses", number(&service::uses, 0, 65535)}};
+        {"uses", number(&service::uses, 0, firewall::most_uses)}};
     fields<key_section> key;
 };
 

@@ -2,6 +2,7 @@
 
 #include "base/address.hpp"
 #include "base/service.hpp"
+#include "firewall/rules.hpp"
 #include "key/credential.hpp"
 
 #include <functional>
@@ -45,13 +46,12 @@ struct knock_settings {
     bool operator==(const knock_settings&) const = default;
 };
 
-enum class unauthorized { drop, reset };
 enum class on_stop { keep, remove };
 
 /// [firewall]
 struct firewall_settings {
-    std::string backend = "nftables";
-    config::unauthorized unauthorized = config::unauthorized::drop;
+    std::string backend = "nftables"; ///< one of firewall::backends
+    firewall::unauthorized unauthorized = firewall::unauthorized::drop;
     std::vector<prefix> always_allow;
     config::on_stop on_stop = config::on_stop::keep;
     bool operator==(const firewall_settings&) const = default;

@@ -15,13 +15,6 @@ constexpr const char* ends = "tcp flags & (fin | rst) != 0 ";
 
 std::string ip(int family) { return family == 4 ? "ip" : "ip6"; }
 
-port_set ports_of(std::span<const endpoint_range> endpoints, transport protocol) {
-    std::vector<port_range> ranges;
-    for (const auto& e : endpoints)
-        if (e.protocol == protocol) ranges.push_back(e.ports);
-    return port_set(std::move(ranges));
-}
-
 std::string port_list(const port_set& ports) {
     std::vector<std::string> parts;
     for (const auto& range : ports.ranges()) parts.push_back(range.to_string());
@@ -86,7 +79,7 @@ std::string grant_rules(const rules& r, const view& v, transport protocol) {
         if (ports.size() == 0) continue;
         for (const auto family : families) {
             const auto f = std::to_string(family), key = v.flow(protocol, family);
-            const auto grants = set_name(s.name, s.uses, family);
+            const auto grants = set_name(s, family);
             auto rule = v.ports(protocol, ports) + ip(family) + " saddr @" + grants + " ";
             // A connection that is not completed within two minutes is none. (One that lives keeps its time:
             // a SYN in its name may be forged.)
@@ -220,6 +213,13 @@ std::string hook_chains(const rules& r) {
 }
 
 } // namespace
+
+port_set ports_of(std::span<const endpoint_range> endpoints, transport protocol) {
+    std::vector<port_range> ranges;
+    for (const auto& e : endpoints)
+        if (e.protocol == protocol) ranges.push_back(e.ports);
+    return port_set(std::move(ranges));
+}
 
 port_set guarded_ports(const rules& r, transport protocol) {
     std::vector<endpoint_range> all;

@@ -2,7 +2,7 @@
 
 #include "base/address.hpp"
 #include "base/time.hpp"
-#include "firewall/grant.hpp"
+#include "firewall/change.hpp"
 
 #include <algorithm>
 #include <functional>
@@ -16,8 +16,12 @@ namespace chronoknock::firewall {
 /// Remembers when each grant ends, those that ended a while ago too: whoever had one may still be connected.
 class ledger {
 public:
-    void note(const address& who, const std::string& service, instant end, instant now) {
-        ends_[{who, service}] = end;
+    /// A change was made at `now`.
+    void note(const change& c, instant now) {
+        if (c.open_for)
+            ends_[{c.who, c.service}] = now + *c.open_for;
+        else if (const auto open = ends_.find({c.who, c.service}); open != ends_.end())
+            open->second = std::min(open->second, now);
         if (ends_.size() < sweep_at_) return;
         std::erase_if(ends_, [&](const auto& e) { return e.second + keep_ended <= now; });
         sweep_at_ = std::max(least_sweep, 2 * ends_.size());
@@ -27,9 +31,9 @@ public:
         const auto found = ends_.find({who, service});
         return found != ends_.end() && found->second >= since;
     }
-    /// What is open at `now`, for as long as it still is.
-    std::vector<grant> open(instant now) const {
-        std::vector<grant> all;
+    /// What is open at `now`.
+    std::vector<live_grant> open(instant now) const {
+        std::vector<live_grant> all;
         for (const auto& [who, end] : ends_)
             if (end > now) all.push_back({who.first, who.second, end - now});
         return all;

@@ -6,6 +6,8 @@
 #include "firewall/script.hpp"
 
 #include <algorithm>
+#include <boost/crc.hpp>
+#include <cstdio>
 
 namespace chronoknock::firewall {
 
@@ -25,7 +27,7 @@ result<void> check(const rules& r) {
 }
 
 std::string grant_set_definition(const service& s, int family) {
-    auto text = "\tset " + set_name(s.name, s.uses, family) + " { type " + address_type(family) + "; ";
+    auto text = "\tset " + set_name(s, family) + " { type " + address_type(family) + "; ";
     if (s.uses == 0) return text + "flags timeout; }\n";
     // Each element carries a bucket of its own with `uses` tokens. The kernel takes a token under a lock, so
     // two SYNs on two CPUs never share the last one. Once a week one token comes back. (A set that rules
@@ -48,6 +50,18 @@ std::string set_definitions(const rules& r) {
     return text + reset_maps();
 }
 
+/// Eight hexadecimal digits that another list of ports does not have, but for one in four billion.
+std::string ports_mark(const service& s) {
+    boost::crc_32_type crc;
+    for (const auto protocol : {transport::tcp, transport::udp}) {
+        const auto text = name(protocol) + "/" + ports_of(s.ports, protocol).to_string() + ";";
+        crc.process_bytes(text.data(), text.size());
+    }
+    char mark[9];
+    std::snprintf(mark, sizeof mark, "%08x", static_cast<unsigned>(crc.checksum()));
+    return mark;
+}
+
 /// True if the inside of a table defines something of that kind ("set", "map", "chain") and name.
 bool defines(const std::string& text, const std::string& kind, const std::string& what) {
     return text.find("\t" + kind + " " + what + " {") != text.npos;
@@ -55,7 +69,7 @@ bool defines(const std::string& text, const std::string& kind, const std::string
 
 bool is_plain(std::string_view name) {
     return !name.empty() &&
-           name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") ==
+           name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") ==
                name.npos;
 }
 
@@ -78,10 +92,10 @@ std::string admission_script(const rules& r, std::span<const flow> admitted) {
     return text;
 }
 
-std::string set_name(std::string_view service, std::uint32_t uses, int family) {
-    // A service's name begins with a letter, so the number cannot be mistaken for a part of it.
-    return "grant" + std::to_string(family) + "_" + (uses > 0 ? std::to_string(uses) + "_" : "") +
-           std::string(service);
+std::string set_name(const service& s, int family) {
+    // A service's name begins with a letter and has no dot, so nothing else is mistaken for a part of it.
+    return "grant" + std::to_string(family) + "_" + (s.uses > 0 ? std::to_string(s.uses) + "_" : "") +
+           s.name + "." + ports_mark(s);
 }
 
 std::optional<grant_set> parse_set_name(std::string_view name) {
@@ -95,8 +109,12 @@ std::optional<grant_set> parse_set_name(std::string_view name) {
         set.uses = static_cast<std::uint32_t>(*uses);
         name.remove_prefix(end + 1);
     }
-    if (!service::valid_name(name)) return {};
-    set.service = name;
+    const auto dot = name.find('.');
+    if (dot == name.npos || !service::valid_name(name.substr(0, dot))) return {};
+    set.service = name.substr(0, dot);
+    set.ports_mark = name.substr(dot + 1);
+    if (set.ports_mark.size() != 8 || set.ports_mark.find_first_not_of("0123456789abcdef") != name.npos)
+        return {};
     return set;
 }
 

@@ -22,8 +22,9 @@ namespace chronoknock::firewall {
 inline constexpr const char* table = "chronoknock";
 /// Ours where another process owns a table of that name, so that nobody else may touch it.
 inline constexpr const char* spare_table = "chronoknock_2";
-/// Most uses of one grant: what the kernel's limit can count with a refill of one a week.
-inline constexpr std::uint32_t most_uses = 30000;
+/// Most uses of one grant: with a refill of one a week the kernel's limit holds uses * 604,800 * 10^9
+/// nanoseconds, signed, in 64 bits (nft_limit_eval), so beyond 15,250 it lets nothing through.
+inline constexpr std::uint32_t most_uses = 15000;
 
 enum class unauthorized { drop, reset };
 
@@ -40,19 +41,22 @@ struct rules {
     std::string table = firewall::table;
 };
 
-/// The set that holds the grants of one service and address family (4 or 6), uses included, so that a changed
-/// configuration never reads grants made for another one: "grant4_ssh", "grant6_3_ssh".
-std::string set_name(std::string_view service, std::uint32_t uses, int family);
+/// The set that holds the grants of one service in one address family (4 or 6). Its name says the uses and,
+/// by a mark, the ports, so that a changed configuration, or another process, never reads grants made for
+/// another one: "grant4_ssh.6a3f20c1", "grant6_3_ssh.6a3f20c1".
+std::string set_name(const service& s, int family);
 
 /// What a set's name says.
 struct grant_set {
     std::string service;
     std::uint32_t uses = 0;
     int family = 4;
+    std::string ports_mark; ///< of the service's ports, whatever their order
     bool operator==(const grant_set&) const = default;
 };
 
-/// Reads a set's name; nothing if the set does not hold grants.
+/// Reads a set's name; nothing if the set does not hold grants, or is of a version whose names did not tell
+/// the ports.
 std::optional<grant_set> parse_set_name(std::string_view name);
 
 /// A set of flows: those of one protocol and family, in one stage of their life.

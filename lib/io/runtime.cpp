@@ -2,18 +2,16 @@
 
 #include "base/text.hpp"
 #include "io/firewall/last_guard.hpp"
-#include "io/firewall/nft_run.hpp"
 #include "io/log/log.hpp"
 #include "io/store/sqlite_store.hpp"
 #include "io/system/clock.hpp"
-#include "io/system/privileges.hpp"
 #include "io/system/random.hpp"
 #include "method/method.hpp"
 #include "method/time_sequence/verifier.hpp"
 
 #include <algorithm>
 #include <cstring>
-#include <numeric>
+#include <memory>
 #include <utility>
 #include <variant>
 
@@ -72,11 +70,9 @@ result<void> runtime::start() {
     if (!lock) return lock.error();
     lock_ = std::move(*lock);
     // What no waiting will mend. Whatever guard is there stays.
-    if (!may_set_up_firewall()) return error{"firewall: not permitted: CAP_NET_ADMIN is needed"};
-    if (!nft_program()) return error{"firewall: nft is not there: install nftables"};
-    if (const auto script = chronoknock::firewall::setup_script(firewall_rules(*configuration_), {}, {});
-        !script)
-        return script.error();
+    const auto& backend = configuration_->firewall.backend;
+    if (const auto possible = check_backend(backend, firewall_rules(*configuration_)); !possible)
+        return possible;
     begin_start_up();
     return {};
 }
@@ -104,11 +100,11 @@ void runtime::begin_start_up() {
 
 result<void> runtime::set_up_guard() {
     if (!firewall_) {
-        auto opened = io::firewall::open(context_);
+        auto opened = open_backend(configuration_->firewall.backend, context_);
         if (!opened) return opened.error();
         firewall_ = std::move(*opened);
     }
-    const auto done = firewall_->set_up(firewall_rules(*configuration_));
+    const auto done = firewall_->prepare_now(firewall_rules(*configuration_));
     if (done) keep_guard();
     return done;
 }
@@ -202,7 +198,7 @@ result<void> runtime::reload(config::server configuration) {
             return error{e.what()};
         }
     auto verifiers = make_verifiers(*next);
-    if (auto done = firewall_->set_up(firewall_rules(*next)); !done) return done;
+    if (auto done = firewall_->prepare_now(firewall_rules(*next)); !done) return done;
 
     if (capture) capture_ = std::move(capture);
     verifiers_ = std::move(verifiers);
@@ -220,13 +216,20 @@ result<void> runtime::reload(config::server configuration) {
     return {};
 }
 
-void runtime::stop() {
+void runtime::stop(std::function<void()> stopped) {
     timer_.cancel();
     start_up_.stop();
     capture_.reset();
     time_.reset();
-    if (firewall_ && configuration_->firewall.on_stop == config::on_stop::remove)
-        if (const auto removed = firewall_->remove(); !removed) log::error(removed.error().text);
+    if (!firewall_ || configuration_->firewall.on_stop == config::on_stop::keep) return end(), stopped();
+    firewall_->withdraw([this, stopped = std::move(stopped)](const result<void>& removed) {
+        if (!removed) log::error(removed.error().text);
+        end();
+        stopped();
+    });
+}
+
+void runtime::end() {
     if (store_)
         if (const auto closed = store_->close_cleanly(); !closed) log::error(closed.error().text);
     control_.reset();
@@ -295,33 +298,39 @@ void runtime::batch_end(instant now) {
 
 void runtime::carry_out(granting::actions todo) {
     for (auto& action : todo)
-        std::visit(
-            each_of{
-                [this](granting::redeem& r) {
-                    store_->redeem(std::move(r.tokens), [this, batch = r.batch](const result<void>& done) {
-                        carry_out(pipeline_->redeemed(batch, done, boot_now()));
-                    });
-                },
-                [this](granting::forget& f) { store_->forget(std::move(f.tokens)); },
-                [this](const granting::open_services& o) {
-                    std::vector<chronoknock::firewall::grant> grants;
-                    for (const auto& g : o.what) grants.push_back({g.who, g.service, g.open_for});
-                    firewall_->add(std::move(grants), [this, knock = o.knock](const result<void>& done) {
-                        carry_out(pipeline_->carried_out(knock, done, boot_now()));
-                    });
-                },
-                [this](const granting::close_services& c) { // no method asks for it yet
-                    const result<void> done = error{"this firewall cannot end grants"};
-                    carry_out(pipeline_->carried_out(c.knock, done, boot_now()));
-                },
-                [this](const granting::guard_from& g) { pipeline_->set_floor(g.floor); },
-                [this](const granting::write_floor& w) {
-                    carry_out(gate_.written(store_->set_floor(w.floor)));
-                },
-                [this](granting::note& n) { store_->note(std::move(n.entry)); },
-                [](const granting::tell& t) { log::write(level_of(t.level), t.line); },
-            },
-            action);
+        std::visit(each_of{
+                       [this](granting::redeem& r) {
+                           store_->redeem(std::move(r.tokens),
+                                          [this, batch = r.batch](const result<void>& done) {
+                                              carry_out(pipeline_->redeemed(batch, done, boot_now()));
+                                          });
+                       },
+                       [this](granting::forget& f) { store_->forget(std::move(f.tokens)); },
+                       [this](const granting::open_services& o) {
+                           std::vector<firewall::change> opens;
+                           for (const auto& g : o.what) opens.push_back({g.who, g.service, g.open_for});
+                           apply(o.knock, std::move(opens));
+                       },
+                       [this](const granting::close_services& c) {
+                           std::vector<firewall::change> closes;
+                           for (const auto& service : c.services)
+                               closes.push_back({c.who, service, std::nullopt});
+                           apply(c.knock, std::move(closes));
+                       },
+                       [this](const granting::guard_from& g) { pipeline_->set_floor(g.floor); },
+                       [this](const granting::write_floor& w) {
+                           carry_out(gate_.written(store_->set_floor(w.floor)));
+                       },
+                       [this](granting::note& n) { store_->note(std::move(n.entry)); },
+                       [](const granting::tell& t) { log::write(level_of(t.level), t.line); },
+                   },
+                   action);
+}
+
+void runtime::apply(std::uint64_t knock, std::vector<firewall::change> changes) {
+    firewall_->apply(std::move(changes), [this, knock](const result<void>& done) {
+        carry_out(pipeline_->carried_out(knock, done, boot_now()));
+    });
 }
 
 boost::json::object runtime::status() {
@@ -330,7 +339,11 @@ boost::json::object runtime::status() {
     s.problem = start_up_.problem();
     s.accepting = gate_.lets_pass();
     s.knocks.untimely = untimely_;
-    s.grants = firewall_ ? firewall_->list() : error{"the firewall is not set up"};
+    const auto grants =
+        std::make_shared<result<std::vector<live_grant>>>(error{"the firewall is not set up"});
+    if (firewall_)
+        firewall_->list([grants](result<std::vector<live_grant>> all) { *grants = std::move(all); });
+    s.grants = *grants;
     if (time_) s.time = time_->report();
     if (capture_) s.packets = capture_->count();
     if (verifiers_) s.count = [this](std::string_view name) { return verifiers_->count(name); };

@@ -6,7 +6,7 @@
 #include "io/capture/capture.hpp"
 #include "io/control/control.hpp"
 #include "io/control/status.hpp"
-#include "io/firewall/firewall.hpp"
+#include "io/firewall/backend.hpp"
 #include "io/start_up.hpp"
 #include "io/store/grant_store.hpp"
 #include "io/system/daemon_lock.hpp"
@@ -35,8 +35,8 @@ public:
     result<void> start();
     /// Goes over to another configuration; if it cannot, the error says why and all stays as it was.
     result<void> reload(config::server configuration);
-    /// A clean stop: the guard stays or goes as on_stop says.
-    void stop();
+    /// A clean stop: the guard stays or goes as on_stop says. `stopped` may be called before this returns.
+    void stop(std::function<void()> stopped);
 
 private:
     void observe(const packet::event& e, instant now) override;
@@ -48,11 +48,13 @@ private:
     result<void> open_store();
     void keep_guard();
     void started();
+    void end();
 
     void tick();
     void tick_after(nanoseconds wait);
     void say_each_minute(instant now);
     void carry_out(granting::actions todo);
+    void apply(std::uint64_t knock, std::vector<firewall::change> changes);
     boost::json::object status();
 
     result<std::unique_ptr<capture>> start_capture(const config::server& c);
@@ -64,7 +66,7 @@ private:
     start_up start_up_;
     std::unique_ptr<config::server> configuration_; ///< without secrets once there is a matcher
     std::optional<daemon_lock> lock_;
-    std::optional<firewall> firewall_;
+    std::unique_ptr<firewall_backend> firewall_;
     bool guard_kept_ = false; ///< for the next boot
     std::unique_ptr<grant_store> store_;
     std::optional<control> control_;

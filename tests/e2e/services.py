@@ -3,6 +3,7 @@
 import getpass
 import json
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -187,6 +188,11 @@ class Chronoknock:
         """Waits until the log holds a text so many times."""
         return wait_for(lambda: self.log().count(what) >= count and self.log(),
                         f"{count} times {what!r} in the log", seconds)
+
+    def grant_set(self, service, version):
+        """The name of the set that holds the service's grants, IP version 4 or 6."""
+        listed = self.host.run(["nft", "-t", "list", "table", "inet", "chronoknock"]).stdout
+        return re.search(rf"set (grant{version}_(\d+_)?{service}(\.\w+)?) ", listed).group(1)
 
     def reload(self):
         self.process.send(signal.SIGHUP)

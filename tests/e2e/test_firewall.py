@@ -162,6 +162,32 @@ class Configuration(LabTest):
         self.assert_shut(self.client, port=8081)
         self.assert_shut(self.other)
 
+    def a_changed_service_begins_without_grants(self, take_up):
+        """A grant for `admin` by one port opens no other one; `web`, which is as it was, keeps its grants."""
+        for port in (8081, 8082):
+            start_http(self.server, port)
+        key = self.key()
+        services = {"web": f"ports = tcp/{PORT}\nopen_for = 60", "admin": "ports = tcp/8081\nopen_for = 60"}
+        guard = self.guard(key, services=services, keys={"alice": (key, "web, admin")})
+        self.client.knock(self.server, key)
+        self.assert_opens(self.client)
+        self.assert_opens(self.client, port=8081)
+        guard.write({**services, "admin": "ports = tcp/8082\nopen_for = 60"}, {"alice": (key, "web, admin")})
+        take_up(guard)
+        self.other.wait_shut(self.server.ip4, 8082)
+        self.assert_shut(self.client, port=8082)
+        self.assert_open(self.client)
+        self.assert_open(self.other, port=8081)
+
+    def test_a_service_with_other_ports_begins_without_grants_after_a_restart(self):
+        def restart(guard):
+            guard.stop()
+            guard.start()
+        self.a_changed_service_begins_without_grants(restart)
+
+    def test_a_service_with_other_ports_begins_without_grants_after_a_reload(self):
+        self.a_changed_service_begins_without_grants(lambda guard: guard.reload())
+
     def test_reload_of_a_broken_file_changes_nothing(self):
         key = self.key()
         guard = self.guard(key)

@@ -34,8 +34,9 @@ class ForeignTable(LabTest):
         key = self.key()
         guard = self.guard(key)
         guard.stop()
-        for version, name in ((4, "grant4_web"), (6, "grant6_web")):
-            self.server.run(["nft", "add", "element", "inet", "chronoknock", name, f"{{ {self.other.ip(version)} }}"])
+        for version in (4, 6):
+            self.server.run(["nft", "add", "element", "inet", "chronoknock", guard.grant_set("web", version),
+                             f"{{ {self.other.ip(version)} }}"])
             self.assert_open(self.other, self.server.ip(version))
         guard.start()
         for version in (4, 6):

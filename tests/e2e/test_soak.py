@@ -128,8 +128,10 @@ class Soak(LabTest):
         for host in (self.client, self.other):
             host.wait_shut(self.server.ip4, PORT, seconds=_OPEN_FOR + 2)
             host.wait_shut(self.server.ip6, PORT, seconds=_OPEN_FOR + 2)
-        for name in ("grant4_web", "grant6_web"):
-            self.assertNotIn("expires", self.server.run(["nft", "list", "set", "inet", "chronoknock", name]).stdout)
+        for version in (4, 6):
+            elements = self.server.run(["nft", "list", "set", "inet", "chronoknock",
+                                        self.door.grant_set("web", version)]).stdout
+            self.assertNotIn("expires", elements)
         grown = self.resources()
         self.assertLess(grown[0] - resident, 1024, f"memory grew: {self.story}")
         self.assertLessEqual(grown[1], descriptors, f"descriptors leaked: {self.story}")

@@ -2,7 +2,7 @@
 
 #include "config/server.hpp"
 #include "io/capture/capture.hpp"
-#include "io/firewall/firewall.hpp"
+#include "io/firewall/backend.hpp"
 #include "timesync/synchroniser.hpp"
 
 #include <boost/json/object.hpp>

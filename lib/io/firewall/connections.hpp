@@ -9,15 +9,15 @@
 namespace chronoknock::io {
 
 /// Open TCP connections of this host's sockets; none where /proc does not tell.
-std::vector<chronoknock::firewall::flow> open_connections();
+std::vector<firewall::flow> open_connections();
 
 /// What conntrack has seen answered: UDP, and TCP that is forwarded to a container. None where it tracks
 /// nothing.
-std::vector<chronoknock::firewall::flow> tracked_flows();
+std::vector<firewall::flow> tracked_flows();
 
 /// Ends TCP connections of this host's sockets: both ends see a reset. Those that are gone are passed over;
 /// a kernel without INET_DIAG_DESTROY does nothing.
-void destroy(std::span<const chronoknock::firewall::flow> connections);
+void destroy(std::span<const firewall::flow> connections);
 
 /// True if iptables-legacy, of which nf_tables knows nothing, translates addresses here.
 bool legacy_translates();

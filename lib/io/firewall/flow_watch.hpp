@@ -23,7 +23,7 @@ public:
     /// Begins, or goes over to another table.
     void start(const std::string& table);
     /// As of the last whole round.
-    const std::vector<chronoknock::firewall::flow>& admitted() const;
+    const std::vector<firewall::flow>& admitted() const;
     /// When that began; the epoch before the first one.
     instant as_of() const;
 

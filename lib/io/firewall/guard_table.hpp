@@ -1,8 +1,10 @@
 #pragma once
 
 #include "base/error.hpp"
-#include "io/firewall/nft_socket.hpp"
+#include "firewall/guardian.hpp"
+#include "io/firewall/nft_kernel.hpp"
 
+#include <memory>
 #include <optional>
 #include <span>
 
@@ -14,29 +16,31 @@ error text_of(const char* what, const boost::system::error_code& e);
 /// Our table as it was made last, so that what somebody else has made of it is noticed.
 class guard_table {
 public:
-    explicit guard_table(nft_socket kernel) : kernel_(std::move(kernel)) {}
+    explicit guard_table(std::unique_ptr<nft_kernel> kernel) : kernel_(std::move(kernel)) {}
 
-    nft_socket& kernel() { return kernel_; }
+    nft_kernel& kernel() { return *kernel_; }
     /// True if something in this network namespace translates addresses.
     bool translates();
     /// Goes over to the spare name if another process owns the table; true if it did.
     bool give_way();
 
-    /// Makes the table hold to the rules, by nft, in one transaction. Gives whether the sets that were there
-    /// were kept, with their grants.
-    result<bool> write(const chronoknock::firewall::rules& r,
-                       std::span<const chronoknock::firewall::flow> admitted);
-    /// True if it is as write() left it.
-    bool is_whole();
-    bool is_made() const { return made_.has_value(); }
-    void forget() { made_.reset(); }
+    struct written {
+        bool verified = true; ///< it was read back, and look() can compare
+        bool kept = true;     ///< the sets that were there were kept, with their grants
+    };
+    /// Makes the table hold to the rules, by nft, in one transaction. An error: it did not, and nothing is
+    /// changed.
+    result<written> write(const firewall::rules& r, std::span<const firewall::flow> admitted);
+    /// Whether it is as write() left it.
+    firewall::guardian::sight look();
+    void forget() { made_.reset(), written_at_.reset(); }
 
 private:
-    result<bool> run(const chronoknock::firewall::rules& r,
-                     std::span<const chronoknock::firewall::flow> admitted);
+    result<bool> run(const firewall::rules& r, std::span<const firewall::flow> admitted);
 
-    nft_socket kernel_;
+    std::unique_ptr<nft_kernel> kernel_;
     std::optional<nft_fingerprint> made_;
+    std::optional<std::uint32_t> written_at_; ///< the generation that write() made, where made_ is missing
 };
 
 } // namespace chronoknock::io

@@ -9,16 +9,14 @@
 
 namespace chronoknock::io {
 
-namespace rules_of = chronoknock::firewall;
-
 std::string last_guard_path(const std::string& state) {
     return state.substr(0, state.rfind('/') + 1) + "guard.nft";
 }
 
-result<void> keep_last_guard(const std::string& state, rules_of::rules r) {
+result<void> keep_last_guard(const std::string& state, firewall::rules r) {
     // Set up over a guard that is there, it must not take away what that guards of published ports.
     if (auto kernel = nft_socket::open()) r.translated = kernel->translates() || legacy_translates();
-    const auto script = rules_of::setup_script(r, {}, {});
+    const auto script = firewall::setup_script(r, {}, {});
     if (!script) return script.error();
     return replace_file(last_guard_path(state),
                         "# chronoknock's last good guard; `chronoknock guard` or `nft -f` sets it up.\n" +
@@ -34,11 +32,11 @@ result<void> load_last_guard(const std::string& path) {
 
 bool guard_stands() {
     auto kernel = nft_socket::open();
-    const auto there = kernel ? kernel->state() : nft_result<rules_of::table_state>(kernel.error());
+    const auto there = kernel ? kernel->state() : nft_result<firewall::table_state>(kernel.error());
     const auto has = [](const std::vector<std::string>& names, const char* name) {
         return std::ranges::find(names, name) != names.end();
     };
-    return there && has(there->sets, rules_of::flow_sets[0].name) && has(there->chains, "input");
+    return there && has(there->sets, firewall::flow_sets[0].name) && has(there->chains, "input");
 }
 
 } // namespace chronoknock::io

@@ -13,7 +13,7 @@ namespace chronoknock::io {
 std::string last_guard_path(const std::string& state);
 
 /// Writes the guard of these rules there, as this network namespace needs it now.
-result<void> keep_last_guard(const std::string& state, chronoknock::firewall::rules r);
+result<void> keep_last_guard(const std::string& state, firewall::rules r);
 
 /// Sets up what a file holds.
 result<void> load_last_guard(const std::string& path);

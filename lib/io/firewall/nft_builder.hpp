@@ -57,9 +57,9 @@ public:
         mnl_attr_put(m, NFTA_DATA_VALUE, e.key.bytes().size(), e.key.bytes().data());
         mnl_attr_nest_end(m, key);
         if (type == NFT_MSG_NEWSETELEM)
-            mnl_attr_put_u64(
-                m, NFTA_SET_ELEM_TIMEOUT,
-                htobe64(static_cast<std::uint64_t>(std::max(e.timeout, milliseconds(1)).count())));
+            mnl_attr_put_u64(m, NFTA_SET_ELEM_TIMEOUT,
+                             htobe64(static_cast<std::uint64_t>(
+                                 std::max(e.timeout.value_or(milliseconds(1)), milliseconds(1)).count())));
         mnl_attr_nest_end(m, element);
         mnl_attr_nest_end(m, list);
     }

@@ -1,4 +1,5 @@
 #include "io/firewall/nft_builder.hpp"
+#include "io/firewall/nft_run.hpp"
 
 #include <algorithm>
 #include <linux/filter.h>
@@ -82,16 +83,19 @@ nft_result<void> nft_socket::commit(builder& batch, std::uint32_t first) {
     return receive(first, last, {});
 }
 
-nft_result<void> nft_socket::put(std::span<const nft_element> elements) {
+result<std::optional<std::string>> nft_socket::run(std::string_view script) { return ask_nft(script); }
+
+nft_result<void> nft_socket::change(std::span<const nft_element> elements) {
     if (elements.empty()) return {};
     builder batch(buffer_, sequence_, 3 * elements.size() + 2);
     const auto first = batch.begin();
     for (const auto& e : elements) {
+        const int answer = &e == &elements.back() ? NLM_F_ACK : 0;
         // Before Linux 6.12 adding an element that is there does not refresh its timeout, hence the delete;
         // and deleting one that is not there fails, hence the first add.
         batch.element(table_, NFT_MSG_NEWSETELEM, NLM_F_CREATE, e);
-        batch.element(table_, NFT_MSG_DELSETELEM, 0, e);
-        batch.element(table_, NFT_MSG_NEWSETELEM, NLM_F_CREATE | (&e == &elements.back() ? NLM_F_ACK : 0), e);
+        batch.element(table_, NFT_MSG_DELSETELEM, e.timeout ? 0 : answer, e);
+        if (e.timeout) batch.element(table_, NFT_MSG_NEWSETELEM, NLM_F_CREATE | answer, e);
     }
     return commit(batch, first);
 }

@@ -73,9 +73,8 @@ nft_result<void> nft_socket::dump_elements(std::string_view set,
         again);
 }
 
-nft_result<std::vector<nft_socket::grant_element>>
-nft_socket::grant_elements(std::span<const std::string> sets) {
-    std::vector<grant_element> all;
+nft_result<std::vector<nft_grant>> nft_socket::grant_elements(std::span<const std::string> sets) {
+    std::vector<nft_grant> all;
     for (const auto& name : sets) {
         if (!firewall::parse_set_name(name)) continue;
         const auto before = static_cast<std::ptrdiff_t>(all.size());
@@ -96,15 +95,12 @@ nft_socket::grant_elements(std::span<const std::string> sets) {
     return all;
 }
 
-nft_result<std::vector<live_grant>> nft_socket::grants() {
+nft_result<std::vector<nft_grant>> nft_socket::grants() {
     const auto sets = set_names();
     if (!sets) return sets.error();
-    const auto elements = grant_elements(*sets);
-    if (!elements) return elements.error();
-    std::vector<live_grant> all;
-    for (const auto& e : *elements)
-        if (e.left) all.push_back({e.who, firewall::parse_set_name(e.set)->service, *e.left});
-    return all;
+    auto elements = grant_elements(*sets);
+    if (elements) std::erase_if(*elements, [](const nft_grant& g) { return !g.left; });
+    return elements;
 }
 
 nft_result<nft_fingerprint> nft_socket::fingerprint() {

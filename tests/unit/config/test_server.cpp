@@ -125,7 +125,7 @@ constexpr sample unfit_fields[] = {
     {"[service.web]\nports = tcp/80\nopen_for = 0", "8: [service.web] open_for: expected a duration from "
                                                     "100ms to 2592000s (30, 500ms, 30s, 5m, 1h), not '0'"},
     {"[service.web]\nports = tcp/80\nuses = -1",
-     "8: [service.web] uses: expected a whole number from 0 to 65535, not '-1'"},
+     "8: [service.web] uses: expected a whole number from 0 to 15000, not '-1'"},
     {"[service.web]\nport = tcp/80",
      "7: [service.web] port: unknown field; expected one of ports, open_for, uses"},
     {"[service.]", "6: [service.] expected a name of 1 to 32 of a-z A-Z 0-9 _ -, a letter first"},
@@ -201,7 +201,7 @@ BOOST_AUTO_TEST_CASE(defaults_are_the_contracts) {
     BOOST_TEST((s->knock.timeout == 10s));
     BOOST_TEST(s->knock.tracked == 65536u);
     BOOST_TEST(s->firewall.backend == "nftables");
-    BOOST_TEST((s->firewall.unauthorized == config::unauthorized::drop));
+    BOOST_TEST((s->firewall.unauthorized == firewall::unauthorized::drop));
     BOOST_TEST(s->firewall.always_allow.empty());
     BOOST_TEST((s->firewall.on_stop == config::on_stop::keep));
     BOOST_TEST((s->services.front().open_for == 30s));
@@ -266,7 +266,7 @@ ports = udp/53, tcp/53, tcp/8000-8010
     BOOST_TEST(s->time.ca_file == "/etc/chronoknock/ca.pem");
     BOOST_TEST((s->time.max_step == 2s));
     BOOST_TEST((s->knock == config::knock_settings{config::matching::strict, 64, 5s, 1000}));
-    BOOST_TEST((s->firewall.unauthorized == config::unauthorized::reset));
+    BOOST_TEST((s->firewall.unauthorized == firewall::unauthorized::reset));
     BOOST_REQUIRE(s->firewall.always_allow.size() == 2u);
     BOOST_TEST(s->firewall.always_allow[1].to_string() == "2001:db8::/32");
     BOOST_TEST((s->firewall.on_stop == config::on_stop::remove));

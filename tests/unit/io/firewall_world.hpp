@@ -1,16 +1,18 @@
 #pragma once
 
-#include "io/firewall/firewall.hpp"
+#include "io/firewall/nft_socket.hpp"
+#include "io/firewall/nftables.hpp"
 #include "io/system/clock.hpp"
 #include "lab.hpp"
 
 #include <chrono>
+#include <memory>
 #include <optional>
 
 namespace firewall_test {
 
 using namespace chronoknock;
-using chronoknock::firewall::grant;
+using chronoknock::firewall::change;
 using chronoknock::firewall::rules;
 using namespace std::chrono_literals;
 
@@ -26,23 +28,29 @@ inline service make_service(const std::string& name, std::initializer_list<const
     return s;
 }
 
+using guard = std::unique_ptr<io::firewall_backend>;
+
 struct world : lab::network {
     boost::asio::io_context context;
     rules asked{{make_service("ssh", {"tcp/22", "udp/22"}), make_service("web", {"tcp/80"})}, {}, {}};
     lab::descriptor ssh = lab::listen_on(22), web = lab::listen_on(80), other = lab::listen_on(81);
 
-    io::firewall open() {
-        auto f = io::firewall::open(context);
+    guard open() {
+        auto f = io::open_nftables(context);
         BOOST_TEST_REQUIRE(f.has_value(), (f ? "" : f.error().text));
         return std::move(*f);
     }
-    void set_up(io::firewall& f) {
-        const auto done = f.set_up(asked);
+    result<void> try_set_up(guard& f) {
+        return answer_to([&](auto done) { f->prepare(asked, done); });
+    }
+    void set_up(guard& f) {
+        const auto done = try_set_up(f);
         BOOST_TEST_REQUIRE(done.has_value(), (done ? "" : done.error().text));
     }
-    io::firewall guarded() {
+    guard guarded() {
         auto f = open();
-        set_up(f);
+        const auto done = f->prepare_now(asked);
+        BOOST_TEST_REQUIRE(done.has_value(), (done ? "" : done.error().text));
         return f;
     }
     template <class Condition>
@@ -56,20 +64,38 @@ struct world : lab::network {
                 context.restart();
         return true;
     }
-    result<void> try_add(io::firewall& f, std::vector<grant> grants) {
-        std::optional<result<void>> answer;
-        f.add(std::move(grants), [&](result<void> r) { answer = r; });
-        BOOST_TEST_REQUIRE(run_until([&] { return answer.has_value(); }));
-        return *answer;
+    template <class Ask>
+    result<void> answer_to(Ask ask) {
+        const auto answer = std::make_shared<std::optional<result<void>>>();
+        ask([answer](result<void> r) { *answer = r; });
+        BOOST_TEST_REQUIRE(run_until([&] { return answer->has_value(); }));
+        return **answer;
     }
-    void add(io::firewall& f, const std::string& who, const std::string& what, nanoseconds open_for = 60s) {
-        const auto done = try_add(f, {{*address::parse(who), what, open_for}});
+    result<void> try_apply(guard& f, std::vector<change> changes) {
+        return answer_to([&](auto done) { f->apply(std::move(changes), done); });
+    }
+    void apply(guard& f, const std::string& who, const std::string& what,
+               std::optional<nanoseconds> open_for) {
+        const auto done = try_apply(f, {{*address::parse(who), what, open_for}});
         BOOST_TEST_REQUIRE(done.has_value(), (done ? "" : done.error().text));
     }
-    static std::size_t live(io::firewall& f) { return f.list().value().size(); }
+    void add(guard& f, const std::string& who, const std::string& what, nanoseconds open_for = 60s) {
+        apply(f, who, what, open_for);
+    }
+    void close(guard& f, const std::string& who, const std::string& what) { apply(f, who, what, {}); }
+    bool remove(guard& f) {
+        return answer_to([&](auto done) { f->withdraw(done); }).has_value();
+    }
+    std::vector<io::live_grant> listed(guard& f) {
+        const auto all = std::make_shared<std::optional<result<std::vector<io::live_grant>>>>();
+        f->list([all](const auto& r) { *all = r; });
+        BOOST_TEST_REQUIRE(run_until([&] { return all->has_value(); }));
+        return (*all)->value();
+    }
+    std::size_t live(guard& f) { return listed(f).size(); }
 };
 
-inline grant make_grant(std::uint32_t number, const std::string& what, nanoseconds open_for = 60s) {
+inline change make_grant(std::uint32_t number, const std::string& what, nanoseconds open_for = 60s) {
     const std::uint8_t bytes[] = {10, static_cast<std::uint8_t>(number >> 16),
                                   static_cast<std::uint8_t>(number >> 8), static_cast<std::uint8_t>(number)};
     return {address::v4(bytes), what, open_for};

@@ -19,7 +19,8 @@ BOOST_AUTO_TEST_CASE(a_hundred_thousand_live_grants_do_not_slow_the_next) {
         for (std::uint32_t i = 0; i < 1000; ++i) {
             const auto start = io::boot_now();
             std::optional<nanoseconds> done;
-            f.add({make_grant(base + i, "ssh")}, [&](const result<void>&) { done = io::boot_now() - start; });
+            f->apply({make_grant(base + i, "ssh")},
+                     [&](const result<void>&) { done = io::boot_now() - start; });
             run_until([&] { return done.has_value(); });
             took.push_back(*done);
             run_until([&] { return context.poll() == 0; });
@@ -30,10 +31,10 @@ BOOST_AUTO_TEST_CASE(a_hundred_thousand_live_grants_do_not_slow_the_next) {
         return took[500];
     };
     const auto empty = measure(0, "among none");
-    std::vector<grant> many;
+    std::vector<change> many;
     for (std::uint32_t i = 0; i < 100000; ++i) many.push_back(make_grant(100000 + i, "ssh", 1h));
     const auto start = io::boot_now();
-    BOOST_TEST(try_add(f, many).has_value());
+    BOOST_TEST(try_apply(f, many).has_value());
     BOOST_TEST_MESSAGE("100,000 at once: " << microseconds(io::boot_now() - start) / 1e5 << " us each");
     const auto full = measure(1000, "among 100,000");
     const auto listing = io::boot_now();

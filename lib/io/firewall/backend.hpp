@@ -1,0 +1,56 @@
+#pragma once
+
+#include "base/error.hpp"
+#include "config/server.hpp"
+#include "firewall/change.hpp"
+#include "firewall/rules.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace chronoknock::io {
+
+using firewall::live_grant;
+
+/// What the guard before the protected ports is made of. Answers come from the io_context, in whose thread
+/// all of this is called; none comes after the backend's end.
+class firewall_backend {
+public:
+    using answer = std::function<void(result<void>)>;
+    using listing = std::function<void(result<std::vector<live_grant>>)>;
+
+    virtual ~firewall_backend() = default;
+
+    /// Makes the guard hold to the rules, and sees to it from then on. What is live goes on, and so do the
+    /// grants for services that are as they were. If it fails, all stays as it was.
+    virtual void prepare(firewall::rules r, answer done) = 0;
+    /// The same, and blocks: the first guard stands before anything else is begun.
+    virtual result<void> prepare_now(const firewall::rules& r) = 0;
+
+    /// Opens, renews and closes, in this order. One change that fails does not take others with it; the
+    /// answer has the first error.
+    virtual void apply(std::vector<firewall::change> changes, answer done) = 0;
+
+    /// The live grants. One for several connections may stay until its time is over, though they are used up.
+    /// Where nothing need be waited for, the answer comes before this returns.
+    virtual void list(listing done) = 0;
+
+    /// Takes the guard away: everybody reaches everything.
+    virtual void withdraw(answer done) = 0;
+};
+
+/// What no waiting will mend, with the backend of that name (of firewall::backends): rules that it cannot
+/// express, a program or a right that is not there.
+result<void> check_backend(const std::string& name, const firewall::rules& r);
+
+/// The error may be over in a moment.
+result<std::unique_ptr<firewall_backend>> open_backend(const std::string& name,
+                                                       boost::asio::io_context& context);
+
+/// What the configuration asks of the firewall.
+firewall::rules firewall_rules(const config::server& c);
+
+} // namespace chronoknock::io

@@ -1,0 +1,50 @@
+// The table of backends: a row is a name of firewall::backends and the two functions that make it work.
+#include "firewall/backend.hpp"
+
+#include "io/firewall/backend.hpp"
+#include "io/firewall/expiring.hpp"
+#include "io/firewall/nftables.hpp"
+
+#include <algorithm>
+#include <iterator>
+
+namespace chronoknock::io {
+
+namespace {
+
+struct row {
+    std::string_view name;
+    result<void> (*check)(const firewall::rules& r);
+    result<std::unique_ptr<firewall_backend>> (*open)(boost::asio::io_context& context);
+};
+
+constexpr row rows[] = {{"nftables", check_nftables, open_nftables}};
+
+static_assert(std::ranges::equal(rows, firewall::backends, {}, &row::name, &firewall::backend::name),
+              "the configuration accepts firewall::backends, and these are them");
+
+const row& row_of(const std::string& name) { return *std::ranges::find(rows, name, &row::name); }
+
+const firewall::backend& known(const std::string& name) {
+    return *std::ranges::find(firewall::backends, name, &firewall::backend::name);
+}
+
+} // namespace
+
+result<void> check_backend(const std::string& name, const firewall::rules& r) {
+    if (const auto fits = firewall::check(r, known(name)); !fits) return fits;
+    return row_of(name).check(r);
+}
+
+result<std::unique_ptr<firewall_backend>> open_backend(const std::string& name,
+                                                       boost::asio::io_context& context) {
+    auto opened = row_of(name).open(context);
+    if (!opened || known(name).can.expiry) return opened;
+    return std::make_unique<expiring>(context, std::move(*opened));
+}
+
+firewall::rules firewall_rules(const config::server& c) {
+    return {c.services, c.firewall.unauthorized, c.firewall.always_allow, c.also_for};
+}
+
+} // namespace chronoknock::io

@@ -1,0 +1,33 @@
+#pragma once
+
+#include "firewall/deadlines.hpp"
+#include "io/firewall/backend.hpp"
+
+#include <boost/asio/steady_timer.hpp>
+
+namespace chronoknock::io {
+
+/// Ends grants for a backend that does not end them by itself: one timer, for the ledger's next deadline.
+class expiring final : public firewall_backend {
+public:
+    expiring(boost::asio::io_context& context, std::unique_ptr<firewall_backend> backend)
+        : backend_(std::move(backend)), timer_(context) {}
+
+    void prepare(firewall::rules r, answer done) override {
+        backend_->prepare(std::move(r), std::move(done));
+    }
+    result<void> prepare_now(const firewall::rules& r) override { return backend_->prepare_now(r); }
+    void apply(std::vector<firewall::change> changes, answer done) override;
+    void list(listing done) override { backend_->list(std::move(done)); }
+    void withdraw(answer done) override { backend_->withdraw(std::move(done)); }
+
+private:
+    void arm();
+    void close_due();
+
+    std::unique_ptr<firewall_backend> backend_;
+    boost::asio::steady_timer timer_;
+    firewall::deadlines deadlines_;
+};
+
+} // namespace chronoknock::io

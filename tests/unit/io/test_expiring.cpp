@@ -1,0 +1,105 @@
+#include "io/firewall/expiring.hpp"
+
+#include "io/system/clock.hpp"
+
+#include <boost/asio/post.hpp>
+#include <boost/test/unit_test.hpp>
+#include <map>
+
+using namespace chronoknock;
+using namespace std::chrono_literals;
+using firewall::change;
+
+namespace {
+
+/// A backend that keeps what is open until it is closed.
+struct simple_backend final : io::firewall_backend {
+    explicit simple_backend(boost::asio::io_context& c) : context(c) {}
+
+    void prepare(firewall::rules, answer done) override { done({}); }
+    result<void> prepare_now(const firewall::rules&) override { return {}; }
+    void list(listing done) override { done(std::vector<io::live_grant>()); }
+    void withdraw(answer done) override { done({}); }
+    void apply(std::vector<change> changes, answer done) override {
+        boost::asio::post(context, [this, changes = std::move(changes), done = std::move(done)] {
+            if (failures > 0) return --failures, done(error{"no"});
+            for (const auto& c : changes)
+                if (c.open_for)
+                    open[c.service] = io::boot_now();
+                else
+                    open.erase(c.service);
+            done({});
+        });
+    }
+
+    boost::asio::io_context& context;
+    std::map<std::string, instant> open;
+    int failures = 0;
+};
+
+struct world {
+    boost::asio::io_context context;
+    simple_backend* simple = new simple_backend(context);
+    io::expiring backend{context, std::unique_ptr<io::firewall_backend>(simple)};
+    const address who = *address::parse("192.0.2.1");
+
+    template <class Condition>
+    bool run_until(Condition reached) {
+        const auto end = io::boot_now() + 10s;
+        while (!reached() && io::boot_now() < end) {
+            context.restart();
+            context.run_one_for(10ms);
+        }
+        return reached();
+    }
+    result<void> apply(const std::string& service, std::optional<nanoseconds> open_for) {
+        std::optional<result<void>> answer;
+        backend.apply({{who, service, open_for}}, [&](const result<void>& r) { answer = r; });
+        BOOST_TEST_REQUIRE(run_until([&] { return answer.has_value(); }));
+        return *answer;
+    }
+    bool is_open(const std::string& service) const { return simple->open.contains(service); }
+};
+
+} // namespace
+
+BOOST_FIXTURE_TEST_SUITE(grants_that_the_backend_does_not_end, world)
+
+BOOST_AUTO_TEST_CASE(each_is_closed_when_its_time_is_over_and_not_before) {
+    BOOST_TEST(apply("long", 1h).has_value());
+    const auto before = io::boot_now();
+    BOOST_TEST(apply("short", 200ms).has_value());
+    BOOST_TEST(run_until([&] { return !is_open("short"); }));
+    BOOST_TEST((io::boot_now() - before >= 200ms));
+    BOOST_TEST(is_open("long"));
+}
+
+BOOST_AUTO_TEST_CASE(a_renewed_one_lasts_and_a_closed_one_has_no_deadline) {
+    BOOST_TEST(apply("ssh", 100ms).has_value());
+    BOOST_TEST(apply("ssh", 1h).has_value());
+    BOOST_TEST(apply("web", 50ms).has_value());
+    BOOST_TEST(apply("mail", 1h).has_value());
+    BOOST_TEST(apply("mail", {}).has_value());
+    BOOST_TEST(run_until([&] { return !is_open("web"); }));
+    const auto end = io::boot_now() + 200ms;
+    run_until([&] { return io::boot_now() > end; });
+    BOOST_TEST(is_open("ssh"));
+    BOOST_TEST(!is_open("mail"));
+}
+
+BOOST_AUTO_TEST_CASE(one_that_cannot_be_closed_is_tried_again) {
+    BOOST_TEST(apply("ssh", 500ms).has_value());
+    simple->failures = 1;
+    BOOST_TEST(run_until([&] { return simple->failures == 0; }));
+    BOOST_TEST(is_open("ssh"));
+    BOOST_TEST(run_until([&] { return !is_open("ssh"); }));
+}
+
+BOOST_AUTO_TEST_CASE(one_that_was_said_to_have_failed_is_closed_all_the_same) {
+    simple->open["ssh"] = io::boot_now();
+    simple->failures = 1;
+    BOOST_TEST(!apply("ssh", 50ms).has_value());
+    BOOST_TEST(run_until([&] { return !is_open("ssh"); }));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
