@@ -17,6 +17,8 @@ struct token {
     /// Nothing older than `slack` before the key's newest accepted one is ever accepted again.
     std::int64_t place = 0;
     std::int64_t slack = 0;
+    /// Nor anything more than `ahead` beyond it, or beyond -1 if none was accepted. 0: no such limit.
+    std::int64_t ahead = 0;
     /// What tells it from the key's other claims of that place; the same in every copy of the claim.
     std::string identity;
     /// Nothing can tell a replay of it: it never changes.
