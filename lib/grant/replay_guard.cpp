@@ -37,8 +37,8 @@ std::string_view to_string(judgement j) {
         return "outside its window: the clocks disagree, or it was held back";
     case judgement::too_old:
         return "older than the newest accepted knock of its key allows";
-    case judgement::too_far:
-        return "too far ahead of the newest accepted knock of its key";
+    case judgement::too_far_ahead:
+        return "further ahead of the newest accepted knock of its key than it may be";
     case judgement::before_state:
         return "its window began before this server's record of burnt knocks does";
     case judgement::too_soon:
@@ -74,7 +74,8 @@ judgement replay_guard::judge(const attempt& a) {
         if (!again && !a.once.reusable) return judgement::replayed;
     }
     if (!a.once.reusable && !refuses(key, a.once.place)) return judgement::too_old;
-    if (a.once.ahead != 0 && a.once.place > key.newest.value_or(-1) + a.once.ahead) return judgement::too_far;
+    if (a.once.ahead > 0 && a.once.place > key.newest.value_or(-1) + a.once.ahead)
+        return judgement::too_far_ahead;
     if (a.once.good) {
         if (!acceptable(a.once.good->begin, a.once.good->end, a.arrival)) return judgement::outside_window;
         if (a.once.good->begin < floor_) return judgement::before_state;

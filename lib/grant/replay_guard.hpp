@@ -21,7 +21,7 @@ enum class judgement {
     replayed,       ///< burnt
     outside_window, ///< the clock says it is not its time
     too_old,        ///< older than its key's newest accepted one allows
-    too_far,        ///< further ahead of it than is looked for
+    too_far_ahead,  ///< further ahead of its key's newest accepted one than it may be
     before_state,   ///< began before what is burnt was first written down
     too_soon,       ///< within the key's knock_delay
     too_many, ///< its key was accepted too often in this place, or holds all that is remembered of a key

@@ -27,7 +27,7 @@ struct world {
         c.source = c.beneficiary = who;
         c.services = {0, 1};
         const unix_time begin{seconds(epoch + t0)};
-        c.once = {key == 0 ? "a" : "b", epoch + t0, 10, who.to_string(), false, {{begin, begin + 20s}}};
+        c.once = {key == 0 ? "a" : "b", epoch + t0, 10, 0, who.to_string(), false, {{begin, begin + 20s}}};
         c.first = at(now);
         c.description = "window " + std::to_string(t0);
         return c;

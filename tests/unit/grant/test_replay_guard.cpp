@@ -32,14 +32,14 @@ std::string identity_of(const std::string& service, std::optional<address> who) 
 /// Of a window of ten seconds; who: none with ignore = ip.
 knock a_knock(double when, std::int64_t t0, std::optional<address> who = here, nanoseconds error = 0s) {
     const unix_time begin{seconds(epoch + t0)};
-    return {{"key", epoch + t0, 10, identity_of("ssh", who), false, {{begin, begin + 20s}}},
+    return {{"key", epoch + t0, 10, 0, identity_of("ssh", who), false, {{begin, begin + 20s}}},
             who.value_or(here),
             at(when),
             {at(when), error}};
 }
 
 knock a_timeless_knock(double when, address who = here) {
-    return {{"key", 0, 10, identity_of("ssh", who), true, {}}, who, at(when), {at(when), 0s}};
+    return {{"key", 0, 10, 0, identity_of("ssh", who), true, {}}, who, at(when), {at(when), 0s}};
 }
 
 burnt burnt_before(const std::string& service, std::int64_t t0, double when) {
@@ -220,7 +220,7 @@ BOOST_AUTO_TEST_CASE(what_failed_counts_for_nothing) {
 BOOST_AUTO_TEST_CASE(a_counter_has_an_order_and_no_time) {
     replay_guard guard({}, unix_time::max()); // the floor does not touch it
     const auto count = [](std::int64_t place) {
-        return knock{{"key", place, 0, "", false, {}}, here, at(1), {at(1), 0s}};
+        return knock{{"key", place, 0, 0, "", false, {}}, here, at(1), {at(1), 0s}};
     };
     BOOST_TEST((judge(guard, count(-3)) == judgement::accepted));
     BOOST_TEST((judge(guard, count(-2)) == judgement::accepted));
@@ -231,6 +231,21 @@ BOOST_AUTO_TEST_CASE(a_counter_has_an_order_and_no_time) {
     later = count(-4);
     BOOST_TEST((judge(guard, later) == judgement::too_old));
     BOOST_TEST((judge(guard, count(5)) == judgement::accepted));
+}
+
+BOOST_AUTO_TEST_CASE(a_counter_may_be_so_far_ahead) {
+    replay_guard guard({}, {});
+    const auto count = [](std::int64_t place) {
+        return knock{{"key", place, 0, 8, "", false, {}}, here, at(1), {at(1), 0s}};
+    };
+    BOOST_TEST((judge(guard, count(8)) == judgement::too_far_ahead));
+    BOOST_TEST((judge(guard, count(7)) == judgement::accepted)); // none yet: they begin with 0
+    BOOST_TEST((judge(guard, count(6)) == judgement::too_old));
+    BOOST_TEST((judge(guard, count(16)) == judgement::too_far_ahead));
+    BOOST_TEST((guard.judge(count(15).attempt()) == judgement::accepted));
+    guard.failed(count(15).what());
+    BOOST_TEST((judge(guard, count(16)) == judgement::too_far_ahead)); // what failed does not count
+    BOOST_TEST((judge(guard, count(8)) == judgement::accepted));
 }
 
 BOOST_AUTO_TEST_CASE(the_delay_is_of_key_and_beneficiary) {
