@@ -1,4 +1,5 @@
 #include "method/method.hpp"
+#include "method/static/method.hpp"
 #include "method/time_sequence/method.hpp"
 
 #include <algorithm>
@@ -11,6 +12,7 @@ namespace {
 /// The first one is that of a key file which names none.
 const row table[] = {
     time_sequence::row(),
+    fixed::row(),
 };
 
 result<const row*> find(std::string_view name) {

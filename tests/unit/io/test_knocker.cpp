@@ -134,7 +134,7 @@ BOOST_AUTO_TEST_CASE(the_door_is_tried_between_rounds_and_not_within_one) {
     const island here;
     io::knock_order order;
     order.to.ip = ip("10.7.0.99");
-    order.ports = ports;
+    order.shots = syns_to(ports);
     order.pace.gap = 5ms;
     order.wait_port = 22;
     order.wait_limit = 200ms;

@@ -1,0 +1,85 @@
+#include "method/static/key.hpp"
+
+#include "base/text.hpp"
+#include "key/fingerprint.hpp"
+
+#include <algorithm>
+#include <optional>
+
+namespace chronoknock::fixed {
+
+namespace {
+
+constexpr std::size_t most_ports = 64;
+constexpr std::size_t most_sequences = 4096;
+
+std::optional<client::shot> read_port(std::string_view text) {
+    client::shot shot;
+    for (const auto& [mark, protocol] :
+         {std::pair{std::string_view("udp/"), transport::udp}, {std::string_view("tcp/"), transport::tcp}})
+        if (text.starts_with(mark)) {
+            shot.protocol = protocol;
+            text.remove_prefix(mark.size());
+            break;
+        }
+    const auto port = parse_number(text, 0, 65535);
+    if (!port) return {};
+    shot.port = static_cast<std::uint16_t>(*port);
+    return shot;
+}
+
+std::string fingerprint_of(const std::vector<sequence>& sequences) {
+    std::string text = "static";
+    for (const auto& s : sequences) text += ";" + client::to_text(s);
+    const auto name = key::fingerprint({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+    return name;
+}
+
+} // namespace
+
+credential::credential(std::vector<sequence> sequences)
+    : sequences_(std::move(sequences)), fingerprint_(fingerprint_of(sequences_)) {}
+
+std::uint32_t credential::least_memory() const {
+    std::size_t most = 0;
+    for (const auto& s : sequences_) most = std::max(most, s.size());
+    return static_cast<std::uint32_t>(most);
+}
+
+result<key::credential_ptr> read_sequences(std::string_view text) {
+    std::vector<sequence> all;
+    for (;;) {
+        const auto end = text.find(';');
+        sequence one;
+        for (const auto part : split_list(trim(text.substr(0, end)))) {
+            const auto shot = read_port(part);
+            if (!shot)
+                return error{"expected ports like 7000, udp/8000, with ; between the sequences of a pad"};
+            one.push_back(*shot);
+        }
+        if (one.size() < 2 || one.size() > most_ports)
+            return error{"expected 2 to " + std::to_string(most_ports) + " ports in a sequence"};
+        if (std::ranges::find(all, one) != all.end()) return error{"expected each sequence of a pad once"};
+        all.push_back(std::move(one));
+        if (all.size() > most_sequences)
+            return error{"expected at most " + std::to_string(most_sequences) + " sequences"};
+        if (end == text.npos) break;
+        text.remove_prefix(end + 1);
+    }
+    return key::credential_ptr(std::make_shared<credential>(std::move(all)));
+}
+
+result<key::credential_ptr> read_key(std::span<const ini_field> fields) {
+    const ini_field* found = nullptr;
+    for (const auto& f : fields) {
+        const auto at = "line " + std::to_string(f.line) + ": " + printable(f.name) + ": ";
+        if (f.name != "sequence") return error{at + "unknown field; expected method or sequence"};
+        found = &f;
+    }
+    if (!found) return error{"sequence: expected, and missing"};
+    auto k = read_sequences(found->value);
+    if (!k) return error{"line " + std::to_string(found->line) + ": sequence: " + k.error().text};
+    return k;
+}
+
+} // namespace chronoknock::fixed

@@ -1,0 +1,78 @@
+#include "method/static/method.hpp"
+
+#include "method/static/key.hpp"
+#include "method/static/verifier.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace chronoknock::fixed {
+
+namespace {
+
+/// Ports that a knock cannot do without: in set mode a repeated one counts once.
+std::size_t least_ports(const sequence& one, config::matching mode) {
+    if (mode == config::matching::strict) return one.size();
+    std::size_t different = 0;
+    for (auto it = one.begin(); it != one.end(); ++it) different += std::find(one.begin(), it, *it) == it;
+    return different;
+}
+
+/// Against guesses: as for a sequence of time-sequence, with m ports of 65,536, and as many live ones as are
+/// looked for at once. Against whoever heard it a single sequence is worth nothing.
+double security_bits(const config::key_settings& k, const config::server& s) {
+    const auto& all = sequences_of(k);
+    auto least = least_ports(all.front(), k.mode);
+    for (const auto& one : all) least = std::min(least, least_ports(one, k.mode));
+    const auto m = static_cast<double>(least);
+    double bits = 16 * m;
+    if (k.mode == config::matching::set) {
+        bits -= std::log2(m);
+        for (double i = 1; i < m; ++i) bits -= std::log2(std::max(1.0, s.knock.memory - i));
+    }
+    return bits - std::log2(std::min<double>(look_ahead, static_cast<double>(all.size())));
+}
+
+method::capture_wish wants(const config::key_settings& k) {
+    std::vector<port_range> syns, datagrams;
+    for (const auto& sequence : sequences_of(k))
+        for (const auto& shot : sequence)
+            (shot.protocol == transport::udp ? datagrams : syns).push_back({shot.port, shot.port});
+    return {port_set(std::move(syns)), port_set(std::move(datagrams)), 0};
+}
+
+std::unique_ptr<method::verifier> verify(const method::verifier_settings& s) {
+    return std::make_unique<verifier>(s);
+}
+
+std::vector<std::pair<std::string, std::string>> describe(const config::key_settings& k) {
+    const auto& all = sequences_of(k);
+    if (all.size() == 1)
+        return {{"sequence", std::to_string(all.front().size()) + " fixed ports, the same for ever"}};
+    return {{"sequence", "a pad of " + std::to_string(all.size()) + " sequences, each good once, in order"}};
+}
+
+result<std::vector<client::shot>> plan(const key::credential& c, const method::knock_request& r) {
+    const auto& all = static_cast<const credential&>(c).sequences();
+    const auto number = all.size() == 1 ? 0 : static_cast<std::size_t>(r.at);
+    if (number >= all.size())
+        return error{"the pad is used up: it has " + std::to_string(all.size()) + " sequences"};
+    return {boost::system::in_place_value, all[number]};
+}
+
+} // namespace
+
+method::row row() {
+    return {"static",
+            read_key,
+            wants,
+            verify,
+            security_bits,
+            describe,
+            plan,
+            method::row::by_option{"ports", "LIST",
+                                   "knock on these ports, 7000,udp/8000, without a key file; - asks for them",
+                                   read_sequences}};
+}
+
+} // namespace chronoknock::fixed

@@ -1,0 +1,122 @@
+#include "method/static/verifier.hpp"
+
+#include "method/complete.hpp"
+#include "method/static/key.hpp"
+
+#include <algorithm>
+#include <bitset>
+#include <utility>
+
+namespace chronoknock::fixed {
+
+namespace {
+
+constexpr std::uint32_t slack = 64; // an address is looked at the latest after so many events of it
+
+std::size_t index_of(transport protocol, std::uint16_t port) {
+    return (protocol == transport::udp ? 65536u : 0u) + port;
+}
+
+} // namespace
+
+verifier::verifier(const method::verifier_settings& s)
+    : server_(s.server), number_of_(2 * 65536),
+      tracker_({s.server.knock.tracked, s.server.knock.memory, slack, s.server.knock.timeout}, s.seed) {
+    std::uint16_t numbers = 0;
+    for (const auto key : s.keys) {
+        const auto& settings = server_.keys[key];
+        const auto& sequences = sequences_of(settings);
+        for (std::uint32_t i = 0; i < sequences.size(); ++i) {
+            candidate c{key, i, settings.mode == config::matching::strict, {}};
+            for (const auto& shot : sequences[i]) {
+                auto& number = number_of_[index_of(shot.protocol, shot.port)];
+                if (number == 0 && numbers != 65535) number = ++numbers;
+                c.ports.push_back(number);
+            }
+            candidates_.push_back(std::move(c));
+        }
+    }
+    with_.resize(numbers + 1u);
+    for (std::uint32_t n = 0; n < candidates_.size(); ++n)
+        for (const auto port : candidates_[n].ports)
+            if (with_[port].empty() || with_[port].back() != n) with_[port].push_back(n);
+    if (numbers != 0) every_number_ = port_set({{1, numbers}});
+}
+
+void verifier::observe(const packet::event& e, instant now) {
+    const auto number = number_of_[index_of(e.protocol, e.port)];
+    if (number == 0) return;
+    ++tracked_;
+    const auto number_of_packet = e.protocol == transport::udp ? ++datagrams_ : e.sequence;
+    auto numbered = e;
+    numbered.port = number;
+    numbered.sequence = number_of_packet;
+    const auto s = tracker_.observe(numbered, now);
+    if (!(tracker_.waits(s) & method::tracker::soon)) {
+        tracker_.waits(s) |= method::tracker::soon;
+        dirty_.push_back(s);
+    }
+    if (tracker_.fresh(s) == slack) look(s, now);
+}
+
+std::vector<granting::claim> verifier::end_batch(instant now) {
+    for (const auto s : dirty_) {
+        tracker_.waits(s) &= static_cast<std::uint8_t>(~method::tracker::soon);
+        look(s, now);
+    }
+    dirty_.clear();
+    return std::exchange(found_, {});
+}
+
+void verifier::look(method::tracker::slot s, instant now) {
+    const auto syns = tracker_.recall(s);
+    const auto fresh = std::min<std::size_t>(tracker_.fresh(s), syns.size());
+    if (fresh == 0) return;
+    const method::remembered r{syns, static_cast<std::uint32_t>(fresh), tracker_.memory(),
+                               tracker_.timeout_ticks()};
+    const auto who = tracker_.who(s);
+    std::bitset<65536> used;
+    std::vector<std::uint32_t> tried;
+    const auto found_before = found_.size();
+    for (const auto& syn : syns.last(fresh))
+        for (const auto n : with_[syn.port]) {
+            if (std::ranges::find(tried, n) != tried.end()) continue;
+            tried.push_back(n);
+            const auto& c = candidates_[n];
+            if (c.ports.size() > syns.size()) continue;
+            const auto complete = c.strict ? method::complete_strict(r, c.ports, every_number_)
+                                           : method::complete_set(r, c.ports);
+            if (!complete) continue;
+            for (const auto port : c.ports) used.set(port);
+            found_.push_back(claim_of(c, who, now - tracker_.age(syns[complete->first], now)));
+        }
+    tracker_.mark_looked_at(s);
+    if (found_.size() != found_before) tracker_.forget(s, [&](std::uint16_t port) { return used[port]; });
+}
+
+granting::claim verifier::claim_of(const candidate& c, const address& who, instant first) const {
+    const auto& k = *server_.keys[c.key].key;
+    granting::claim claim;
+    claim.key = c.key;
+    claim.source = claim.beneficiary = who;
+    for (const auto service : server_.keys[c.key].services)
+        claim.services.push_back(static_cast<std::uint32_t>(service));
+    claim.once.key = k.fingerprint();
+    claim.once.reusable = k.never_changes();
+    if (k.numbered()) {
+        claim.once.identity = std::to_string(c.index);
+        claim.once.place = c.index;
+        claim.once.ahead = look_ahead;
+        claim.description = "sequence " + std::to_string(c.index + 1);
+    } else {
+        claim.once.identity = who.to_string();
+    }
+    claim.first = first;
+    return claim;
+}
+
+std::vector<std::pair<std::string_view, std::uint64_t>> verifier::count() const {
+    return {{"tracked", tracked_}, {"tracker_bytes", tracker_.bytes()}};
+}
+
+} // namespace chronoknock::fixed

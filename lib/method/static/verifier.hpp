@@ -1,0 +1,49 @@
+#pragma once
+
+#include "method/method.hpp"
+#include "method/tracker.hpp"
+
+#include <cstdint>
+#include <vector>
+
+namespace chronoknock::fixed {
+
+/// How many sequences of a pad are looked for beyond the last one that was used: knocks get lost.
+inline constexpr std::int64_t look_ahead = 8;
+
+/// Finds the fixed sequences of all keys among the SYNs and datagrams of each address.
+class verifier final : public method::verifier {
+public:
+    explicit verifier(const method::verifier_settings& s);
+
+    bool advance(instant, const time_estimate&, std::size_t) override { return true; }
+    void observe(const packet::event& e, instant now) override;
+    std::vector<granting::claim> end_batch(instant now) override;
+    std::vector<std::pair<std::string_view, std::uint64_t>> count() const override;
+
+private:
+    /// A sequence as its knocks' ports, each a number of its own for protocol and port: what the tracker
+    /// remembers as a port.
+    struct candidate {
+        std::uint32_t key;   ///< index into server.keys
+        std::uint32_t index; ///< of the sequence among the key's
+        bool strict;
+        std::vector<std::uint16_t> ports;
+    };
+
+    void look(method::tracker::slot s, instant now);
+    granting::claim claim_of(const candidate& c, const address& who, instant first) const;
+
+    const config::server& server_;
+    std::vector<std::uint16_t> number_of_; ///< of protocol and port; 0: in no sequence
+    std::vector<candidate> candidates_;
+    std::vector<std::vector<std::uint32_t>> with_; ///< candidates that have a port, by its number
+    port_set every_number_;
+    method::tracker tracker_;
+    std::vector<method::tracker::slot> dirty_;
+    std::vector<granting::claim> found_;
+    std::uint32_t datagrams_ = 0; ///< so that no two look like one that is sent again
+    std::uint64_t tracked_ = 0;
+};
+
+} // namespace chronoknock::fixed

@@ -1,0 +1,89 @@
+"""Fixed sequences: with and without a key file, by our client and knockd's, pads, and what a replay earns."""
+
+import re
+import unittest
+
+from case import PORT, LabTest
+from lab import wait_for
+
+SEQUENCE = "7000,udp/8000,9000"
+PAD = [f"{7000 + n},{8000 + n},udp/{9000 + n}" for n in range(12)]
+
+
+class Static(LabTest):
+    def static_key(self, sequences, name="fixed"):
+        path = self.server.home / f"{name}.key"
+        path.write_text(f"method = static\nsequence = {sequences}\n", encoding="ascii")
+        path.chmod(0o600)
+        return path
+
+    def start(self, key, *more, **options):
+        return self.small_guard(key, wait=False, keys={"fixed": (key, "web", *more)}, **options)
+
+    def knock(self, host, *args, check=True):
+        return host.run([self.lab.program, "knock", self.server.ip4, "--gap", "5", *args], check=check)
+
+    def is_refused(self, guard, host, sequence, why):
+        """Within a second of the knock itself a copy passes for a later round of it: it earns nothing and is no news. Of
+        an address the first refusal is told at once."""
+        def told():
+            self.knock(host, "--ports", sequence, "--rounds", "1")
+            return why in guard.log()
+        wait_for(told, why)
+
+    def test_without_a_key_file(self):
+        guard = self.start(self.static_key(SEQUENCE), "allow_weak = true")
+        self.assert_shut(self.client)
+        self.knock(self.client, "--ports", SEQUENCE)
+        self.assert_opens(self.client)
+        self.assert_shut(self.other)
+        guard.wait_log("key fixed opens web")
+        for port in ("7000", "8000", "9000"):
+            self.assertNotIn(port, re.sub(r"\d\d:\d\d:\d\d|pid \d+", "", guard.log()))
+
+    def test_asked_for_at_the_terminal(self):
+        self.start(self.static_key(SEQUENCE), "allow_weak = true")
+        done = self.client.run(["setsid", self.lab.program, "knock", self.server.ip4, "--ports", "-"], stdin=SEQUENCE + "\n")
+        self.assertIn("knocked on", done.stdout)
+        self.assert_opens(self.client)
+
+    def test_client_of_knockd(self):
+        self.start(self.static_key("7000,8000,udp/9000"), "allow_weak = true", "mode = strict")
+        self.client.run(["knock", "-d", "5", self.server.ip4, "7000:tcp", "8000:tcp", "9000:udp"])
+        self.assert_opens(self.client)
+
+    def test_refused_unless_allowed_to_be_weak(self):
+        key = self.static_key(SEQUENCE)
+        guard = self.small_guard(key, wait=False, start=False, keys={"fixed": (key, "web")})
+        done = self.server.run([self.lab.program, "check", "--config", guard.config], check=False)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("never changes can be replayed for ever", done.stderr)
+
+    def test_pad(self):
+        key = self.static_key("; ".join(PAD))
+        guard = self.start(key, "mode = strict", "allow_weak = true")
+        self.knock(self.client, "--key", key)
+        self.assert_opens(self.client)
+        # The same again.
+        self.is_refused(guard, self.client, PAD[0], "a replay")
+        # What the client sends next is the next one; some that were lost do no harm, too many do.
+        self.is_refused(guard, self.other, PAD[10], "further ahead of the newest accepted knock")
+        self.assert_shut(self.other)
+        self.knock(self.other, "--ports", PAD[8])
+        self.assert_opens(self.other)
+
+    def test_pad_stays_used_after_a_restart(self):
+        key = self.static_key("; ".join(PAD))
+        guard = self.start(key, "mode = strict", "allow_weak = true")
+        self.knock(self.client, "--key", key)
+        self.assert_opens(self.client)
+        guard.sigkill()
+        guard.restart()
+        self.is_refused(guard, self.other, PAD[0], "a replay")
+        self.assert_shut(self.other)
+        self.knock(self.client, "--key", key)  # number 1: the client remembers
+        guard.wait_log("sequence 2")
+
+
+if __name__ == "__main__":
+    unittest.main()
