@@ -16,7 +16,6 @@ constexpr std::uint8_t protocol_tcp = 6;
 constexpr std::uint8_t protocol_udp = 17;
 constexpr std::uint16_t more_fragments = 0x2000;
 constexpr std::uint16_t fragment_offset = 0x1fff;
-constexpr std::array<std::uint8_t, 4> broadcast = {255, 255, 255, 255};
 constexpr std::size_t least_ipv4_header = 20;
 constexpr std::size_t least_tcp_header = 20;
 constexpr std::size_t udp_header = 8;
@@ -36,6 +35,20 @@ address address_of(std::span<const std::uint8_t> bytes) {
     return bytes.size() == 4 ? address::v4(bytes.first<4>()) : address::v6(bytes.first<16>());
 }
 
+void write(const ip_header& ip, transport protocol, std::uint16_t source_port, std::uint16_t port,
+           event& out) {
+    out.source = address_of(ip.source);
+    out.destination = address_of(ip.destination);
+    out.protocol = protocol;
+    out.source_port = source_port;
+    out.port = port;
+}
+
+/// To a group (224.0.0.0/4), or to all (255.255.255.255).
+bool is_for_many(std::span<const std::uint8_t> ipv4) {
+    return ipv4[0] / 16 == 14 || (ipv4[0] == 255 && ipv4[1] == 255 && ipv4[2] == 255 && ipv4[3] == 255);
+}
+
 bool is_mapped(std::span<const std::uint8_t> ipv6) {
     static constexpr std::array<std::uint8_t, 12> mapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
     return std::ranges::equal(ipv6.first<12>(), mapped);
@@ -51,7 +64,9 @@ verdict decode_tcp(reader in, const ip_header& ip, event& out) {
     if (!in || header < least_tcp_header || header > ip.length) return verdict::malformed;
     // Linux drops a SYN that also says FIN or RST; it begins no connection, so it is no part of a knock.
     if ((flags & (fin | syn | rst | ack)) != syn) return verdict::other;
-    out = {address_of(ip.source), address_of(ip.destination), transport::tcp, source_port, port, sequence};
+    write(ip, transport::tcp, source_port, port, out);
+    out.sequence = sequence;
+    out.payload = {};
     return verdict::event;
 }
 
@@ -61,8 +76,9 @@ verdict decode_udp(reader in, const ip_header& ip, event& out) {
     const std::size_t length = in.u16();
     in.skip(2); // checksum
     if (!in || length < udp_header || length > ip.length) return verdict::malformed;
-    const auto payload = in.bytes(std::min(in.left(), length - udp_header));
-    out = {address_of(ip.source), address_of(ip.destination), transport::udp, source_port, port, 0, payload};
+    write(ip, transport::udp, source_port, port, out);
+    out.sequence = 0;
+    out.payload = in.bytes(std::min(in.left(), length - udp_header));
     return verdict::event;
 }
 
@@ -80,7 +96,7 @@ verdict decode_ipv4(reader in, event& out) {
     if (!in || first / 16 != 4 || header < least_ipv4_header || header > total) return verdict::malformed;
     if (protocol != protocol_tcp && protocol != protocol_udp) return verdict::other;
     if ((fragment & fragment_offset) != 0) return verdict::other; // only the first one has ports
-    if (ip.destination[0] / 16 == 14 || std::ranges::equal(ip.destination, broadcast)) return verdict::other;
+    if (is_for_many(ip.destination)) return verdict::other;
     in.skip(header - least_ipv4_header); // options
     ip.length = total - header;
     if (protocol == protocol_tcp) return decode_tcp(in, ip, out);

@@ -174,7 +174,7 @@ private:
 
     void take(std::span<const std::uint8_t> frame) {
         ++counters_.seen;
-        packet::event e;
+        auto& e = event_;
         const auto found = packet::decode(socket_->link(), frame, e);
         if (found == packet::verdict::malformed) ++counters_.malformed;
         if (found != packet::verdict::event) return;
@@ -228,6 +228,7 @@ private:
     std::optional<packet_socket> socket_;
     int control_ = -1;
     counters counters_;
+    packet::event event_; ///< the last one: making it anew for each packet costs something
     instant now_{};
     std::uint64_t turn_ = 0;
     bool starting_ = false; ///< what fails is the caller's to tell
