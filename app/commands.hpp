@@ -8,7 +8,7 @@ namespace chronoknock::app {
 /// What a command line asks for, without the program and the command.
 using arguments = std::vector<std::string>;
 
-/// Exit status (contract, section 6).
+/// Exit status.
 inline constexpr int done = 0;
 inline constexpr int failed = 1;    ///< the message says what
 inline constexpr int bad_usage = 2; ///< bad usage, configuration or key

@@ -11,7 +11,8 @@
 
 namespace chronoknock {
 
-/// An IPv4 or IPv6 address as a value. An IPv4-mapped IPv6 address is the IPv4 address (contract, section 2).
+/// An IPv4 or IPv6 address as a value. An IPv4-mapped IPv6 address is the IPv4 address
+/// (chronoknock-protocol(7), DERIVATION).
 class address {
 public:
     /// 0.0.0.0

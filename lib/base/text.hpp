@@ -22,7 +22,7 @@ result<std::int64_t> parse_number(std::string_view text, std::int64_t least, std
 /// "true" or "false".
 result<bool> parse_bool(std::string_view text);
 
-/// A plain number of seconds, or "500ms", "30s", "5m", "1h" (contract, section 5), within [least, most].
+/// A plain number of seconds, or "500ms", "30s", "5m", "1h" (chronoknock.ini(5)), within [least, most].
 result<nanoseconds> parse_duration(std::string_view text, nanoseconds least, nanoseconds most);
 
 /// The shortest form that parse_duration reads back.

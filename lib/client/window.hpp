@@ -20,9 +20,9 @@ struct turn {
 /// Which window to knock for at a moment that the clock knows as `now`, when the last knock of this key for
 /// this service from this address was for the window `last`.
 ///
-/// The server takes t0 from its beginning until 2g later (contract, section 4). So the client knocks for the
-/// window that has begun for certain, even if its clock is ahead by all of its error; half a window is the
-/// most that it gives away to that, for it is then as far from the one end as from the other.
+/// The server takes t0 from its beginning until 2g later (chronoknock-protocol(7), WINDOWS). So the client
+/// knocks for the window that has begun for certain, even if its clock is ahead by all of its error; half a
+/// window is the most that it gives away to that, for it is then as far from the one end as from the other.
 ///
 /// A window that was used is burnt: the turn comes with the next. `last` in a future that no clock of the
 /// client should have seen is forgotten: waiting for it could take for ever. A key to which the time is

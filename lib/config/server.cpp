@@ -224,7 +224,7 @@ private:
 
         auto key = load_key_(k.file);
         if (!key) return complain(section, "file", key.error().text);
-        // Nothing can tell a replay of a sequence that never changes (contract, section 4).
+        // Nothing can tell a replay of a sequence that never changes (chronoknock-protocol(7), REPLAY).
         if ((*key)->never_changes() && !k.allow_weak)
             return complain(
                 section, "file",

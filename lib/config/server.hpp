@@ -68,7 +68,7 @@ struct key_settings {
     bool allow_weak = false;
 };
 
-/// The whole server configuration (contract, section 5), checked; nothing changes it later.
+/// The whole server configuration (chronoknock.ini(5)), checked; nothing changes it later.
 struct server {
     std::string state = "/var/lib/chronoknock/state.db";
     std::string control = "/run/chronoknock/control.sock";

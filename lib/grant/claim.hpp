@@ -10,7 +10,7 @@
 
 namespace chronoknock::granting {
 
-/// What makes a claim good only once (contract, section 4).
+/// What makes a claim good only once (chronoknock-protocol(7), REPLAY).
 struct token {
     std::string key; ///< fingerprint: a renamed key stays burnt
     /// Its place in the key's order: a window's or a message's time (seconds since the epoch), a counter.

@@ -35,9 +35,9 @@ inline constexpr std::uint32_t most_in_window = 1024;
 /// Most burnt tokens of a key that are remembered. The oldest ones that refuse nothing make room.
 inline constexpr std::size_t most_of_key = 4 * most_in_window;
 
-/// Decides whether a claim earns anything, and remembers what is burnt (contract, section 4). A token that is
-/// accepted is reserved; what became of it is told by opened() or failed(). Until then a copy of it earns
-/// nothing.
+/// Decides whether a claim earns anything, and remembers what is burnt (chronoknock-protocol(7), REPLAY). A
+/// token that is accepted is reserved; what became of it is told by opened() or failed(). Until then a copy
+/// of it earns nothing.
 class replay_guard {
 public:
     struct attempt {

@@ -13,7 +13,7 @@ struct window_range {
     bool operator==(const window_range&) const = default;
 };
 
-/// True if some moment within e of the arrival lies in [begin, end) (contract, section 4).
+/// True if some moment within e of the arrival lies in [begin, end) (chronoknock-protocol(7), WINDOWS).
 bool acceptable(unix_time begin, unix_time end, const time_estimate& arrival);
 
 /// The windows that are acceptable for an arrival somewhere within [from, to].

@@ -8,7 +8,7 @@ namespace chronoknock::io {
 
 /// Reads a server's configuration with its key files. Refused besides what parse_server refuses: a key file
 /// that others can read or write, unless allowed, and a key whose security budget is below 60 bits, unless
-/// its section allows it (contract, section 3). Errors are one line.
+/// its section allows it (chronoknock-protocol(7), SECURITY BUDGET). Errors are one line.
 result<config::server> load_server_config(const std::string& path, bool allow_loose_permissions);
 
 } // namespace chronoknock::io

@@ -7,7 +7,7 @@
 
 namespace chronoknock::key {
 
-/// A key: what a key file holds, as its method reads it (contract, sections 1 and 7).
+/// A key: what a key file holds, as its method reads it (chronoknock.key(5)).
 class credential {
 public:
     virtual ~credential() = default;

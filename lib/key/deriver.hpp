@@ -11,8 +11,8 @@
 
 namespace chronoknock::key {
 
-/// Turns a key into knock sequences (contract, section 2). Holds OpenSSL contexts keyed once and reused, for
-/// a plain digest a copy of the secret; not for two threads at a time.
+/// Turns a key into knock sequences (chronoknock-protocol(7), DERIVATION). Holds OpenSSL contexts keyed once
+/// and reused, for a plain digest a copy of the secret; not for two threads at a time.
 class deriver {
 public:
     explicit deriver(const psk& k);

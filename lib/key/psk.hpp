@@ -12,7 +12,7 @@
 
 namespace chronoknock::key {
 
-/// A pre-shared key and all that both ends must agree on: the fields of a key file (contract, section 1).
+/// A pre-shared key and all that both ends must agree on: the fields of a key file (chronoknock.key(5)).
 struct psk {
     std::string digest = "sha256"; ///< OpenSSL's name of the digest
     bool hmac = true;              ///< hmac-DIGEST, or the plain digest of the paper

@@ -23,8 +23,8 @@ struct remembered {
     std::uint16_t timeout_ticks;
 };
 
-/// Set mode (contract, section 3): all ports of the sequence among the last `memory` SYNs younger than the
-/// timeout, at the moment that one of the fresh SYNs arrived.
+/// Set mode (chronoknock-protocol(7), MATCHING): all ports of the sequence among the last `memory` SYNs
+/// younger than the timeout, at the moment that one of the fresh SYNs arrived.
 std::optional<completion> complete_set(const remembered& r, std::span<const std::uint16_t> sequence);
 
 /// Strict mode: the sequence's ports in order and nothing between; SYNs outside the pool do not

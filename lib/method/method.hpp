@@ -69,7 +69,8 @@ struct row {
     /// What must be captured to see knocks of a key.
     capture_wish (*wants)(const config::key_settings& k);
     std::unique_ptr<verifier> (*verify)(const verifier_settings& s);
-    /// -log2 of the chance that one packet of a stranger earns a grant (contract, sections 3 and 7).
+    /// -log2 of the chance that one packet of a stranger earns a grant (chronoknock-protocol(7), SECURITY
+    /// BUDGET and METHODS).
     double (*security_bits)(const config::key_settings& k, const config::server& s);
     /// For `check`: lines on a key, each a name, or none, and what it is.
     std::vector<std::pair<std::string, std::string>> (*describe)(const config::key_settings& k);
@@ -91,7 +92,7 @@ std::span<const row> methods();
 const row& method_of(const key::credential& k);
 /// Reads a key file.
 result<key::credential_ptr> read_key(std::string_view text);
-/// Bits below which a key is refused unless allow_weak (contract, section 3).
+/// Bits below which a key is refused unless allow_weak (chronoknock-protocol(7), SECURITY BUDGET).
 inline constexpr double least_security_bits = 60;
 /// The security budget of a configured key.
 double security_bits(const config::key_settings& k, const config::server& s);

@@ -10,8 +10,8 @@
 namespace chronoknock::packet {
 
 /// Says of each captured event whether it counts: the kernel's filter passes more than is wished, and a
-/// router sees what is none of its business (contract, section 3). Its cost does not depend on the number of
-/// ranges.
+/// router sees what is none of its business (chronoknock-protocol(7), MATCHING). Its cost does not depend on
+/// the number of ranges.
 class sieve {
 public:
     enum class verdict {

@@ -9,7 +9,7 @@ namespace chronoknock::time_sequence {
 double live_sequences(const config::key_settings& key, nanoseconds max_error);
 
 /// -log2 of the chance that one SYN of a stranger, whatever ports he picks, completes one of the key's live
-/// sequences (contract, section 3).
+/// sequences (chronoknock-protocol(7), SECURITY BUDGET).
 double security_bits(const config::key_settings& key, const config::server& server);
 
 } // namespace chronoknock::time_sequence

@@ -2,8 +2,8 @@
 
 #include "method/method.hpp"
 
-/// The paper's method: the ports of a sequence, derived from address, time and secret (contract, sections 2
-/// and 3).
+/// The paper's method: the ports of a sequence, derived from address, time and secret
+/// (chronoknock-protocol(7), DERIVATION and MATCHING).
 namespace chronoknock::time_sequence {
 
 method::row row();

@@ -152,8 +152,9 @@ constexpr sample unfit_fields[] = {
      "9: [key.bob] knock_delay: expected a duration from 0s to 86400s (30, 500ms, 30s, 5m, 1h), not '25h'"},
     {"[key.bob]\nfile = /keys/b.key\nservices = ssh\nallow_weak = 1",
      "9: [key.bob] allow_weak: expected true or false, not '1'"},
-    {"[key.bob]\npath = /k", "7: [key.bob] path: unknown field; expected one of file, services, mode, knock_delay, "
-                             "allow_weak"},
+    {"[key.bob]\npath = /k",
+     "7: [key.bob] path: unknown field; expected one of file, services, mode, knock_delay, "
+     "allow_weak"},
     {"[key.]", "6: [key.] expected a name of 1 to 64 of a-z A-Z 0-9 . _ - @"},
     {"[key.a/b]", "6: [key.a/b] expected a name of 1 to 64 of a-z A-Z 0-9 . _ - @"},
     {"[keys]", "6: [keys] unknown section; expected server, capture, time, knock, firewall, service.NAME or "
@@ -186,7 +187,7 @@ BOOST_AUTO_TEST_CASE(something_to_guard_and_someone_to_let_in) {
     BOOST_TEST(complaint(minimal + "[knock]\nmode = strict\nmemory = 2\n") == "accepted");
 }
 
-BOOST_AUTO_TEST_CASE(defaults_are_the_contracts) {
+BOOST_AUTO_TEST_CASE(defaults_are_those_of_the_manual) {
     const auto s = parse_server(minimal, "/etc/c.ini", load);
     BOOST_REQUIRE(s.has_value());
     BOOST_TEST(s->state == "/var/lib/chronoknock/state.db");

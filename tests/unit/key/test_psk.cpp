@@ -16,7 +16,7 @@ std::string complaint(const std::string& text) {
 
 } // namespace
 
-BOOST_AUTO_TEST_CASE(defaults_are_the_contracts) {
+BOOST_AUTO_TEST_CASE(defaults_are_those_of_the_manual) {
     const auto k = parse_psk(secret);
     BOOST_REQUIRE(k.has_value());
     BOOST_TEST(k->function() == "hmac-sha256");
@@ -54,8 +54,8 @@ BOOST_AUTO_TEST_CASE(every_wrong_field_is_named) {
                "line 2: ports: expected at least one port or range of ports");
     BOOST_TEST(complaint(secret + "ignore = port\n") ==
                "line 2: ignore: expected ip, time or both, not 'port'");
-    BOOST_TEST(
-        complaint(secret + "colour = red\n").starts_with("line 2: colour: unknown field; expected method, function"));
+    BOOST_TEST(complaint(secret + "colour = red\n")
+                   .starts_with("line 2: colour: unknown field; expected method, function"));
     BOOST_TEST(complaint(secret + "[key]\n") == "line 2: expected no section in a key file");
     BOOST_TEST(complaint(secret + secret) == "line 2: field secret stands twice");
     BOOST_TEST(complaint(secret + "realm = " + std::string(256, 'r') + "\n").starts_with("line 2: realm"));

@@ -8,7 +8,7 @@ using namespace chronoknock;
 using namespace chronoknock::time_sequence;
 namespace tt = boost::test_tools;
 
-BOOST_FIXTURE_TEST_CASE(the_contracts_figures, lab) {
+BOOST_FIXTURE_TEST_CASE(the_figures_of_the_manual, lab) {
     // one service, its name and the empty one; a bound of 5 s on g = 10: three windows
     BOOST_TEST(live_sequences(server.keys[0], server.time.max_error) == 6.0);
     BOOST_TEST(security_bits(server.keys[0], server) == 109.7 - std::log2(6), tt::tolerance(0.001));
