@@ -172,6 +172,8 @@ result<void> runtime::reload(config::server configuration) {
     const auto& old = *configuration_;
     if ((store_ && configuration.state != old.state) || (control_ && configuration.control != old.control))
         return error{"[server] state and control: expected as they were; a restart changes them"};
+    if (firewall_ && configuration.firewall.backend != old.firewall.backend)
+        return error{"[firewall] backend: expected as it was; a restart changes it"};
     auto next = std::make_unique<config::server>(std::move(configuration));
     if (!start_up_.complete()) {
         capture_.reset();
@@ -192,12 +194,13 @@ result<void> runtime::reload(config::server configuration) {
         capture = std::move(*started);
     }
     std::unique_ptr<time_service> time;
-    if (next->time != old.time) try {
-            time = make_time(*next);
-        } catch (const std::runtime_error& e) {
-            return error{e.what()};
-        }
-    auto verifiers = make_verifiers(*next);
+    std::unique_ptr<method::verifier_set> verifiers;
+    try {
+        if (next->time != old.time) time = make_time(*next);
+        verifiers = make_verifiers(*next);
+    } catch (const std::exception& e) { // no memory for another tracker, say
+        return error{e.what()};
+    }
     if (auto done = firewall_->prepare_now(firewall_rules(*next)); !done) return done;
 
     if (capture) capture_ = std::move(capture);

@@ -15,6 +15,7 @@ import random
 import re
 import signal
 import socket
+import struct
 import sys
 import time
 import unittest
@@ -35,6 +36,7 @@ _NFT_OUTLIVES = 1.0   # an nft that the kill left ends by itself within this
 _OWNERS_WINDOW, _WINDOW = 1, 3
 _SECTIONS = {"knock": "tracked = 4096"}  # a start is quick: most of it is memory
 _PR_SET_CHILD_SUBREAPER = 36
+_STATUS = b'{"operation": "status"}'
 
 
 def _children(pid):
@@ -276,6 +278,7 @@ class Crash(LabTest):
             control.settimeout(1)
             try:
                 control.connect(str(self.door.control))
+                control.sendall(struct.pack(">I", len(_STATUS)) + _STATUS)
                 return control.recv(1)
             except OSError:
                 return False
