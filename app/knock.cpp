@@ -185,6 +185,7 @@ std::int64_t take_turn(const po::variables_map& options, const config::profile& 
     };
     const auto path = io::window_memory_path();
     auto memory = path ? io::window_memory::open(*path) : path.error();
+    if (!memory && k.numbered()) throw stop{say(failed, memory.error().text)};
     if (!memory) {
         tell(memory.error().text + "; going on without");
         return choose({}).t0;
@@ -192,6 +193,7 @@ std::int64_t take_turn(const po::variables_map& options, const config::profile& 
     const auto owner = io::owner_of(k, w.to.ip, p.service, w.source);
     for (;;) {
         const auto turn = memory->claim(owner, choose);
+        if (!turn && k.numbered()) throw stop{say(failed, turn.error().text)};
         if (!turn) {
             tell(turn.error().text + "; going on without");
             return choose({}).t0;

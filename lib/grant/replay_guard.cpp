@@ -53,6 +53,7 @@ replay_guard::replay_guard(const std::vector<burnt>& known, unix_time floor) : f
     for (const auto& b : known) {
         auto& key = keys_[b.key];
         later(key.newest, b.place);
+        later(key.newest_opened, b.place);
         key.burnt.insert_or_assign({b.place, b.identity}, fate{state::opened, b.who, b.accepted, b.accepted});
         later(key.last[b.who].opened, b.accepted);
         if (!b.who) continue;
@@ -114,6 +115,7 @@ void replay_guard::opened(const burnt& b) {
     if (known == key.burnt.end() || known->second.is != state::reserved) return;
     auto& f = known->second;
     f.is = state::opened;
+    later(key.newest_opened, b.place);
     auto& last = key.last[f.who];
     if (last.reserved == f.accepted) last.reserved.reset();
     later(last.opened, f.accepted);
@@ -136,12 +138,18 @@ void replay_guard::failed(const burnt& b) {
         --count->second;
     const auto newest = std::find_if(key.burnt.rbegin(), key.burnt.rend(),
                                      [](const auto& one) { return one.second.is != state::failed; });
-    key.newest = newest == key.burnt.rend() ? std::nullopt : std::optional(newest->first.first);
+    key.newest = key.newest_opened;
+    if (newest != key.burnt.rend()) later(key.newest, newest->first.first);
 }
 
 /// True if the never-go-back rule leaves it to what is burnt to refuse a replay of this place.
 bool replay_guard::refuses(const per_key& key, std::int64_t place) {
     return !key.by->reusable && (!key.newest || place >= *key.newest - key.by->slack);
+}
+
+/// True if only its being burnt refuses a replay of this place, whatever becomes of those on their way.
+bool replay_guard::may_be_replayed(const per_key& key, std::int64_t place) {
+    return !key.by->reusable && (!key.newest_opened || place >= *key.newest_opened - key.by->slack);
 }
 
 /// A token that never changes has no place: its count is for each slack of the clock's time.
@@ -160,7 +168,8 @@ bool replay_guard::make_room(const attempt& a, per_key& key) {
     if (key.burnt.size() >= most_of_key && !key.burnt.contains({a.once.place, a.once.identity})) {
         const auto first = key.burnt.begin();
         const auto& [where, f] = *first;
-        if (f.is == state::reserved || refuses(key, where.first) || between(a.now, f.accepted) < a.delay)
+        if (f.is == state::reserved || may_be_replayed(key, where.first) ||
+            between(a.now, f.accepted) < a.delay)
             return false;
         displaced_.push_back({a.once.key, where.first, where.second, f.who, f.accepted});
         if (const auto last = key.last.find(f.who);
@@ -178,8 +187,8 @@ bool replay_guard::make_room(const attempt& a, per_key& key) {
 
 /// Of a key that did not knock since the start it is not known what is needed.
 bool replay_guard::is_needed(const per_key& key, std::int64_t place, const fate& f, unix_time now) {
-    return !key.by || f.is == state::reserved || refuses(key, place) || f.accepted + key.by->delay > now ||
-           f.accepted + month > now;
+    return !key.by || f.is == state::reserved || may_be_replayed(key, place) ||
+           f.accepted + key.by->delay > now || f.accepted + month > now;
 }
 
 std::vector<burnt> replay_guard::prune(unix_time now) {

@@ -100,7 +100,8 @@ private:
         nanoseconds delay;
     };
     struct per_key {
-        std::optional<std::int64_t> newest;
+        std::optional<std::int64_t> newest;                ///< place that was accepted
+        std::optional<std::int64_t> newest_opened;         ///< of those that opened: it is never given up
         std::map<std::int64_t, std::uint32_t> accepted_in; ///< how many in each place that can be acceptable
         std::optional<rules> by;                           ///< none until it is first judged
         std::map<spot, fate> burnt;
@@ -112,6 +113,7 @@ private:
     void reserve(const attempt& a, per_key& key);
     static std::int64_t counted_in(const rules& by, std::int64_t place, unix_time accepted);
     static bool refuses(const per_key& key, std::int64_t place);
+    static bool may_be_replayed(const per_key& key, std::int64_t place);
     static bool is_needed(const per_key& key, std::int64_t place, const fate& f, unix_time now);
 
     std::map<std::string, per_key> keys_;

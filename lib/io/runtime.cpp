@@ -7,7 +7,6 @@
 #include "io/system/clock.hpp"
 #include "io/system/random.hpp"
 #include "method/method.hpp"
-#include "method/time_sequence/verifier.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -169,6 +168,7 @@ result<std::unique_ptr<capture>> runtime::start_capture(const config::server& c)
 }
 
 result<void> runtime::reload(config::server configuration) {
+    if (stopping_) return error{"the server is stopping"};
     const auto& old = *configuration_;
     if ((store_ && configuration.state != old.state) || (control_ && configuration.control != old.control))
         return error{"[server] state and control: expected as they were; a restart changes them"};
@@ -195,6 +195,7 @@ result<void> runtime::reload(config::server configuration) {
     }
     std::unique_ptr<time_service> time;
     std::unique_ptr<method::verifier_set> verifiers;
+    auto terms = terms_of(*next);
     try {
         if (next->time != old.time) time = make_time(*next);
         verifiers = make_verifiers(*next);
@@ -206,7 +207,7 @@ result<void> runtime::reload(config::server configuration) {
     if (capture) capture_ = std::move(capture);
     verifiers_ = std::move(verifiers);
     configuration_ = std::move(next); // after the verifiers that referred to the old one
-    pipeline_->set_terms(terms_of(*configuration_));
+    pipeline_->set_terms(std::move(terms));
     keep_guard();
     gate_.shut();
     if (time) {
@@ -220,6 +221,7 @@ result<void> runtime::reload(config::server configuration) {
 }
 
 void runtime::stop(std::function<void()> stopped) {
+    if (std::exchange(stopping_, true)) return;
     timer_.cancel();
     start_up_.stop();
     capture_.reset();
@@ -240,6 +242,7 @@ void runtime::end() {
 }
 
 void runtime::tick() {
+    if (stopping_) return; // its timer's handler may have been queued already
     tick_after(tick_idle); // also if something below throws
     const auto now = boot_now();
     const auto t = time_->now(now);

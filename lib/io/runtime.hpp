@@ -23,8 +23,8 @@
 
 namespace chronoknock::io {
 
-/// The server: where the shells meet. Captured SYNs go to the matcher, complete knocks to the pipeline, and
-/// what that asks for to the store and then to the firewall. One io_context, one thread.
+/// The server: where the shells meet. What is captured goes to the verifiers, their claims to the pipeline,
+/// and what that asks for to the store and then to the firewall. One io_context, one thread.
 class runtime final : capture_handler {
 public:
     runtime(boost::asio::io_context& context, config::server configuration);
@@ -64,9 +64,10 @@ private:
     boost::asio::io_context& context_;
     boost::asio::steady_timer timer_;
     start_up start_up_;
-    std::unique_ptr<config::server> configuration_; ///< without secrets once there is a matcher
+    std::unique_ptr<config::server> configuration_; ///< without secrets that the verifiers have taken
     std::optional<daemon_lock> lock_;
     std::unique_ptr<firewall_backend> firewall_;
+    bool stopping_ = false;
     bool guard_kept_ = false; ///< for the next boot
     std::unique_ptr<grant_store> store_;
     std::optional<control> control_;

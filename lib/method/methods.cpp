@@ -57,18 +57,14 @@ double security_bits(const config::key_settings& k, const config::server& s) {
 
 capture_wish wants(const config::server& s) {
     std::vector<port_range> syns, datagrams;
-    capture_wish all;
+    capture_wish before, all;
     for (const auto& k : s.keys) {
         auto one = method_of(*k.key).wants(k);
-        const auto add = [](std::vector<port_range>& to, const port_set& ports) {
-            if (std::ranges::equal(to, ports.ranges())) return;
-            to.insert(to.end(), ports.ranges().begin(), ports.ranges().end());
-            const port_set merged(std::move(to));
-            to.assign(merged.ranges().begin(), merged.ranges().end());
-        };
-        add(syns, one.syns);
-        add(datagrams, one.datagrams);
         all.most_of_datagram = std::max(all.most_of_datagram, one.most_of_datagram);
+        if (one == before) continue; // thousands of keys have the same ports
+        syns.insert(syns.end(), one.syns.ranges().begin(), one.syns.ranges().end());
+        datagrams.insert(datagrams.end(), one.datagrams.ranges().begin(), one.datagrams.ranges().end());
+        before = std::move(one);
     }
     all.syns = port_set(std::move(syns));
     all.datagrams = port_set(std::move(datagrams));

@@ -5,8 +5,10 @@
 namespace chronoknock::packet {
 namespace {
 
-// Each range costs the kernel some instructions for every packet of the host.
-constexpr std::size_t most_ranges = 16;
+// Each range costs the kernel some instructions for every packet of the host, or for every datagram. With
+// more ranges all between is seen: few SYNs, but perhaps all of a host's datagrams.
+constexpr std::size_t most_syn_ranges = 16;
+constexpr std::size_t most_datagram_ranges = 128;
 
 // Cooked 20 or Ethernet with two tags 22, IPv4 with options 60, then TCP up to its flags 14 or UDP 8.
 constexpr std::uint32_t headers_of_syn = 22 + 60 + 14;
@@ -15,7 +17,7 @@ constexpr std::uint32_t least_snapshot = 128;
 static_assert(headers_of_syn <= least_snapshot);
 
 /// " and (...)", or nothing when every port will do.
-std::string ports(const port_set& wanted, const std::string& protocol) {
+std::string ports(const port_set& wanted, const std::string& protocol, std::size_t most_ranges) {
     const auto ranges = wanted.ranges();
     if (ranges.empty() || wanted.size() == 65536) return "";
     const auto term = [&](std::uint16_t first, std::uint16_t last) {
@@ -33,10 +35,10 @@ std::string ports(const port_set& wanted, const std::string& protocol) {
 
 std::string filter(const capture_wish& wish, bool tagged) {
     // Flags: FIN 1, SYN 2, RST 4, ACK 16. libpcap's tcp[] knows no IPv6, hence the offset 40 + 13.
-    std::string wanted =
-        "(tcp[13] & 0x17 == 2 or (ip6[6] == 6 and ip6[53] & 0x17 == 2))" + ports(wish.syns, "tcp");
+    std::string wanted = "(tcp[13] & 0x17 == 2 or (ip6[6] == 6 and ip6[53] & 0x17 == 2))" +
+                         ports(wish.syns, "tcp", most_syn_ranges);
     if (wish.datagrams.size() != 0) {
-        const auto datagrams = "udp" + ports(wish.datagrams, "udp");
+        const auto datagrams = "udp" + ports(wish.datagrams, "udp", most_datagram_ranges);
         wanted = wish.syns.size() != 0 ? "((" + wanted + ") or (" + datagrams + "))" : datagrams;
     }
     // After "vlan" libpcap reads all offsets behind the tag, so the tagged form must come last.

@@ -21,7 +21,9 @@ statement& bind(statement& s, const window_owner& o) {
 
 window_owner owner_of(const key::credential& k, const address& target, const std::string& service,
                       const address& source) {
-    return {target.to_string(), k.fingerprint(), service, k.heeds_address() ? source.to_string() : ""};
+    // Numbers are used up whichever address of the server they were sent to.
+    return {k.numbered() ? "" : target.to_string(), k.fingerprint(), service,
+            k.heeds_address() ? source.to_string() : ""};
 }
 
 result<window_memory> window_memory::open(const std::string& path) {
@@ -46,8 +48,9 @@ window_memory::claim(const window_owner& owner,
         if (turn.wait != nanoseconds(0)) return turn;
         statement note(db_, "insert or replace into used values (?, ?, ?, ?, ?)");
         if (const auto noted = bind(note, owner).bind(turn.t0).step(); !noted) return noted.error();
-        statement forget(db_, "delete from used where t0 < ?");
-        if (const auto done = forget.bind(turn.t0 - forget_after).step(); !done) return done.error();
+        statement forget(db_, "delete from used where key = ? and t0 < ?");
+        if (const auto done = forget.bind(owner.key).bind(turn.t0 - forget_after).step(); !done)
+            return done.error();
         return turn;
     });
 }

@@ -10,20 +10,26 @@ namespace chronoknock::fixed {
 
 namespace {
 
-/// Ports that a knock cannot do without: in set mode a repeated one counts once.
-std::size_t least_ports(const sequence& one, config::matching mode) {
+/// Ports that whoever heard the other sequences of a pad has to guess; in set mode a repeated one counts
+/// once.
+std::size_t least_ports(const sequence& one, const std::vector<sequence>& all, config::matching mode) {
     if (mode == config::matching::strict) return one.size();
-    std::size_t different = 0;
-    for (auto it = one.begin(); it != one.end(); ++it) different += std::find(one.begin(), it, *it) == it;
-    return different;
+    std::size_t unheard = 0;
+    for (auto it = one.begin(); it != one.end(); ++it)
+        unheard +=
+            std::find(one.begin(), it, *it) == it && std::ranges::none_of(all, [&](const sequence& other) {
+                return &other != &one && std::ranges::find(other, *it) != other.end();
+            });
+    return unheard;
 }
 
 /// Against guesses: as for a sequence of time-sequence, with m ports of 65,536, and as many live ones as are
 /// looked for at once. Against whoever heard it a single sequence is worth nothing.
 double security_bits(const config::key_settings& k, const config::server& s) {
     const auto& all = sequences_of(k);
-    auto least = least_ports(all.front(), k.mode);
-    for (const auto& one : all) least = std::min(least, least_ports(one, k.mode));
+    auto least = least_ports(all.front(), all, k.mode);
+    for (const auto& one : all) least = std::min(least, least_ports(one, all, k.mode));
+    if (least == 0) return 0;
     const auto m = static_cast<double>(least);
     double bits = 16 * m;
     if (k.mode == config::matching::set) {

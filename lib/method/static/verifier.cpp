@@ -36,6 +36,7 @@ verifier::verifier(const method::verifier_settings& s)
             candidates_.push_back(std::move(c));
         }
     }
+    tried_in_.resize(candidates_.size());
     with_.resize(numbers + 1u);
     for (std::uint32_t n = 0; n < candidates_.size(); ++n)
         for (const auto port : candidates_[n].ports)
@@ -72,16 +73,15 @@ void verifier::look(method::tracker::slot s, instant now) {
     const auto syns = tracker_.recall(s);
     const auto fresh = std::min<std::size_t>(tracker_.fresh(s), syns.size());
     if (fresh == 0) return;
+    ++looks_;
     const method::remembered r{syns, static_cast<std::uint32_t>(fresh), tracker_.memory(),
                                tracker_.timeout_ticks()};
     const auto who = tracker_.who(s);
     std::bitset<65536> used;
-    std::vector<std::uint32_t> tried;
     const auto found_before = found_.size();
     for (const auto& syn : syns.last(fresh))
         for (const auto n : with_[syn.port]) {
-            if (std::ranges::find(tried, n) != tried.end()) continue;
-            tried.push_back(n);
+            if (std::exchange(tried_in_[n], looks_) == looks_) continue;
             const auto& c = candidates_[n];
             if (c.ports.size() > syns.size()) continue;
             const auto complete = c.strict ? method::complete_strict(r, c.ports, every_number_)

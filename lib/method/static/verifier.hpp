@@ -42,6 +42,8 @@ private:
     method::tracker tracker_;
     std::vector<method::tracker::slot> dirty_;
     std::vector<granting::claim> found_;
+    std::vector<std::uint64_t> tried_in_; ///< by candidate: the look that it was tried in last
+    std::uint64_t looks_ = 0;
     std::uint32_t datagrams_ = 0; ///< so that no two look like one that is sent again
     std::uint64_t tracked_ = 0;
 };

@@ -59,10 +59,7 @@ public:
     /// How many selectors that are acceptable now a port has, on the average of all secrets.
     float expected_selectors(std::uint16_t port) const { return expected_[port]; }
 
-    /// Plain digests have no selector: all their lines, each live from first_live_window to last_live_window.
     std::span<const std::uint32_t> plain_lines() const { return plain_; }
-    std::int64_t first_live_window(std::uint32_t l) const { return lines_[l].first; }
-    std::int64_t last_live_window(std::uint32_t l) const { return lines_[l].last; }
 
     line what(std::uint32_t l) const { return lines_[l].what; }
     const key::psk& psk(std::uint32_t l) const { return *held_[lines_[l].held].psk; }

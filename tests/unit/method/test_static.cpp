@@ -105,7 +105,7 @@ BOOST_FIXTURE_TEST_CASE(complete_sequence_claims_all_that_its_key_may_open, lab)
     BOOST_TEST((claims[0].services == std::vector<std::uint32_t>{0, 1}));
     BOOST_TEST(claims[0].once.reusable);
     BOOST_TEST((claims[0].first < at(1.002) && claims[0].first > at(0.998))); // a tick is 1.2 ms
-    BOOST_TEST(claims[0].description.empty()); // no port, no sequence
+    BOOST_TEST(claims[0].description.empty());                                // no port, no sequence
     BOOST_TEST(send(v, one, 2, true).size() == 1u);
 }
 
@@ -161,11 +161,15 @@ BOOST_FIXTURE_TEST_CASE(budget_of_fixed_sequences, lab) {
     key("1,2,4");
     key("1,2,5;1,2,6", config::matching::strict);
     key("1,1,7");
+    key("1,2,3;3,2,1"); // whoever heard one can complete the other
+    key("1,2,3;1,2,4");
     BOOST_TEST(method::security_bits(server.keys[0], server) == 48.0);
     // 3 * 255!/253! of the 256 SYNs that count
     BOOST_TEST(method::security_bits(server.keys[1], server) == 48 - std::log2(3.0 * 255 * 254),
                boost::test_tools::tolerance(1e-9));
     BOOST_TEST(method::security_bits(server.keys[2], server) == 47.0);
+    BOOST_TEST(method::security_bits(server.keys[4], server) == 0.0);
+    BOOST_TEST(method::security_bits(server.keys[5], server) == 15.0);
     BOOST_TEST(method::security_bits(server.keys[3], server) == 32 - std::log2(2.0 * 255),
                boost::test_tools::tolerance(1e-9));
 }
