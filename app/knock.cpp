@@ -89,6 +89,13 @@ config::profile find_profile(const po::variables_map& options, const std::string
                    path + ": no [profile." + printable(name) + "]; with --key FILE the target is a host")};
 }
 
+/// The option that is given in place of a key file, if one is.
+const method::row::by_option* instead_of_file(const po::variables_map& options) {
+    for (const auto& m : method::methods())
+        if (m.without_file && options.count(m.without_file->name)) return &*m.without_file;
+    return nullptr;
+}
+
 /// What to do, from the profile and the options, which come before it.
 config::profile read_order(const po::variables_map& options) {
     const auto target = given(options, "target");
@@ -99,10 +106,7 @@ config::profile read_order(const po::variables_map& options) {
         if (const auto fits = set_profile_field(p, field, text); !fits)
             throw stop{unfit(option, fits.error())};
     };
-    const bool without_file = std::ranges::any_of(method::methods(), [&](const method::row& m) {
-        return m.without_file && options.count(m.without_file->name);
-    });
-    if (const auto key = given(options, "key"); key || without_file) {
+    if (const auto key = given(options, "key"); key || instead_of_file(options)) {
         if (key) set("key", "key", *key);
         if (const auto fits = set_profile_field(p, "host", *target); !fits)
             throw stop{say(bad_usage, "TARGET: " + fits.error().text)};
@@ -209,23 +213,22 @@ std::int64_t take_turn(const po::variables_map& options, const config::profile& 
 
 /// The key of a file, or of an option that takes its place.
 key::credential_ptr find_key(const po::variables_map& options, const config::profile& p) {
-    for (const auto& m : method::methods()) {
-        if (!m.without_file) continue;
-        auto text = given(options, m.without_file->name);
-        if (!text) continue;
-        if (!p.key.empty())
-            throw stop{say(bad_usage, "--key: expected none beside --" + std::string(m.without_file->name))};
-        if (*text == "-") {
-            auto typed = io::read_unseen(std::string(m.without_file->name) + ": ");
-            if (!typed) throw stop{say(failed, typed.error().text)};
-            text = std::move(*typed);
-        }
-        auto k = m.without_file->read(*text);
-        if (!k) throw stop{unfit(m.without_file->name, k.error())};
+    const auto* const option = instead_of_file(options);
+    if (!option) {
+        auto k = io::load_key_file(p.key, p.allow_loose_permissions);
+        if (!k) throw stop{say(bad_usage, k.error().text)};
         return std::move(*k);
     }
-    auto k = io::load_key_file(p.key, p.allow_loose_permissions);
-    if (!k) throw stop{say(bad_usage, k.error().text)};
+    const std::string name = option->name;
+    if (!p.key.empty()) throw stop{say(bad_usage, "--key: expected none beside --" + name)};
+    auto text = *given(options, option->name);
+    if (text == "-") {
+        auto typed = io::read_unseen(name + ": ");
+        if (!typed) throw stop{say(failed, typed.error().text)};
+        text = std::move(*typed);
+    }
+    auto k = option->read(text);
+    if (!k) throw stop{unfit(name, k.error())};
     return std::move(*k);
 }
 

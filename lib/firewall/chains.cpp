@@ -171,7 +171,7 @@ std::string base_chain(const char* hook, const std::string& rules) {
 }
 
 /// Before addresses are rewritten, so that a port published for a container is guarded by its outer number;
-/// where packets are delivered to this host, whatever address, VRF or redirection they came by; and what it
+/// where packets are delivered to this host, whatever address or redirection they came by; and what it
 /// sends. What is merely forwarded to other hosts is none of our business.
 std::string hook_chains(const rules& r) {
     // A first fragment that ends before the TCP header (RFC 7112 forbids it) would be put together again

@@ -109,11 +109,17 @@ void replay_guard::reserve(const attempt& a, per_key& key) {
     key.last[a.beneficiary].reserved = a.now;
 }
 
+/// What is on its way; null if that is not.
+replay_guard::fate* replay_guard::reserved(per_key& key, const burnt& b) {
+    const auto known = key.burnt.find({b.place, b.identity});
+    return known != key.burnt.end() && known->second.is == state::reserved ? &known->second : nullptr;
+}
+
 void replay_guard::opened(const burnt& b) {
     auto& key = keys_[b.key];
-    const auto known = key.burnt.find({b.place, b.identity});
-    if (known == key.burnt.end() || known->second.is != state::reserved) return;
-    auto& f = known->second;
+    auto* const found = reserved(key, b);
+    if (!found) return;
+    auto& f = *found;
     f.is = state::opened;
     later(key.newest_opened, b.place);
     auto& last = key.last[f.who];
@@ -125,9 +131,9 @@ void replay_guard::opened(const burnt& b) {
 
 void replay_guard::failed(const burnt& b) {
     auto& key = keys_[b.key];
-    const auto known = key.burnt.find({b.place, b.identity});
-    if (known == key.burnt.end() || known->second.is != state::reserved) return;
-    auto& f = known->second;
+    auto* const found = reserved(key, b);
+    if (!found) return;
+    auto& f = *found;
     f.is = state::failed;
     if (const auto last = key.last.find(f.who); last != key.last.end()) {
         if (last->second.reserved == f.accepted) last->second.reserved.reset();

@@ -111,6 +111,7 @@ private:
     bool too_soon(const per_key& key, const attempt& a) const;
     bool make_room(const attempt& a, per_key& key);
     void reserve(const attempt& a, per_key& key);
+    static fate* reserved(per_key& key, const burnt& b);
     static std::int64_t counted_in(const rules& by, std::int64_t place, unix_time accepted);
     static bool refuses(const per_key& key, std::int64_t place);
     static bool may_be_replayed(const per_key& key, std::int64_t place);

@@ -8,7 +8,6 @@
 #include "io/system/random.hpp"
 #include "method/method.hpp"
 
-#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <utility>

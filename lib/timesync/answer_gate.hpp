@@ -40,7 +40,7 @@ public:
     /// A held NAK whose time has come; to be called at deadline().
     std::optional<passed> poll(instant now);
     instant deadline() const;
-    state what() const { return state_; }
+    state now() const { return state_; }
 
 private:
     std::shared_ptr<nts_session> session_;

@@ -9,7 +9,7 @@
 
 namespace chronoknock::io {
 
-/// Knows which addresses are this host's own: those of its interfaces, of a VRF too, and what its local
+/// Knows which addresses are this host's own: those of its interfaces, and what its local
 /// routing table takes for its own besides (`ip route add local`). An address that comes or goes is heard of
 /// at once, a local route within ten seconds. What fails is logged and tried again each second.
 class own_addresses {

@@ -34,8 +34,8 @@ void expiring::arm() {
     const auto next = deadlines_.next();
     if (!next) return;
     timer_.expires_after(std::max(*next - boot_now(), nanoseconds(0)));
-    timer_.async_wait([this](const boost::system::error_code& stopped) {
-        if (!stopped) close_due();
+    timer_.async_wait([this, alive = std::weak_ptr(alive_)](const boost::system::error_code& stopped) {
+        if (!stopped && !alive.expired()) close_due();
     });
 }
 

@@ -28,6 +28,7 @@ private:
     std::unique_ptr<firewall_backend> backend_;
     boost::asio::steady_timer timer_;
     firewall::deadlines deadlines_;
+    std::shared_ptr<void> alive_ = std::make_shared<char>(); ///< for handlers that were queued before the end
 };
 
 } // namespace chronoknock::io

@@ -1,5 +1,6 @@
 #include "method/static/method.hpp"
 
+#include "method/guesses.hpp"
 #include "method/static/key.hpp"
 #include "method/static/verifier.hpp"
 
@@ -30,13 +31,9 @@ double security_bits(const config::key_settings& k, const config::server& s) {
     auto least = least_ports(all.front(), all, k.mode);
     for (const auto& one : all) least = std::min(least, least_ports(one, all, k.mode));
     if (least == 0) return 0;
-    const auto m = static_cast<double>(least);
-    double bits = 16 * m;
-    if (k.mode == config::matching::set) {
-        bits -= std::log2(m);
-        for (double i = 1; i < m; ++i) bits -= std::log2(std::max(1.0, s.knock.memory - i));
-    }
-    return bits - std::log2(std::min<double>(look_ahead, static_cast<double>(all.size())));
+    const auto live = std::min<double>(look_ahead, static_cast<double>(all.size()));
+    return method::bits_against_guesses(static_cast<double>(least), 1.0 / 65536, k.mode, s.knock.memory) -
+           std::log2(live);
 }
 
 method::capture_wish wants(const config::key_settings& k) {

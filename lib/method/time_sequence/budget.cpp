@@ -1,9 +1,9 @@
 #include "method/time_sequence/budget.hpp"
 
 #include "grant/windows.hpp"
+#include "method/guesses.hpp"
 #include "method/time_sequence/credential.hpp"
 
-#include <algorithm>
 #include <cmath>
 
 namespace chronoknock::time_sequence {
@@ -20,13 +20,8 @@ double security_bits(const config::key_settings& key, const config::server& serv
     const double pool = k.ports.size();
     const double q = std::ceil(65536 / pool) / 65536;
     const double m = k.length - (k.hmac ? 1 : 0);
-    double log_chance = m * std::log2(q);
-    if (key.mode == config::matching::set) {
-        // m * (M-1)! / (M-m)!; a memory shorter than the sequence cannot hold it, and the factors end at 1.
-        log_chance += std::log2(m);
-        for (double i = 1; i < m; ++i) log_chance += std::log2(std::max(1.0, server.knock.memory - i));
-    }
-    return -log_chance - std::log2(live_sequences(key, server.time.max_error));
+    return method::bits_against_guesses(m, q, key.mode, server.knock.memory) -
+           std::log2(live_sequences(key, server.time.max_error));
 }
 
 } // namespace chronoknock::time_sequence

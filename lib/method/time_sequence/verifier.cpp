@@ -5,6 +5,9 @@
 
 namespace chronoknock::time_sequence {
 
+namespace {
+
+/// What a match asks for.
 granting::claim claim_of(const match& m, const config::server& server) {
     const auto& settings = server.keys[m.what.key];
     const auto& k = psk_of(settings);
@@ -26,6 +29,8 @@ granting::claim claim_of(const match& m, const config::server& server) {
     c.description = "window " + utc(m.t0);
     return c;
 }
+
+} // namespace
 
 std::vector<granting::claim> verifier::end_batch(instant now) {
     std::vector<granting::claim> claims;

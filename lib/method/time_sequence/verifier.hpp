@@ -24,7 +24,4 @@ private:
     matcher matcher_;
 };
 
-/// What a match asks for.
-granting::claim claim_of(const match& m, const config::server& server);
-
 } // namespace chronoknock::time_sequence

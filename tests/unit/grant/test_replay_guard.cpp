@@ -151,6 +151,18 @@ BOOST_AUTO_TEST_CASE(pruning_keeps_what_a_replay_needs) {
     BOOST_TEST((judge(guard, a_knock(43, 40)) == judgement::replayed));
 }
 
+BOOST_AUTO_TEST_CASE(pruning_keeps_the_newest_that_opened_while_another_is_on_its_way) {
+    replay_guard guard({}, {});
+    const auto count = [](std::int64_t place, nanoseconds when) {
+        return knock{{"key", place, 0, 8, "", false, {}}, here, at(0) + when, {at(0) + when, 0s}};
+    };
+    BOOST_TEST((judge(guard, count(0, 1s)) == judgement::accepted));
+    BOOST_TEST((guard.judge(count(3, 24h * 40).attempt()) == judgement::accepted));
+    BOOST_TEST(guard.prune(at(0) + 24h * 40).empty());
+    guard.failed(count(3, 24h * 40).what());
+    BOOST_TEST((guard.judge(count(0, 24h * 41).attempt()) == judgement::replayed));
+}
+
 BOOST_AUTO_TEST_CASE(after_a_restart_the_latest_knock_counts_for_the_delay) {
     replay_guard guard({burnt_before("", 0, 105), burnt_before("ssh", -100, 5)}, {});
     auto k = a_knock(112, 110);

@@ -3,6 +3,7 @@
 #include "io/server_config.hpp"
 #include "io/system/files.hpp"
 #include "io/system/random.hpp"
+#include "method/static/key.hpp"
 #include "method/time_sequence/credential.hpp"
 
 #include <algorithm>
@@ -151,6 +152,34 @@ BOOST_AUTO_TEST_CASE(weak_key_only_when_allowed) {
                    .error()
                    .text.starts_with(f / "c" + ":4: [key.a] file: " + f / "k" + ": mode 0644"));
     BOOST_TEST(io::load_server_config(f / "c", true).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(numbers_of_a_pad_are_counted_whatever_else_is_knocked) {
+    const folder f;
+    auto memory = io::window_memory::open(f / "client.db");
+    BOOST_REQUIRE(memory.has_value());
+    const auto pad = *fixed::read_sequences("1,2;3,4;5,6");
+    key::psk psk;
+    psk.secret.assign(16, 1);
+    const time_sequence::credential other(std::move(psk));
+    const auto v4 = address::parse("192.0.2.1").value(), v6 = address::parse("2001:db8::1").value();
+    const auto number = [&](const address& target) {
+        return memory
+            ->claim(io::owner_of(*pad, target, "", v4),
+                    [](auto last) {
+                        return client::turn{last ? *last + 1 : 0, 0ns};
+                    })
+            ->t0;
+    };
+    BOOST_TEST(number(v4) == 0);
+    BOOST_TEST(
+        memory->claim(io::owner_of(other, v4, "", v4),
+                      [](auto) {
+                          return client::turn{1'700'000'000, 0ns};
+                      })
+            .has_value());
+    BOOST_TEST(number(v4) == 1);
+    BOOST_TEST(number(v6) == 2); // the same server, by its other address
 }
 
 BOOST_AUTO_TEST_CASE(used_windows_are_remembered_for_each_knock) {

@@ -46,7 +46,7 @@ BOOST_AUTO_TEST_CASE(without_nts_everything_passes_at_once) {
     answer_gate gate;
     BOOST_TEST(told(gate.receive(kiss_of_death(), start), start) == "228 plain 0 ms");
     BOOST_TEST(told(gate.receive(nak(id), start), start) == "228 plain 0 ms");
-    BOOST_TEST((gate.what() == state::open && gate.deadline() == instant::max()));
+    BOOST_TEST((gate.now() == state::open && gate.deadline() == instant::max()));
     BOOST_TEST(told(gate.poll(start + 1h), start) == "nothing");
 }
 
@@ -61,18 +61,18 @@ BOOST_AUTO_TEST_CASE(what_is_not_proven_passes_as_such_but_no_refusal_to_serve) 
     BOOST_TEST(w.receive(bytes(ntp_header_size, 0x24), 0s) == "36 plain 0 ms");
     BOOST_TEST(w.receive(kiss_of_death(), 0s) == "nothing");
     BOOST_TEST(w.receive(bytes(1, 0x24), 0s) == "36 plain 0 ms");
-    BOOST_TEST((w.gate.what() == state::open));
+    BOOST_TEST((w.gate.now() == state::open));
 }
 
 BOOST_AUTO_TEST_CASE(a_nak_is_held_for_a_while_and_passed_once) {
     world w;
     BOOST_TEST(w.receive(nak(id), 0s) == "nothing");
-    BOOST_TEST((w.gate.what() == state::nak_held && w.gate.deadline() == start + nak_patience));
+    BOOST_TEST((w.gate.now() == state::nak_held && w.gate.deadline() == start + nak_patience));
     BOOST_TEST(w.receive(nak(id), 400ms) == "nothing"); // does not put it off
     BOOST_TEST((w.gate.deadline() == start + nak_patience));
     BOOST_TEST(w.poll(499ms) == "nothing");
     BOOST_TEST(w.poll(500ms) == "228 plain 500 ms");
-    BOOST_TEST((w.gate.what() == state::open));
+    BOOST_TEST((w.gate.now() == state::open));
     BOOST_TEST(w.poll(1s) == "nothing");
 }
 
@@ -87,7 +87,7 @@ BOOST_AUTO_TEST_CASE(a_nak_to_another_query_is_nothing) {
     auto other = id;
     other[0] ^= 1;
     BOOST_TEST(w.receive(nak(other), 0s) == "nothing");
-    BOOST_TEST((w.gate.what() == state::open));
+    BOOST_TEST((w.gate.now() == state::open));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
