@@ -9,8 +9,9 @@ using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 using std::chrono::seconds;
 
-/// The machine's own clock that nobody steps and that goes on in sleep (CLOCK_BOOTTIME). It has no now():
-/// pure rooms take the moment as an argument, io/clock.hpp reads it.
+/// The machine's own clock, which nobody steps or slews and which goes on in sleep (CLOCK_MONOTONIC_RAW and
+/// the time asleep). It has no now(): pure rooms take the moment as an argument, io/system/clock.hpp reads
+/// it.
 struct boot_clock {
     using duration = nanoseconds;
     using rep = duration::rep;

@@ -2,19 +2,17 @@
 
 #include "base/time.hpp"
 
-#include <ctime>
-
 /// The only readers of the machine's clocks.
 namespace chronoknock::io {
 
-inline instant boot_now() {
-    timespec ts{};
-    clock_gettime(CLOCK_BOOTTIME, &ts);
-    return instant{seconds(ts.tv_sec) + nanoseconds(ts.tv_nsec)};
-}
+/// CLOCK_MONOTONIC_RAW plus time_asleep(): no daemon that steers the system clock bends it. (CLOCK_BOOTTIME
+/// is slewed with it: by 500 ppm of adjtimex's frequency, and by as much as 10 % through its tick.)
+instant boot_now();
 
-inline unix_time system_now() {
-    return std::chrono::time_point_cast<nanoseconds>(std::chrono::system_clock::now());
-}
+/// How long the machine has slept since it booted: CLOCK_BOOTTIME less CLOCK_MONOTONIC, which are slewed
+/// alike. In a time namespace, that and a constant.
+nanoseconds time_asleep();
+
+unix_time system_now();
 
 } // namespace chronoknock::io

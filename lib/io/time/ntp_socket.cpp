@@ -23,7 +23,8 @@ constexpr int most_at_once = 16;
 constexpr nanoseconds oldest_stamp = milliseconds(20);
 
 /// When the datagram came by the kernel's stamp, carried over to the boot clock; else now. Held up anywhere
-/// in here, it comes out later than it was, never earlier: that would be a bound too small.
+/// in here, or with the system clock slewed (by 10 % at most), it comes out later than it was, never earlier:
+/// that would be a bound too small.
 instant arrival(msghdr& message) {
     const auto system = system_now();
     const auto now = boot_now();
@@ -32,7 +33,7 @@ instant arrival(msghdr& message) {
         timespec stamp{};
         std::memcpy(&stamp, CMSG_DATA(c), sizeof stamp);
         const auto age = system.time_since_epoch() - seconds(stamp.tv_sec) - nanoseconds(stamp.tv_nsec);
-        if (age >= nanoseconds(0) && age <= oldest_stamp) return now - age;
+        if (age >= nanoseconds(0) && age <= oldest_stamp) return now - age * 9 / 10;
     }
     return now;
 }

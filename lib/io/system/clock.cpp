@@ -1,0 +1,38 @@
+#include "io/system/clock.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <ctime>
+
+namespace chronoknock::io {
+
+namespace {
+
+nanoseconds read(clockid_t clock) {
+    timespec ts{};
+    clock_gettime(clock, &ts);
+    return seconds(ts.tv_sec) + nanoseconds(ts.tv_nsec);
+}
+
+} // namespace
+
+nanoseconds time_asleep() {
+    // Read in this order the difference is never more than it was, only less by what passed in between; so
+    // the largest ever is the best, and boot_now() never goes back.
+    const auto boot = read(CLOCK_BOOTTIME);
+    const auto least = (boot - read(CLOCK_MONOTONIC)).count();
+    static std::atomic<nanoseconds::rep> most = least;
+    auto known = most.load(std::memory_order_relaxed);
+    while (known < least && !most.compare_exchange_weak(known, least, std::memory_order_relaxed)) {
+    }
+    return nanoseconds(std::max(known, least));
+}
+
+instant boot_now() {
+    const auto raw = read(CLOCK_MONOTONIC_RAW); // first: a sleep between the two readings is counted
+    return instant{raw + time_asleep()};
+}
+
+unix_time system_now() { return std::chrono::time_point_cast<nanoseconds>(std::chrono::system_clock::now()); }
+
+} // namespace chronoknock::io
