@@ -3,9 +3,9 @@
 #include "base/time.hpp"
 #include "io/firewall/netlink.hpp"
 #include "io/log/log.hpp"
+#include "io/system/network_changes.hpp"
 
 #include <algorithm>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <linux/rtnetlink.h>
 #include <optional>
@@ -103,10 +103,14 @@ netlink_result<std::vector<prefix>> read_own() {
 class own_addresses::impl : public std::enable_shared_from_this<impl> {
 public:
     impl(asio::io_context& context, std::function<void(const std::vector<prefix>&)> on_change)
-        : on_change_(std::move(on_change)), readable_(context), timer_(context) {}
+        : on_change_(std::move(on_change)), changes_(context, {RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR},
+                                                     [this] {
+                                                         if (!stopped_) renew();
+                                                     }),
+          timer_(context) {}
 
     void renew() {
-        if (!changes_) listen(); // before reading: what changes meanwhile is heard of
+        changes_.listen(); // before reading: what changes meanwhile is heard of. Else the timer alone must do
         auto read = read_own();
         if (!read) {
             say("this host's own addresses cannot be read: " + read.error().message() +
@@ -125,46 +129,9 @@ public:
     void stop() {
         stopped_ = true;
         timer_.cancel();
-        hang_up();
     }
 
 private:
-    /// Where that fails, the timer alone must do.
-    void listen() {
-        auto socket = open_netlink(NETLINK_ROUTE, SOCK_NONBLOCK);
-        if (!socket) return;
-        for (int group : {RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR})
-            if (mnl_socket_setsockopt(socket->get(), NETLINK_ADD_MEMBERSHIP, &group, sizeof group) < 0)
-                return;
-        changes_ = std::move(*socket);
-        readable_.assign(mnl_socket_get_fd(changes_.get()));
-        wait();
-    }
-
-    void hang_up() {
-        if (readable_.is_open()) readable_.release();
-        changes_.reset();
-    }
-
-    void wait() {
-        readable_.async_wait(readable_.wait_read, [self = shared_from_this()](boost::system::error_code ec) {
-            if (!ec && !self->stopped_ && self->changes_) self->changed();
-        });
-    }
-
-    /// What changed is not looked at: all are read again. If some news was lost (ENOBUFS), that is the same.
-    void changed() {
-        char news[8192];
-        ssize_t n = 0;
-        do n = mnl_socket_recvfrom(changes_.get(), news, sizeof news);
-        while (n >= 0 || errno == EINTR || errno == ENOBUFS || errno == ENOSPC);
-        if (errno == EAGAIN)
-            wait();
-        else
-            hang_up(); // renew() opens another one
-        renew();
-    }
-
     void say(const std::string& what) {
         if (what == said_) return;
         said_ = what;
@@ -173,8 +140,7 @@ private:
 
     std::function<void(const std::vector<prefix>&)> on_change_;
     std::optional<std::vector<prefix>> own_; ///< nothing before they were read first
-    netlink_ptr changes_;
-    asio::posix::stream_descriptor readable_; ///< only borrows the socket's descriptor
+    network_changes changes_;
     asio::steady_timer timer_;
     std::string said_;
     bool stopped_ = false;

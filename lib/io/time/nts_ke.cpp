@@ -51,11 +51,20 @@ std::shared_ptr<connection> make_connection(asio::any_io_executor executor, asio
     return c;
 }
 
-/// The certificate must be for host, be that a name or an address.
+/// The certificate must be for host, be that a name or an address. Never for the name in its subject, which
+/// RFC 9525, section 6.3 does not count.
 bool expect_host(SSL* ssl, const std::string& host) {
-    SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
     if (address::parse(host)) return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host.c_str()) == 1;
     return SSL_set1_host(ssl, host.c_str()) == 1 && SSL_set_tlsext_host_name(ssl, host.c_str()) == 1;
+}
+
+void expect_dates(SSL* ssl, const std::optional<unix_time>& at) {
+    auto* const rules = SSL_get0_param(ssl);
+    if (at)
+        X509_VERIFY_PARAM_set_time(rules, to_seconds(*at));
+    else
+        X509_VERIFY_PARAM_set_flags(rules, X509_V_FLAG_NO_CHECK_TIME);
 }
 
 bool agreed_on_protocol(const SSL* ssl) {
@@ -90,8 +99,10 @@ struct keys {
 };
 
 /// The whole exchange over a connection to one address.
-asio::awaitable<result<keys>> exchange(std::shared_ptr<connection> c, tcp::endpoint to, std::string host) {
+asio::awaitable<result<keys>> exchange(std::shared_ptr<connection> c, tcp::endpoint to, std::string host,
+                                       std::optional<unix_time> at) {
     SSL* const ssl = c->stream.native_handle();
+    expect_dates(ssl, at);
     if (!expect_host(ssl, host) || SSL_set_alpn_protos(ssl, protocol, sizeof protocol) != 0)
         co_return error{"TLS does not take the name"};
 
@@ -148,7 +159,8 @@ result<asio::ssl::context> nts_context(const std::string& ca_file) {
 }
 
 asio::awaitable<result<nts_association>> establish_nts(lookup& names, asio::ssl::context& context,
-                                                       std::string host, std::uint16_t port) {
+                                                       std::string host, std::uint16_t port,
+                                                       std::optional<unix_time> at) {
     const auto addresses = co_await names.resolve(host);
     if (!addresses) co_return addresses.error();
 
@@ -157,7 +169,7 @@ asio::awaitable<result<nts_association>> establish_nts(lookup& names, asio::ssl:
     for (const auto& a : *addresses) {
         const auto c = make_connection(executor, context);
         const tcp::endpoint to{to_asio(a), port};
-        auto got = co_await exchange(c, to, host);
+        auto got = co_await exchange(c, to, host, at);
         if (!got) {
             c->close();
             last.text = "NTS key establishment with " + a.to_string() + ": " + got.error().text;

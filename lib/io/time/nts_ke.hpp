@@ -7,6 +7,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ssl/context.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,8 +26,12 @@ struct nts_association {
 result<boost::asio::ssl::context> nts_context(const std::string& ca_file);
 
 /// Asks the host for keys and cookies, one address after the other, and finds where it wants its NTP asked.
-/// The certificate has to be for `host`. Bounded in time and size; names and context must outlive it.
-boost::asio::awaitable<result<nts_association>>
-establish_nts(lookup& names, boost::asio::ssl::context& context, std::string host, std::uint16_t port);
+/// The certificate has to be for `host`, by its subject alternative names alone (RFC 9525), and valid at
+/// `at`; without that its dates are not looked at. Bounded in time and size; names and context must outlive
+/// it.
+boost::asio::awaitable<result<nts_association>> establish_nts(lookup& names,
+                                                              boost::asio::ssl::context& context,
+                                                              std::string host, std::uint16_t port,
+                                                              std::optional<unix_time> at);
 
 } // namespace chronoknock::io

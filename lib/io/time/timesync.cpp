@@ -53,10 +53,11 @@ struct place {
 };
 
 asio::awaitable<result<place>> find(std::shared_ptr<lookup> names, std::shared_ptr<asio::ssl::context> tls,
-                                    std::string host, std::uint16_t port, bool nts) {
+                                    std::string host, std::uint16_t port, bool nts,
+                                    std::optional<unix_time> certificates_at) {
     place p;
     if (nts) {
-        auto made = co_await establish_nts(*names, *tls, std::move(host), port);
+        auto made = co_await establish_nts(*names, *tls, std::move(host), port, certificates_at);
         if (!made) co_return made.error();
         p.endpoints = std::move(made->servers);
         p.session = std::make_shared<timesync::nts_session>(std::move(made->session));
@@ -226,7 +227,7 @@ void time_service::core::locate(std::size_t index) {
     auto& s = servers_[index];
     if (s.locating) return;
     s.locating = true;
-    co_spawn(context_, find(names_, tls_, s.where.host, s.where.port, s.where.nts),
+    co_spawn(context_, find(names_, tls_, s.where.host, s.where.port, s.where.nts, system_now()),
              [weak = weak_from_this(), index](std::exception_ptr e, result<place> found) {
                  if (e) found = error{"looking for it failed"};
                  if (const auto self = weak.lock()) self->located(index, std::move(found));
