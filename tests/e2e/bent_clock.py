@@ -1,0 +1,68 @@
+"""The clocks of a machine on which something steers, stops or sleeps, for one program (bent_clock.cpp)."""
+
+import mmap
+import os
+import pathlib
+import signal
+import struct
+import time
+
+_LIBRARY = os.environ.get("BENT_CLOCK_LIBRARY") or str(
+    pathlib.Path(os.environ.get("CHRONOKNOCK", "build/release/app/chronoknock")).resolve().parents[1]
+    / "tests/e2e/libbent_clock.so")
+_FORMAT = "6q"
+
+
+class BentClock:
+    """Seconds. The truth is this process's own clock."""
+
+    def __init__(self, path):
+        path.write_bytes(bytes(struct.calcsize(_FORMAT)))
+        self.env = {"LD_PRELOAD": _LIBRARY, "BENT_CLOCK": str(path)}
+        with open(path, "r+b") as file:
+            self._map = mmap.mmap(file.fileno(), 0)
+        self._since, self._rate = time.monotonic_ns(), 0
+        self._gained = self._slept = self._stopped = self._set = 0
+        self._write()
+
+    def _write(self):
+        struct.pack_into(_FORMAT, self._map, 0, self._since, self._rate, self._gained, self._slept, self._stopped, self._set)
+
+    def _slewed(self):
+        return self._gained + (time.monotonic_ns() - self._since) * self._rate // 1_000_000
+
+    def slew(self, ppm):
+        self._gained = self._slewed()
+        self._since, self._rate = time.monotonic_ns(), ppm
+        self._write()
+
+    def asleep(self, process, seconds, measured):
+        """The machine sleeps; the kernel takes it for `measured` seconds, from a coarse clock."""
+        self._halted(process, seconds)
+        self._slept += int(measured * 1e9)
+        self._stopped += int((seconds - measured) * 1e9)
+        self._go_on(process)
+
+    def paused(self, process, seconds):
+        """The machine stands still, unseen by any of its clocks."""
+        self._halted(process, seconds)
+        self._stopped += int(seconds * 1e9)
+        self._go_on(process)
+
+    @staticmethod
+    def _halted(process, seconds):
+        process.send(signal.SIGSTOP)
+        time.sleep(seconds)  # the sleep itself
+
+    def _go_on(self, process):
+        self._write()
+        process.send(signal.SIGCONT)
+
+    def set_system(self, seconds):
+        """Somebody set the system clock ahead."""
+        self._set += int(seconds * 1e9)
+        self._write()
+
+    def system_ahead(self):
+        """How far its system clock is ahead of the truth."""
+        return (self._slewed() - self._stopped + self._set) / 1e9
