@@ -28,6 +28,18 @@ std::string list(const std::vector<opening>& openings, bool with_duration) {
 
 } // namespace
 
+void pipeline::set_terms(terms t) {
+    const auto same = [&](const opening& o) {
+        const auto was = std::ranges::find(terms_.services, o.service, &terms::service::name);
+        const auto is = std::ranges::find(t.services, o.service, &terms::service::name);
+        return was != terms_.services.end() && is != t.services.end() && was->ports == is->ports &&
+               was->uses == is->uses;
+    };
+    for (auto& [batch, knocks] : redeeming_)
+        for (auto& k : knocks) k.outdated = k.outdated || !std::ranges::all_of(k.openings, same);
+    terms_ = std::move(t);
+}
+
 actions pipeline::judge(std::span<const claim> claims, instant now, const time_estimate& t) {
     clock_ = t.t;
     actions todo;
@@ -86,8 +98,9 @@ actions pipeline::redeemed(std::uint64_t batch, const result<void>& done, instan
     auto found = redeeming_.extract(batch);
     if (found.empty()) return todo;
     for (auto& k : found.mapped()) {
-        if (!done) {
-            fail(k, done.error(), now, todo);
+        if (!done || k.outdated) {
+            fail(k, done ? error{"the configuration of the service has changed meanwhile"} : done.error(),
+                 now, todo);
             continue;
         }
         const auto number = ++last_number_;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/error.hpp"
+#include "base/service.hpp"
 #include "grant/actions.hpp"
 #include "grant/claim.hpp"
 #include "grant/noise.hpp"
@@ -25,6 +26,8 @@ struct terms {
         std::string name;
         nanoseconds open_for;
         nanoseconds most_open_for; ///< what a claim may ask for
+        std::vector<endpoint_range> ports = {};
+        std::uint32_t uses = 0;
     };
     std::vector<key> keys;
     std::vector<service> services;
@@ -43,8 +46,9 @@ public:
     };
 
     pipeline(replay_guard guard, terms t) : guard_(std::move(guard)), terms_(std::move(t)) {}
-    /// For claims to come: what is on its way goes on as it was accepted.
-    void set_terms(terms t) { terms_ = std::move(t); }
+    /// For claims to come. What is being written down for a service that has other ports or uses from now on,
+    /// or is gone, is not opened any more: by the name it would open what was not asked for.
+    void set_terms(terms t);
     void set_floor(unix_time floor) { guard_.set_floor(floor); }
 
     /// Claims that were completed by `now`, the clock saying `t`.
@@ -70,6 +74,7 @@ private:
         std::vector<opening> openings;
         std::string line; ///< for the log
         instant seen;
+        bool outdated = false; ///< a service of it has changed
     };
 
     knock accept(const claim& c, instant now, unix_time t) const;

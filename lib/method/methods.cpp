@@ -1,6 +1,7 @@
 #include "method/method.hpp"
 #include "method/static/method.hpp"
 #include "method/time_sequence/method.hpp"
+#include "method/verifier_set.hpp"
 
 #include <algorithm>
 #include <stdexcept>
@@ -72,13 +73,15 @@ capture_wish wants(const config::server& s) {
 }
 
 std::vector<std::unique_ptr<verifier>> verifiers(const config::server& s, const hash_seed& seed,
-                                                 std::function<bool(const address&)> known) {
+                                                 std::function<bool(const address&)> known,
+                                                 const verifier_set* before) {
     std::vector<std::unique_ptr<verifier>> all;
     for (const auto& r : table) {
         std::vector<std::uint32_t> keys;
         for (std::uint32_t i = 0; i < s.keys.size(); ++i)
             if (s.keys[i].key->method() == r.name) keys.push_back(i);
-        if (!keys.empty()) all.push_back(r.verify({s, keys, seed, known}));
+        if (!keys.empty())
+            all.push_back(r.verify({s, keys, seed, known, before ? before->of(r.name) : nullptr}));
     }
     return all;
 }

@@ -66,7 +66,7 @@ result<std::vector<client::shot>> plan(const key::credential& c, const method::k
 } // namespace
 
 method::row row() {
-    return {"static",
+    return {credential::name,
             read_key,
             wants,
             verify,

@@ -38,6 +38,7 @@ distinct_ports distinct_of(std::uint32_t n, std::size_t ports) {
 keyring::keyring(const config::server& server, std::span<const std::uint32_t> keys)
     : server_(server), by_port_(65536, none), expected_(65537, 0.0f) {
     held_.reserve(keys.size());
+    std::size_t most_nodes = 0;
     for (const auto index : keys) {
         const auto& settings = server.keys[index];
         const auto& k = psk_of(settings);
@@ -63,10 +64,14 @@ keyring::keyring(const config::server& server, std::span<const std::uint32_t> ke
         }
         for (const auto service : settings.services)
             lines_.push_back({{index, static_cast<std::uint32_t>(service)}, held, 0, -1, {}});
+        const auto span = 2 * server.time.max_error + server.knock.timeout + back + ahead;
+        most_nodes += (settings.services.size() + 1) *
+                      (k.ignore_time ? 1 : static_cast<std::size_t>(span / seconds(k.granularity)) + 3);
     }
     // So far where it rises and falls.
     std::partial_sum(expected_.begin(), expected_.end(), expected_.begin());
     for (std::uint32_t l = 0; l < lines_.size(); ++l) schedule_.push({unix_time::min(), l});
+    nodes_.reserve(most_nodes); // to grow with many keys would hold up a batch
 }
 
 bool keyring::advance(unix_time t, std::size_t lines) {

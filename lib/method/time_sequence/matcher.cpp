@@ -32,15 +32,33 @@ constexpr double selectors_of_a_knock = 2;
 constexpr std::uint32_t looks_of_a_knock = 2;
 constexpr std::uint8_t all_spent = 255; // no first knock spends that much
 
-constexpr std::size_t hint_count = std::size_t{1} << 21; // 16 MiB, touched as they are used
+constexpr std::size_t hint_count = std::size_t{1} << 21; // 16 MiB
+
+method::tracker::settings tracker_settings(const config::knock_settings& k) {
+    return {k.tracked, k.memory, slack, k.timeout};
+}
 
 } // namespace
 
 matcher::matcher(const config::server& server, std::span<const std::uint32_t> keys, const hash_seed& seed,
-                 std::function<bool(const address&)> is_known)
+                 std::function<bool(const address&)> is_known, const matcher* before)
     : seed_(seed), known_(std::move(is_known)), keyring_(server, keys),
-      tracker_({server.knock.tracked, server.knock.memory, slack, server.knock.timeout}, seed),
-      lanes_(make_lanes(server.knock.tracked)), hints_(hint_count) {}
+      inherits_(before && before->tracker_.made_with() == tracker_settings(server.knock)),
+      tracker_(inherits_ ? method::tracker::settings{} : tracker_settings(server.knock), seed),
+      lanes_(make_lanes(server.knock.tracked)), hints_(before ? 0 : hint_count) {}
+
+void matcher::take_over(matcher& before) {
+    counters_ = before.counters_;
+    // What the hints say of lines that have other numbers now is under hashes of another seed.
+    hints_ = std::move(before.hints_);
+    if (!inherits_) return;
+    tracker_ = std::move(before.tracker_);
+    tracker_.judge_anew();
+    // Whoever waits keeps his place: what he is looked at for is found out when his turn comes.
+    dirty_ = std::move(before.dirty_);
+    lanes_ = std::move(before.lanes_);
+    refilled_ = before.refilled_;
+}
 
 std::array<lane, matcher::turns> matcher::make_lanes(std::uint32_t tracked) {
     // With all lanes full, three quarters of the addresses can still be replaced.
@@ -59,6 +77,9 @@ void matcher::observe(const packet::event& e, instant now) {
     const auto s = tracker_.observe(e, now);
     // Without a selector among its SYNs an address has no sequence of an hmac key.
     auto& promising = tracker_.promising(s);
+    if (tracker_.take_outdated(s))
+        promising = std::ranges::any_of(
+            tracker_.recall(s), [this](const method::seen& one) { return keyring_.is_selector(one.port); });
     promising = promising || keyring_.is_selector(e.port) || !keyring_.plain_lines().empty();
     if (!promising) return tracker_.mark_looked_at(s);
     if (tracker_.count(s) < keyring_.least_syns()) return;

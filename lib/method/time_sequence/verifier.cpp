@@ -1,7 +1,6 @@
 #include "method/time_sequence/verifier.hpp"
 
 #include "base/text.hpp"
-#include "method/time_sequence/credential.hpp"
 
 namespace chronoknock::time_sequence {
 

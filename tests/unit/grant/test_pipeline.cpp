@@ -216,9 +216,34 @@ BOOST_AUTO_TEST_CASE(what_is_on_its_way_goes_on_through_a_change_of_terms) {
     world w;
     const auto c = w.of(0, 0);
     w.judge({c});
-    w.line.set_terms({{{"carol", 0s}}, {{"mail", 5s, 5s}}});
+    w.line.set_terms({{{"carol", 0s}}, {{"mail", 5s, 5s}, {"web", 5s, 5s}, {"ssh", 5s, 5s}}});
     BOOST_TEST((w.redeemed(1, fine) == actions{open_services{2, both}}));
+    // Nor does what the firewall has already been told wait for anything.
+    w.line.set_terms({{{"carol", 0s}}, {{"mail", 5s, 5s}}});
     BOOST_TEST((w.carried_out(2, fine).front() == action{tell{severity::info, opens + " (0.00 ms)"}}));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_on_its_way_to_a_service_that_has_changed_meanwhile_is_not_opened) {
+    const std::vector<endpoint_range> other{*endpoint_range::parse("tcp/8443")};
+    const terms changed[] = {
+        {{{"alice", 0s}}, {{"ssh", 30s, 1h, other}, {"web", 60s, 60s}}},
+        {{{"alice", 0s}}, {{"ssh", 30s, 1h, {}, 1}, {"web", 60s, 60s}}},
+        {{{"alice", 0s}}, {{"web", 60s, 60s}}},
+    };
+    const std::string why = "the configuration of the service has changed meanwhile";
+    for (const auto& t : changed) {
+        world w;
+        const auto c = w.of(0, 0);
+        w.judge({c});
+        const auto before = w.line.count().failed;
+        w.line.set_terms(t);
+        w.line.set_terms({{{"alice", 0s}}, {{"ssh", 30s, 1h}, {"web", 60s, 60s}}}); // and back
+        BOOST_TEST((w.redeemed(1, fine) == actions{tell{severity::error, opens + ": not opened: " + why},
+                                                   noted(history_entry::kind::failed, c, why)}));
+        BOOST_TEST(w.line.count().failed == before + 1);
+        // Its reservation is released: the same knock again counts.
+        BOOST_TEST(std::holds_alternative<redeem>(w.judge({c}).front()));
+    }
 }
 
 BOOST_AUTO_TEST_CASE(what_made_room_is_forgotten_once_the_new_is_burnt) {
