@@ -9,13 +9,12 @@ namespace chronoknock {
 /// actions in their order and says what came of them. The old configuration is served until the new one takes
 /// over; whatever fails on the way leaves it in its place, and of several the latest counts.
 ///
-///     started: from starting to running, from rereading to reading
-///     asked to reload: from starting to rereading, from running or warming to reading; from rereading,
-///     reading
-///                      or preparing there again, when what is under way has ended
-///     read: from rereading to starting (with the new one), from reading to warming; failed: where it came
-///     from warmed: from warming to preparing; prepared: from there to running; failed: to running asked to
-///     stop: from everywhere to stopping, if the guard is to go, or to stopped
+/// - started: from starting to running, from rereading to reading;
+/// - asked to reload: from starting to rereading, from running or warming to reading; in rereading, reading and
+///   preparing it waits for the end of what is under way;
+/// - read: from rereading to starting (with the new one), from reading to warming; failed: where it came from;
+/// - warmed: from warming to preparing; prepared: from there to running; failed: to running;
+/// - asked to stop: from everywhere to stopping, if the guard is to go, or to stopped.
 class supervisor {
 public:
     enum class state {
@@ -78,8 +77,8 @@ private:
     actions give_up(const std::string& why);
 
     state state_ = state::starting;
-    bool once_more_ =
-        false; ///< asked to reload while a read or a preparation, which cannot be broken off, goes on
+    /// Asked to reload while a read or a preparation, which cannot be broken off, goes on.
+    bool once_more_ = false;
 };
 
 } // namespace chronoknock
