@@ -10,9 +10,11 @@ namespace chronoknock {
 /// over; whatever fails on the way leaves it in its place, and of several the latest counts.
 ///
 /// - started: from starting to running, from rereading to reading;
-/// - asked to reload: from starting to rereading, from running or warming to reading; in rereading, reading and
+/// - asked to reload: from starting to rereading, from running or warming to reading; in rereading, reading
+/// and
 ///   preparing it waits for the end of what is under way;
-/// - read: from rereading to starting (with the new one), from reading to warming; failed: where it came from;
+/// - read: from rereading to starting (with the new one), from reading to warming; failed: where it came
+/// from;
 /// - warmed: from warming to preparing; prepared: from there to running; failed: to running;
 /// - asked to stop: from everywhere to stopping, if the guard is to go, or to stopped.
 class supervisor {
