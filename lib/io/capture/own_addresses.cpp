@@ -137,8 +137,12 @@ private:
             if (mnl_socket_setsockopt(socket->get(), NETLINK_ADD_MEMBERSHIP, &group, sizeof group) < 0)
                 return;
         changes_ = std::move(*socket);
-        readable_.assign(mnl_socket_get_fd(changes_.get()));
-        wait();
+        boost::system::error_code failed;
+        readable_.assign(mnl_socket_get_fd(changes_.get()), failed);
+        if (failed)
+            changes_.reset();
+        else
+            wait();
     }
 
     void hang_up() {
