@@ -13,11 +13,24 @@ namespace {
 
 constexpr std::uint32_t slack = 64; // an address is looked at the latest after so many events of it
 
+constexpr std::uint16_t most_numbers = 65535;
+
 std::size_t index_of(transport protocol, std::uint16_t port) {
     return (protocol == transport::udp ? 65536u : 0u) + port;
 }
 
 } // namespace
+
+result<void> check_ports(const config::server& s, std::span<const std::uint32_t> keys) {
+    std::vector<bool> found(2 * 65536);
+    for (const auto key : keys)
+        for (const auto& one : sequences_of(s.keys[key]))
+            for (const auto& shot : one) found[index_of(shot.protocol, shot.port)] = true;
+    const auto different = std::ranges::count(found, true);
+    if (different <= most_numbers) return {};
+    return error{"expected at most " + std::to_string(most_numbers) +
+                 " different ports in all their sequences, not " + std::to_string(different)};
+}
 
 verifier::verifier(const method::verifier_settings& s)
     : server_(s.server), number_of_(2 * 65536),
@@ -30,7 +43,7 @@ verifier::verifier(const method::verifier_settings& s)
             candidate c{key, i, settings.mode == config::matching::strict, {}};
             for (const auto& shot : sequences[i]) {
                 auto& number = number_of_[index_of(shot.protocol, shot.port)];
-                if (number == 0 && numbers != 65535) number = ++numbers;
+                if (number == 0 && numbers != most_numbers) number = ++numbers;
                 c.ports.push_back(number);
             }
             candidates_.push_back(std::move(c));
