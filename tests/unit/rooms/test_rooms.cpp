@@ -20,7 +20,7 @@ const std::map<std::string, names> may_include = {
     {"packet", {"base", "packet"}},
     {"timesync", {"base", "timesync"}},
     {"firewall", {"base", "firewall"}},
-    {"grant", {"base", "key", "grant"}},
+    {"grant", {"base", "key", "firewall", "grant"}},
     {"config", {"base", "key", "firewall", "config"}},
     {"method", {"base", "key", "packet", "grant", "config", "client", "method"}},
     {"client", {"base", "key", "client"}},
