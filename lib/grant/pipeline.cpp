@@ -135,6 +135,11 @@ actions pipeline::carried_out(std::uint64_t number, const result<void>& done, in
     const auto kind =
         k.wish == claim::wish::open ? history_entry::kind::granted : history_entry::kind::revoked;
     todo.push_back(note{{k.once.accepted, kind, k.key, k.once.who, list(k.openings, false), ""}});
+    std::vector<firewall::change> changes;
+    for (const auto& o : k.openings)
+        changes.push_back(
+            {o.who, o.service, k.wish == claim::wish::open ? std::optional(o.open_for) : std::nullopt});
+    expiries_.note(changes, k.key, k.once.accepted, now);
     return todo;
 }
 
@@ -160,6 +165,7 @@ actions pipeline::due(instant now) {
             todo.push_back(note{{*clock_, history_entry::kind::refused, "", line.who, "",
                                  more + ", the latest " + line.what}});
     }
+    for (auto& entry : expiries_.due(now)) todo.push_back(note{std::move(entry)});
     for (const auto& line : knocks_told_.due(now))
         todo.push_back(tell{severity::info, "key " + line.what + ": " + std::to_string(line.count) +
                                                 " more knocks, opened or not"});

@@ -4,6 +4,7 @@
 #include "base/service.hpp"
 #include "grant/actions.hpp"
 #include "grant/claim.hpp"
+#include "grant/expiries.hpp"
 #include "grant/noise.hpp"
 #include "grant/replay_guard.hpp"
 
@@ -57,7 +58,7 @@ public:
     actions redeemed(std::uint64_t batch, const result<void>& done, instant now);
     /// The firewall's answer to `open_services` or `close_services`.
     actions carried_out(std::uint64_t knock, const result<void>& done, instant now);
-    /// Lines that became due by `now`.
+    /// Lines that became due by `now`, and a note on each grant whose time is over.
     actions due(instant now);
     /// What need not be remembered any more.
     actions prune(unix_time now);
@@ -88,6 +89,7 @@ private:
     std::map<std::uint64_t, knock> opening_;
     noise refusals_{20};
     tally knocks_told_{60}; ///< of each key
+    expiries expiries_;
     std::optional<unix_time> clock_;
     counters counters_;
 };

@@ -4,6 +4,7 @@
 #include "io/store/sqlite_store.hpp"
 #include "io/system/clock.hpp"
 
+#include <exception>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -22,6 +23,16 @@ log::level level_of(granting::severity s) {
         return log::level::error;
     }
     return log::level::error;
+}
+
+/// Asks a shell for something. What it throws before it could answer is its answer.
+template <class Ask, class Take>
+void ask_shell(Ask ask, Take take) {
+    try {
+        ask(take);
+    } catch (const std::exception& e) {
+        take(error{e.what()});
+    }
 }
 
 template <class... Handlers>
@@ -54,10 +65,10 @@ void granter::carry_out(granting::actions todo) {
     for (auto& action : todo)
         std::visit(each_of{
                        [this](granting::redeem& r) {
-                           store_->redeem(std::move(r.tokens),
-                                          [this, batch = r.batch](const result<void>& done) {
-                                              carry_out(pipeline_->redeemed(batch, done, boot_now()));
-                                          });
+                           ask_shell([&](const auto& take) { store_->redeem(std::move(r.tokens), take); },
+                                     [this, batch = r.batch](const result<void>& done) {
+                                         carry_out(pipeline_->redeemed(batch, done, boot_now()));
+                                     });
                        },
                        [this](granting::forget& f) { store_->forget(std::move(f.tokens)); },
                        [this](const granting::open_services& o) {
@@ -73,7 +84,8 @@ void granter::carry_out(granting::actions todo) {
                        },
                        [this](const granting::guard_from& g) { pipeline_->set_floor(g.floor); },
                        [this](const granting::write_floor& w) {
-                           carry_out(gate_.written(store_->set_floor(w.floor)));
+                           ask_shell([&](const auto& take) { take(store_->set_floor(w.floor)); },
+                                     [this](const result<void>& done) { carry_out(gate_.written(done)); });
                        },
                        [this](granting::note& n) { store_->note(std::move(n.entry)); },
                        [](const granting::tell& t) { log::write(level_of(t.level), t.line); },
@@ -82,9 +94,10 @@ void granter::carry_out(granting::actions todo) {
 }
 
 void granter::apply(std::uint64_t knock, std::vector<firewall::change> changes) {
-    firewall_->apply(std::move(changes), [this, knock](const result<void>& done) {
-        carry_out(pipeline_->carried_out(knock, done, boot_now()));
-    });
+    ask_shell([&](const auto& take) { firewall_->apply(std::move(changes), take); },
+              [this, knock](const result<void>& done) {
+                  carry_out(pipeline_->carried_out(knock, done, boot_now()));
+              });
 }
 
 } // namespace chronoknock::io

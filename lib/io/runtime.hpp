@@ -92,7 +92,7 @@ private:
     void batch_end(instant now);
     void tick();
     void tick_after(nanoseconds wait);
-    void say_each_minute(instant now);
+    void report_each_minute(instant now);
     boost::json::object status();
 
     boost::asio::io_context& context_;
@@ -114,7 +114,7 @@ private:
     bool guard_kept_ = false;    ///< for the next boot
     std::uint64_t untimely_ = 0; ///< SYNs that came while no knock counted
     instant started_;
-    instant minute_; ///< when say_each_minute spoke last
+    instant minute_; ///< when report_each_minute spoke last
     instant pruned_;
     std::uint64_t told_syns_ = 0; ///< SYNs of strangers that the log told of
     beside beside_;               ///< ends first: its work refers to the others

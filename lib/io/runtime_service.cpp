@@ -13,7 +13,7 @@ namespace {
 
 constexpr nanoseconds tick_idle = seconds(1);
 constexpr nanoseconds tick_busy = milliseconds(1); // work is left over: new windows, postponed looks
-constexpr std::size_t lines_per_tick = 256;        // some 0.2 ms of deriving
+constexpr std::size_t sequences_per_tick = 256;    // some 0.2 ms of deriving
 constexpr std::size_t all_lines = ~std::size_t{0};
 constexpr nanoseconds minute = std::chrono::minutes(1);
 constexpr nanoseconds prune_every = std::chrono::hours(1);
@@ -34,8 +34,8 @@ void runtime::tick() {
     bool busy = false;
     bool warm = true; // while no knock counts there is nothing to derive
     if (granter_.lets_pass()) {
-        busy = !verifiers_->advance(now, *t, was_open ? lines_per_tick : all_lines);
-        if (next_) warm = next_->verifiers->advance(now, *t, lines_per_tick);
+        busy = !verifiers_->advance(now, *t, was_open ? sequences_per_tick : all_lines);
+        if (next_) warm = next_->verifiers->advance(now, *t, sequences_per_tick);
         if (verifiers_->waiting()) batch_end(now);
         busy |= verifiers_->waiting() || !warm;
         if (now - pruned_ >= prune_every) {
@@ -44,7 +44,7 @@ void runtime::tick() {
         }
     }
     granter_.due(now);
-    if (now - minute_ >= minute) say_each_minute(now);
+    if (now - minute_ >= minute) report_each_minute(now);
     if (busy) tick_after(tick_busy);
     if (warm && supervisor_.now() == supervisor::state::warming) carry_out(supervisor_.warmed());
 }
@@ -56,7 +56,7 @@ void runtime::tick_after(nanoseconds wait) {
     });
 }
 
-void runtime::say_each_minute(instant now) {
+void runtime::report_each_minute(instant now) {
     minute_ = now;
     if (!guard_kept_) keep_guard();
     const auto syns = verifiers_->count("tracked");
@@ -78,7 +78,7 @@ void runtime::batch_end(instant now) {
     if (!granter_.lets_pass()) return;
     const auto t = time_->now(now);
     if (!t) return;
-    verifiers_->advance(now, *t, lines_per_tick);
+    verifiers_->advance(now, *t, sequences_per_tick);
     const auto claims = verifiers_->end_batch(now);
     if (!claims.empty()) granter_.judge(claims, now, *t);
 }

@@ -94,6 +94,8 @@ struct row {
         result<key::credential_ptr> (*read)(std::string_view text);
     };
     std::optional<by_option> without_file = {};
+    /// What all keys of the method have to keep to together. The error says what was expected. None: nothing.
+    result<void> (*check)(const config::server& s, std::span<const std::uint32_t> keys) = nullptr;
 };
 
 /// The table of methods.
@@ -106,6 +108,8 @@ result<key::credential_ptr> read_key(std::string_view text);
 inline constexpr double least_security_bits = 60;
 /// The security budget of a configured key.
 double security_bits(const config::key_settings& k, const config::server& s);
+/// Whether the keys of each method can be looked for together.
+result<void> check(const config::server& s);
 /// What must be captured for all keys of a configuration.
 capture_wish wants(const config::server& s);
 class verifier_set;

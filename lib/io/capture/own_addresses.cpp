@@ -109,11 +109,11 @@ public:
         if (!changes_) listen(); // before reading: what changes meanwhile is heard of
         auto read = read_own();
         if (!read) {
-            say("this host's own addresses cannot be read: " + read.error().message() +
-                (own_ ? "; those known before count" : "; no knock counts until they are"));
+            warn_once("this host's own addresses cannot be read: " + read.error().message() +
+                      (own_ ? "; those known before count" : "; no knock counts until they are"));
         } else {
-            if (!said_.empty()) log::info("capture: this host's own addresses are read");
-            said_.clear();
+            if (!warned_.empty()) log::info("capture: this host's own addresses are read");
+            warned_.clear();
             if (own_ != *read) on_change_(own_.emplace(std::move(*read)));
         }
         timer_.expires_after(read ? read_every : retry_after);
@@ -137,8 +137,12 @@ private:
             if (mnl_socket_setsockopt(socket->get(), NETLINK_ADD_MEMBERSHIP, &group, sizeof group) < 0)
                 return;
         changes_ = std::move(*socket);
-        readable_.assign(mnl_socket_get_fd(changes_.get()));
-        wait();
+        boost::system::error_code failed;
+        readable_.assign(mnl_socket_get_fd(changes_.get()), failed);
+        if (failed)
+            changes_.reset();
+        else
+            wait();
     }
 
     void hang_up() {
@@ -165,9 +169,9 @@ private:
         renew();
     }
 
-    void say(const std::string& what) {
-        if (what == said_) return;
-        said_ = what;
+    void warn_once(const std::string& what) {
+        if (what == warned_) return;
+        warned_ = what;
         log::warning("capture: " + what);
     }
 
@@ -176,7 +180,7 @@ private:
     netlink_ptr changes_;
     asio::posix::stream_descriptor readable_; ///< only borrows the socket's descriptor
     asio::steady_timer timer_;
-    std::string said_;
+    std::string warned_;
     bool stopped_ = false;
 };
 

@@ -75,7 +75,8 @@ method::row row() {
             plan,
             method::row::by_option{"ports", "LIST",
                                    "knock on these ports, 7000,udp/8000, without a key file; - asks for them",
-                                   read_sequences}};
+                                   read_sequences},
+            check_ports};
 }
 
 } // namespace chronoknock::fixed

@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::uint32_t slack = 64; // an address is looked at the latest after so many events of it
 
+constexpr std::uint16_t most_numbers = 65535;
+
 std::size_t index_of(transport protocol, std::uint16_t port) {
     return (protocol == transport::udp ? 65536u : 0u) + port;
 }
@@ -21,6 +23,17 @@ method::tracker::settings tracker_settings(const config::knock_settings& k) {
 }
 
 } // namespace
+
+result<void> check_ports(const config::server& s, std::span<const std::uint32_t> keys) {
+    std::vector<bool> found(2 * 65536);
+    for (const auto key : keys)
+        for (const auto& one : sequences_of(s.keys[key]))
+            for (const auto& shot : one) found[index_of(shot.protocol, shot.port)] = true;
+    const auto different = std::ranges::count(found, true);
+    if (different <= most_numbers) return {};
+    return error{"expected at most " + std::to_string(most_numbers) +
+                 " different ports in all their sequences, not " + std::to_string(different)};
+}
 
 verifier::verifier(const method::verifier_settings& s)
     : server_(s.server), inherits_(number_ports(s)),
@@ -67,8 +80,8 @@ bool verifier::give_numbers(std::span<const std::uint32_t> keys) {
         for (const auto& ports : sequences_of(server_.keys[key]))
             for (const auto& shot : ports) {
                 auto& number = number_of_[index_of(shot.protocol, shot.port)];
-                enough &= number != 0 || numbers_ != 65535;
-                if (number == 0 && numbers_ != 65535) number = ++numbers_;
+                enough &= number != 0 || numbers_ != most_numbers;
+                if (number == 0 && numbers_ != most_numbers) number = ++numbers_;
             }
     return enough;
 }

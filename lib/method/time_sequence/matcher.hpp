@@ -19,7 +19,7 @@ namespace chronoknock::time_sequence {
 /// A complete sequence was seen. Whether it earns anything is for the replay guard to say.
 struct match {
     address who;
-    line what;
+    sequence_id id;
     std::int64_t t0;
     instant first; ///< when its first SYN arrived
 };
@@ -50,7 +50,7 @@ public:
 
     /// Tells what the clock says at `now` and brings the live windows up to it; see keyring::advance. To be
     /// called before the first SYN and now and again (each batch will do).
-    bool advance(instant now, const time_estimate& t, std::size_t lines);
+    bool advance(instant now, const time_estimate& t, std::size_t sequences);
     /// Takes one event of a batch that arrived at `now`; only SYNs count.
     void observe(const packet::event& e, instant now);
     /// Ends the batch: gives what was completed.

@@ -22,7 +22,7 @@ const std::map<std::string, names> may_include = {
     {"timesync", {"base", "timesync"}},
     {"firewall", {"base", "firewall"}},
     {"supervisor", {"base", "supervisor"}},
-    {"grant", {"base", "key", "grant"}},
+    {"grant", {"base", "key", "firewall", "grant"}},
     {"config", {"base", "key", "firewall", "config"}},
     {"method", {"base", "key", "packet", "grant", "config", "client", "method"}},
     {"client", {"base", "key", "client"}},
