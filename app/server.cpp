@@ -60,9 +60,9 @@ int run_server(const arguments& args) {
                 io::log::info("stopping");
                 return runtime.stop([&context] { context.stop(); });
             }
-            auto next = load();
-            const auto reloaded = next ? runtime.reload(std::move(*next)) : result<void>(next.error());
-            if (!reloaded) io::log::error("the configuration stays as it was: " + reloaded.error().text);
+            runtime.reload(load, [](const result<void>& reloaded) {
+                if (!reloaded) io::log::error("the configuration stays as it was: " + reloaded.error().text);
+            });
         });
     };
     listen();

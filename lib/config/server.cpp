@@ -249,9 +249,19 @@ private:
             return knock_section_ ? complain(section, field, what)
                                   : whole("[knock] " + std::string(field) + ": " + what);
         };
-        if (std::int64_t{out_.knock.tracked} * (out_.knock.memory + beside_memory) > most_remembered)
-            return fail("tracked", "expected tracked times (memory + " + std::to_string(beside_memory) +
-                                       ") to be at most " + std::to_string(most_remembered));
+        // Each method whose keys need it remembers the addresses by itself.
+        std::set<std::string_view> methods;
+        for (const auto& k : out_.keys)
+            if (k.key->least_memory() > 0) methods.insert(k.key->method());
+        const auto most =
+            most_remembered / static_cast<std::int64_t>(std::max<std::size_t>(methods.size(), 1));
+        if (std::int64_t{out_.knock.tracked} * (out_.knock.memory + beside_memory) > most)
+            return fail("tracked",
+                        "expected tracked times (memory + " + std::to_string(beside_memory) +
+                            ") to be at most " + std::to_string(most) +
+                            (methods.size() < 2
+                                 ? ""
+                                 : ", with keys of " + std::to_string(methods.size()) + " methods"));
         for (const auto& k : out_.keys)
             if (k.mode == matching::set && k.key->least_memory() > out_.knock.memory)
                 return fail("memory", "expected at least " + std::to_string(k.key->least_memory()) +

@@ -13,6 +13,17 @@ void deadlines::note(const change& c, instant now) {
     order_.emplace(now + *c.open_for, g);
 }
 
+std::optional<instant> deadlines::end_of(const change& c) const {
+    const auto known = ends_.find({c.who, c.service});
+    if (known == ends_.end()) return {};
+    return known->second;
+}
+
+void deadlines::keep(const std::set<std::string>& services) {
+    std::erase_if(ends_, [&](const auto& e) { return !services.contains(e.first.second); });
+    std::erase_if(order_, [&](const auto& o) { return !services.contains(o.second.second); });
+}
+
 std::optional<instant> deadlines::next() const {
     if (order_.empty()) return {};
     return order_.begin()->first;

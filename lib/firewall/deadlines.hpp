@@ -18,6 +18,10 @@ class deadlines {
 public:
     /// A change was made at `now`: an opened grant has a new deadline, a closed one none.
     void note(const change& c, instant now);
+    /// When a grant ends; none if it is not known to be open.
+    std::optional<instant> end_of(const change& c) const;
+    /// Forgets the grants of other services than these.
+    void keep(const std::set<std::string>& services);
     /// When the first open grant ends; none if none is open.
     std::optional<instant> next() const;
     /// What is to be closed at `now`, the oldest deadline first. It is forgotten: a shell that cannot close

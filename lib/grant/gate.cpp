@@ -22,7 +22,7 @@ actions gate::update(const std::optional<time_estimate>& t, bool trusted, std::o
     // owner must not be locked out until then.
     if (!trusted) {
         state_ = state::provisional;
-        if (provisional_) return {};
+        if (holds(provisional_, *t)) return {}; // else the clock was ahead when it was set, too
         provisional_ = earliest;
         return {guard_from{earliest}};
     }

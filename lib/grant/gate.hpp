@@ -33,8 +33,6 @@ public:
 
     bool lets_pass() const { return state_ == state::provisional || state_ == state::open; }
     state now() const { return state_; }
-    /// Until the next update.
-    void shut() { state_ = state::shut; }
 
 private:
     state state_ = state::shut;

@@ -28,6 +28,18 @@ std::string list(const std::vector<opening>& openings, bool with_duration) {
 
 } // namespace
 
+void pipeline::set_terms(terms t) {
+    const auto same = [&](const opening& o) {
+        const auto was = std::ranges::find(terms_.services, o.service, &terms::service::name);
+        const auto is = std::ranges::find(t.services, o.service, &terms::service::name);
+        return was != terms_.services.end() && is != t.services.end() && was->ports == is->ports &&
+               was->uses == is->uses;
+    };
+    for (auto& [batch, knocks] : redeeming_)
+        for (auto& k : knocks) k.outdated = k.outdated || !std::ranges::all_of(k.openings, same);
+    terms_ = std::move(t);
+}
+
 actions pipeline::judge(std::span<const claim> claims, instant now, const time_estimate& t) {
     clock_ = t.t;
     actions todo;
@@ -86,8 +98,9 @@ actions pipeline::redeemed(std::uint64_t batch, const result<void>& done, instan
     auto found = redeeming_.extract(batch);
     if (found.empty()) return todo;
     for (auto& k : found.mapped()) {
-        if (!done) {
-            fail(k, done.error(), now, todo);
+        if (!done || k.outdated) {
+            fail(k, done ? error{"the configuration of the service has changed meanwhile"} : done.error(),
+                 now, todo);
             continue;
         }
         const auto number = ++last_number_;
@@ -122,6 +135,11 @@ actions pipeline::carried_out(std::uint64_t number, const result<void>& done, in
     const auto kind =
         k.wish == claim::wish::open ? history_entry::kind::granted : history_entry::kind::revoked;
     todo.push_back(note{{k.once.accepted, kind, k.key, k.once.who, list(k.openings, false), ""}});
+    std::vector<firewall::change> changes;
+    for (const auto& o : k.openings)
+        changes.push_back(
+            {o.who, o.service, k.wish == claim::wish::open ? std::optional(o.open_for) : std::nullopt});
+    expiries_.note(changes, k.key, k.once.accepted, now);
     return todo;
 }
 
@@ -147,6 +165,7 @@ actions pipeline::due(instant now) {
             todo.push_back(note{{*clock_, history_entry::kind::refused, "", line.who, "",
                                  more + ", the latest " + line.what}});
     }
+    for (auto& entry : expiries_.due(now)) todo.push_back(note{std::move(entry)});
     for (const auto& line : knocks_told_.due(now))
         todo.push_back(tell{severity::info, "key " + line.what + ": " + std::to_string(line.count) +
                                                 " more knocks, opened or not"});

@@ -1,8 +1,10 @@
 #pragma once
 
 #include "base/error.hpp"
+#include "base/service.hpp"
 #include "grant/actions.hpp"
 #include "grant/claim.hpp"
+#include "grant/expiries.hpp"
 #include "grant/noise.hpp"
 #include "grant/replay_guard.hpp"
 
@@ -25,6 +27,8 @@ struct terms {
         std::string name;
         nanoseconds open_for;
         nanoseconds most_open_for; ///< what a claim may ask for
+        std::vector<endpoint_range> ports = {};
+        std::uint32_t uses = 0;
     };
     std::vector<key> keys;
     std::vector<service> services;
@@ -43,8 +47,9 @@ public:
     };
 
     pipeline(replay_guard guard, terms t) : guard_(std::move(guard)), terms_(std::move(t)) {}
-    /// For claims to come: what is on its way goes on as it was accepted.
-    void set_terms(terms t) { terms_ = std::move(t); }
+    /// For claims to come. What is being written down for a service that has other ports or uses from now on,
+    /// or is gone, is not opened any more: by the name it would open what was not asked for.
+    void set_terms(terms t);
     void set_floor(unix_time floor) { guard_.set_floor(floor); }
 
     /// Claims that were completed by `now`, the clock saying `t`.
@@ -53,7 +58,7 @@ public:
     actions redeemed(std::uint64_t batch, const result<void>& done, instant now);
     /// The firewall's answer to `open_services` or `close_services`.
     actions carried_out(std::uint64_t knock, const result<void>& done, instant now);
-    /// Lines that became due by `now`.
+    /// Lines that became due by `now`, and a note on each grant whose time is over.
     actions due(instant now);
     /// What need not be remembered any more.
     actions prune(unix_time now);
@@ -70,6 +75,7 @@ private:
         std::vector<opening> openings;
         std::string line; ///< for the log
         instant seen;
+        bool outdated = false; ///< a service of it has changed
     };
 
     knock accept(const claim& c, instant now, unix_time t) const;
@@ -83,6 +89,7 @@ private:
     std::map<std::uint64_t, knock> opening_;
     noise refusals_{20};
     tally knocks_told_{60}; ///< of each key
+    expiries expiries_;
     std::optional<unix_time> clock_;
     counters counters_;
 };

@@ -74,7 +74,7 @@ judgement replay_guard::judge(const attempt& a) {
         again = f.is == state::failed && between(a.now, f.first) < retry_within;
         if (!again && !a.once.reusable) return judgement::replayed;
     }
-    if (!a.once.reusable && !refuses(key, a.once.place)) return judgement::too_old;
+    if (!a.once.reusable && !is_recent_enough(key, a.once.place)) return judgement::too_old;
     if (a.once.ahead > 0 && a.once.place > key.newest.value_or(-1) + a.once.ahead)
         return judgement::too_far_ahead;
     if (a.once.good) {
@@ -149,7 +149,7 @@ void replay_guard::failed(const burnt& b) {
 }
 
 /// True if the never-go-back rule leaves it to what is burnt to refuse a replay of this place.
-bool replay_guard::refuses(const per_key& key, std::int64_t place) {
+bool replay_guard::is_recent_enough(const per_key& key, std::int64_t place) {
     return !key.by->reusable && (!key.newest || place >= *key.newest - key.by->slack);
 }
 

@@ -113,7 +113,7 @@ private:
     void reserve(const attempt& a, per_key& key);
     static fate* reserved(per_key& key, const burnt& b);
     static std::int64_t counted_in(const rules& by, std::int64_t place, unix_time accepted);
-    static bool refuses(const per_key& key, std::int64_t place);
+    static bool is_recent_enough(const per_key& key, std::int64_t place);
     static bool may_be_replayed(const per_key& key, std::int64_t place);
     static bool is_needed(const per_key& key, std::int64_t place, const fate& f, unix_time now);
 

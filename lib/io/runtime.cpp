@@ -1,67 +1,19 @@
 #include "io/runtime.hpp"
 
-#include "base/text.hpp"
 #include "io/firewall/last_guard.hpp"
 #include "io/log/log.hpp"
-#include "io/store/sqlite_store.hpp"
 #include "io/system/clock.hpp"
-#include "io/system/random.hpp"
 #include "method/method.hpp"
 
-#include <cstring>
-#include <memory>
+#include <exception>
 #include <utility>
-#include <variant>
 
 namespace chronoknock::io {
 
-namespace {
-
-constexpr nanoseconds tick_idle = seconds(1);
-constexpr nanoseconds tick_busy = milliseconds(1); // work is left over: new windows, postponed looks
-constexpr std::size_t lines_per_tick = 256;        // some 0.2 ms of deriving
-constexpr nanoseconds minute = std::chrono::minutes(1);
-constexpr nanoseconds prune_every = std::chrono::hours(1);
-constexpr std::uint64_t scan_worth_a_line = 100; // SYNs a minute
-
-hash_seed random_seed() {
-    hash_seed seed{};
-    const auto bytes = random_secret(sizeof seed);
-    if (!bytes) throw std::runtime_error(bytes.error().text);
-    std::memcpy(seed.data(), bytes->data(), sizeof seed);
-    return seed;
-}
-
-granting::terms terms_of(const config::server& c) {
-    granting::terms t;
-    for (const auto& k : c.keys) t.keys.push_back({k.name, k.knock_delay});
-    for (const auto& s : c.services) t.services.push_back({s.name, s.open_for, s.open_for});
-    return t;
-}
-
-log::level level_of(granting::severity s) {
-    switch (s) {
-    case granting::severity::info:
-        return log::level::info;
-    case granting::severity::warning:
-        return log::level::warning;
-    case granting::severity::error:
-        return log::level::error;
-    }
-    return log::level::error;
-}
-
-template <class... Handlers>
-struct each_of : Handlers... {
-    using Handlers::operator()...;
-};
-
-} // namespace
-
 runtime::runtime(boost::asio::io_context& context, config::server configuration)
     : context_(context), timer_(context), start_up_(context),
-      configuration_(std::make_unique<config::server>(std::move(configuration))), started_(boot_now()),
-      minute_(started_), pruned_(started_) {}
+      configuration_(std::make_unique<config::server>(std::move(configuration))), granter_(context),
+      started_(boot_now()), minute_(started_), pruned_(started_), beside_(context) {}
 
 result<void> runtime::start() {
     auto lock = daemon_lock::take(context_);
@@ -71,16 +23,78 @@ result<void> runtime::start() {
     const auto& backend = configuration_->firewall.backend;
     if (const auto possible = check_backend(backend, firewall_rules(*configuration_)); !possible)
         return possible;
-    begin_start_up();
+    carry_out(supervisor_.start());
     return {};
 }
 
-void runtime::begin_start_up() {
+void runtime::reload(config_reader reader, completion done) {
+    reader_ = std::move(reader);
+    asked_.push_back(std::move(done));
+    carry_out(supervisor_.reload());
+}
+
+void runtime::stop(std::function<void()> stopped) {
+    if (stopped_) return;
+    stopped_ = std::move(stopped);
+    const bool remove = firewall_ && configuration_->firewall.on_stop == config::on_stop::remove;
+    carry_out(supervisor_.stop(remove));
+}
+
+void runtime::carry_out(const supervisor::actions& actions) {
+    for (const auto& a : actions) switch (a.kind) {
+        case supervisor::kind::set_up:
+            set_up();
+            break;
+        case supervisor::kind::serve:
+            serve();
+            break;
+        case supervisor::kind::read:
+            read();
+            break;
+        case supervisor::kind::adopt:
+            adopt();
+            break;
+        case supervisor::kind::warm:
+            warm();
+            break;
+        case supervisor::kind::prepare:
+            prepare();
+            break;
+        case supervisor::kind::take_over:
+            take_over();
+            break;
+        case supervisor::kind::drop:
+            drop();
+            break;
+        case supervisor::kind::succeeded:
+            log::info("configuration read again: " + std::to_string(configuration_->services.size()) +
+                      " services, " + std::to_string(configuration_->keys.size()) + " keys");
+            tell({});
+            break;
+        case supervisor::kind::failed:
+            tell(error{a.text});
+            break;
+        case supervisor::kind::be_quiet:
+            be_quiet();
+            break;
+        case supervisor::kind::withdraw:
+            withdraw();
+            break;
+        case supervisor::kind::close:
+            close();
+            break;
+        }
+}
+
+void runtime::set_up() {
     start_up_.begin({[this] { return set_up_guard(); }, [this] { return open_control(); },
-                     [this] { return open_store(); },
+                     [this] {
+                         if (granter_.is_open()) return result<void>();
+                         return granter_.open(configuration_->state, terms_of(*configuration_));
+                     },
                      [this]() -> result<void> {
                          // Once: from then on the configuration has no secrets.
-                         if (!verifiers_) verifiers_ = make_verifiers(*configuration_);
+                         if (!verifiers_) verifiers_ = make_verifiers(*configuration_, known(), nullptr);
                          return {};
                      },
                      [this]() -> result<void> {
@@ -88,12 +102,12 @@ void runtime::begin_start_up() {
                          return {};
                      },
                      [this]() -> result<void> {
-                         auto capture = start_capture(*configuration_);
-                         if (!capture) return capture.error();
-                         capture_ = std::move(*capture);
+                         auto started = start_capture(*configuration_);
+                         if (!started) return started.error();
+                         listener_ = std::move(*started);
                          return {};
                      }},
-                    [this] { started(); });
+                    [this] { carry_out(supervisor_.started()); });
 }
 
 result<void> runtime::set_up_guard() {
@@ -101,16 +115,12 @@ result<void> runtime::set_up_guard() {
         auto opened = open_backend(configuration_->firewall.backend, context_);
         if (!opened) return opened.error();
         firewall_ = std::move(*opened);
+        granter_.open_by(*firewall_);
     }
-    const auto done = firewall_->prepare_now(firewall_rules(*configuration_));
-    if (done) keep_guard();
+    const auto rules = firewall_rules(*configuration_);
+    const auto done = firewall_->prepare_now(rules);
+    if (done) was_kept(keep_last_guard(configuration_->state, rules));
     return done;
-}
-
-void runtime::keep_guard() {
-    const auto kept = keep_last_guard(configuration_->state, firewall_rules(*configuration_));
-    guard_kept_ = bool(kept);
-    if (!kept) log::warning("the guard cannot be kept for the next boot: " + kept.error().text);
 }
 
 result<void> runtime::open_control() {
@@ -123,34 +133,147 @@ result<void> runtime::open_control() {
     return {};
 }
 
-result<void> runtime::open_store() {
-    if (store_) return {};
-    auto opened = sqlite_store::open(context_, configuration_->state);
-    if (!opened) return opened.error();
-    const auto burnt = (*opened)->load();
-    if (!burnt) return burnt.error();
-    store_ = std::move(*opened);
-    pipeline_.emplace(granting::replay_guard(*burnt, store_->floor().value_or(unix_time::max())),
-                      terms_of(*configuration_));
-    return {};
+void runtime::keep_guard() {
+    try {
+        beside_.run([state = configuration_->state,
+                     rules = firewall_rules(*configuration_)] { return keep_last_guard(state, rules); },
+                    [this](const result<void>& kept) { was_kept(kept); });
+    } catch (const std::exception& e) {
+        was_kept(error{e.what()});
+    }
 }
 
-void runtime::started() {
+void runtime::was_kept(const result<void>& kept) {
+    guard_kept_ = bool(kept);
+    if (!kept) log::warning("the guard cannot be kept for the next boot: " + kept.error().text);
+}
+
+void runtime::serve() {
     if (!guard_kept_) keep_guard();
     const auto& c = *configuration_;
     log::info("guarding " + std::to_string(c.services.size()) + " services with " +
               std::to_string(c.keys.size()) + " keys; remembering " + std::to_string(c.knock.tracked) +
               " addresses in " + std::to_string(verifiers_->count("tracker_bytes") >> 20) + " MiB, and " +
-              std::to_string(pipeline_->guard().size()) + " burnt knocks");
+              std::to_string(granter_.burnt()) + " burnt knocks");
+    listener_->heard = true;
     time_->start();
     tick();
 }
 
-std::unique_ptr<method::verifier_set> runtime::make_verifiers(config::server& c) {
-    auto made = std::make_unique<method::verifier_set>(method::verifiers(
-        c, random_seed(), [this](const address& a) { return pipeline_->guard().knows(a); }));
-    for (auto& k : c.keys) k.key->forget_secret(); // the verifiers have what they need of them
-    return made;
+void runtime::read() {
+    const auto done = [this](result<successor> r) {
+        const auto good = r ? fits(*r->configuration) : result<void>(r.error());
+        if (!good) return carry_out(supervisor_.not_read(good.error().text));
+        next_.emplace(next_one{std::move(*r), nullptr, nullptr});
+        carry_out(supervisor_.read());
+    };
+    try {
+        beside_.run([reader = reader_, is_known = known(), old = configuration_.get(),
+                     before = verifiers_.get()] { return read_successor(reader, is_known, *old, before); },
+                    done);
+    } catch (const std::exception& e) {
+        carry_out(supervisor_.not_read(e.what()));
+    }
+}
+
+result<void> runtime::fits(const config::server& next) const {
+    const auto& old = *configuration_;
+    if ((granter_.is_open() && next.state != old.state) || (control_ && next.control != old.control))
+        return error{"[server] state and control: expected as they were; a restart changes them"};
+    if (firewall_ && next.firewall.backend != old.firewall.backend)
+        return error{"[firewall] backend: expected as it was; a restart changes it"};
+    return {};
+}
+
+void runtime::adopt() {
+    listener_.reset();
+    go_over();
+}
+
+void runtime::warm() {
+    try {
+        if (next_->captures_other) {
+            auto started = start_capture(*next_->configuration);
+            if (!started) return carry_out(supervisor_.not_warmed(started.error().text));
+            next_->captured = std::move(*started);
+        }
+        if (next_->configuration->time != configuration_->time)
+            next_->time = make_time(*next_->configuration);
+    } catch (const std::exception& e) {
+        return carry_out(supervisor_.not_warmed(e.what()));
+    }
+    tick();
+}
+
+void runtime::prepare() {
+    firewall_->prepare(firewall_rules(*next_->configuration), [this](const result<void>& done) {
+        carry_out(done ? supervisor_.prepared() : supervisor_.not_prepared(done.error().text));
+    });
+}
+
+void runtime::take_over() {
+    batch_end(boot_now()); // what was seen until now counts by the old configuration
+    if (auto captured = std::move(next_->captured)) {
+        captured->heard = true;
+        listener_ = std::move(captured);
+    }
+    if (auto time = std::move(next_->time)) {
+        time_ = std::move(time);
+        time_->start();
+    }
+    go_over();
+    keep_guard();
+    if (const auto now = boot_now(); granter_.lets_pass())
+        if (const auto t = time_->now(now))
+            verifiers_->advance(now, *t, ~std::size_t{0}); // all but the latest are up
+    tick();
+}
+
+/// Puts what was read in the place of what there is.
+void runtime::go_over() {
+    successor s = std::move(*next_);
+    next_.reset();
+    if (verifiers_) s.verifiers->take_over(*verifiers_);
+    std::swap(s.verifiers, verifiers_);
+    std::swap(s.configuration, configuration_);
+    if (granter_.is_open()) granter_.set_terms(std::move(s.terms));
+    beside_.destroy(std::move(s)); // of 10,000 keys it takes some time
+}
+
+void runtime::drop() {
+    if (!next_) return;
+    successor s = std::move(*next_);
+    next_.reset();
+    beside_.destroy(std::move(s));
+}
+
+void runtime::tell(const result<void>& reloaded) {
+    for (const auto& told : std::exchange(asked_, {})) told(reloaded);
+}
+
+void runtime::be_quiet() {
+    timer_.cancel();
+    start_up_.stop();
+    listener_.reset();
+    time_.reset();
+}
+
+void runtime::withdraw() {
+    firewall_->withdraw([this](const result<void>& removed) {
+        if (!removed) log::error(removed.error().text);
+        carry_out(supervisor_.withdrawn());
+    });
+}
+
+void runtime::close() {
+    if (const auto closed = granter_.close_cleanly(); !closed) log::error(closed.error().text);
+    control_.reset();
+    firewall_.reset();
+    stopped_();
+}
+
+known_address runtime::known() {
+    return [this](const address& a) { return granter_.knows(a); };
 }
 
 std::unique_ptr<time_service> runtime::make_time(const config::server& c) {
@@ -159,205 +282,12 @@ std::unique_ptr<time_service> runtime::make_time(const config::server& c) {
     return time;
 }
 
-result<std::unique_ptr<capture>> runtime::start_capture(const config::server& c) {
-    capture_handler& self = *this;
-    auto made = std::make_unique<capture>(context_, c.interfaces, method::wants(c), c.also_for, self);
-    if (auto done = made->start(); !done) return done.error();
+result<std::unique_ptr<runtime::listener>> runtime::start_capture(const config::server& c) {
+    auto made = std::make_unique<listener>(*this);
+    made->capture =
+        std::make_unique<io::capture>(context_, c.interfaces, method::wants(c), c.also_for, *made);
+    if (auto done = made->capture->start(); !done) return done.error();
     return made;
-}
-
-result<void> runtime::reload(config::server configuration) {
-    if (stopping_) return error{"the server is stopping"};
-    const auto& old = *configuration_;
-    if ((store_ && configuration.state != old.state) || (control_ && configuration.control != old.control))
-        return error{"[server] state and control: expected as they were; a restart changes them"};
-    if (firewall_ && configuration.firewall.backend != old.firewall.backend)
-        return error{"[firewall] backend: expected as it was; a restart changes it"};
-    auto next = std::make_unique<config::server>(std::move(configuration));
-    if (!start_up_.complete()) {
-        capture_.reset();
-        verifiers_.reset();
-        configuration_ = std::move(next);
-        if (pipeline_) pipeline_->set_terms(terms_of(*configuration_));
-        log::info("configuration read again");
-        begin_start_up();
-        return {};
-    }
-
-    // What can fail comes first, the firewall last of it.
-    std::unique_ptr<capture> capture;
-    if (next->interfaces != old.interfaces || next->also_for != old.also_for ||
-        method::wants(*next) != method::wants(old)) {
-        auto started = start_capture(*next);
-        if (!started) return started.error();
-        capture = std::move(*started);
-    }
-    std::unique_ptr<time_service> time;
-    std::unique_ptr<method::verifier_set> verifiers;
-    auto terms = terms_of(*next);
-    try {
-        if (next->time != old.time) time = make_time(*next);
-        verifiers = make_verifiers(*next);
-    } catch (const std::exception& e) { // no memory for another tracker, say
-        return error{e.what()};
-    }
-    if (auto done = firewall_->prepare_now(firewall_rules(*next)); !done) return done;
-
-    if (capture) capture_ = std::move(capture);
-    verifiers_ = std::move(verifiers);
-    configuration_ = std::move(next); // after the verifiers that referred to the old one
-    pipeline_->set_terms(std::move(terms));
-    keep_guard();
-    gate_.shut();
-    if (time) {
-        time_ = std::move(time);
-        time_->start();
-    }
-    tick();
-    log::info("configuration read again: " + std::to_string(configuration_->services.size()) + " services, " +
-              std::to_string(configuration_->keys.size()) + " keys");
-    return {};
-}
-
-void runtime::stop(std::function<void()> stopped) {
-    if (std::exchange(stopping_, true)) return;
-    timer_.cancel();
-    start_up_.stop();
-    capture_.reset();
-    time_.reset();
-    if (!firewall_ || configuration_->firewall.on_stop == config::on_stop::keep) return end(), stopped();
-    firewall_->withdraw([this, stopped = std::move(stopped)](const result<void>& removed) {
-        if (!removed) log::error(removed.error().text);
-        end();
-        stopped();
-    });
-}
-
-void runtime::end() {
-    if (store_)
-        if (const auto closed = store_->close_cleanly(); !closed) log::error(closed.error().text);
-    control_.reset();
-    firewall_.reset();
-}
-
-void runtime::tick() {
-    if (stopping_) return; // its timer's handler may have been queued already
-    tick_after(tick_idle); // also if something below throws
-    const auto now = boot_now();
-    const auto t = time_->now(now);
-    const bool open_before = gate_.lets_pass();
-    const auto floor = store_->floor();
-    // To ask for the report costs more than all else, and with a floor that holds it does not matter.
-    const bool trusted = !t || granting::gate::holds(floor, *t) || configuration_->time.servers.empty() ||
-                         time_->report().state == timesync::sync_state::synchronised;
-    carry_out(gate_.update(t, trusted, floor));
-    bool busy = false;
-    if (gate_.lets_pass()) {
-        busy = !verifiers_->advance(now, *t, open_before ? lines_per_tick : ~std::size_t{0});
-        if (verifiers_->waiting()) batch_end(now);
-        busy |= verifiers_->waiting();
-        if (now - pruned_ >= prune_every) {
-            pruned_ = now;
-            carry_out(pipeline_->prune(t->t));
-        }
-    }
-    carry_out(pipeline_->due(now));
-    if (now - minute_ >= minute) say_each_minute(now);
-    if (busy) tick_after(tick_busy);
-}
-
-void runtime::tick_after(nanoseconds wait) {
-    timer_.expires_after(wait);
-    timer_.async_wait([this](boost::system::error_code stopped) {
-        if (!stopped) tick();
-    });
-}
-
-void runtime::say_each_minute(instant now) {
-    minute_ = now;
-    if (!guard_kept_) keep_guard();
-    const auto syns = verifiers_->count("tracked");
-    if (syns < told_syns_) told_syns_ = 0; // a new configuration counts anew
-    if (syns - told_syns_ >= scan_worth_a_line)
-        log::info(std::to_string(syns - told_syns_) + " SYNs to ports of the pool in the last minute, " +
-                  std::to_string(pipeline_->count().granted) + " knocks granted since the start");
-    told_syns_ = syns;
-}
-
-void runtime::observe(const packet::event& e, instant now) {
-    if (gate_.lets_pass())
-        verifiers_->observe(e, now);
-    else
-        ++untimely_;
-}
-
-void runtime::batch_end(instant now) {
-    if (!gate_.lets_pass()) return;
-    const auto t = time_->now(now);
-    if (!t) return;
-    verifiers_->advance(now, *t, lines_per_tick);
-    const auto claims = verifiers_->end_batch(now);
-    if (claims.empty()) return;
-    carry_out(pipeline_->judge(claims, now, *t));
-}
-
-void runtime::carry_out(granting::actions todo) {
-    for (auto& action : todo)
-        std::visit(each_of{
-                       [this](granting::redeem& r) {
-                           store_->redeem(std::move(r.tokens),
-                                          [this, batch = r.batch](const result<void>& done) {
-                                              carry_out(pipeline_->redeemed(batch, done, boot_now()));
-                                          });
-                       },
-                       [this](granting::forget& f) { store_->forget(std::move(f.tokens)); },
-                       [this](const granting::open_services& o) {
-                           std::vector<firewall::change> opens;
-                           for (const auto& g : o.what) opens.push_back({g.who, g.service, g.open_for});
-                           apply(o.knock, std::move(opens));
-                       },
-                       [this](const granting::close_services& c) {
-                           std::vector<firewall::change> closes;
-                           for (const auto& service : c.services)
-                               closes.push_back({c.who, service, std::nullopt});
-                           apply(c.knock, std::move(closes));
-                       },
-                       [this](const granting::guard_from& g) { pipeline_->set_floor(g.floor); },
-                       [this](const granting::write_floor& w) {
-                           carry_out(gate_.written(store_->set_floor(w.floor)));
-                       },
-                       [this](granting::note& n) { store_->note(std::move(n.entry)); },
-                       [](const granting::tell& t) { log::write(level_of(t.level), t.line); },
-                   },
-                   action);
-}
-
-void runtime::apply(std::uint64_t knock, std::vector<firewall::change> changes) {
-    firewall_->apply(std::move(changes), [this, knock](const result<void>& done) {
-        carry_out(pipeline_->carried_out(knock, done, boot_now()));
-    });
-}
-
-boost::json::object runtime::status() {
-    const auto now = boot_now();
-    snapshot s{*configuration_, started_, now, system_now()};
-    s.problem = start_up_.problem();
-    s.accepting = gate_.lets_pass();
-    s.knocks.untimely = untimely_;
-    const auto grants =
-        std::make_shared<result<std::vector<live_grant>>>(error{"the firewall is not set up"});
-    if (firewall_)
-        firewall_->list([grants](result<std::vector<live_grant>> all) { *grants = std::move(all); });
-    s.grants = *grants;
-    if (time_) s.time = time_->report();
-    if (capture_) s.packets = capture_->count();
-    if (verifiers_) s.count = [this](std::string_view name) { return verifiers_->count(name); };
-    if (pipeline_) {
-        const auto& c = pipeline_->count();
-        s.knocks = {c.granted, c.repeated, c.refused, c.failed, untimely_};
-        s.burnt = pipeline_->guard().size();
-    }
-    return status_json(s);
 }
 
 } // namespace chronoknock::io

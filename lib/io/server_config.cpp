@@ -16,6 +16,7 @@ result<config::server> load_server_config(const std::string& path, bool allow_lo
     if (!server) return server;
     if (const auto tls = nts_context(server->time.ca_file); !tls)
         return error{path + ": [time] nts_ca: " + tls.error().text};
+    if (const auto fit = method::check(*server); !fit) return error{path + ": " + fit.error().text};
     for (const auto& k : server->keys) {
         const auto bits = method::security_bits(k, *server);
         if (bits < method::least_security_bits && !k.allow_weak)

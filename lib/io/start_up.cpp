@@ -32,7 +32,6 @@ void start_up::go_on() {
         }
     }
     if (!std::exchange(problem_, {}).empty()) log::info("what kept the server from taking knocks is over");
-    complete_ = true;
     done_();
 }
 

@@ -24,7 +24,6 @@ public:
     void begin(std::vector<step> steps, std::function<void()> done);
     void stop() { timer_.cancel(); }
 
-    bool complete() const { return complete_; }
     /// What it waits for; empty: for nothing.
     const std::string& problem() const { return problem_; }
 
@@ -38,7 +37,6 @@ private:
     std::size_t told_step_ = 0;
     std::function<void()> done_;
     std::string problem_;
-    bool complete_ = false;
     instant told_{};
 };
 

@@ -27,7 +27,8 @@ public:
     virtual bool heeds_address() const = 0;
     /// Its knocks can ask for one service, instead of all that the key may open.
     virtual bool names_service() const = 0;
-    /// SYNs of an address that must be remembered at once to see a knock.
+    /// SYNs of an address that must be remembered at once to see a knock; 0: none is, for any key of its
+    /// method.
     virtual std::uint32_t least_memory() const = 0;
 
     /// Wipes the secret, when whoever needs it has taken what he needs.

@@ -31,6 +31,12 @@ class verifier {
 public:
     virtual ~verifier() = default;
 
+    /// The name of its method.
+    virtual std::string_view method() const = 0;
+    /// Goes on where the one stands that it was made to follow (verifier_settings::before), between two
+    /// batches: what is remembered of each address stays so. `before` is good for nothing then.
+    virtual void take_over(verifier& before) = 0;
+
     /// Tells what the clock says at `now`. To be called before the first event and now and again (each batch
     /// will do). False if work is left: then soon again. `work`: how much of it at most, in derivations.
     virtual bool advance(instant now, const time_estimate& t, std::size_t work) = 0;
@@ -51,6 +57,10 @@ struct verifier_settings {
     hash_seed seed;
     /// Tells whether an address opened a door before: what is worked out for such is rationed apart.
     std::function<bool(const address&)> known;
+    /// Of the same method: the one whose place it is to take, with what that holds of addresses, so that
+    /// there is no second table of them. It goes on working meanwhile, perhaps in another thread: only what
+    /// never changes may be read of it. Until it has taken over, the new one can advance, and nothing else.
+    const verifier* before = nullptr;
 };
 
 /// What a client wants to knock for.
@@ -84,6 +94,8 @@ struct row {
         result<key::credential_ptr> (*read)(std::string_view text);
     };
     std::optional<by_option> without_file = {};
+    /// What all keys of the method have to keep to together. The error says what was expected. None: nothing.
+    result<void> (*check)(const config::server& s, std::span<const std::uint32_t> keys) = nullptr;
 };
 
 /// The table of methods.
@@ -96,10 +108,15 @@ result<key::credential_ptr> read_key(std::string_view text);
 inline constexpr double least_security_bits = 60;
 /// The security budget of a configured key.
 double security_bits(const config::key_settings& k, const config::server& s);
+/// Whether the keys of each method can be looked for together.
+result<void> check(const config::server& s);
 /// What must be captured for all keys of a configuration.
 capture_wish wants(const config::server& s);
-/// A verifier for each method that the configuration has keys of.
+class verifier_set;
+/// A verifier for each method that the configuration has keys of. before: whose place they are to take
+/// (verifier_settings::before).
 std::vector<std::unique_ptr<verifier>> verifiers(const config::server& s, const hash_seed& seed,
-                                                 std::function<bool(const address&)> known);
+                                                 std::function<bool(const address&)> known,
+                                                 const verifier_set* before = nullptr);
 
 } // namespace chronoknock::method

@@ -1,6 +1,7 @@
 #include "method/method.hpp"
 #include "method/static/method.hpp"
 #include "method/time_sequence/method.hpp"
+#include "method/verifier_set.hpp"
 
 #include <algorithm>
 #include <stdexcept>
@@ -14,6 +15,14 @@ const row table[] = {
     time_sequence::row(),
     fixed::row(),
 };
+
+/// Indices into s.keys of a method's.
+std::vector<std::uint32_t> keys_of(const row& method, const config::server& s) {
+    std::vector<std::uint32_t> keys;
+    for (std::uint32_t i = 0; i < s.keys.size(); ++i)
+        if (s.keys[i].key->method() == method.name) keys.push_back(i);
+    return keys;
+}
 
 result<const row*> find(std::string_view name) {
     std::string known;
@@ -55,6 +64,14 @@ double security_bits(const config::key_settings& k, const config::server& s) {
     return method_of(*k.key).security_bits(k, s);
 }
 
+result<void> check(const config::server& s) {
+    for (const auto& r : table)
+        if (r.check)
+            if (const auto done = r.check(s, keys_of(r, s)); !done)
+                return error{"keys of the method " + std::string(r.name) + ": " + done.error().text};
+    return {};
+}
+
 capture_wish wants(const config::server& s) {
     std::vector<port_range> syns, datagrams;
     capture_wish before, all;
@@ -72,13 +89,13 @@ capture_wish wants(const config::server& s) {
 }
 
 std::vector<std::unique_ptr<verifier>> verifiers(const config::server& s, const hash_seed& seed,
-                                                 std::function<bool(const address&)> known) {
+                                                 std::function<bool(const address&)> known,
+                                                 const verifier_set* before) {
     std::vector<std::unique_ptr<verifier>> all;
     for (const auto& r : table) {
-        std::vector<std::uint32_t> keys;
-        for (std::uint32_t i = 0; i < s.keys.size(); ++i)
-            if (s.keys[i].key->method() == r.name) keys.push_back(i);
-        if (!keys.empty()) all.push_back(r.verify({s, keys, seed, known}));
+        const auto keys = keys_of(r, s);
+        if (!keys.empty())
+            all.push_back(r.verify({s, keys, seed, known, before ? before->of(r.name) : nullptr}));
     }
     return all;
 }

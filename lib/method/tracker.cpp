@@ -111,6 +111,7 @@ tracker::slot tracker::observe(const packet::event& syn, instant now) {
     if (e.count == 0) {
         e.in_ring = e.promising = false;
         e.spent = 0;
+        e.judgement = judgement_;
     }
     if (e.count == 1 && !e.in_ring) {
         e.in_ring = true;

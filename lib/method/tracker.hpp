@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace chronoknock::method {
@@ -19,8 +20,8 @@ struct seen {
 };
 
 /// Remembers the last ports that each of a fixed number of addresses knocked at. All memory is taken at
-/// construction; the address that was quiet longest makes room for a new one. No allocation, no timer and
-/// no clock per SYN.
+/// construction (of none for no addresses, when another one's is to be moved here); the address that was
+/// quiet longest makes room for a new one. No allocation, no timer and no clock per SYN.
 class tracker {
 public:
     struct settings {
@@ -28,6 +29,7 @@ public:
         std::uint32_t memory; ///< SYNs that count, for each address
         std::uint32_t slack;  ///< SYNs kept beyond them, so that looking at an address can wait that long
         nanoseconds timeout;  ///< SYNs older than this do not count
+        bool operator==(const settings&) const = default;
     };
     using slot = std::uint32_t;
 
@@ -59,6 +61,10 @@ public:
     std::uint8_t spent(slot s) const { return slots_[s].spent; }
     /// Whether it sent what can begin a knock; false again when nothing is remembered of it.
     bool& promising(slot s) { return slots_[s].promising; }
+    /// What can begin a knock is something else from now on.
+    void judge_anew() { ++judgement_; }
+    /// True once after judge_anew() for a slot of which something was remembered before.
+    bool take_outdated(slot s) { return std::exchange(slots_[s].judgement, judgement_) != judgement_; }
 
     std::uint16_t tick(instant t) const { return static_cast<std::uint16_t>(t.time_since_epoch() / unit_); }
     /// How long before `now` a SYN arrived, rounded up to whole ticks.
@@ -67,6 +73,7 @@ public:
     }
     std::uint16_t timeout_ticks() const { return timeout_ticks_; }
     std::uint32_t memory() const { return settings_.memory; }
+    const settings& made_with() const { return settings_; }
 
     /// Bytes held, all of them from the start.
     std::size_t bytes() const;
@@ -90,6 +97,7 @@ private:
         bool promising = false;
         bool in_ring = false; ///< else there is one SYN at most, and it is `only`
         seen only{};
+        std::uint8_t judgement = 0; ///< the one that `promising` is by
         instant last{};
     };
     static_assert(sizeof(entry) == 64, "a stranger's SYN costs one cache line");
@@ -117,6 +125,7 @@ private:
     slot newest_ = none;
     slot oldest_ = none;
     std::uint64_t newcomers_ = 0;
+    std::uint8_t judgement_ = 0;
 };
 
 template <class Predicate>

@@ -14,6 +14,18 @@ class verifier_set {
 public:
     explicit verifier_set(std::vector<std::unique_ptr<verifier>> all) : all_(std::move(all)) {}
 
+    /// That of a method, if there is one.
+    const verifier* of(std::string_view method) const {
+        const auto found = std::ranges::find(all_, method, [](const auto& v) { return v->method(); });
+        return found == all_.end() ? nullptr : found->get();
+    }
+    /// Takes the place of those that these were made to follow.
+    void take_over(verifier_set& before) {
+        for (const auto& v : all_)
+            for (const auto& old : before.all_)
+                if (old->method() == v->method()) v->take_over(*old);
+    }
+
     bool advance(instant now, const time_estimate& t, std::size_t work) {
         bool done = true;
         for (const auto& v : all_) done &= v->advance(now, t, work);

@@ -142,7 +142,12 @@ private:
     }
 
     void wait() {
-        if (!readable_.is_open()) readable_.assign(socket_->descriptor());
+        boost::system::error_code failed;
+        if (!readable_.is_open()) readable_.assign(socket_->descriptor(), failed);
+        if (failed) { // of the kernel's memory for epoll, say
+            problem_ = failed.message();
+            return carry_out(machine_.read_failed());
+        }
         readable_.async_wait(readable_.wait_read, next());
     }
 

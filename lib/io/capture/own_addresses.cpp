@@ -113,11 +113,11 @@ public:
         changes_.listen(); // before reading: what changes meanwhile is heard of. Else the timer alone must do
         auto read = read_own();
         if (!read) {
-            say("this host's own addresses cannot be read: " + read.error().message() +
-                (own_ ? "; those known before count" : "; no knock counts until they are"));
+            warn_once("this host's own addresses cannot be read: " + read.error().message() +
+                      (own_ ? "; those known before count" : "; no knock counts until they are"));
         } else {
-            if (!said_.empty()) log::info("capture: this host's own addresses are read");
-            said_.clear();
+            if (!warned_.empty()) log::info("capture: this host's own addresses are read");
+            warned_.clear();
             if (own_ != *read) on_change_(own_.emplace(std::move(*read)));
         }
         timer_.expires_after(read ? read_every : retry_after);
@@ -132,9 +132,9 @@ public:
     }
 
 private:
-    void say(const std::string& what) {
-        if (what == said_) return;
-        said_ = what;
+    void warn_once(const std::string& what) {
+        if (what == warned_) return;
+        warned_ = what;
         log::warning("capture: " + what);
     }
 
@@ -142,7 +142,7 @@ private:
     std::optional<std::vector<prefix>> own_; ///< nothing before they were read first
     network_changes changes_;
     asio::steady_timer timer_;
-    std::string said_;
+    std::string warned_;
     bool stopped_ = false;
 };
 

@@ -147,6 +147,7 @@ public:
         if (!failed) acceptor_.listen(most_waiting, failed);
         if (failed) return error{"control socket " + path_ + ": " + failed.message()};
         accept();
+        try_again_later();
         return {};
     }
 
@@ -160,27 +161,33 @@ public:
     }
 
 private:
-    /// Accepts the next one, when there is a place for him.
-    void accept() {
-        std::erase_if(sessions_, [](const auto& s) { return s.expired(); });
-        if (accepting_ || !acceptor_.is_open() || sessions_.size() >= most_sessions) return;
-        accepting_ = true;
-        acceptor_.async_accept(
-            [self = shared_from_this()](boost::system::error_code failed, stream_protocol::socket socket) {
-                if (!self->acceptor_.is_open()) return;
-                if (!failed) {
+    /// Accepts the next one, when there is a place for him. A session's destructor calls it, so nothing may
+    /// be thrown: what fails is tried again by try_again_later().
+    void accept() noexcept {
+        if (accepting_ || !acceptor_.is_open()) return;
+        try {
+            std::erase_if(sessions_, [](const auto& s) { return s.expired(); });
+            if (sessions_.size() >= most_sessions) return;
+            acceptor_.async_accept(
+                [self = shared_from_this()](boost::system::error_code failed, stream_protocol::socket s) {
                     self->accepting_ = false;
-                    self->serve(std::move(socket));
+                    if (failed || !self->acceptor_.is_open())
+                        return; // out of descriptors, say: asking again at once would spin
+                    self->serve(std::move(s));
                     self->accept();
-                    return;
-                }
-                // Out of descriptors, say: asking again at once would spin.
-                self->pause_.expires_after(self->patience_);
-                self->pause_.async_wait([self](boost::system::error_code stopped) {
-                    self->accepting_ = false;
-                    if (!stopped) self->accept();
                 });
-            });
+            accepting_ = true;
+        } catch (const std::exception&) { // no memory, say
+        }
+    }
+
+    void try_again_later() {
+        pause_.expires_after(patience_);
+        pause_.async_wait([self = shared_from_this()](boost::system::error_code stopped) {
+            if (stopped) return;
+            self->try_again_later();
+            self->accept();
+        });
     }
 
     void serve(stream_protocol::socket socket) {

@@ -4,6 +4,7 @@
 #include "io/system/clock.hpp"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 namespace chronoknock::io {
@@ -12,22 +13,62 @@ namespace {
 
 constexpr seconds try_again{1};
 
+std::set<std::string> names_of(const firewall::rules& r) {
+    std::set<std::string> names;
+    for (const auto& s : r.services) names.insert(s.name);
+    return names;
+}
+
 } // namespace
 
+void expiring::prepare(firewall::rules r, answer done) {
+    auto services = names_of(r);
+    backend_->prepare(std::move(r), [this, services = std::move(services),
+                                     done = std::move(done)](const result<void>& prepared) {
+        if (prepared) deadlines_.keep(services);
+        if (done) done(prepared);
+    });
+}
+
+result<void> expiring::prepare_now(const firewall::rules& r) {
+    auto prepared = backend_->prepare_now(r);
+    if (prepared) deadlines_.keep(names_of(r));
+    return prepared;
+}
+
+/// While a change is on its way the later of both deadlines counts. Where it failed, so does what was before;
+/// where nothing was, it may be open all the same, and is closed at its end.
 void expiring::apply(std::vector<firewall::change> changes, answer done) {
-    // Before it is open: what fails, or is open and said to have failed, is closed all the same.
+    struct asked {
+        firewall::change c;
+        std::optional<instant> before;
+        std::optional<instant> after;
+    };
     const auto now = boot_now();
-    for (const auto& c : changes)
-        if (c.open_for) deadlines_.note(c, now);
+    std::vector<asked> all;
+    for (const auto& c : changes) {
+        const auto before = deadlines_.end_of(c);
+        const auto after = c.open_for ? std::optional(now + *c.open_for) : std::nullopt;
+        all.push_back({c, before, after});
+        if (after) note(c, std::max(after, before));
+    }
     arm();
-    auto closed = changes;
-    std::erase_if(closed, [](const firewall::change& c) { return c.open_for.has_value(); });
     backend_->apply(std::move(changes),
-                    [this, closed = std::move(closed), done = std::move(done)](const result<void>& applied) {
-                        if (applied)
-                            for (const auto& c : closed) deadlines_.note(c, boot_now());
+                    [this, all = std::move(all), done = std::move(done)](const result<void>& applied) {
+                        for (const auto& [c, before, after] : all) {
+                            if (applied)
+                                note(c, after);
+                            else if (const auto end = deadlines_.end_of(c); before && end && after)
+                                note(c, std::min(*before, *end)); // another change may be on its way, too
+                        }
+                        arm();
                         if (done) done(applied);
                     });
+}
+
+void expiring::note(const firewall::change& c, std::optional<instant> end) {
+    const auto now = boot_now();
+    deadlines_.note({c.who, c.service, end ? std::optional(*end - now) : std::nullopt}, now);
 }
 
 void expiring::arm() {

@@ -13,15 +13,14 @@ public:
     expiring(boost::asio::io_context& context, std::unique_ptr<firewall_backend> backend)
         : backend_(std::move(backend)), timer_(context) {}
 
-    void prepare(firewall::rules r, answer done) override {
-        backend_->prepare(std::move(r), std::move(done));
-    }
-    result<void> prepare_now(const firewall::rules& r) override { return backend_->prepare_now(r); }
+    void prepare(firewall::rules r, answer done) override;
+    result<void> prepare_now(const firewall::rules& r) override;
     void apply(std::vector<firewall::change> changes, answer done) override;
     void list(listing done) override { backend_->list(std::move(done)); }
     void withdraw(answer done) override { backend_->withdraw(std::move(done)); }
 
 private:
+    void note(const firewall::change& c, std::optional<instant> end);
     void arm();
     void close_due();
 

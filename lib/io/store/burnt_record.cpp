@@ -112,6 +112,7 @@ result<void> burnt_record::close_cleanly() {
 /// Renews the mark that is next, with all that is to be burnt; with nothing that could be taken for it if
 /// that is more than a mark holds, or some of it is not known any more.
 result<void> burnt_record::renew_mark() {
+    mark_holds_unburnt_ = false;
     const auto count = std::max({std::int64_t{0}, marks_[0].now().count, marks_[1].now().count}) + 1;
     const auto renewed =
         marks_[next()].renew(count, lacks_some_ ? "" : encode(marks_[last_].now(), unburnt_));

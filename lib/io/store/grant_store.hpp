@@ -12,7 +12,8 @@
 namespace chronoknock::io {
 
 /// What the server must not forget: which tokens are burnt, since when it is known to lack none of them, and
-/// what happened. Nothing here holds up the loop but the opening and the closing.
+/// what happened. Nothing here holds up the loop but the opening and the closing. What was asked for and
+/// fails is answered with an error, whatever it was that failed.
 class grant_store {
 public:
     using answer = std::function<void(const result<void>&)>;

@@ -27,19 +27,25 @@ public:
 
     /// Runs statements that have neither parameters nor results.
     result<void> run(const char* sql);
-    /// Runs `work` in a transaction that no other process can write beside; rolled back if it fails.
+    /// Runs `work` in a transaction that no other process can write beside; rolled back if it fails or
+    /// throws.
     template <class Work>
     auto transaction(Work work) -> decltype(work()) {
         if (auto begun = run("begin immediate"); !begun) return begun.error();
-        auto done = work();
-        if (done) {
-            if (auto committed = run("commit"); committed)
-                return done;
-            else
-                done = committed.error();
+        try {
+            auto done = work();
+            if (done) {
+                if (auto committed = run("commit"); committed)
+                    return done;
+                else
+                    done = committed.error();
+            }
+            (void)run("rollback");
+            return done;
+        } catch (...) {
+            (void)sqlite3_exec(db_.get(), "rollback", nullptr, nullptr, nullptr);
+            throw;
         }
-        (void)run("rollback");
-        return done;
     }
     const std::string& path() const { return path_; }
     /// True if what failed last failed because another connection holds the database.

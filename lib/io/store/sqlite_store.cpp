@@ -3,6 +3,7 @@
 #include "io/log/log.hpp"
 #include "io/store/history_table.hpp"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <iterator>
 #include <utility>
@@ -48,16 +49,28 @@ void sqlite_store::redeem(std::vector<granting::burnt> tokens, answer done) {
 
 /// What the record cannot burn at once it keeps for the next time, whether somebody still waits or not.
 void sqlite_store::burn() {
-    const auto done = record_.burn(std::exchange(to_burn_, {}));
-    // With too much to keep it drops all: then nobody may wait for it any longer.
-    const bool worth_waiting = !done && record_.is_held() && record_.has_unburnt();
+    result<void> done;
+    bool worth_waiting = false;
+    try {
+        done = record_.burn(std::exchange(to_burn_, {}));
+        // With too much to keep it drops all: then nobody may wait for it any longer.
+        worth_waiting = !done && record_.is_held() && record_.has_unburnt();
+    } catch (const std::exception& e) { // no memory, say
+        done = error{e.what()};
+    }
     const auto now = steady_clock::now();
-    std::vector<waiting> answered;
-    std::erase_if(waiting_, [&](waiting& w) {
-        if (worth_waiting && w.until > now) return false;
-        answered.push_back(std::move(w));
-        return true;
-    });
+    const auto on_time =
+        worth_waiting ? std::ranges::find_if(waiting_, [now](const waiting& w) { return w.until > now; })
+                      : waiting_.end();
+    std::list<waiting> answered;
+    answered.splice(answered.end(), waiting_, waiting_.begin(), on_time);
+    for (const auto& w : answered) {
+        try {
+            w.done(done);
+        } catch (const std::exception& e) { // the others get theirs
+            log::error(std::string("going on after a failure that nothing provides for: ") + e.what());
+        }
+    }
     if (!waiting_.empty()) {
         retry_.expires_after(try_again);
         retry_.async_wait([this](boost::system::error_code stopped) {
@@ -66,7 +79,14 @@ void sqlite_store::burn() {
     } else if (record_.has_unburnt()) {
         do_chores_soon();
     }
-    for (const auto& w : answered) w.done(done);
+}
+
+result<void> sqlite_store::set_floor(unix_time t) {
+    try {
+        return record_.set_floor(t);
+    } catch (const std::exception& e) {
+        return error{e.what()};
+    }
 }
 
 void sqlite_store::forget(std::vector<granting::burnt> tokens) {
@@ -117,13 +137,17 @@ void sqlite_store::do_chores() {
 }
 
 void sqlite_store::do_chores_soon() {
-    if (std::exchange(chores_due_, true)) return;
-    chores_.expires_after(between_chores);
-    chores_.async_wait([this](boost::system::error_code stopped) {
-        if (stopped) return;
-        chores_due_ = false;
-        do_chores();
-    });
+    if (chores_due_) return;
+    try {
+        chores_.expires_after(between_chores);
+        chores_.async_wait([this](boost::system::error_code stopped) {
+            if (stopped) return;
+            chores_due_ = false;
+            do_chores();
+        });
+        chores_due_ = true;
+    } catch (const std::exception&) { // no memory: with what comes next, then
+    }
 }
 
 result<void> sqlite_store::close_cleanly() {

@@ -5,6 +5,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <list>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,7 +24,7 @@ public:
     void redeem(std::vector<granting::burnt> tokens, answer done) override;
     void forget(std::vector<granting::burnt> tokens) override;
     std::optional<unix_time> floor() const override { return record_.floor(); }
-    result<void> set_floor(unix_time t) override { return record_.set_floor(t); }
+    result<void> set_floor(unix_time t) override;
     void note(granting::history_entry entry) override;
     result<std::vector<granting::history_entry>> history(std::size_t most) override;
     result<void> close_cleanly() override;
@@ -48,7 +49,7 @@ private:
     boost::asio::steady_timer chores_; ///< of what nobody waits for
     bool chores_due_ = false;
     std::vector<granting::burnt> to_burn_; ///< not yet given to the record
-    std::vector<waiting> waiting_;
+    std::list<waiting> waiting_;           ///< the one that waits longest first
     std::vector<granting::burnt> to_forget_;
     std::vector<granting::history_entry> to_note_;
     std::string told_; ///< why it could not be noted

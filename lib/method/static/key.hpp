@@ -21,7 +21,8 @@ public:
 
     const std::vector<sequence>& sequences() const { return sequences_; }
 
-    std::string_view method() const override { return "static"; }
+    static constexpr std::string_view name = "static"; ///< of the method
+    std::string_view method() const override { return name; }
     const std::string& fingerprint() const override { return fingerprint_; }
     std::uint32_t granularity() const override { return 0; }
     bool numbered() const override { return sequences_.size() > 1; }

@@ -66,7 +66,7 @@ result<std::vector<client::shot>> plan(const key::credential& c, const method::k
 } // namespace
 
 method::row row() {
-    return {"static",
+    return {credential::name,
             read_key,
             wants,
             verify,
@@ -75,7 +75,8 @@ method::row row() {
             plan,
             method::row::by_option{"ports", "LIST",
                                    "knock on these ports, 7000,udp/8000, without a key file; - asks for them",
-                                   read_sequences}};
+                                   read_sequences},
+            check_ports};
 }
 
 } // namespace chronoknock::fixed

@@ -1,7 +1,6 @@
 #include "method/static/verifier.hpp"
 
 #include "method/complete.hpp"
-#include "method/static/key.hpp"
 
 #include <algorithm>
 #include <bitset>
@@ -13,40 +12,92 @@ namespace {
 
 constexpr std::uint32_t slack = 64; // an address is looked at the latest after so many events of it
 
+constexpr std::uint16_t most_numbers = 65535;
+
 std::size_t index_of(transport protocol, std::uint16_t port) {
     return (protocol == transport::udp ? 65536u : 0u) + port;
 }
 
+method::tracker::settings tracker_settings(const config::knock_settings& k) {
+    return {k.tracked, k.memory, slack, k.timeout};
+}
+
 } // namespace
 
+result<void> check_ports(const config::server& s, std::span<const std::uint32_t> keys) {
+    std::vector<bool> found(2 * 65536);
+    for (const auto key : keys)
+        for (const auto& one : sequences_of(s.keys[key]))
+            for (const auto& shot : one) found[index_of(shot.protocol, shot.port)] = true;
+    const auto different = std::ranges::count(found, true);
+    if (different <= most_numbers) return {};
+    return error{"expected at most " + std::to_string(most_numbers) +
+                 " different ports in all their sequences, not " + std::to_string(different)};
+}
+
 verifier::verifier(const method::verifier_settings& s)
-    : server_(s.server), number_of_(2 * 65536),
-      tracker_({s.server.knock.tracked, s.server.knock.memory, slack, s.server.knock.timeout}, s.seed) {
-    std::uint16_t numbers = 0;
+    : server_(s.server), inherits_(number_ports(s)),
+      tracker_(inherits_ ? method::tracker::settings{} : tracker_settings(s.server.knock), s.seed) {
     for (const auto key : s.keys) {
         const auto& settings = server_.keys[key];
         const auto& sequences = sequences_of(settings);
         for (std::uint32_t i = 0; i < sequences.size(); ++i) {
             candidate c{key, i, settings.mode == config::matching::strict, {}};
-            for (const auto& shot : sequences[i]) {
-                auto& number = number_of_[index_of(shot.protocol, shot.port)];
-                if (number == 0 && numbers != 65535) number = ++numbers;
-                c.ports.push_back(number);
-            }
+            for (const auto& shot : sequences[i])
+                c.ports.push_back(number_of_[index_of(shot.protocol, shot.port)]);
             candidates_.push_back(std::move(c));
         }
     }
     tried_in_.resize(candidates_.size());
-    with_.resize(numbers + 1u);
+    with_.resize(numbers_ + 1u);
     for (std::uint32_t n = 0; n < candidates_.size(); ++n)
         for (const auto port : candidates_[n].ports)
             if (with_[port].empty() || with_[port].back() != n) with_[port].push_back(n);
-    if (numbers != 0) every_number_ = port_set({{1, numbers}});
+    std::vector<port_range> used;
+    for (std::uint32_t n = 1; n < with_.size(); ++n)
+        if (const auto port = static_cast<std::uint16_t>(n); !with_[n].empty()) used.push_back({port, port});
+    every_number_ = port_set(std::move(used));
+}
+
+/// True if the tracker of the one before is to be taken over: then a port keeps the number that it has there.
+bool verifier::number_ports(const method::verifier_settings& s) {
+    const auto* const before = static_cast<const verifier*>(s.before);
+    if (before && before->tracker_.made_with() == tracker_settings(s.server.knock)) {
+        number_of_ = before->number_of_;
+        numbers_ = before->numbers_;
+        if (give_numbers(s.keys)) return true;
+    }
+    number_of_.assign(2 * 65536, 0);
+    numbers_ = 0;
+    give_numbers(s.keys);
+    return false;
+}
+
+/// False if there are not enough: those of ports that are in no sequence any more are not given again.
+bool verifier::give_numbers(std::span<const std::uint32_t> keys) {
+    bool enough = true;
+    for (const auto key : keys)
+        for (const auto& ports : sequences_of(server_.keys[key]))
+            for (const auto& shot : ports) {
+                auto& number = number_of_[index_of(shot.protocol, shot.port)];
+                enough &= number != 0 || numbers_ != most_numbers;
+                if (number == 0 && numbers_ != most_numbers) number = ++numbers_;
+            }
+    return enough;
+}
+
+void verifier::take_over(method::verifier& other) {
+    auto& before = static_cast<verifier&>(other);
+    tracked_ = before.tracked_;
+    datagrams_ = before.datagrams_;
+    if (!inherits_) return;
+    tracker_ = std::move(before.tracker_);
+    dirty_ = std::move(before.dirty_);
 }
 
 void verifier::observe(const packet::event& e, instant now) {
     const auto number = number_of_[index_of(e.protocol, e.port)];
-    if (number == 0) return;
+    if (number == 0 || with_[number].empty()) return;
     ++tracked_;
     const auto number_of_packet = e.protocol == transport::udp ? ++datagrams_ : e.sequence;
     auto numbered = e;

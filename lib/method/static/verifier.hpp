@@ -1,9 +1,11 @@
 #pragma once
 
 #include "method/method.hpp"
+#include "method/static/key.hpp"
 #include "method/tracker.hpp"
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace chronoknock::fixed {
@@ -11,11 +13,16 @@ namespace chronoknock::fixed {
 /// How many sequences of a pad are looked for beyond the last one that was used: knocks get lost.
 inline constexpr std::int64_t look_ahead = 8;
 
+/// An error if the keys (indices into s.keys) have more different ports than a verifier can tell apart.
+result<void> check_ports(const config::server& s, std::span<const std::uint32_t> keys);
+
 /// Finds the fixed sequences of all keys among the SYNs and datagrams of each address.
 class verifier final : public method::verifier {
 public:
     explicit verifier(const method::verifier_settings& s);
 
+    std::string_view method() const override { return credential::name; }
+    void take_over(method::verifier& before) override;
     bool advance(instant, const time_estimate&, std::size_t) override { return true; }
     void observe(const packet::event& e, instant now) override;
     std::vector<granting::claim> end_batch(instant now) override;
@@ -31,14 +38,18 @@ private:
         std::vector<std::uint16_t> ports;
     };
 
+    bool number_ports(const method::verifier_settings& s);
+    bool give_numbers(std::span<const std::uint32_t> keys);
     void look(method::tracker::slot s, instant now);
     granting::claim claim_of(const candidate& c, const address& who, instant first) const;
 
     const config::server& server_;
-    std::vector<std::uint16_t> number_of_; ///< of protocol and port; 0: in no sequence
+    std::vector<std::uint16_t> number_of_; ///< of protocol and port; 0: in no sequence, and never was
+    std::uint16_t numbers_ = 0;            ///< how many have been given
+    bool inherits_ = false;                ///< the tracker is that of the one before
     std::vector<candidate> candidates_;
     std::vector<std::vector<std::uint32_t>> with_; ///< candidates that have a port, by its number
-    port_set every_number_;
+    port_set every_number_;                        ///< that is in a sequence
     method::tracker tracker_;
     std::vector<method::tracker::slot> dirty_;
     std::vector<granting::claim> found_;

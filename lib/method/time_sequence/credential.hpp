@@ -17,7 +17,8 @@ public:
     const key::psk& psk() const { return psk_; }
     key::psk& psk() { return psk_; }
 
-    std::string_view method() const override { return "time-sequence"; }
+    static constexpr std::string_view name = "time-sequence"; ///< of the method
+    std::string_view method() const override { return name; }
     const std::string& fingerprint() const override { return fingerprint_; }
     std::uint32_t granularity() const override { return psk_.ignore_time ? 0 : psk_.granularity; }
     bool never_changes() const override { return psk_.ignore_time; }

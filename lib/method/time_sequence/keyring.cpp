@@ -38,6 +38,7 @@ distinct_ports distinct_of(std::uint32_t n, std::size_t ports) {
 keyring::keyring(const config::server& server, std::span<const std::uint32_t> keys)
     : server_(server), by_port_(65536, none), expected_(65537, 0.0f) {
     held_.reserve(keys.size());
+    std::size_t most_nodes = 0;
     for (const auto index : keys) {
         const auto& settings = server.keys[index];
         const auto& k = psk_of(settings);
@@ -50,9 +51,9 @@ keyring::keyring(const config::server& server, std::span<const std::uint32_t> ke
         const auto held = static_cast<std::uint32_t>(held_.size());
         held_.push_back({&k, settings.mode, key::deriver(k), distinct});
         least_syns_ = std::min<std::uint32_t>(least_syns_, distinct.least);
-        lines_.push_back({{index, line::all_services}, held, 0, -1, {}});
+        sequences_.push_back({{index, sequence_id::all_services}, held, 0, -1, {}});
         if (!k.hmac) {
-            plain_.push_back(static_cast<std::uint32_t>(lines_.size() - 1));
+            plain_.push_back(static_cast<std::uint32_t>(sequences_.size() - 1));
             continue;
         }
         const auto each =
@@ -62,23 +63,27 @@ keyring::keyring(const config::server& server, std::span<const std::uint32_t> ke
             expected_[range.last + 1u] -= each;
         }
         for (const auto service : settings.services)
-            lines_.push_back({{index, static_cast<std::uint32_t>(service)}, held, 0, -1, {}});
+            sequences_.push_back({{index, static_cast<std::uint32_t>(service)}, held, 0, -1, {}});
+        const auto span = 2 * server.time.max_error + server.knock.timeout + back + ahead;
+        most_nodes += (settings.services.size() + 1) *
+                      (k.ignore_time ? 1 : static_cast<std::size_t>(span / seconds(k.granularity)) + 3);
     }
     // So far where it rises and falls.
     std::partial_sum(expected_.begin(), expected_.end(), expected_.begin());
-    for (std::uint32_t l = 0; l < lines_.size(); ++l) schedule_.push({unix_time::min(), l});
+    for (std::uint32_t l = 0; l < sequences_.size(); ++l) schedule_.push({unix_time::min(), l});
+    nodes_.reserve(most_nodes); // to grow with many keys would hold up a batch
 }
 
-bool keyring::advance(unix_time t, std::size_t lines) {
+bool keyring::advance(unix_time t, std::size_t sequences) {
     if (t < latest_ - back) {
         schedule_ = {};
-        for (std::uint32_t l = 0; l < lines_.size(); ++l) schedule_.push({unix_time::min(), l});
+        for (std::uint32_t l = 0; l < sequences_.size(); ++l) schedule_.push({unix_time::min(), l});
         latest_ = t;
     }
     latest_ = std::max(latest_, t);
-    for (; !schedule_.empty() && schedule_.top().when <= t; --lines) {
-        if (lines == 0) return false;
-        const auto l = schedule_.top().line;
+    for (; !schedule_.empty() && schedule_.top().when <= t; --sequences) {
+        if (sequences == 0) return false;
+        const auto l = schedule_.top().sequence;
         schedule_.pop();
         if (const auto next = renew(l, t); next != never) schedule_.push({next, l});
     }
@@ -86,7 +91,7 @@ bool keyring::advance(unix_time t, std::size_t lines) {
 }
 
 unix_time keyring::renew(std::uint32_t l, unix_time t) {
-    auto& s = lines_[l];
+    auto& s = sequences_[l];
     const auto& k = psk(l);
     const std::int64_t g = k.granularity;
     const auto before = server_.time.max_error + server_.knock.timeout + back;
@@ -120,8 +125,8 @@ std::uint32_t keyring::add(std::uint32_t l, std::int64_t t0) {
         node = free_.back();
         free_.pop_back();
     }
-    auto& held = held_[lines_[l].held];
-    const auto port = held.deriver.selector(t0, service_name(lines_[l].what));
+    auto& held = held_[sequences_[l].held];
+    const auto port = held.deriver.selector(t0, service_name(sequences_[l].id));
     nodes_[node] = {l,    by_port_[port], t0,
                     port, held.distinct,  held.psk->ignore_time ? 0 : held.psk->granularity};
     by_port_[port] = node;
@@ -137,12 +142,12 @@ void keyring::remove(std::uint32_t node) {
     free_.push_back(node);
 }
 
-std::string_view keyring::service_name(line what) const {
-    return what.service == line::all_services ? std::string_view{} : server_.services[what.service].name;
+std::string_view keyring::service_name(sequence_id id) const {
+    return id.service == sequence_id::all_services ? std::string_view{} : server_.services[id.service].name;
 }
 
 void keyring::sequence(std::uint32_t l, const address& who, std::int64_t t0, std::span<std::uint16_t> out) {
-    held_[lines_[l].held].deriver.sequence(who, t0, service_name(lines_[l].what), out);
+    held_[sequences_[l].held].deriver.sequence(who, t0, service_name(sequences_[l].id), out);
 }
 
 } // namespace chronoknock::time_sequence

@@ -13,12 +13,12 @@
 namespace chronoknock::time_sequence {
 
 /// What a sequence can be of: a key, and the one service it asks for or all that the key may open.
-struct line {
+struct sequence_id {
     static constexpr std::uint32_t all_services = ~0u;
 
     std::uint32_t key;     ///< index into server::keys
     std::uint32_t service; ///< index into server::services, or all_services
-    bool operator==(const line&) const = default;
+    bool operator==(const sequence_id&) const = default;
 };
 
 /// How many different ports a sequence has, some of them being the same by chance.
@@ -40,11 +40,11 @@ public:
     /// Brings the live windows up to t: those acceptable for a knock that began within the timeout before t,
     /// the error being max_error at most, and the next ones a little ahead. Derives for at most `lines`
     /// lines; false if some are left to do. After a step of t, either way, call it as always.
-    bool advance(unix_time t, std::size_t lines);
+    bool advance(unix_time t, std::size_t sequences);
 
     /// A live window of an hmac key's line, in the list of those whose selector is one port.
     struct live {
-        std::uint32_t line;
+        std::uint32_t sequence;
         std::uint32_t next; ///< the next one of the same port, or `none`
         std::int64_t t0;
         std::uint16_t port;
@@ -59,12 +59,12 @@ public:
     /// How many selectors that are acceptable now a port has, on the average of all secrets.
     float expected_selectors(std::uint16_t port) const { return expected_[port]; }
 
-    std::span<const std::uint32_t> plain_lines() const { return plain_; }
+    std::span<const std::uint32_t> plain_sequences() const { return plain_; }
 
-    line what(std::uint32_t l) const { return lines_[l].what; }
-    const key::psk& psk(std::uint32_t l) const { return *held_[lines_[l].held].psk; }
-    config::matching mode(std::uint32_t l) const { return held_[lines_[l].held].mode; }
-    distinct_ports distinct(std::uint32_t l) const { return held_[lines_[l].held].distinct; }
+    sequence_id id_of(std::uint32_t l) const { return sequences_[l].id; }
+    const key::psk& psk(std::uint32_t l) const { return *held_[sequences_[l].held].psk; }
+    config::matching mode(std::uint32_t l) const { return held_[sequences_[l].held].mode; }
+    distinct_ports distinct(std::uint32_t l) const { return held_[sequences_[l].held].distinct; }
     /// The line's sequence for an address and a window; out: psk(l).length ports.
     void sequence(std::uint32_t l, const address& who, std::int64_t t0, std::span<std::uint16_t> out);
 
@@ -82,7 +82,7 @@ private:
         distinct_ports distinct;
     };
     struct state {
-        line what;
+        sequence_id id;
         std::uint32_t held;     ///< its key: index into held_
         std::int64_t first = 0; ///< live windows; none if last < first
         std::int64_t last = -1;
@@ -90,18 +90,18 @@ private:
     };
     struct due {
         unix_time when;
-        std::uint32_t line;
+        std::uint32_t sequence;
         bool operator>(const due& o) const { return when > o.when; }
     };
 
     unix_time renew(std::uint32_t l, unix_time t);
     std::uint32_t add(std::uint32_t l, std::int64_t t0);
     void remove(std::uint32_t node);
-    std::string_view service_name(line what) const;
+    std::string_view service_name(sequence_id id) const;
 
     const config::server& server_;
     std::vector<held_key> held_;
-    std::vector<state> lines_;
+    std::vector<state> sequences_;
     std::vector<std::uint32_t> plain_;
     std::vector<live> nodes_;
     std::vector<std::uint32_t> free_;

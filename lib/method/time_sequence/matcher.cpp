@@ -32,15 +32,33 @@ constexpr double selectors_of_a_knock = 2;
 constexpr std::uint32_t looks_of_a_knock = 2;
 constexpr std::uint8_t all_spent = 255; // no first knock spends that much
 
-constexpr std::size_t hint_count = std::size_t{1} << 21; // 16 MiB, touched as they are used
+constexpr std::size_t hint_count = std::size_t{1} << 21; // 16 MiB
+
+method::tracker::settings tracker_settings(const config::knock_settings& k) {
+    return {k.tracked, k.memory, slack, k.timeout};
+}
 
 } // namespace
 
 matcher::matcher(const config::server& server, std::span<const std::uint32_t> keys, const hash_seed& seed,
-                 std::function<bool(const address&)> is_known)
+                 std::function<bool(const address&)> is_known, const matcher* before)
     : seed_(seed), known_(std::move(is_known)), keyring_(server, keys),
-      tracker_({server.knock.tracked, server.knock.memory, slack, server.knock.timeout}, seed),
-      lanes_(make_lanes(server.knock.tracked)), hints_(hint_count) {}
+      inherits_(before && before->tracker_.made_with() == tracker_settings(server.knock)),
+      tracker_(inherits_ ? method::tracker::settings{} : tracker_settings(server.knock), seed),
+      lanes_(make_lanes(server.knock.tracked)), hints_(before ? 0 : hint_count) {}
+
+void matcher::take_over(matcher& before) {
+    counters_ = before.counters_;
+    // What the hints say of lines that have other numbers now is under hashes of another seed.
+    hints_ = std::move(before.hints_);
+    if (!inherits_) return;
+    tracker_ = std::move(before.tracker_);
+    tracker_.judge_anew();
+    // Whoever waits keeps his place: what he is looked at for is found out when his turn comes.
+    dirty_ = std::move(before.dirty_);
+    lanes_ = std::move(before.lanes_);
+    refilled_ = before.refilled_;
+}
 
 std::array<lane, matcher::turns> matcher::make_lanes(std::uint32_t tracked) {
     // With all lanes full, three quarters of the addresses can still be replaced.
@@ -59,7 +77,10 @@ void matcher::observe(const packet::event& e, instant now) {
     const auto s = tracker_.observe(e, now);
     // Without a selector among its SYNs an address has no sequence of an hmac key.
     auto& promising = tracker_.promising(s);
-    promising = promising || keyring_.is_selector(e.port) || !keyring_.plain_lines().empty();
+    if (tracker_.take_outdated(s))
+        promising = std::ranges::any_of(
+            tracker_.recall(s), [this](const method::seen& one) { return keyring_.is_selector(one.port); });
+    promising = promising || keyring_.is_selector(e.port) || !keyring_.plain_sequences().empty();
     if (!promising) return tracker_.mark_looked_at(s);
     if (tracker_.count(s) < keyring_.least_syns()) return;
     if (!(tracker_.waits(s) & method::tracker::soon)) {
@@ -69,10 +90,10 @@ void matcher::observe(const packet::event& e, instant now) {
     if (tracker_.fresh(s) == slack) look(s);
 }
 
-bool matcher::advance(instant now, const time_estimate& t, std::size_t lines) {
+bool matcher::advance(instant now, const time_estimate& t, std::size_t sequences) {
     t_at_ = now;
     t_ = t;
-    return keyring_.advance(t.t, lines);
+    return keyring_.advance(t.t, sequences);
 }
 
 std::vector<match> matcher::end_batch(instant now) {
@@ -99,7 +120,7 @@ bool matcher::can_be_served(method::tracker::slot s) const {
         return !(tracker_.waits(s) & bit(t)) && (lanes_[t].is_free() || !lanes_[t].waiting().full());
     };
     return (tracker_.spent(s) != all_spent && can_take(first_time)) || can_take(doubtful) ||
-           (!keyring_.plain_lines().empty() && can_take(plain)) ||
+           (!keyring_.plain_sequences().empty() && can_take(plain)) ||
            (!(tracker_.waits(s) & bit(known)) && known_(tracker_.who(s)));
 }
 
@@ -118,7 +139,7 @@ void matcher::look(method::tracker::slot s) {
     } else if (!timely_.empty() || !untimely_.empty()) {
         seen_to = take_turn(doubtful);
     }
-    if (!keyring_.plain_lines().empty()) seen_to &= take_turn(plain);
+    if (!keyring_.plain_sequences().empty()) seen_to &= take_turn(plain);
     // Whoever was turned away is looked at again when his next SYN comes.
     if (seen_to && tracker_.waits(s) <= method::tracker::soon) tracker_.mark_looked_at(s);
     close_view();
@@ -225,7 +246,7 @@ bool matcher::work(turn t) {
     derived_at_once_ = 0;
     const auto try_all = [&](const std::vector<std::uint32_t>& candidates) {
         return std::ranges::all_of(candidates, [&](std::uint32_t n) {
-            return try_sequence(keyring_.at(n).line, keyring_.at(n).t0, t);
+            return try_sequence(keyring_.at(n).sequence, keyring_.at(n).t0, t);
         });
     };
     if (t != plain && !try_all(timely_)) return false;
@@ -234,7 +255,7 @@ bool matcher::work(turn t) {
 }
 
 bool matcher::try_plain(turn t) {
-    for (const auto l : keyring_.plain_lines()) {
+    for (const auto l : keyring_.plain_sequences()) {
         if (distinct_.size() < keyring_.distinct(l).least) continue;
         const auto& k = keyring_.psk(l);
         auto windows = granting::window_range{0, 0};
@@ -282,10 +303,10 @@ bool matcher::try_sequence(std::uint32_t l, std::int64_t t0, turn t) {
     // Two turns of one look may both have come to it.
     const auto begin = found_.begin() + static_cast<std::ptrdiff_t>(view_.found_before);
     if (std::any_of(begin, found_.end(),
-                    [&](const match& m) { return m.what == keyring_.what(l) && m.t0 == t0; }))
+                    [&](const match& m) { return m.id == keyring_.id_of(l) && m.t0 == t0; }))
         return true;
     found_.push_back(
-        {view_.who, keyring_.what(l), t0, now_ - tracker_.age(view_.r.syns[complete->first], now_)});
+        {view_.who, keyring_.id_of(l), t0, now_ - tracker_.age(view_.r.syns[complete->first], now_)});
     return true;
 }
 

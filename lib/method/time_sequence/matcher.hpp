@@ -19,7 +19,7 @@ namespace chronoknock::time_sequence {
 /// A complete sequence was seen. Whether it earns anything is for the replay guard to say.
 struct match {
     address who;
-    line what;
+    sequence_id id;
     std::int64_t t0;
     instant first; ///< when its first SYN arrived
 };
@@ -40,12 +40,17 @@ public:
     /// known: tells whether an address opened a door before: what is derived for such is rationed apart from
     /// what is derived for strangers.
     /// keys: those of this method, indices into server::keys.
+    /// before: whose place it is to take (method::verifier_settings::before). Its seed must be another.
     matcher(const config::server& server, std::span<const std::uint32_t> keys, const hash_seed& seed,
-            std::function<bool(const address&)> known);
+            std::function<bool(const address&)> known, const matcher* before = nullptr);
+
+    /// Takes what is remembered, if the settings for that are the same, with the rations and those who wait
+    /// for them; between two batches.
+    void take_over(matcher& before);
 
     /// Tells what the clock says at `now` and brings the live windows up to it; see keyring::advance. To be
     /// called before the first SYN and now and again (each batch will do).
-    bool advance(instant now, const time_estimate& t, std::size_t lines);
+    bool advance(instant now, const time_estimate& t, std::size_t sequences);
     /// Takes one event of a batch that arrived at `now`; only SYNs count.
     void observe(const packet::event& e, instant now);
     /// Ends the batch: gives what was completed.
@@ -100,6 +105,7 @@ private:
     hash_seed seed_;
     std::function<bool(const address&)> known_;
     keyring keyring_;
+    bool inherits_; ///< the tracker is that of the one before
     method::tracker tracker_;
     std::vector<method::tracker::slot> dirty_; ///< addresses that may have something complete
     std::array<lane, turns> lanes_;

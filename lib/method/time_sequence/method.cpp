@@ -42,6 +42,6 @@ result<std::vector<client::shot>> plan(const key::credential& c, const method::k
 
 } // namespace
 
-method::row row() { return {"time-sequence", read, wants, verify, security_bits, describe, plan}; }
+method::row row() { return {credential::name, read, wants, verify, security_bits, describe, plan}; }
 
 } // namespace chronoknock::time_sequence

@@ -1,7 +1,6 @@
 #include "method/time_sequence/verifier.hpp"
 
 #include "base/text.hpp"
-#include "method/time_sequence/credential.hpp"
 
 namespace chronoknock::time_sequence {
 
@@ -9,17 +8,17 @@ namespace {
 
 /// What a match asks for.
 granting::claim claim_of(const match& m, const config::server& server) {
-    const auto& settings = server.keys[m.what.key];
+    const auto& settings = server.keys[m.id.key];
     const auto& k = psk_of(settings);
-    const bool all = m.what.service == line::all_services;
+    const bool all = m.id.service == sequence_id::all_services;
     granting::claim c;
-    c.key = m.what.key;
+    c.key = m.id.key;
     c.source = c.beneficiary = m.who;
     for (const auto service : settings.services)
-        if (all || service == m.what.service) c.services.push_back(static_cast<std::uint32_t>(service));
+        if (all || service == m.id.service) c.services.push_back(static_cast<std::uint32_t>(service));
     c.once.key = settings.key->fingerprint();
     c.once.identity =
-        (all ? "" : server.services[m.what.service].name) + '\0' + (k.ignore_ip ? "" : m.who.to_string());
+        (all ? "" : server.services[m.id.service].name) + '\0' + (k.ignore_ip ? "" : m.who.to_string());
     c.once.place = m.t0;
     c.once.slack = k.granularity;
     c.once.reusable = k.ignore_time;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "method/method.hpp"
+#include "method/time_sequence/credential.hpp"
 #include "method/time_sequence/matcher.hpp"
 
 namespace chronoknock::time_sequence {
@@ -9,8 +10,14 @@ namespace chronoknock::time_sequence {
 class verifier final : public method::verifier {
 public:
     explicit verifier(const method::verifier_settings& s)
-        : server_(s.server), matcher_(s.server, s.keys, s.seed, s.known) {}
+        : server_(s.server),
+          matcher_(s.server, s.keys, s.seed, s.known,
+                   s.before ? &static_cast<const verifier*>(s.before)->matcher_ : nullptr) {}
 
+    std::string_view method() const override { return credential::name; }
+    void take_over(method::verifier& before) override {
+        matcher_.take_over(static_cast<verifier&>(before).matcher_);
+    }
     bool advance(instant now, const time_estimate& t, std::size_t work) override {
         return matcher_.advance(now, t, work);
     }

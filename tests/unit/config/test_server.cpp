@@ -1,4 +1,5 @@
 #include "config/server.hpp"
+#include "method/static/key.hpp"
 #include "method/time_sequence/credential.hpp"
 
 #include <boost/test/data/test_case.hpp>
@@ -26,6 +27,7 @@ key::psk psk_at(const std::string& path) {
 
 result<key::credential_ptr> load(const std::string& path) {
     if (path == "/keys/none.key") return error{path + ": cannot open: No such file or directory"};
+    if (path == "/keys/fixed.key") return fixed::read_sequences("7000, 8000, 9000; 7001, 8001, 9001");
     return key::credential_ptr(std::make_shared<time_sequence::credential>(psk_at(path)));
 }
 
@@ -349,4 +351,16 @@ BOOST_AUTO_TEST_CASE(paths_are_read_from_a_text_that_is_no_configuration) {
     BOOST_TEST(of("[server]\nstate = /a/s # here\ncontrol = b/c\n[knock]\nmode = x") == "/a/s /etc/b/c");
     BOOST_TEST(of("[server\ncontrol = /a\n[server]\nnoise\nstate =\ncontrol =\n") == by_default);
     BOOST_TEST(of("[service.a]\ncontrol = /a\nstate = /b") == by_default);
+}
+
+BOOST_AUTO_TEST_CASE(what_the_methods_remember_is_counted_together) {
+    const auto with = [](int tracked) {
+        return minimal + "[key.bob]\nfile = /keys/fixed.key\nservices = ssh\n[knock]\ntracked = " +
+               std::to_string(tracked) + "\n";
+    };
+    BOOST_TEST(complaint(with(199728)) == "accepted"); // 2^26 / 336
+    BOOST_TEST(complaint(with(199729)) ==
+               "/etc/c.ini:10: [knock] tracked: expected tracked times (memory + 80) "
+               "to be at most 67108864, with keys of 2 methods");
+    BOOST_TEST(complaint(minimal + "[knock]\ntracked = 399457\n") == "accepted");
 }

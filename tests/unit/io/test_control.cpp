@@ -1,3 +1,4 @@
+#include "failing_new.hpp"
 #include "folder.hpp"
 #include "io/control/ask.hpp"
 #include "io/control/control.hpp"
@@ -270,6 +271,19 @@ BOOST_AUTO_TEST_CASE(nobody_there) {
     BOOST_TEST(io::ask(path, {"status"}).error().text ==
                "no server answers at " + path + ": No such file or directory");
     BOOST_TEST(!io::somebody_listens(path));
+}
+
+BOOST_AUTO_TEST_CASE(a_session_that_ends_while_there_is_no_memory_ends_nothing_else) {
+    world w;
+    std::list<world::client> all;
+    for (int n = 0; n < 4; ++n) all.push_back(w.asks(io::to_frame(R"({"operation":"later"})")));
+    while (w.kept.size() < 4) w.context.run_one_for(1s);
+    {
+        const failing_new none(1);
+        w.kept.clear(); // the sessions end with them when their timers do
+    }
+    all.clear();
+    BOOST_TEST(w.answer_to(R"({"operation":"refuse"})") == R"({"error":"no"})");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

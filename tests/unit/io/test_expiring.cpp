@@ -102,4 +102,25 @@ BOOST_AUTO_TEST_CASE(one_that_was_said_to_have_failed_is_closed_all_the_same) {
     BOOST_TEST(run_until([&] { return !is_open("ssh"); }));
 }
 
+BOOST_AUTO_TEST_CASE(a_renewal_that_failed_changes_nothing_for_the_grant_there_was) {
+    BOOST_TEST(apply("short", 300ms).has_value());
+    BOOST_TEST(apply("long", 1h).has_value());
+    simple->failures = 2;
+    BOOST_TEST(!apply("short", 1h).has_value());
+    BOOST_TEST(!apply("long", 50ms).has_value());
+    BOOST_TEST(run_until([&] { return !is_open("short"); }));
+    BOOST_TEST(is_open("long"));
+}
+
+BOOST_AUTO_TEST_CASE(a_service_that_the_rules_do_not_have_any_more_has_no_deadlines) {
+    BOOST_TEST(apply("ssh", 200ms).has_value());
+    BOOST_TEST(apply("web", 200ms).has_value());
+    firewall::rules r;
+    r.services.resize(1);
+    r.services[0].name = "ssh";
+    BOOST_TEST(backend.prepare_now(r).has_value());
+    BOOST_TEST(run_until([&] { return !is_open("ssh"); }));
+    BOOST_TEST(is_open("web")); // nobody asked the backend to close what it does not know
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,3 +1,4 @@
+#include "failing_new.hpp"
 #include "folder.hpp"
 #include "io/store/sqlite_store.hpp"
 
@@ -170,6 +171,44 @@ BOOST_AUTO_TEST_CASE(what_happened_is_bounded_and_refusals_push_out_but_each_oth
     auto holder = w.holder();
     fill(3000, kind::granted);
     BOOST_TEST((w.store->history(1).value().front().when == unix_time{seconds(granting::most_history - 1)}));
+}
+
+BOOST_AUTO_TEST_CASE(whatever_it_has_no_memory_for_it_answers_and_goes_on) {
+    long n = 0;
+    for (bool failed = true; failed;) {
+        world w;
+        w.answers.reserve(8);
+        w.redeem({token(1)});
+        {
+            const failing_new none(++n);
+            w.context.poll_one();
+            failed = none.failed();
+        }
+        BOOST_TEST_REQUIRE(w.answers.size() == 1u);
+        BOOST_TEST(w.answers.front().has_value() == !failed);
+        w.redeem({token(1)});
+        w.run_until([&] { return w.answers.size() == 2; });
+        BOOST_TEST(w.answers.back().has_value());
+        BOOST_TEST(w.store->load().value().size() == 1u);
+    }
+    BOOST_TEST(n > 3);
+}
+
+BOOST_AUTO_TEST_CASE(a_floor_that_there_is_no_memory_for_is_an_error) {
+    long n = 0;
+    for (bool failed = true; failed;) {
+        world w;
+        result<void> done;
+        {
+            const failing_new none(++n);
+            BOOST_REQUIRE_NO_THROW(done = w.store->set_floor(unix_time{seconds(1)}));
+            failed = none.failed();
+        }
+        BOOST_TEST(done.has_value() == !failed);
+        BOOST_TEST(w.store->set_floor(unix_time{seconds(2)}).has_value());
+        BOOST_TEST((w.store->floor() == unix_time{seconds(2)}));
+    }
+    BOOST_TEST(n > 1);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -24,7 +24,7 @@ BOOST_FIXTURE_TEST_CASE(a_knock_matches_once, lab) {
     const auto found = knock(m, alice_ip, sequence(0, alice_ip, epoch), at(1));
     BOOST_REQUIRE(found.size() == 1u);
     BOOST_TEST((found[0].who == alice_ip));
-    BOOST_TEST((found[0].what == line{0, line::all_services}));
+    BOOST_TEST((found[0].id == time_sequence::sequence_id{0, sequence_id::all_services}));
     BOOST_TEST(found[0].t0 == epoch);
     BOOST_TEST((at(1) - found[0].first < std::chrono::milliseconds(2)));
     BOOST_TEST(knock(m, alice_ip, {}, at(1.1)).empty());
@@ -43,7 +43,7 @@ BOOST_FIXTURE_TEST_CASE(a_named_service_and_several_keys, lab) {
     const auto t0 = key::window_of(epoch, 3);
     const auto found = knock(m, alice_ip, sequence(1, alice_ip, t0, "vpn"), at(0));
     BOOST_REQUIRE(found.size() == 1u);
-    BOOST_TEST((found[0].what == line{1, 1}));
+    BOOST_TEST((found[0].id == time_sequence::sequence_id{1, 1}));
     BOOST_TEST(found[0].t0 == t0);
     BOOST_TEST(knock(m, alice_ip, sequence(0, alice_ip, epoch, "vpn"), at(0)).empty());
     BOOST_TEST(knock(m, alice_ip, sequence(0, alice_ip, epoch, "ssh"), at(0)).size() == 1u);

@@ -186,3 +186,26 @@ BOOST_FIXTURE_TEST_CASE(plan_is_the_sequence_whose_turn_it_is, lab) {
     BOOST_TEST(text(1, 1) == "7001 8001 9001");
     BOOST_TEST(text(1, 3) == "the pad is used up: it has 3 sequences");
 }
+
+BOOST_AUTO_TEST_CASE(keys_with_more_ports_than_can_be_told_apart_are_refused) {
+    lab l;
+    const auto ports = [](std::uint32_t first, std::uint32_t last) {
+        std::string text;
+        for (auto n = first; n <= last; ++n) {
+            const auto port = std::to_string(n % 65536);
+            text += (n == first              ? ""
+                     : (n - first) % 64 == 0 ? ";"
+                                             : ",") +
+                    (n < 65536 ? port : "udp/" + port);
+        }
+        return text;
+    };
+    l.key(ports(0, 40001));
+    l.key(ports(30000, 65534));
+    BOOST_TEST(method::check(l.server).has_value());
+    l.key(ports(65533, 65535 + 7000));
+    BOOST_TEST(
+        method::check(l.server).error().text ==
+        "keys of the method static: expected at most 65535 different ports in all their sequences, not "
+        "72536");
+}

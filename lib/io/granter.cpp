@@ -1,0 +1,103 @@
+#include "io/granter.hpp"
+
+#include "io/log/log.hpp"
+#include "io/store/sqlite_store.hpp"
+#include "io/system/clock.hpp"
+
+#include <exception>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace chronoknock::io {
+
+namespace {
+
+log::level level_of(granting::severity s) {
+    switch (s) {
+    case granting::severity::info:
+        return log::level::info;
+    case granting::severity::warning:
+        return log::level::warning;
+    case granting::severity::error:
+        return log::level::error;
+    }
+    return log::level::error;
+}
+
+/// Asks a shell for something. What it throws before it could answer is its answer.
+template <class Ask, class Take>
+void ask_shell(Ask ask, Take take) {
+    try {
+        ask(take);
+    } catch (const std::exception& e) {
+        take(error{e.what()});
+    }
+}
+
+template <class... Handlers>
+struct each_of : Handlers... {
+    using Handlers::operator()...;
+};
+
+} // namespace
+
+result<void> granter::open(const std::string& state, granting::terms t) {
+    auto opened = sqlite_store::open(context_, state);
+    if (!opened) return opened.error();
+    const auto burnt = (*opened)->load();
+    if (!burnt) return burnt.error();
+    store_ = std::move(*opened);
+    pipeline_.emplace(granting::replay_guard(*burnt, store_->floor().value_or(unix_time::max())),
+                      std::move(t));
+    return {};
+}
+
+result<void> granter::close_cleanly() { return store_ ? store_->close_cleanly() : result<void>(); }
+
+void granter::update_gate(const std::optional<time_estimate>& t, const std::function<bool()>& trusted) {
+    const auto floor = store_->floor();
+    // With a floor that holds it does not matter.
+    carry_out(gate_.update(t, !t || granting::gate::holds(floor, *t) || trusted(), floor));
+}
+
+void granter::carry_out(granting::actions todo) {
+    for (auto& action : todo)
+        std::visit(each_of{
+                       [this](granting::redeem& r) {
+                           ask_shell([&](const auto& take) { store_->redeem(std::move(r.tokens), take); },
+                                     [this, batch = r.batch](const result<void>& done) {
+                                         carry_out(pipeline_->redeemed(batch, done, boot_now()));
+                                     });
+                       },
+                       [this](granting::forget& f) { store_->forget(std::move(f.tokens)); },
+                       [this](const granting::open_services& o) {
+                           std::vector<firewall::change> opens;
+                           for (const auto& g : o.what) opens.push_back({g.who, g.service, g.open_for});
+                           apply(o.knock, std::move(opens));
+                       },
+                       [this](const granting::close_services& c) {
+                           std::vector<firewall::change> closes;
+                           for (const auto& service : c.services)
+                               closes.push_back({c.who, service, std::nullopt});
+                           apply(c.knock, std::move(closes));
+                       },
+                       [this](const granting::guard_from& g) { pipeline_->set_floor(g.floor); },
+                       [this](const granting::write_floor& w) {
+                           ask_shell([&](const auto& take) { take(store_->set_floor(w.floor)); },
+                                     [this](const result<void>& done) { carry_out(gate_.written(done)); });
+                       },
+                       [this](granting::note& n) { store_->note(std::move(n.entry)); },
+                       [](const granting::tell& t) { log::write(level_of(t.level), t.line); },
+                   },
+                   action);
+}
+
+void granter::apply(std::uint64_t knock, std::vector<firewall::change> changes) {
+    ask_shell([&](const auto& take) { firewall_->apply(std::move(changes), take); },
+              [this, knock](const result<void>& done) {
+                  carry_out(pipeline_->carried_out(knock, done, boot_now()));
+              });
+}
+
+} // namespace chronoknock::io

@@ -1,0 +1,105 @@
+// What the server does while it serves: packets, ticks, questions. Its life is in runtime.cpp.
+#include "io/log/log.hpp"
+#include "io/runtime.hpp"
+#include "io/system/clock.hpp"
+
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace chronoknock::io {
+
+namespace {
+
+constexpr nanoseconds tick_idle = seconds(1);
+constexpr nanoseconds tick_busy = milliseconds(1); // work is left over: new windows, postponed looks
+constexpr std::size_t sequences_per_tick = 256;    // some 0.2 ms of deriving
+constexpr std::size_t all_lines = ~std::size_t{0};
+constexpr nanoseconds minute = std::chrono::minutes(1);
+constexpr nanoseconds prune_every = std::chrono::hours(1);
+constexpr std::uint64_t scan_worth_a_line = 100; // SYNs a minute
+
+} // namespace
+
+void runtime::tick() {
+    if (!supervisor_.serves()) return; // its timer's handler may have been queued already
+    tick_after(tick_idle);             // also if something below throws
+    const auto now = boot_now();
+    const auto t = time_->now(now);
+    const bool was_open = granter_.lets_pass();
+    granter_.update_gate(t, [this] {
+        return configuration_->time.servers.empty() ||
+               time_->report().state == timesync::sync_state::synchronised;
+    });
+    bool busy = false;
+    bool warm = true; // while no knock counts there is nothing to derive
+    if (granter_.lets_pass()) {
+        busy = !verifiers_->advance(now, *t, was_open ? sequences_per_tick : all_lines);
+        if (next_) warm = next_->verifiers->advance(now, *t, sequences_per_tick);
+        if (verifiers_->waiting()) batch_end(now);
+        busy |= verifiers_->waiting() || !warm;
+        if (now - pruned_ >= prune_every) {
+            pruned_ = now;
+            granter_.prune(t->t);
+        }
+    }
+    granter_.due(now);
+    if (now - minute_ >= minute) report_each_minute(now);
+    if (busy) tick_after(tick_busy);
+    if (warm && supervisor_.now() == supervisor::state::warming) carry_out(supervisor_.warmed());
+}
+
+void runtime::tick_after(nanoseconds wait) {
+    timer_.expires_after(wait);
+    timer_.async_wait([this](boost::system::error_code stopped) {
+        if (!stopped) tick();
+    });
+}
+
+void runtime::report_each_minute(instant now) {
+    minute_ = now;
+    if (!guard_kept_) keep_guard();
+    const auto syns = verifiers_->count("tracked");
+    if (syns < told_syns_) told_syns_ = 0; // a new configuration counts anew
+    if (syns - told_syns_ >= scan_worth_a_line)
+        log::info(std::to_string(syns - told_syns_) + " SYNs to ports of the pool in the last minute, " +
+                  std::to_string(granter_.count().granted) + " knocks granted since the start");
+    told_syns_ = syns;
+}
+
+void runtime::observe(const packet::event& e, instant now) {
+    if (granter_.lets_pass())
+        verifiers_->observe(e, now);
+    else
+        ++untimely_;
+}
+
+void runtime::batch_end(instant now) {
+    if (!granter_.lets_pass()) return;
+    const auto t = time_->now(now);
+    if (!t) return;
+    verifiers_->advance(now, *t, sequences_per_tick);
+    const auto claims = verifiers_->end_batch(now);
+    if (!claims.empty()) granter_.judge(claims, now, *t);
+}
+
+boost::json::object runtime::status() {
+    const auto now = boot_now();
+    snapshot s{*configuration_, started_, now, system_now()};
+    s.problem = start_up_.problem();
+    s.accepting = granter_.lets_pass();
+    const auto grants =
+        std::make_shared<result<std::vector<live_grant>>>(error{"the firewall is not set up"});
+    if (firewall_)
+        firewall_->list([grants](result<std::vector<live_grant>> all) { *grants = std::move(all); });
+    s.grants = *grants;
+    if (time_) s.time = time_->report();
+    if (listener_) s.packets = listener_->capture->count();
+    if (verifiers_) s.count = [this](std::string_view name) { return verifiers_->count(name); };
+    const auto c = granter_.count();
+    s.knocks = {c.granted, c.repeated, c.refused, c.failed, untimely_};
+    s.burnt = granter_.burnt();
+    return status_json(s);
+}
+
+} // namespace chronoknock::io

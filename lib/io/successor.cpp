@@ -1,0 +1,54 @@
+#include "io/successor.hpp"
+
+#include "base/hash.hpp"
+#include "io/system/random.hpp"
+#include "method/method.hpp"
+
+#include <cstring>
+#include <stdexcept>
+#include <utility>
+
+namespace chronoknock::io {
+
+namespace {
+
+hash_seed random_seed() {
+    hash_seed seed{};
+    const auto bytes = random_secret(sizeof seed);
+    if (!bytes) throw std::runtime_error(bytes.error().text);
+    std::memcpy(seed.data(), bytes->data(), sizeof seed);
+    return seed;
+}
+
+} // namespace
+
+granting::terms terms_of(const config::server& c) {
+    granting::terms t;
+    for (const auto& k : c.keys) t.keys.push_back({k.name, k.knock_delay});
+    for (const auto& s : c.services) t.services.push_back({s.name, s.open_for, s.open_for, s.ports, s.uses});
+    return t;
+}
+
+std::unique_ptr<method::verifier_set> make_verifiers(config::server& c, known_address known,
+                                                     const method::verifier_set* before) {
+    auto made =
+        std::make_unique<method::verifier_set>(method::verifiers(c, random_seed(), std::move(known), before));
+    for (auto& k : c.keys) k.key->forget_secret(); // the verifiers have what they need of them
+    return made;
+}
+
+result<successor> read_successor(const config_reader& reader, known_address known, const config::server& old,
+                                 const method::verifier_set* before) {
+    auto read = reader();
+    if (!read) return read.error();
+    successor next;
+    next.configuration = std::make_unique<config::server>(std::move(*read));
+    auto& c = *next.configuration;
+    next.captures_other = c.interfaces != old.interfaces || c.also_for != old.also_for ||
+                          method::wants(c) != method::wants(old);
+    next.verifiers = make_verifiers(c, std::move(known), before);
+    next.terms = terms_of(c);
+    return {boost::system::in_place_value, std::move(next)};
+}
+
+} // namespace chronoknock::io

@@ -1,0 +1,36 @@
+#pragma once
+
+#include "config/server.hpp"
+#include "grant/pipeline.hpp"
+#include "method/verifier_set.hpp"
+
+#include <functional>
+#include <memory>
+
+namespace chronoknock::io {
+
+/// Reads a configuration. It blocks, and may be called in another thread.
+using config_reader = std::function<result<config::server>()>;
+using known_address = std::function<bool(const address&)>;
+
+/// A configuration and what takes long to make of it.
+struct successor {
+    std::unique_ptr<config::server> configuration; ///< without secrets that the verifiers have taken
+    std::unique_ptr<method::verifier_set> verifiers;
+    granting::terms terms;
+    bool captures_other = false; ///< than the configuration before
+};
+
+granting::terms terms_of(const config::server& c);
+
+/// Verifiers for a configuration, whose secrets it wipes then. They are to take the place of `before`.
+std::unique_ptr<method::verifier_set> make_verifiers(config::server& c, known_address known,
+                                                     const method::verifier_set* before);
+
+/// Reads what is to take the place of `old`, and makes verifiers to take the place of `before`. With other
+/// settings for what is remembered they have a table of their own from now on, beside the old one: without
+/// memory for both all stays as it is. Only for the time of the call, and blocks.
+result<successor> read_successor(const config_reader& reader, known_address known, const config::server& old,
+                                 const method::verifier_set* before);
+
+} // namespace chronoknock::io
