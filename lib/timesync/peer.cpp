@@ -31,6 +31,8 @@ std::string_view to_string(peer_state s) {
     switch (s) {
     case peer_state::locating:
         return "locating";
+    case peer_state::finding:
+        return "finding";
     case peer_state::burst:
         return "burst";
     case peer_state::steady:
@@ -44,8 +46,8 @@ std::string_view to_string(peer_state s) {
 }
 
 peer::peer(bool nts, const settings& s)
-    : nts_(nts), least_(s.interval), most_(std::max(s.interval, longest_interval)), burst_gap_(s.burst_gap),
-      interval_(s.interval) {}
+    : nts_(nts), configured_(s.interval), least_(s.interval), most_(std::max(s.interval, longest_interval)),
+      burst_gap_(s.burst_gap), interval_(s.interval) {}
 
 peer::want peer::poll(instant now, const random_source& random) {
     if (now < deadline_) return want::nothing;
@@ -54,11 +56,11 @@ peer::want peer::poll(instant now, const random_source& random) {
         unanswered(now);
         if (now < deadline_) return want::nothing;
     }
-    if (state_ == peer_state::locating) {
-        deadline_ = now + locate_timeout;
+    if (looked_for()) {
+        enter(peer_state::finding, now + locate_timeout);
         return want::locate;
     }
-    if (sent_ && rated_ && now < *sent_ + least_) {
+    if (sent_ && slowed() && now < *sent_ + least_) {
         deadline_ = *sent_ + least_;
         return want::nothing;
     }
@@ -82,7 +84,7 @@ void peer::locate(std::vector<endpoint> endpoints, instant now) {
     current_ = index;
     untried_ = endpoints_.size();
     if (!kept) forget();
-    if (state_ != peer_state::locating && kept) return;
+    if (!looked_for() && kept) return;
     query_.reset();
     // One that was silent for long is not asked in a burst before it answers.
     enter(missed_ == 0 ? peer_state::burst : peer_state::silent, now);
@@ -92,7 +94,7 @@ void peer::failed(std::string_view why, instant now) {
     if (state_ == peer_state::stopped) return;
     query_.reset();
     complain(printable(why));
-    if (!nts_ && state_ != peer_state::locating && untried_ > 1) {
+    if (!nts_ && !looked_for() && untried_ > 1) {
         next_endpoint();
         deadline_ = now;
         return;
@@ -101,7 +103,6 @@ void peer::failed(std::string_view why, instant now) {
     const auto longest = nts_ ? std::max(least_, longest_interval) : longest_retry_here;
     enter(peer_state::locating, now + doubled(retry_here, fails_, longest));
     ++fails_;
-    settled_ = true;
 }
 
 answer peer::receive(const ntp_header& h, const exchange& x, const frequency_estimate& f, unix_time pivot) {
@@ -142,7 +143,6 @@ void peer::take(const sample& s, const exchange& x, const frequency_estimate& f)
         deadline_ = x.received + burst_gap_;
         return;
     }
-    settled_ = true;
     enter(peer_state::steady, later(x.received, interval_));
 }
 
@@ -155,7 +155,6 @@ void peer::unanswered(instant now) {
         deadline_ = now;
         return;
     }
-    if (state_ == peer_state::burst) settled_ = true;
     if (reach_ != 0 && (state_ == peer_state::burst || state_ == peer_state::steady)) {
         if (missed_ > 1) adapt(false);
         return enter(peer_state::steady, later(now, interval_));
@@ -167,7 +166,7 @@ void peer::unanswered(instant now) {
         complained_ = true;
     }
     const auto most = taken_ == 0 ? std::max(least_, first_retry) : most_;
-    const auto wait = doubled(rated_ ? least_ : std::min(least_, first_retry), silent_for_, most);
+    const auto wait = doubled(slowed() ? least_ : std::min(least_, first_retry), silent_for_, most);
     // Its name may point elsewhere by now.
     const bool look_again = ++silent_for_ % 8 == 0;
     enter(look_again ? peer_state::locating : peer_state::silent, later(now, wait));
@@ -188,7 +187,6 @@ void peer::forget() {
 
 void peer::obey(kiss k, instant now) {
     query_.reset();
-    settled_ = true;
     const auto code = std::string(to_string(k));
     switch (k) {
     case kiss::deny:
@@ -203,7 +201,6 @@ void peer::obey(kiss k, instant now) {
         complain("refuses us (" + code + "): not asked for a day");
         return;
     case kiss::rate:
-        rated_ = true;
         least_ = std::min(std::max(least_, interval_) * 2, std::max(longest_by_rate, least_));
         most_ = std::max(most_, least_);
         interval_ = std::max(interval_, least_);
@@ -229,7 +226,10 @@ void peer::hurry(instant now) {
     if (state_ == peer_state::stopped) return;
     query_.reset();
     missed_ = fails_ = 0;
-    enter(state_ == peer_state::locating ? peer_state::locating : peer_state::burst, now);
+    if (looked_for())
+        deadline_ = state_ == peer_state::locating ? now : deadline_;
+    else
+        enter(peer_state::burst, now);
 }
 
 void peer::hasten(instant now) {
@@ -248,6 +248,8 @@ void peer::adapt(bool good) {
 }
 
 void peer::enter(peer_state next, instant deadline) {
+    // Whatever comes after the first burst, or instead of it.
+    settled_ = settled_ || (next != peer_state::finding && next != peer_state::burst);
     state_ = next;
     deadline_ = deadline;
     if (next != peer_state::burst) return;

@@ -37,7 +37,8 @@ private:
 };
 
 enum class peer_state {
-    locating, ///< no address yet
+    locating, ///< its address or keys are to be looked for at the deadline
+    finding,  ///< the shell is looking
     burst,    ///< asking quickly for a first fix
     steady,   ///< asking at the interval
     silent,   ///< no answer: asking ever more rarely
@@ -45,7 +46,8 @@ enum class peer_state {
 };
 std::string_view to_string(peer_state s);
 
-/// One association: a machine that tells when it wants to act, and what.
+/// One association: a machine that tells when it wants to act, and what. In locating and finding there is no
+/// query out; in the other states there may be one, until its answer, or its deadline.
 class peer {
 public:
     enum class want { nothing, send, locate };
@@ -77,6 +79,8 @@ public:
     bool authenticated() const { return authenticated_; }
     /// Its first burst is over, or nothing can come of it.
     bool settled() const { return settled_; }
+    /// It answered once, or is not likely to.
+    bool spoke() const { return taken_ > 0 || settled_; }
     std::uint64_t samples() const { return taken_; }
     std::uint64_t refused() const { return refused_; }
     const std::string& problem() const { return problem_; }
@@ -89,6 +93,9 @@ public:
 private:
     /// The only place that changes the state: goes over to `next`, to act at the deadline.
     void enter(peer_state next, instant deadline);
+    bool looked_for() const { return state_ == peer_state::locating || state_ == peer_state::finding; }
+    /// The server asked for fewer queries than are configured.
+    bool slowed() const { return least_ > configured_; }
     void take(const sample& s, const exchange& x, const frequency_estimate& f);
     void unanswered(instant now);
     void obey(kiss k, instant now);
@@ -99,8 +106,9 @@ private:
     void complain(std::string problem);
 
     bool nts_;
-    nanoseconds least_; ///< interval: what the configuration or RATE asks for
-    nanoseconds most_;  ///< interval
+    nanoseconds configured_; ///< interval
+    nanoseconds least_;      ///< interval: what the configuration or RATE asks for
+    nanoseconds most_;       ///< interval
     nanoseconds burst_gap_;
     nanoseconds interval_;
     peer_state state_ = peer_state::locating;
@@ -108,7 +116,7 @@ private:
     std::vector<endpoint> endpoints_;
     std::size_t current_ = 0;
     std::optional<ntp_timestamp> query_;
-    bool settled_ = false;
+    bool settled_ = false; ///< set by enter()
     bool authenticated_ = false;
     int burst_left_ = 0;
     int missed_ = 0;          ///< queries without an answer, in a row
@@ -123,7 +131,6 @@ private:
     std::string problem_;
     std::optional<std::string> news_;
     std::optional<instant> sent_; ///< the last query
-    bool rated_ = false;          ///< the server asked for fewer queries
     bool complained_ = false;     ///< the problem was said
     clock_filter filter_;
 };

@@ -287,6 +287,8 @@ bool synchroniser::settled() const {
     return std::all_of(peers_.begin(), peers_.end(), [](const peer& p) { return p.settled(); });
 }
 
+bool synchroniser::each_spoke() const { return std::ranges::all_of(peers_, &peer::spoke); }
+
 unix_time synchroniser::pivot(instant now) const {
     if (const auto t = clock_.now(now)) return t->t;
     return std::max(system_, earliest);

@@ -120,6 +120,8 @@ public:
     /// True when each server has had its first burst, answered or not: a client that asks once need not wait
     /// longer.
     bool settled() const;
+    /// True when each server has answered once, or is not likely to.
+    bool each_spoke() const;
 
     /// system: the system clock at that moment, to which offsets are shown.
     timesync::report report(instant now, unix_time system) const;

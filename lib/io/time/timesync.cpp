@@ -78,7 +78,7 @@ public:
     void stop();
     std::optional<time_estimate> now(instant at) const;
     timesync::report report() const { return machine_.report(boot_now(), system_now()); }
-    bool settled() const;
+    bool settled() const { return machine_.each_spoke(); }
     void on_update(std::function<void()> f) { updated_ = std::move(f); }
 
 private:
@@ -154,14 +154,6 @@ std::optional<time_estimate> time_service::core::now(instant at) const {
         if (settings_.require) return std::nullopt;
     }
     return time_estimate{system_now() - (boot_now() - at), system_clock_error};
-}
-
-bool time_service::core::settled() const {
-    using enum timesync::peer_state;
-    return machine_.settled() || std::ranges::all_of(report().servers, [](const auto& s) {
-               return s.sampled || s.state == silent || s.state == stopped ||
-                      (s.state == locating && !s.problem.empty());
-           });
 }
 
 void time_service::core::run() {
