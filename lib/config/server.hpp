@@ -12,11 +12,13 @@
 
 namespace chronoknock::config {
 
-/// HOST[:PORT] of an NTP server, or nts://HOST[:PORT] of a key establishment server (RFC 8915).
+/// HOST[:PORT] of an NTP server, pool:NAME[:PORT] of several with one name, or nts://HOST[:PORT] of a key
+/// establishment server (RFC 8915).
 struct time_server {
     std::string host;
     std::uint16_t port = 123; ///< NTP 123, NTS-KE 4460
     bool nts = false;
+    bool pool = false;
 
     static result<time_server> parse(std::string_view text);
     std::string to_string() const;

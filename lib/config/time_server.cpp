@@ -25,11 +25,14 @@ bool is_host_name(std::string_view text) {
 
 result<time_server> time_server::parse(std::string_view text) {
     static constexpr std::string_view nts_scheme = "nts://";
-    const error unfit{"expected HOST[:PORT] or nts://HOST[:PORT], not '" + printable(text) + "'"};
+    static constexpr std::string_view pool_scheme = "pool:";
+    const error unfit{"expected HOST[:PORT] or nts://HOST[:PORT] or pool:NAME[:PORT], not '" +
+                      printable(text) + "'"};
     time_server server;
     server.nts = text.starts_with(nts_scheme);
     server.port = server.nts ? nts_port : ntp_port;
-    auto rest = server.nts ? text.substr(nts_scheme.size()) : text;
+    server.pool = text.starts_with(pool_scheme) && !address::parse(text);
+    auto rest = text.substr(server.nts ? nts_scheme.size() : server.pool ? pool_scheme.size() : 0);
 
     // An IPv6 address with a port stands in brackets, one without may stand alone.
     bool bare_address = address::parse(rest).has_value();
@@ -47,6 +50,7 @@ result<time_server> time_server::parse(std::string_view text) {
         rest = rest.substr(0, rest.find(':'));
     }
     if (!bare_address && !is_host_name(rest)) return unfit;
+    if (server.pool && bare_address) return unfit;
     server.host = rest;
     if (!port.empty()) {
         const auto n = parse_number(port.substr(1), 1, 65535);
@@ -57,7 +61,7 @@ result<time_server> time_server::parse(std::string_view text) {
 }
 
 std::string time_server::to_string() const {
-    std::string text = nts ? "nts://" : "";
+    std::string text = nts ? "nts://" : pool ? "pool:" : "";
     const bool usual = port == (nts ? nts_port : ntp_port);
     text += !usual && host.find(':') != host.npos ? "[" + host + "]" : host;
     return usual ? text : text + ":" + std::to_string(port);

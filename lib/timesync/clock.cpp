@@ -149,13 +149,13 @@ double clock::regression(std::deque<point>::const_iterator from, const point& ne
     return spread > 0 ? (n * xy - x * y) / spread : 0;
 }
 
-void clock::widen(nanoseconds by, instant now) {
+void clock::widen(nanoseconds earlier, nanoseconds later, instant now) {
     history_.clear();
     step_.reset();
     if (!fix_) return;
     auto range = moved_to(*fix_, now);
-    range.low -= by;
-    range.high += by;
+    range.low -= earlier;
+    range.high += later;
     set(range, now);
 }
 

@@ -61,9 +61,8 @@ public:
 
     /// Since when the servers have been agreeing on a step that is not believed yet.
     std::optional<instant> held_since() const;
-    /// Something happened that may have moved the boot clock against the truth by so much (sleep, a leap
-    /// second).
-    void widen(nanoseconds by, instant now);
+    /// Something happened (sleep, a pause, a leap second): the truth may be earlier or later by so much.
+    void widen(nanoseconds earlier, nanoseconds later, instant now);
 
     /// A step has to be said by so many answers of each server that is needed.
     static constexpr int step_polls = 3;

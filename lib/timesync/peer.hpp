@@ -37,29 +37,43 @@ private:
 };
 
 enum class peer_state {
-    locating, ///< no address yet
+    locating, ///< its address or keys are to be looked for at the deadline
+    finding,  ///< the shell is looking
     burst,    ///< asking quickly for a first fix
     steady,   ///< asking at the interval
     silent,   ///< no answer: asking ever more rarely
-    stopped   ///< it told us to go away (DENY, RSTR): for a day
+    stopped,  ///< it told us to go away (DENY, RSTR), and proved that it is itself: for a day
+    spare     ///< has no address that is not asked already: looks again later
 };
 std::string_view to_string(peer_state s);
 
-/// One association: a machine that tells when it wants to act, and what.
+/// One association: a machine that tells when it wants to act, and what. In locating and finding there is no
+/// query out; in the other states there may be one, until its answer, or its deadline.
 class peer {
 public:
     enum class want { nothing, send, locate };
 
-    peer(bool nts, const settings& s);
+    peer(const server_settings& server, const settings& s);
 
     /// What to do at a moment; after send, query() says with what.
     want poll(instant now, const random_source& random);
     instant deadline() const { return deadline_; }
 
     void locate(std::vector<endpoint> endpoints, instant now);
+    /// We could not do it: nothing went out, or there is no address.
     void failed(std::string_view why, instant now);
+    /// The network said so in answer to a query: nobody listens, no such host.
+    void refused(std::string_view why, instant now);
+    /// All addresses found are asked by others.
+    void stand_by(instant now);
+    /// After a sample: whether it was found to contradict what most say. A pool has other addresses.
+    void mark_false(bool is_false, instant now);
     /// frequency: of our clock; pivot: a guess at the time.
     answer receive(const ntp_header& header, const exchange& x, const frequency_estimate& f, unix_time pivot);
+    /// Others can bring this about, by packets or a flapping link: asks at once, but in no more than one
+    /// burst a minute, and between bursts not more often than each 16 s; looks for addresses with such gaps
+    /// too.
+    void wake(instant now);
     /// Asks in a burst at once, unless it was stopped.
     void hurry(instant now);
     /// After a sample: good, if the clock is well served by it, lengthens the interval in the end; else it
@@ -74,9 +88,12 @@ public:
     std::uint8_t reach() const { return reach_; }
     nanoseconds interval() const { return interval_; }
     bool nts() const { return nts_; }
+    bool pool() const { return pool_; }
     bool authenticated() const { return authenticated_; }
     /// Its first burst is over, or nothing can come of it.
     bool settled() const { return settled_; }
+    /// It answered once, or is not likely to.
+    bool spoke() const { return taken_ > 0 || settled_; }
     std::uint64_t samples() const { return taken_; }
     std::uint64_t refused() const { return refused_; }
     const std::string& problem() const { return problem_; }
@@ -89,9 +106,14 @@ public:
 private:
     /// The only place that changes the state: goes over to `next`, to act at the deadline.
     void enter(peer_state next, instant deadline);
+    bool looked_for() const { return state_ == peer_state::locating || state_ == peer_state::finding; }
+    /// The server asked for fewer queries than are configured.
+    bool slowed() const { return least_ > configured_; }
     void take(const sample& s, const exchange& x, const frequency_estimate& f);
-    void unanswered(instant now);
-    void obey(kiss k, instant now);
+    void unanswered(std::string why, instant now);
+    void obey(kiss k, bool authenticated, instant now);
+    void slow_down(nanoseconds longest, const std::string& why, instant now);
+    bool enabled() const { return state_ != peer_state::stopped && state_ != peer_state::spare; }
     void next_endpoint();
     void forget();
     instant later(instant from, nanoseconds wait) const;
@@ -99,8 +121,10 @@ private:
     void complain(std::string problem);
 
     bool nts_;
-    nanoseconds least_; ///< interval: what the configuration or RATE asks for
-    nanoseconds most_;  ///< interval
+    bool pool_;
+    nanoseconds configured_; ///< interval
+    nanoseconds least_;      ///< interval: what the configuration or RATE asks for
+    nanoseconds most_;       ///< interval
     nanoseconds burst_gap_;
     nanoseconds interval_;
     peer_state state_ = peer_state::locating;
@@ -108,13 +132,15 @@ private:
     std::vector<endpoint> endpoints_;
     std::size_t current_ = 0;
     std::optional<ntp_timestamp> query_;
-    bool settled_ = false;
+    std::optional<kiss> kissed_; ///< came to the query, unproven
+    bool settled_ = false;       ///< set by enter()
     bool authenticated_ = false;
     int burst_left_ = 0;
     int missed_ = 0;          ///< queries without an answer, in a row
     int fails_ = 0;           ///< failures of our own, in a row
     int silent_for_ = 0;      ///< queries
     int good_ = 0;            ///< samples in a row
+    int false_ = 0;           ///< samples in a row
     int spread_ = 0;          ///< of 1024
     std::size_t untried_ = 0; ///< endpoints since the last answer
     std::uint8_t reach_ = 0;
@@ -122,9 +148,11 @@ private:
     std::uint64_t refused_ = 0;
     std::string problem_;
     std::optional<std::string> news_;
-    std::optional<instant> sent_; ///< the last query
-    bool rated_ = false;          ///< the server asked for fewer queries
-    bool complained_ = false;     ///< the problem was said
+    std::optional<instant> sent_;         ///< the last query
+    std::optional<instant> looked_;       ///< for an address, the last time
+    std::optional<instant> contradicted_; ///< the last time that it was said
+    instant burst_at_{};
+    bool complained_ = false; ///< the problem was said
     clock_filter filter_;
 };
 

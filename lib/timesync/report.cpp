@@ -31,6 +31,8 @@ std::string_view to_string(sync_state s) {
         return "holdover";
     case sync_state::lost:
         return "lost";
+    case sync_state::system_clock:
+        return "system clock";
     }
     return "?";
 }
@@ -46,7 +48,7 @@ std::string synchroniser::agreeing_names() const {
 }
 
 std::string synchroniser::verdict(instant now) const {
-    if (peers_.empty()) return "no time servers";
+    if (peers_.empty()) return "going by the system clock: no time servers are configured";
     if (voices() == 0) return "no time server with NTS, and only such count";
     const auto of = std::to_string(voices());
     const auto counts =
@@ -64,9 +66,24 @@ std::string synchroniser::verdict(instant now) const {
     case sync_state::holdover:
         if (clock_.held_since()) return "holding over: the servers ask for a step; " + bound;
         return "holding over: " + counts + "; " + bound;
+    case sync_state::system_clock:
+        break;
     case sync_state::lost:
         return "not synchronised any more: " + counts + "; " + bound;
     }
+    return {};
+}
+
+// What keeps a server from being heard, or from counting.
+std::string synchroniser::problem(std::size_t server, instant now) const {
+    const auto& p = peers_[server];
+    if (!p.problem().empty()) return p.problem();
+    if (p.state() == peer_state::finding)
+        return p.nts() ? "no answer from its key establishment server yet" : "its name is being looked up";
+    if (const auto other = same_machine(server))
+        return "the same machine as " + settings_.servers[*other].name + ": counts once";
+    if (const auto c = p.filter().at(now, clock_.frequency()); c && c->distance > settings_.max_error)
+        return "its bound of " + plain_seconds(c->distance) + " is beyond max_error";
     return {};
 }
 
@@ -87,7 +104,7 @@ report synchroniser::report(instant now, unix_time system) const {
         s.reach = p.reach();
         s.interval = p.interval();
         s.refused = p.refused();
-        s.problem = p.problem();
+        s.problem = problem(i, now);
         if (const auto* best = p.filter().best(now, clock_.frequency())) {
             const auto c = *p.filter().at(now, clock_.frequency());
             s.sampled = true;

@@ -24,6 +24,7 @@ kiss kiss_code(std::uint32_t id) {
     if (code == "RSTR") return kiss::restrict_;
     if (code == "RATE") return kiss::rate;
     if (code == "NTSN") return kiss::nts_nak;
+    if (code == "INIT") return kiss::init;
     return kiss::other;
 }
 
@@ -71,6 +72,8 @@ std::string_view to_string(kiss k) {
         return "RATE";
     case kiss::nts_nak:
         return "NTSN";
+    case kiss::init:
+        return "INIT";
     case kiss::other:
         return "unknown kiss code";
     }
@@ -85,7 +88,7 @@ answer check_answer(const ntp_header& h, const exchange& x, bool nts, unix_time 
     // A server that lost the keys cannot authenticate its saying so (RFC 8915, section 5.7).
     if (nts && !x.authenticated && !(kissed && kiss_code(h.reference_id) == kiss::nts_nak))
         return refusal::not_authenticated;
-    if (kissed) return kiss_code(h.reference_id);
+    if (kissed && (h.reference_id != 0 || h.leap != leap::unsynchronised)) return kiss_code(h.reference_id);
     if (h.leap == leap::unsynchronised || h.stratum == 16) return refusal::unsynchronised;
     if (h.stratum > 16) return refusal::bad_stratum;
     if (h.root_delay / 2 + h.root_dispersion >= max_distance || h.precision > 0) return refusal::bad_distance;
@@ -110,6 +113,7 @@ answer check_answer(const ntp_header& h, const exchange& x, bool nts, unix_time 
     if (round_trip < nanoseconds(0) || s.delay < -2 * s.dispersion) return refusal::impossible_delay;
     s.delay = std::max(s.delay, nanoseconds(0));
     s.offset = least + (most - least) / 2;
+    s.dispersion += x.doubt;
     s.root_delay = h.root_delay;
     s.root_dispersion = h.root_dispersion;
     s.reference_id = h.reference_id;

@@ -34,6 +34,7 @@ enum class kiss {
     restrict_, ///< RSTR
     rate,      ///< RATE
     nts_nak,   ///< NTSN: the server knows the cookie no more
+    init,      ///< INIT: the server is not synchronised yet
     other      ///< says nothing we could obey
 };
 std::string_view to_string(kiss k);
@@ -63,6 +64,7 @@ struct exchange {
     instant sent;               ///< read before sending
     instant received;           ///< read after receiving
     bool authenticated = false; ///< the answer was, by NTS
+    nanoseconds doubt{0};       ///< what the time may be off by for something the answer cannot know yet
 };
 
 /// Checks an answer in full and makes a sample of it. nts: the server has to authenticate its answers (only

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,12 @@ namespace chronoknock::timesync {
 struct server_settings {
     std::string name; ///< as configured, for people
     bool nts = false; ///< only authenticated answers count
+    /// A member of a pool: it is asked at one address, and members with the same number at different ones.
+    std::optional<std::size_t> pool{};
 };
+
+/// Members of a pool, at the most.
+inline constexpr std::size_t pool_size = 4;
 
 struct settings {
     std::vector<server_settings> servers;

@@ -9,20 +9,11 @@
 namespace chronoknock::timesync {
 namespace {
 
-// The room is often asked, so that a sleep of the machine, in which timers stand still, is noticed soon
-// after.
-constexpr nanoseconds heartbeat = seconds(64);
+// A loop that stood still for so long may have missed what happened.
 constexpr nanoseconds overslept = seconds(10);
-// The boot clock takes the length of a sleep from a hardware clock that counts whole seconds, read twice.
-constexpr nanoseconds sleep_slack = seconds(2);
-constexpr nanoseconds system_step = seconds(1);
+constexpr nanoseconds between_lines = seconds(60); // of one kind, that a liar can bring about
 // No moment that this program runs in is earlier, whatever a clock without a battery says.
 constexpr unix_time earliest = std::chrono::sys_days(std::chrono::year(2025) / 1 / 1);
-
-unix_time next_month(unix_time t) {
-    const std::chrono::year_month_day date(std::chrono::floor<std::chrono::days>(t));
-    return std::chrono::sys_days((date.year() / date.month() + std::chrono::months(1)) / 1);
-}
 
 } // namespace
 
@@ -30,13 +21,28 @@ synchroniser::synchroniser(settings s)
     : settings_(std::move(s)), clock_(settings_.interval, settings_.max_step) {
     for (auto& server : settings_.servers) {
         server.name = printable(server.name);
-        peers_.emplace_back(server.nts, settings_);
+        peers_.emplace_back(server, settings_);
+        if (server.pool) given_up_[*server.pool];
     }
     selection_.marks.resize(peers_.size(), mark::unusable);
 }
 
 bool synchroniser::has_voice(std::size_t server) const {
-    return !settings_.require_nts || peers_[server].nts();
+    const auto& p = peers_[server];
+    if (p.state() == peer_state::spare || (settings_.require_nts && !p.nts())) return false;
+    return !same_machine(server);
+}
+
+// The one that speaks for the machine at this server's address, if it is another: the one that proves what
+// it says, else the first.
+std::optional<std::size_t> synchroniser::same_machine(std::size_t server) const {
+    const auto& p = peers_[server];
+    for (std::size_t i = 0; p.where() && i < peers_.size(); ++i) {
+        const auto& other = peers_[i];
+        if (i == server || !other.where() || *other.where() != *p.where()) continue;
+        if (other.nts() != p.nts() ? other.nts() : i < server) return i;
+    }
+    return std::nullopt;
 }
 
 std::size_t synchroniser::voices() const {
@@ -45,11 +51,49 @@ std::size_t synchroniser::voices() const {
     return n;
 }
 
-outcome synchroniser::poll(instant now, unix_time system, const random_source& random) {
+outcome synchroniser::observe(const clock_reading& r) {
     outcome out;
-    system_ = system;
-    watch_sleep(now, out);
-    watch_system(now, system, out);
+    reading_ = r;
+    const auto d = watch_.observe(r);
+    if (!d) return out;
+    if (d.slept > nanoseconds(0)) {
+        out.changes.push_back({change::level::warning, "time: the machine slept for " +
+                                                           plain_seconds(d.slept) + "; asking all servers"});
+        widen(clock_watch::sleep_slack, clock_watch::sleep_slack, r.at);
+    } else {
+        stepped(d.system_step, r, out);
+    }
+    hurry(r.at);
+    return out;
+}
+
+// Whoever set the system clock ahead may have set right what a pause of the machine did to both clocks: what
+// it says now is possible from here on. If what it says was possible before, only it was wrong.
+void synchroniser::stepped(nanoseconds by, const clock_reading& r, outcome& out) {
+    std::string text = "time: the system clock was stepped by " + signed_seconds(by);
+    const auto t = clock_.now(r.at);
+    const auto ahead = t ? r.system - t->t - t->error : nanoseconds(0);
+    if (by > nanoseconds(0) && ahead > nanoseconds(0)) {
+        widen(nanoseconds(0), r.system - t->t + clock_watch::least_step, r.at);
+        text += ", as after a pause of the machine";
+    }
+    out.changes.push_back({change::level::info, text + "; knocks go by the servers, which are all asked"});
+}
+
+outcome synchroniser::wake(reason why, instant now) {
+    outcome out;
+    if (why == reason::knock && this->now(now)) return out;
+    for (auto& p : peers_) p.wake(now);
+    if (why == reason::network && may_say(line::network, now))
+        out.changes.push_back({change::level::info, "time: the network changed; asking the servers"});
+    finish(now, out);
+    return out;
+}
+
+outcome synchroniser::poll(const clock_reading& r, const random_source& random) {
+    auto out = observe(r);
+    const auto now = r.at;
+    if (due_ != instant{} && now >= due_ + overslept) hurry(now);
     watch_leap(now, out);
     for (std::size_t i = 0; i < peers_.size(); ++i) {
         auto& p = peers_[i];
@@ -75,8 +119,22 @@ instant synchroniser::next_deadline() const { return due_; }
 
 outcome synchroniser::locate(std::size_t server, std::vector<endpoint> endpoints, instant now) {
     outcome out;
-    watch_sleep(now, out);
-    peers_[server].locate(std::move(endpoints), now);
+    auto& p = peers_[server];
+    std::vector<endpoint> used;
+    for (std::size_t i = 0; i < peers_.size(); ++i)
+        if (const auto* e = peers_[i].where(); e && i != server) used.push_back(*e);
+    if (!p.pool() || endpoints.empty()) {
+        unused_first(endpoints, used);
+        p.locate(std::move(endpoints), now);
+    } else {
+        // A member that looks for an address has given up the one it had.
+        auto& left = given_up_[*settings_.servers[server].pool];
+        if (p.where()) left.add(*p.where());
+        if (const auto e = pick(endpoints, used, left))
+            p.locate({*e}, now);
+        else
+            p.stand_by(now);
+    }
     say_news(server, out);
     finish(now, out);
     return out;
@@ -84,8 +142,15 @@ outcome synchroniser::locate(std::size_t server, std::vector<endpoint> endpoints
 
 outcome synchroniser::failed(std::size_t server, std::string_view why, instant now) {
     outcome out;
-    watch_sleep(now, out);
     peers_[server].failed(why, now);
+    say_news(server, out);
+    finish(now, out);
+    return out;
+}
+
+outcome synchroniser::refused(std::size_t server, std::string_view why, instant now) {
+    outcome out;
+    peers_[server].refused(why, now);
     say_news(server, out);
     finish(now, out);
     return out;
@@ -94,16 +159,22 @@ outcome synchroniser::failed(std::size_t server, std::string_view why, instant n
 outcome synchroniser::receive(std::size_t server, std::span<const std::uint8_t> datagram, instant sent,
                               instant received, bool authenticated) {
     outcome out;
-    watch_sleep(received, out);
     auto& p = peers_[server];
     const auto header = decode(datagram);
     if (header && p.query()) {
-        const exchange x{*p.query(), sent, received, authenticated};
-        const auto a = p.receive(*header, x, clock_.frequency(), pivot(received));
-        if (std::holds_alternative<sample>(a)) heard(server, received, out);
-        // Whoever refuses us is heard no more.
-        else if (std::holds_alternative<kiss>(a))
-            select(received, out);
+        const auto about = pivot(received);
+        const auto doubt = leap_.doubt(to_unix(header->transmit, about));
+        const exchange x{*p.query(), sent, received, authenticated, doubt};
+        const bool was_silent = p.state() == peer_state::silent;
+        const auto a = p.receive(*header, x, clock_.frequency(), about);
+        if (std::holds_alternative<sample>(a)) {
+            // The way is open again, for others too.
+            if (was_silent)
+                for (auto& other : peers_) other.wake(received);
+            heard(server, received, out);
+        } else if (std::holds_alternative<kiss>(a)) {
+            select(received, out); // one that was stopped is heard no more
+        }
     }
     say_news(server, out);
     finish(received, out);
@@ -112,6 +183,7 @@ outcome synchroniser::receive(std::size_t server, std::span<const std::uint8_t> 
 
 void synchroniser::heard(std::size_t server, instant now, outcome& out) {
     select(now, out);
+    peers_[server].mark_false(selection_.agreed && selection_.marks[server] == mark::falseticker, now);
     // Whatever this one says: the clock is well served, or the truth has to be found out.
     peers_[server].adapt(selection_.agreed && clock_.frequency().known() && !clock_.held_since());
 }
@@ -145,9 +217,11 @@ void synchroniser::select(instant now, outcome& out) {
         first_fix(now, out);
         break;
     case clock::verdict::kept:
-        if (holding) out.changes.push_back({change::level::info, "time: the step is not asked for any more"});
+        if (holding && may_say(line::dropped, now))
+            out.changes.push_back({change::level::info, "time: the step is not asked for any more"});
         break;
     case clock::verdict::corrected:
+        if (!may_say(line::corrected, now)) break;
         out.changes.push_back({change::level::warning, "time: clock corrected by " + by +
                                                            ", more than its oscillator "
                                                            "accounts for, said by " +
@@ -160,6 +234,7 @@ void synchroniser::select(instant now, outcome& out) {
             step_base_.push_back(p.samples());
             p.hasten(now);
         }
+        if (!may_say(line::held, now)) break;
         out.changes.push_back(
             {change::level::warning, "time: clock off by " + by + " according to " + who +
                                          "; not believed unless most servers go on saying so"});
@@ -174,10 +249,8 @@ void synchroniser::first_fix(instant now, outcome& out) {
     const auto e = clock_.now(now);
     std::string text =
         "time: first fix, error at most " + plain_seconds(e->error) + ", said by " + agreeing_names();
-    if (system_offset_) {
-        const auto off = e->t.time_since_epoch() - now.time_since_epoch() - *system_offset_;
-        text += "; the system clock needs " + signed_seconds(off);
-    }
+    if (reading_)
+        text += "; the system clock needs " + signed_seconds(e->t - reading_->system - (now - reading_->at));
     out.changes.push_back({change::level::info, std::move(text)});
 }
 
@@ -193,66 +266,60 @@ bool synchroniser::step_is_fresh() const {
     return sure > voices() / 2;
 }
 
-void synchroniser::watch_sleep(instant now, outcome& out) {
-    if (due_ == instant{} || now < due_ + overslept) return;
-    out.changes.push_back({change::level::warning, "time: the machine slept or stood still for " +
-                                                       plain_seconds(now - due_) + "; asking all servers"});
-    widen(sleep_slack, now);
-    hurry(now);
+void synchroniser::widen(nanoseconds earlier, nanoseconds later, instant now) {
+    clock_.widen(earlier, later, now);
+    for (auto& p : peers_) p.filter().widen(std::max(earlier, later));
 }
 
-void synchroniser::widen(nanoseconds by, instant now) {
-    clock_.widen(by, now);
-    for (auto& p : peers_) p.filter().widen(by);
-}
-
-void synchroniser::watch_system(instant now, unix_time system, outcome& out) {
-    const auto offset = system.time_since_epoch() - now.time_since_epoch();
-    if (system_offset_ && std::chrono::abs(offset - *system_offset_) >= system_step)
-        out.changes.push_back({change::level::info, "time: the system clock was stepped by " +
-                                                        signed_seconds(offset - *system_offset_) +
-                                                        " (knocks go by the servers)"});
-    system_offset_ = offset;
-}
-
-// A leap second comes at the end of a month (RFC 5905, section 7.3). Enough servers must announce it that one
-// of them is honest. A server that smears it announces nothing, and its drift is within tolerance::known.
+// One announcement is enough: a second more for a moment at the end of a month costs less than to miss it. A
+// server that smears it announces nothing, and is a falseticker for the day.
 void synchroniser::note_leap(instant now) {
-    std::size_t announced = 0;
+    bool announced = false;
     for (std::size_t i = 0; i < peers_.size(); ++i) {
-        const auto m = selection_.marks[i];
-        if (m != mark::combined && m != mark::system) continue;
+        if (selection_.marks[i] == mark::unusable) continue;
         const auto* s = peers_[i].filter().best(now, clock_.frequency());
-        if (s && s->leap != leap::none) ++announced;
+        announced = announced || (s && s->leap != leap::none);
     }
-    const auto t = clock_.now(now);
-    if (announced < needed(voices()))
-        leap_at_.reset();
-    else if (t && !leap_at_)
-        leap_at_ = next_month(t->t);
+    if (const auto t = clock_.now(now)) leap_.announce(announced, t->t);
 }
 
-// Unix time repeats or omits a second there: until the servers have spoken again, both are possible.
 void synchroniser::watch_leap(instant now, outcome& out) {
     const auto t = clock_.now(now);
-    if (!leap_at_ || !t || t->t + t->error < *leap_at_) return;
-    leap_at_.reset();
-    widen(seconds(1), now);
-    out.changes.push_back(
-        {change::level::info, "time: leap second; its bound is a second wider until asked again"});
-    hurry(now);
+    if (!t) return;
+    switch (leap_.advance(*t)) {
+    case leap_watch::step::none:
+        return;
+    case leap_watch::step::begins:
+        widen(leap_watch::size, leap_watch::size, now);
+        out.changes.push_back(
+            {change::level::info, "time: leap second; the bound is a second wider until it is over"});
+        return;
+    case leap_watch::step::ends:
+        return hurry(now);
+    }
+}
+
+bool synchroniser::may_say(line l, instant now) {
+    auto& last = said_at_[static_cast<std::size_t>(l)];
+    if (last && now < *last + between_lines) return false;
+    last = now;
+    return true;
 }
 
 // What the caller finds out last: the state, said when it changes, and when to come again.
 void synchroniser::finish(instant now, outcome& out) {
-    due_ = now + heartbeat;
+    due_ = now + (leap_.now() == leap_watch::phase::passing ? seconds(1) : clock_watch::every);
     for (const auto& p : peers_) due_ = std::min(due_, p.deadline());
-    if (const auto t = clock_.now(now); leap_at_ && t)
-        due_ = std::min(due_, now + (*leap_at_ - t->t - t->error));
+    if (const auto t = clock_.now(now); t && leap_.now() == leap_watch::phase::announced)
+        due_ = std::min(due_, now + (leap_.begins() - t->t - t->error));
     due_ = std::max(due_, now);
 
     const auto s = state(now);
     if (s == said_) return;
+    // A liar can bring these about, again and again.
+    const bool harmless =
+        s == sync_state::holdover || (s == sync_state::synchronised && said_ == sync_state::holdover);
+    if (!may_say(line::state, now) && harmless) return;
     const auto level = s == sync_state::synchronised ? change::level::info : change::level::warning;
     said_ = s;
     out.changes.push_back({level, "time: " + verdict(now)});
@@ -271,13 +338,14 @@ std::optional<time_estimate> synchroniser::now(instant at) const {
     auto t = clock_.now(at);
     if (!t) return t;
     // poll() widens for good; this is for who asks before it.
-    if (leap_at_ && t->t + t->error >= *leap_at_) t->error += seconds(1);
-    if (due_ != instant{} && at >= due_ + overslept) t->error += sleep_slack;
+    if (leap_.now() == leap_watch::phase::announced && t->t + t->error >= leap_.begins())
+        t->error += leap_watch::size;
     if (t->error > settings_.max_error) return std::nullopt;
     return t;
 }
 
 sync_state synchroniser::state(instant at) const {
+    if (peers_.empty()) return sync_state::system_clock;
     if (!clock_.now(at)) return sync_state::waiting;
     if (!now(at)) return sync_state::lost;
     return selection_.agreed && !clock_.held_since() ? sync_state::synchronised : sync_state::holdover;
@@ -287,9 +355,11 @@ bool synchroniser::settled() const {
     return std::all_of(peers_.begin(), peers_.end(), [](const peer& p) { return p.settled(); });
 }
 
+bool synchroniser::each_spoke() const { return std::ranges::all_of(peers_, &peer::spoke); }
+
 unix_time synchroniser::pivot(instant now) const {
     if (const auto t = clock_.now(now)) return t->t;
-    return std::max(system_, earliest);
+    return std::max(reading_ ? reading_->system : earliest, earliest);
 }
 
 } // namespace chronoknock::timesync

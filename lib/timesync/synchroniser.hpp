@@ -1,10 +1,15 @@
 #pragma once
 
+#include "timesync/addresses.hpp"
 #include "timesync/clock.hpp"
+#include "timesync/clock_watch.hpp"
+#include "timesync/leap_watch.hpp"
 #include "timesync/peer.hpp"
 #include "timesync/select.hpp"
 #include "timesync/settings.hpp"
 
+#include <array>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -49,7 +54,8 @@ enum class sync_state {
     waiting,      ///< no fix yet
     synchronised, ///< servers agree
     holdover,     ///< too few agree: going by what was known, the bound growing
-    lost          ///< the bound is beyond max_error
+    lost,         ///< the bound is beyond max_error
+    system_clock  ///< there are no servers to ask
 };
 std::string_view to_string(sync_state s);
 
@@ -93,9 +99,18 @@ class synchroniser {
 public:
     explicit synchroniser(settings s);
 
-    /// To be called at next_deadline() or when something else happened; says what to do now.
-    /// system: the system clock; it is only watched for steps and never believed.
-    outcome poll(instant now, unix_time system, const random_source& random);
+    /// To be called at next_deadline() or when something else happened; says what to do now. Of the reading
+    /// the system clock is only watched for jumps and never believed. Calls observe().
+    outcome poll(const clock_reading& r, const random_source& random);
+    /// To be called before now() and receive(): what happened to the machine's clocks since the last reading
+    /// is then in the bound. Asks for nothing, but may move next_deadline() to the moment.
+    outcome observe(const clock_reading& r);
+    enum class reason {
+        network, ///< it may be back: a link, an address, a route
+        knock    ///< one came; counts only while there is no time
+    };
+    /// Asks the servers now, if they were not asked just before: strangers can bring this about.
+    outcome wake(reason why, instant now);
     instant next_deadline() const;
 
     /// The answer to action::locate: all addresses of a server, the best first; also to be called unasked
@@ -104,6 +119,8 @@ public:
     /// An action could not be done: no such name, no route, no keys. why: for people, may come from a
     /// stranger.
     outcome failed(std::size_t server, std::string_view why, instant now);
+    /// The network refused a query that went out (an ICMP error).
+    outcome refused(std::size_t server, std::string_view why, instant now);
 
     /// What came back on the socket of a send action. sent: the boot clock read before sending; received:
     /// after receiving; authenticated: the NTS fields of the datagram were there and good. The shell takes
@@ -120,6 +137,8 @@ public:
     /// True when each server has had its first burst, answered or not: a client that asks once need not wait
     /// longer.
     bool settled() const;
+    /// True when each server has answered once, or is not likely to.
+    bool each_spoke() const;
 
     /// system: the system clock at that moment, to which offsets are shown.
     timesync::report report(instant now, unix_time system) const;
@@ -131,17 +150,21 @@ private:
     void heard(std::size_t server, instant now, outcome& out);
     void first_fix(instant now, outcome& out);
     bool step_is_fresh() const;
-    void watch_sleep(instant now, outcome& out);
-    void watch_system(instant now, unix_time system, outcome& out);
+    void stepped(nanoseconds by, const clock_reading& r, outcome& out);
     void note_leap(instant now);
     void watch_leap(instant now, outcome& out);
-    void widen(nanoseconds by, instant now);
+    void widen(nanoseconds earlier, nanoseconds later, instant now);
     void finish(instant now, outcome& out);
     bool say_news(std::size_t server, outcome& out);
     std::string verdict(instant now) const;
     unix_time pivot(instant now) const;
     std::size_t voices() const;
     bool has_voice(std::size_t server) const;
+    std::optional<std::size_t> same_machine(std::size_t server) const;
+    std::string problem(std::size_t server, instant now) const;
+    /// Lines that come at most once a minute.
+    enum class line { state, dropped, corrected, held, network, count };
+    bool may_say(line l, instant now);
     std::string agreeing_names() const;
 
     settings settings_;
@@ -149,9 +172,11 @@ private:
     clock clock_;
     selection selection_;
     sync_state said_ = sync_state::waiting;
-    std::optional<nanoseconds> system_offset_; ///< system clock less boot clock
-    unix_time system_{};
-    std::optional<unix_time> leap_at_;
+    clock_watch watch_;
+    std::optional<clock_reading> reading_; ///< the last one
+    leap_watch leap_;
+    std::map<std::size_t, given_up> given_up_; ///< of each pool
+    std::array<std::optional<instant>, static_cast<std::size_t>(line::count)> said_at_;
     std::vector<std::uint64_t> step_base_; ///< samples of each peer when the step was first asked for
     bool selecting_ = false;
     instant due_{};

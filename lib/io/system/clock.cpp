@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <ctime>
+#include <sys/timex.h>
 
 namespace chronoknock::io {
 
@@ -34,5 +35,16 @@ instant boot_now() {
 }
 
 unix_time system_now() { return std::chrono::time_point_cast<nanoseconds>(std::chrono::system_clock::now()); }
+
+timesync::clock_reading read_clocks() { return {boot_now(), time_asleep(), system_now()}; }
+
+timesync::kernel_clock read_kernel_clock() {
+    timex t{};
+    const int state = ntp_adjtime(&t);
+    const bool nanos = (t.status & STA_NANO) != 0;
+    return {state >= 0, state == TIME_ERROR || (t.status & STA_UNSYNC) != 0,
+            std::chrono::microseconds(t.maxerror),
+            nanos ? nanoseconds(t.offset) : nanoseconds(std::chrono::microseconds(t.offset))};
+}
 
 } // namespace chronoknock::io

@@ -1,6 +1,8 @@
 #pragma once
 
 #include "base/time.hpp"
+#include "timesync/clock_watch.hpp"
+#include "timesync/system_clock.hpp"
 
 /// The only readers of the machine's clocks.
 namespace chronoknock::io {
@@ -14,5 +16,11 @@ instant boot_now();
 nanoseconds time_asleep();
 
 unix_time system_now();
+
+/// All of the above at once.
+timesync::clock_reading read_clocks();
+
+/// What the kernel says of the system clock.
+timesync::kernel_clock read_kernel_clock();
 
 } // namespace chronoknock::io

@@ -38,7 +38,12 @@ T random_value() {
 
 timesync::settings machine_settings(const config::time_settings& s) {
     timesync::settings m;
-    for (const auto& server : s.servers) m.servers.push_back({server.to_string(), server.nts});
+    for (std::size_t i = 0; i < s.servers.size(); ++i) {
+        const auto& server = s.servers[i];
+        if (!server.pool) m.servers.push_back({server.to_string(), server.nts});
+        for (std::size_t n = 0; server.pool && n < timesync::pool_size; ++n)
+            m.servers.push_back({server.to_string(), false, i});
+    }
     m.interval = s.interval;
     m.max_error = s.max_error;
     m.max_step = s.max_step;
@@ -77,9 +82,9 @@ public:
 
     void start();
     void stop();
-    std::optional<time_estimate> now(instant at) const;
+    std::optional<time_estimate> now(instant at);
     timesync::report report() const { return machine_.report(boot_now(), system_now()); }
-    bool settled() const;
+    bool settled() const { return machine_.each_spoke(); }
     void on_update(std::function<void()> f) { updated_ = std::move(f); }
 
 private:
@@ -96,6 +101,7 @@ private:
         instant sent{};
     };
 
+    void observe();
     void run();
     void apply(timesync::outcome o);
     void send(const timesync::action& a, std::vector<timesync::outcome>& after);
@@ -127,7 +133,9 @@ private:
 time_service::core::core(asio::io_context& context, const config::time_settings& settings, role r)
     : context_(context), settings_(settings), role_(r), machine_(machine_settings(settings)),
       names_(std::make_shared<lookup>(context.get_executor())), timer_(context) {
-    for (const auto& s : settings.servers) servers_.push_back({s, false, nullptr});
+    for (const auto& s : settings.servers) // as machine_settings() has them
+        for (std::size_t n = 0; n < (s.pool ? timesync::pool_size : 1); ++n)
+            servers_.push_back({s, false, nullptr});
     if (std::ranges::none_of(settings.servers, &config::time_server::nts)) return;
     // Read now: later the process may not be allowed to.
     auto tls = nts_context(settings.ca_file);
@@ -149,28 +157,28 @@ void time_service::core::stop() {
     updated_ = nullptr;
 }
 
-std::optional<time_estimate> time_service::core::now(instant at) const {
+/// What happened to the clocks since the last time has to be in the bound before anything goes by it.
+void time_service::core::observe() {
+    const auto o = machine_.observe(read_clocks());
+    for (const auto& c : o.changes) say(c);
+    if (!o.changes.empty()) arm();
+}
+
+std::optional<time_estimate> time_service::core::now(instant at) {
     if (!servers_.empty()) {
+        observe();
         if (const auto e = machine_.now(at)) return e;
         if (settings_.require) return std::nullopt;
     }
     return time_estimate{system_now() - (boot_now() - at), system_clock_error};
 }
 
-bool time_service::core::settled() const {
-    using enum timesync::peer_state;
-    return machine_.settled() || std::ranges::all_of(report().servers, [](const auto& s) {
-               return s.sampled || s.state == silent || s.state == stopped ||
-                      (s.state == locating && !s.problem.empty());
-           });
-}
-
 void time_service::core::run() {
     posted_ = false;
     wait(longest_wait); // also if something below throws
-    const auto now = boot_now();
-    poll_gates(now);
-    apply(machine_.poll(now, system_now(), random_value<std::uint64_t>));
+    const auto clocks = read_clocks();
+    poll_gates(clocks.at);
+    apply(machine_.poll(clocks, random_value<std::uint64_t>));
 }
 
 /// Does what the machine says, and what it says to what came of that; then waits for its next deadline.
@@ -243,8 +251,9 @@ void time_service::core::located(std::size_t index, result<place> found) {
 }
 
 void time_service::core::receive(query& q, result<std::span<const std::uint8_t>> datagram, instant received) {
+    observe();
     if (!machine_.outstanding(q.server, q.transmit)) return tidy();
-    if (!datagram) return apply(machine_.failed(q.server, datagram.error().text, received));
+    if (!datagram) return apply(machine_.refused(q.server, datagram.error().text, received));
     if (const auto passed = q.gate.receive(*datagram, received)) return pass(q, *passed);
     arm();
 }

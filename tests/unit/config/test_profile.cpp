@@ -22,7 +22,7 @@ constexpr sample unfit_fields[] = {
     {"service = 1", "4: [profile.home] service: expected the name of a service, not '1'"},
     {"time_servers =", "4: [profile.home] time_servers: expected at least one server"},
     {"time_servers = none, a",
-     "4: [profile.home] time_servers: expected HOST[:PORT] or nts://HOST[:PORT], not "
+     "4: [profile.home] time_servers: expected HOST[:PORT] or nts://HOST[:PORT] or pool:NAME[:PORT], not "
      "'none'"},
     {"nts_ca =", "4: [profile.home] nts_ca: expected a path"},
     {"require_nts = 1", "4: [profile.home] require_nts: expected true or false, not '1'"},

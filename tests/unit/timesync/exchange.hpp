@@ -1,6 +1,7 @@
 #pragma once
 
 #include "timesync/ntp_packet.hpp"
+#include "timesync/settings.hpp"
 
 /// What an honest server says, for the tests of the machines.
 namespace exchanges {
@@ -10,6 +11,12 @@ using namespace std::chrono_literals;
 
 constexpr unix_time boot_moment =
     std::chrono::sys_days(std::chrono::year(2026) / 5 / 1); ///< of instant 0, in truth
+
+/// Of the so manieth machine.
+inline timesync::endpoint machine_at(std::size_t n) {
+    const auto low = static_cast<std::uint8_t>(n);
+    return {address::v4(std::array<std::uint8_t, 4>{192, 0, 2, low}), 123};
+}
 
 /// The answer to a query sent at a moment that reaches the server after half of the round trip. lie: is
 /// added.

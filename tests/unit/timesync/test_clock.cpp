@@ -144,9 +144,9 @@ BOOST_FIXTURE_TEST_CASE(each_day_forwards_takes_a_round_more, fixed_clock) {
 }
 
 BOOST_FIXTURE_TEST_CASE(widening, fixed_clock) {
-    c.widen(2s, start); // harmless before the first fix
+    c.widen(2s, 2s, start); // harmless before the first fix
     fix();
-    c.widen(2s, start);
+    c.widen(2s, 2s, start);
     BOOST_TEST((c.now(start)->error == 2s + 10ms));
     BOOST_TEST(
         (c.update(agreement(1000s + 900ms, 10ms), start, false).what == timesync::clock::verdict::kept));

@@ -1,5 +1,7 @@
 #include "world.hpp"
 
+#include "exchange.hpp"
+
 #include <algorithm>
 #include <cmath>
 
@@ -49,7 +51,7 @@ public:
                 timer = sync_->next_deadline();
             } else if (timer <= tick) {
                 advance(timer);
-                take(sync_->poll(boot_, system(), [&] { return random_(); }));
+                take(sync_->poll({boot_, asleep_, system()}, [&] { return random_(); }));
                 timer = sync_->next_deadline();
             } else {
                 advance(tick);
@@ -117,7 +119,9 @@ private:
         const double length = uniform(60, 10 * 3600);
         sleep_at_ = 1e18;
         true_ += length;
-        boot_ += from_seconds(length + uniform(-rtc_error, rtc_error));
+        const auto counted = from_seconds(length + uniform(-rtc_error, rtc_error));
+        boot_ += counted;
+        asleep_ += counted;
         wander_at_ = boot_;
         answers_.clear();
     }
@@ -129,7 +133,7 @@ private:
             if (a.what == action::kind::send)
                 ask(a);
             else
-                take(sync_->locate(a.server, {{address(), 123}}, boot_));
+                take(sync_->locate(a.server, {exchanges::machine_at(a.server)}, boot_));
         }
     }
 
@@ -159,6 +163,7 @@ private:
 
     void check() {
         ++tally_.checks;
+        take(sync_->observe({boot_, asleep_, system()}));
         const auto t = sync_->now(boot_);
         if (!t) return;
         ++tally_.with_time;
@@ -175,6 +180,7 @@ private:
     std::vector<arrival> answers_;
     instant boot_{};
     instant wander_at_{};
+    nanoseconds asleep_ = 0ns;
     double true_ = 0; // seconds since the start
     double frequency_ = 0;
     nanoseconds system_offset_ = 0ns;
