@@ -1,8 +1,9 @@
 #include "app/options.hpp"
 #include "io/server_config.hpp"
+#include "io/system/clock.hpp"
 #include "io/system/privileges.hpp"
-#include "io/time/timesync.hpp"
 #include "method/method.hpp"
+#include "timesync/system_clock.hpp"
 
 #include <algorithm>
 #include <iomanip>
@@ -114,7 +115,9 @@ void print_doubts(const config::server& s) {
 
     // A knock is made and judged by two clocks; the paper (section 5) asks for a granularity above their
     // errors and the time the SYNs take together.
-    const auto error = (s.time.servers.empty() ? io::system_clock_error : ntp_error) + io::system_clock_error;
+    const auto trust = timesync::trust_system_clock(io::read_kernel_clock());
+    if (s.time.servers.empty() && !trust.warning.empty()) doubt("[time] servers: none, and " + trust.warning);
+    const auto error = (s.time.servers.empty() ? trust.bound : ntp_error) + timesync::operators_word;
     for (const auto& k : s.keys) {
         const nanoseconds g = seconds(k.key->granularity());
         const auto name = "[key." + k.name + "] ";

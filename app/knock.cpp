@@ -9,6 +9,7 @@
 #include "io/system/terminal.hpp"
 #include "io/time/timesync.hpp"
 #include "method/method.hpp"
+#include "timesync/system_clock.hpp"
 
 #include <algorithm>
 #include <array>
@@ -161,7 +162,7 @@ way find_way(const po::variables_map& options, const config::profile& p) {
 io::time_fix find_time(const config::profile& p) {
     auto servers = p.time_servers;
     if (!servers) servers = {config::time_server::parse(default_time_server).value()};
-    if (servers->empty()) return {{io::system_now(), io::system_clock_error}, io::boot_now()};
+    if (servers->empty()) return {{io::system_now(), timesync::operators_word}, io::boot_now()};
     io::query_options how;
     how.ca_file = p.nts_ca;
     how.require_nts = p.require_nts;

@@ -153,9 +153,9 @@ result<std::vector<config::time_server>> servers_of(const po::variables_map& opt
 /// Prints the report of a service, and what it comes to as an exit status.
 class printer {
 public:
-    printer(const io::time_service& service, bool as_json) : service_(service), json_(as_json) {}
+    printer(io::time_service& service, bool as_json) : service_(service), json_(as_json) {}
 
-    int print() const {
+    int print() {
         const auto r = service_.report();
         // Servers that contradict each other are no time, though the first to answer was believed at first.
         const bool synchronised = r.state == timesync::sync_state::synchronised;
@@ -167,13 +167,13 @@ public:
     }
 
     /// On a terminal the new table takes the old one's place.
-    void refresh() const {
+    void refresh() {
         if (!json_) std::cout << (isatty(STDOUT_FILENO) ? "\033[H\033[2J" : "\n");
         print();
     }
 
 private:
-    const io::time_service& service_;
+    io::time_service& service_;
     bool json_;
 };
 
@@ -185,7 +185,7 @@ void ask_once(boost::asio::io_context& context, io::time_service& service) {
     context.run_for(patience);
 }
 
-void watch(boost::asio::io_context& context, io::time_service& service, const printer& out) {
+void watch(boost::asio::io_context& context, io::time_service& service, printer& out) {
     boost::asio::steady_timer timer{context};
     bool news = false;
     std::function<void(boost::system::error_code)> tick = [&](boost::system::error_code) {
@@ -220,7 +220,7 @@ int run_time(const arguments& args) {
     } catch (const std::runtime_error& e) {
         return unfit("nts-ca", {e.what()});
     }
-    const printer out{*service, options.count("json") > 0};
+    printer out{*service, options.count("json") > 0};
     if (options.count("watch"))
         watch(context, *service, out);
     else

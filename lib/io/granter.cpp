@@ -4,6 +4,7 @@
 #include "io/store/sqlite_store.hpp"
 #include "io/system/clock.hpp"
 
+#include <algorithm>
 #include <exception>
 #include <utility>
 #include <variant>
@@ -48,6 +49,8 @@ result<void> granter::open(const std::string& state, granting::terms t) {
     const auto burnt = (*opened)->load();
     if (!burnt) return burnt.error();
     store_ = std::move(*opened);
+    newest_ = store_->floor().value_or(unix_time{});
+    for (const auto& b : *burnt) newest_ = std::max(newest_, b.accepted);
     pipeline_.emplace(granting::replay_guard(*burnt, store_->floor().value_or(unix_time::max())),
                       std::move(t));
     return {};

@@ -40,6 +40,8 @@ public:
 
     /// Whether an address opened a door before.
     bool knows(const address& a) const { return pipeline_->guard().knows(a); }
+    /// The latest moment that the record knows of.
+    unix_time newest() const { return newest_; }
     std::size_t burnt() const { return pipeline_ ? pipeline_->guard().size() : 0; }
     granting::pipeline::counters count() const {
         return pipeline_ ? pipeline_->count() : granting::pipeline::counters();
@@ -54,6 +56,7 @@ private:
     std::unique_ptr<grant_store> store_;
     std::optional<granting::pipeline> pipeline_;
     granting::gate gate_;
+    unix_time newest_{};
 };
 
 } // namespace chronoknock::io

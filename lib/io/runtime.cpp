@@ -278,6 +278,7 @@ known_address runtime::known() {
 
 std::unique_ptr<time_service> runtime::make_time(const config::server& c) {
     auto time = std::make_unique<time_service>(context_, c.time);
+    time->not_before(granter_.newest());
     time->on_update([this] { tick(); });
     return time;
 }

@@ -85,6 +85,11 @@ public:
     peer_state state() const { return state_; }
     const std::optional<ntp_timestamp>& query() const { return query_; }
     const endpoint* where() const { return endpoints_.empty() ? nullptr : &endpoints_[current_]; }
+    /// It is being asked in a burst, or answered the last query but one that may be out.
+    bool answers() const {
+        return state_ == peer_state::burst ||
+               (state_ == peer_state::steady && (reach_ & (query_ ? 2 : 1)) != 0);
+    }
     std::uint8_t reach() const { return reach_; }
     nanoseconds interval() const { return interval_; }
     bool nts() const { return nts_; }

@@ -83,8 +83,12 @@ void synchroniser::stepped(nanoseconds by, const clock_reading& r, outcome& out)
 outcome synchroniser::wake(reason why, instant now) {
     outcome out;
     if (why == reason::knock && this->now(now)) return out;
-    for (auto& p : peers_) p.wake(now);
-    if (why == reason::network && may_say(line::network, now))
+    // Links and routes change all the time on a host of containers: whoever answers is left alone.
+    const bool needed =
+        why == reason::knock || std::ranges::any_of(peers_, [](const peer& p) { return !p.answers(); });
+    for (auto& p : peers_)
+        if (why == reason::knock || !p.answers()) p.wake(now);
+    if (why == reason::network && needed && may_say(line::network, now))
         out.changes.push_back({change::level::info, "time: the network changed; asking the servers"});
     finish(now, out);
     return out;

@@ -3,15 +3,18 @@
 #include "base/text.hpp"
 #include "io/log/log.hpp"
 #include "io/system/clock.hpp"
+#include "io/system/network_changes.hpp"
 #include "io/time/lookup.hpp"
 #include "io/time/ntp_socket.hpp"
 #include "io/time/nts_ke.hpp"
 #include "timesync/answer_gate.hpp"
+#include "timesync/certificate_time.hpp"
 
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <linux/rtnetlink.h>
 #include <list>
 #include <openssl/rand.h>
 #include <stdexcept>
@@ -83,7 +86,11 @@ public:
     void start();
     void stop();
     std::optional<time_estimate> now(instant at);
-    timesync::report report() const { return machine_.report(boot_now(), system_now()); }
+    timesync::report report();
+    void knocked() {
+        if (!servers_.empty()) apply(machine_.wake(timesync::synchroniser::reason::knock, boot_now()));
+    }
+    void not_before(unix_time t) { newest_ = std::max(newest_, t); }
     bool settled() const { return machine_.each_spoke(); }
     void on_update(std::function<void()> f) { updated_ = std::move(f); }
 
@@ -102,6 +109,8 @@ private:
     };
 
     void observe();
+    std::optional<time_estimate> system_clock(instant at) const;
+    std::optional<unix_time> certificates_at();
     void run();
     void apply(timesync::outcome o);
     void send(const timesync::action& a, std::vector<timesync::outcome>& after);
@@ -124,8 +133,11 @@ private:
     std::list<query> queries_;
     std::shared_ptr<lookup> names_;
     std::shared_ptr<asio::ssl::context> tls_;
+    std::optional<network_changes> network_;
     asio::steady_timer timer_;
     std::function<void()> updated_;
+    unix_time newest_{};
+    unsigned fixes_ = 0; ///< answers after which there was a time
     bool fallback_ = false;
     bool posted_ = false; ///< run() is on its way
 };
@@ -144,14 +156,21 @@ time_service::core::core(asio::io_context& context, const config::time_settings&
 }
 
 void time_service::core::start() {
-    if (!servers_.empty()) return run();
-    if (role_ == role::daemon)
-        log::warning("time: no servers are configured; the system clock is trusted to " +
-                     to_string(system_clock_error));
+    if (role_ != role::daemon) return run();
+    if (servers_.empty()) {
+        log::warning("time: " + report().verdict);
+        return;
+    }
+    network_.emplace(context_,
+                     std::vector<int>{RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,
+                                      RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE},
+                     [this] { apply(machine_.wake(timesync::synchroniser::reason::network, boot_now())); });
+    run();
 }
 
 void time_service::core::stop() {
     timer_.cancel();
+    network_.reset();
     for (auto& q : queries_) q.socket->close();
     names_->close();
     updated_ = nullptr;
@@ -170,7 +189,33 @@ std::optional<time_estimate> time_service::core::now(instant at) {
         if (const auto e = machine_.now(at)) return e;
         if (settings_.require) return std::nullopt;
     }
-    return time_estimate{system_now() - (boot_now() - at), system_clock_error};
+    return system_clock(at);
+}
+
+/// Nothing if the kernel vouches for less than max_error asks for.
+std::optional<time_estimate> time_service::core::system_clock(instant at) const {
+    const auto trust = timesync::trust_system_clock(read_kernel_clock());
+    if (trust.warning.empty() && trust.bound > settings_.max_error) return std::nullopt;
+    return time_estimate{system_now() - (boot_now() - at), trust.bound};
+}
+
+timesync::report time_service::core::report() {
+    if (!servers_.empty()) observe();
+    auto r = machine_.report(boot_now(), system_now());
+    if (!servers_.empty()) return r;
+    const auto trust = timesync::trust_system_clock(read_kernel_clock());
+    r.estimate = system_clock(boot_now());
+    r.verdict += trust.warning.empty() ? "; the kernel vouches for it to " + to_string(trust.bound)
+                                       : "; " + trust.warning;
+    return r;
+}
+
+/// By what moment certificates are judged; nothing: their dates are not looked at.
+std::optional<unix_time> time_service::core::certificates_at() {
+    const auto estimate = machine_.report(boot_now(), system_now()).estimate;
+    timesync::known_time known{{}, system_now(), newest_, unix_time(seconds(CHRONOKNOCK_BUILD_TIME))};
+    if (estimate) known.estimate = estimate->t;
+    return timesync::certificate_time(known, fixes_, settings_.first_fix_unchecked);
 }
 
 void time_service::core::run() {
@@ -235,7 +280,7 @@ void time_service::core::locate(std::size_t index) {
     auto& s = servers_[index];
     if (s.locating) return;
     s.locating = true;
-    co_spawn(context_, find(names_, tls_, s.where.host, s.where.port, s.where.nts, system_now()),
+    co_spawn(context_, find(names_, tls_, s.where.host, s.where.port, s.where.nts, certificates_at()),
              [weak = weak_from_this(), index](std::exception_ptr e, result<place> found) {
                  if (e) found = error{"looking for it failed"};
                  if (const auto self = weak.lock()) self->located(index, std::move(found));
@@ -260,6 +305,7 @@ void time_service::core::receive(query& q, result<std::span<const std::uint8_t>>
 
 void time_service::core::pass(const query& q, const timesync::answer_gate::passed& p) {
     apply(machine_.receive(q.server, p.datagram, q.sent, p.received, p.authenticated));
+    if (machine_.now(boot_now())) ++fixes_;
 }
 
 void time_service::core::poll_gates(instant now) {
@@ -317,7 +363,9 @@ time_service::time_service(asio::io_context& context, const config::time_setting
 time_service::~time_service() { core_->stop(); }
 void time_service::start() { core_->start(); }
 std::optional<time_estimate> time_service::now(instant at) const { return core_->now(at); }
-timesync::report time_service::report() const { return core_->report(); }
+timesync::report time_service::report() { return core_->report(); }
+void time_service::knocked() { core_->knocked(); }
+void time_service::not_before(unix_time t) { core_->not_before(t); }
 bool time_service::settled() const { return core_->settled(); }
 void time_service::on_update(std::function<void()> f) { core_->on_update(std::move(f)); }
 

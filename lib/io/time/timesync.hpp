@@ -12,10 +12,6 @@
 
 namespace chronoknock::io {
 
-/// What the system clock is taken to be off by where it is trusted: more than any machine that keeps its
-/// clock by NTP is, and what a hand may set it to.
-inline constexpr nanoseconds system_clock_error = milliseconds(500);
-
 /// Keeps the time by asking servers; the shell of timesync::synchroniser.
 class time_service {
 public:
@@ -37,9 +33,14 @@ public:
     void start();
 
     /// The time at a moment, also of the near past; nothing while not synchronised (require). The system
-    /// clock with system_clock_error if there are no servers, or require is off and they do not tell.
+    /// clock, as far as timesync::trust_system_clock() goes, if there are no servers, or require is off and
+    /// they do not tell.
     std::optional<time_estimate> now(instant at) const;
-    timesync::report report() const;
+    timesync::report report();
+    /// A knock came, or what may be one; the servers are asked if there is no time to judge it by.
+    void knocked();
+    /// No moment before this one can be now: certificates are not judged by an earlier one.
+    void not_before(unix_time t);
     /// Each server has answered, or is not likely to: who asks once need not wait longer.
     bool settled() const;
     /// Called after whatever may have changed the above.
