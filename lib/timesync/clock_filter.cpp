@@ -38,7 +38,16 @@ const sample* clock_filter::best(instant now, const frequency_estimate& f) const
 std::optional<candidate> clock_filter::at(instant now, const frequency_estimate& f) const {
     const auto* s = best(now, f);
     if (!s) return std::nullopt;
-    return carried(*s, now, f);
+    const auto nearest = carried(*s, now, f);
+    auto low = nearest.offset - nearest.distance;
+    auto high = nearest.offset + nearest.distance;
+    for (const auto& each : samples_) {
+        const auto c = carried(each, now, f);
+        low = std::max(low, c.offset - c.distance);
+        high = std::min(high, c.offset + c.distance);
+    }
+    if (low > high) return nearest;
+    return candidate{low + (high - low) / 2, (high - low) / 2};
 }
 
 nanoseconds clock_filter::jitter(instant now, const frequency_estimate& f) const {

@@ -27,7 +27,8 @@ public:
 
     /// The sample of the smallest distance at a moment, age included.
     const sample* best(instant now, const frequency_estimate& f) const;
-    /// Of the best sample, carried on to a moment.
+    /// What all samples allow, carried on to a moment: one had a quick way there, another a quick way back,
+    /// and of an honest server the truth lies in both.
     std::optional<candidate> at(instant now, const frequency_estimate& f) const;
     /// Root mean square of the differences to the best sample (RFC 5905, section 10).
     nanoseconds jitter(instant now, const frequency_estimate& f) const;

@@ -67,13 +67,13 @@ outcome synchroniser::observe(const clock_reading& r) {
     return out;
 }
 
-// Whoever set the system clock ahead may have set right what a pause of the machine did to both clocks: what
-// it says now is possible from here on. If what it says was possible before, only it was wrong.
+// Whoever set the system clock may have set right what a pause of the machine did to all its clocks: if it is
+// ahead of us now, what it says is possible from here on. A pause never puts us ahead of the truth.
 void synchroniser::stepped(nanoseconds by, const clock_reading& r, outcome& out) {
     std::string text = "time: the system clock was stepped by " + signed_seconds(by);
     const auto t = clock_.now(r.at);
     const auto ahead = t ? r.system - t->t - t->error : nanoseconds(0);
-    if (by > nanoseconds(0) && ahead > nanoseconds(0)) {
+    if (ahead > nanoseconds(0)) {
         widen(nanoseconds(0), r.system - t->t + clock_watch::least_step, r.at);
         text += ", as after a pause of the machine";
     }

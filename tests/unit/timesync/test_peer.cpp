@@ -125,6 +125,18 @@ BOOST_FIXTURE_TEST_CASE(a_wrong_answer_leaves_the_query_open, one_peer) {
     BOOST_TEST(std::holds_alternative<refusal>(reply(honest(query, now))));
 }
 
+BOOST_FIXTURE_TEST_CASE(an_answer_to_an_earlier_query_is_none, one_peer) {
+    locate();
+    next();
+    const auto earlier = *p->query();
+    next(); // that one was lost
+    const exchange x{earlier, now, now + 20ms, false};
+    const auto a = p->receive(honest(earlier, now), x, f, boot_moment);
+    BOOST_TEST((std::get<refusal>(a) == refusal::wrong_origin));
+    BOOST_TEST(p->samples() == 0u);
+    BOOST_TEST((p->query().has_value() && *p->query() != earlier));
+}
+
 BOOST_FIXTURE_TEST_CASE(the_interval_adapts, one_peer) {
     become_steady();
     BOOST_TEST((p->interval() == 64s));

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 namespace simulation {
 namespace {
@@ -32,6 +33,16 @@ public:
         }
         sync_.emplace(s);
         sleep_at_ = o.sleeps ? uniform(0.2, 0.8) * seconds_of(o.length) : 1e18;
+        for (int i = 0; i < o.naps; ++i) naps_.push_back(uniform(0.05, 0.95) * seconds_of(o.length));
+        for (int i = 0; i < o.pauses; ++i) pauses_.push_back(uniform(0.05, 0.95) * seconds_of(o.length));
+        if (o.slewed) slew_ = sign() * std::pow(10.0, uniform(-5, -2.2));
+        system_offset_ = o.start - unix_time(boot_.time_since_epoch());
+        if (o.ramps) ramp_from_ = uniform(0.1, 0.8) * seconds_of(o.length);
+        if (o.leap != 0) {
+            const auto month = std::chrono::year_month_day(std::chrono::floor<std::chrono::days>(o.start));
+            const std::chrono::sys_days next = (month.year() / month.month() + std::chrono::months(1)) / 1;
+            leap_at_ = seconds_of(next - o.start) - (o.leap < 0 ? 1 : 0);
+        }
         outage_from_ = o.outage ? uniform(0.1, 0.6) * seconds_of(o.length) : 1e18;
         outage_to_ = outage_from_ + uniform(600, 5 * 3600);
     }
@@ -60,12 +71,18 @@ public:
                     tally_.errors.push_back(static_cast<float>(seconds_of(t->error)));
             }
             check();
-            if (true_ >= sleep_at_) {
+            const bool pauses = take_one(pauses_);
+            const bool naps = take_one(naps_);
+            if (true_ >= sleep_at_ || naps || pauses) {
                 const auto left = timer - boot_; // timers stand still in sleep
-                sleep();
+                if (pauses)
+                    pause();
+                else
+                    sleep(naps ? std::pow(10.0, uniform(0, 4)) : uniform(60, 10 * 3600));
                 timer = boot_ + left;
                 tick = std::max(tick, boot_);
                 check();
+                timer = std::min(timer, sync_->next_deadline());
             }
         }
         tally_.last = sync_->report(boot_, system());
@@ -81,6 +98,11 @@ private:
     // From just beside the truth, where it hurts most, to a day.
     double lie_size() { return sign() * std::pow(10.0, uniform(-2.5, 5)); }
 
+    /// Whether the time of one has come, which is then gone.
+    bool take_one(std::vector<double>& moments) {
+        return std::erase_if(moments, [&](double m) { return true_ >= m; }) > 0;
+    }
+
     server make_server(bool liar, double colluded) {
         server s;
         s.there = std::pow(10.0, uniform(-3.5, -1));
@@ -90,16 +112,34 @@ private:
         s.root_delay = uniform(0, 0.02);
         s.root_dispersion = uniform(0.0001, 0.01);
         s.phase = uniform(0, 6);
+        if (o_.wan > 0) {
+            s.there = s.back = s.jitter = o_.wan;
+            s.loss = s.root_delay = 0;
+            s.root_dispersion = 0.0001;
+        }
         if (!liar) return s;
         s.how = std::array{lie::constant, lie::drifting, lie::colluding}[random_() % 3];
         s.offset = s.how == lie::colluding ? colluded : lie_size();
         s.rate = sign() * std::pow(10.0, uniform(-6, -2));
         s.from = random_() % 2 ? 0 : uniform(0, seconds_of(o_.length));
+        if (o_.adaptive) s.how = lie::adaptive, s.from = 0;
+        if (o_.smears) s.how = lie::smearing;
         if (random_() % 2) s.root_delay = s.root_dispersion = 0; // and boasts
         return s;
     }
 
-    unix_time truth() const { return o_.start + from_seconds(true_); }
+    unix_time truth() const { return truth_at(true_); }
+    unix_time truth_at(double t) const {
+        return o_.start + from_seconds(t) - (t >= leap_at_ ? o_.leap * seconds(1) : 0s);
+    }
+    // What a server's clock says, by its own lights.
+    unix_time shown_at(const server& s, double t) const {
+        if (s.how == lie::smearing)
+            return o_.start + from_seconds(t - o_.leap * std::clamp((t - leap_at_) / 86400 + 0.5, 0.0, 1.0));
+        if (s.how != lie::adaptive) return truth_at(t) + from_seconds(s.error_at(t));
+        const auto now = sync_->now(boot_);
+        return truth_at(t) + from_seconds((now ? seconds_of(now->error) : 1) * s.edge);
+    }
     unix_time system() const { return unix_time(boot_.time_since_epoch() + system_offset_); }
 
     // The oscillator wanders by up to half a ppm each minute, within 50 ppm.
@@ -109,19 +149,48 @@ private:
                 std::min<nanoseconds>(to - boot_, std::max<nanoseconds>(wander_at_ - boot_, 1ns));
             boot_ += part;
             true_ += seconds_of(part) * (1 + frequency_);
+            system_offset_ += from_seconds(seconds_of(part) * slew_);
             if (boot_ < wander_at_) continue;
             wander_at_ = boot_ + 1min;
-            frequency_ = std::clamp(frequency_ + uniform(-0.5e-6, 0.5e-6), -50e-6, 50e-6);
+            wander();
         }
     }
 
-    void sleep() {
-        const double length = uniform(60, 10 * 3600);
-        sleep_at_ = 1e18;
+    void wander() {
+        const double walk = o_.quiet ? 0.01e-6 : 0.5e-6;
+        double by = uniform(-walk, walk);
+        if (true_ > ramp_from_ && true_ < ramp_from_ + 7200)
+            by += true_ < ramp_from_ + 3600 ? 10e-6 / 60 : -10e-6 / 60;
+        if (o_.steps && random_() % 120 == 0) by += uniform(-5e-6, 5e-6);
+        frequency_ = std::clamp(frequency_ + by, -50e-6, 50e-6);
+        slew();
+        if (!o_.reroutes || random_() % 60 != 0) return;
+        auto& s = servers_[random_() % servers_.size()];
+        s.there = std::pow(10.0, uniform(-3.5, -0.7));
+        s.back = std::pow(10.0, uniform(-3.5, -0.7));
+    }
+
+    // The machine and all its clocks stand still, and the host sets its system clock afterwards.
+    void pause() {
+        const double length = uniform(2, 300);
+        true_ += length;
+        system_offset_ = truth() - unix_time(boot_.time_since_epoch()) + from_seconds(uniform(-0.3, 0.3));
+        answers_.clear();
+    }
+
+    // The daemon has its own idea of the time, which is half a second off at the most.
+    void slew() {
+        const auto off = system() - truth();
+        if (std::chrono::abs(off) > 400ms && (off > 0s) == (slew_ > 0)) slew_ = -slew_;
+    }
+
+    void sleep(double length) {
+        if (true_ >= sleep_at_) sleep_at_ = 1e18;
         true_ += length;
         const auto counted = from_seconds(length + uniform(-rtc_error, rtc_error));
         boot_ += counted;
         asleep_ += counted;
+        system_offset_ = truth() - unix_time(boot_.time_since_epoch()) + from_seconds(uniform(-0.3, 0.3));
         wander_at_ = boot_;
         answers_.clear();
     }
@@ -139,15 +208,16 @@ private:
 
     void ask(const action& a) {
         ++tally_.queries;
-        const auto& s = servers_[a.server];
+        auto& s = servers_[a.server];
+        if (s.how == lie::adaptive && random_() % 8 == 0) s.edge = sign() * uniform(0.8, 1.3);
+        if (true_ > o_.kisses_from && true_ < o_.kisses_to) return kiss(a);
         if (uniform(0, 1) < s.loss || (true_ > outage_from_ && true_ < outage_to_)) return;
         std::exponential_distribution<double> more(1 / s.jitter);
-        const double there = s.there + more(random_);
+        const double late = o_.replays && random_() % 50 == 0 ? uniform(0.5, 30) : 0;
+        const double there = s.there + more(random_) + (late > 5 ? late : 0);
         const double held = uniform(0, 0.0005);
-        const double back = s.back + more(random_);
-        const auto server_time = [&](double after) {
-            return to_ntp(truth() + from_seconds(after + s.error_at(true_ + after)));
-        };
+        const double back = s.back + more(random_) + (late > 5 ? 0 : late);
+        const auto server_time = [&](double after) { return to_ntp(shown_at(s, true_ + after)); };
         ntp_header h;
         h.mode = ntp_mode::server;
         h.stratum = 2;
@@ -157,8 +227,22 @@ private:
         h.origin = a.transmit;
         h.receive = server_time(there);
         h.transmit = server_time(there + held);
+        if (s.how != lie::smearing && true_ < leap_at_ && true_ > leap_at_ - 43200)
+            h.leap = o_.leap > 0 ? leap::insert : leap::remove;
         answers_.push_back({boot_ + from_seconds((there + held + back) / (1 + frequency_)) + 1ns, a.server,
                             boot_, encode(h)});
+        if (!o_.replays) return;
+        // Before the true answer comes an old one, which fits an old query.
+        if (random_() % 8 == 0)
+            if (const auto old = kept_.find(a.server); old != kept_.end())
+                answers_.push_back({boot_ + 10us, a.server, boot_, old->second});
+        if (random_() % 16 == 0) kept_[a.server] = encode(h);
+    }
+
+    void kiss(const action& a) {
+        const std::array codes = {"DENY", "RSTR", "RATE"};
+        answers_.push_back({boot_ + 1ms, a.server, boot_,
+                            encode(exchanges::kissing(a.transmit, codes[random_() % codes.size()]))});
     }
 
     void check() {
@@ -167,6 +251,9 @@ private:
         const auto t = sync_->now(boot_);
         if (!t) return;
         ++tally_.with_time;
+        if (true_ > o_.kisses_to && tally_.back_after_kisses < 0 &&
+            sync_->state(boot_) == sync_state::synchronised)
+            tally_.back_after_kisses = true_ - o_.kisses_to;
         const auto off = std::chrono::abs(t->t - truth()) - t->error;
         if (off <= 0ns) return;
         ++tally_.violations;
@@ -184,6 +271,12 @@ private:
     double true_ = 0; // seconds since the start
     double frequency_ = 0;
     nanoseconds system_offset_ = 0ns;
+    double slew_ = 0; ///< of the system clock
+    double ramp_from_ = 1e18;
+    double leap_at_ = 1e18;
+    std::vector<double> naps_; ///< true seconds since the start
+    std::vector<double> pauses_;
+    std::map<std::size_t, std::array<std::uint8_t, ntp_header_size>> kept_;
     double sleep_at_ = 0;
     double outage_from_ = 0;
     double outage_to_ = 0;
