@@ -59,7 +59,7 @@ class MovedClock(LabTest):
         honest = start_chronyd(self.ntp)
         heard, t0 = self.heard_and_over(f"servers = {self.ntp.ip4}", honest)
         self.lose_state(self.guards[0])
-        back = self.back_to(t0 - 2)
+        back = self.back_to(t0 - 8)  # time for a busy machine to start both
         start_chronyd(self.ntp, fake=f"-{back}s", name="moved")
         guard = self.guards[0].start()
         self.wait_for(lambda: guard.status()["accepting"], "the server to believe the moved clock")
@@ -73,7 +73,7 @@ class MovedClock(LabTest):
         section = f"servers = nts://{self.ntp.ip4}\nnts_ca = {authority.file}\nrequire_nts = true"
         heard, t0 = self.heard_and_over(section, honest)
         self.lose_state(self.guards[0])
-        back = self.back_to(t0 - 2)
+        back = self.back_to(t0 - 8)  # time for a busy machine to start both
         forger = Authority(self.lab.folder, "forger")
         start_nts(self.ntp, forger.certificate("forged", f"IP:{self.ntp.ip4}"), fake=f"-{back}s", name="moved")
         guard = self.guards[0].start()
