@@ -57,6 +57,8 @@ std::optional<instant> clock::held_since() const {
 void clock::set(const offset_range& range, instant now) {
     fix_ = point{now, range};
     fix_->range.offset = std::clamp(range.offset, range.low, range.high);
+    // A wider one may come from samples of before.
+    if (range.high - range.low <= 2 * max_step_) excused_ = nanoseconds(0);
 }
 
 void clock::forget_frequency() {
@@ -73,7 +75,7 @@ clock::update_result clock::update(const selection& s, instant now, bool fresh) 
         return {verdict::first, nanoseconds(0)};
     }
     const auto moved = said.offset - expected->offset;
-    if (std::chrono::abs(moved) > max_step_) {
+    if (std::chrono::abs(moved) > max_step_ + excused_) {
         if (!step_ || !overlap(moved_to(step_->said, now), said)) step_ = step{now, {now, said}};
         step_->said = {now, said};
         if (!believed(moved, now, fresh)) return {verdict::held, moved};
@@ -157,6 +159,7 @@ void clock::widen(nanoseconds earlier, nanoseconds later, instant now) {
     range.low -= earlier;
     range.high += later;
     set(range, now);
+    excused_ += std::max(earlier, later);
 }
 
 } // namespace chronoknock::timesync

@@ -38,8 +38,8 @@ public:
         first,     ///< the first fix
         kept,      ///< agrees with what was known
         corrected, ///< does not, by less than max_step: both are kept possible, the frequency is learnt anew
-        held,      ///< would move the clock by more than max_step: not believed yet
-        stepped    ///< it was held long enough
+        held,   ///< would move the clock by more than max_step, and than it was widened by: not believed yet
+        stepped ///< it was held long enough
     };
     struct update_result {
         verdict what = verdict::kept;
@@ -87,6 +87,7 @@ private:
     nanoseconds max_step_;
     std::optional<point> fix_;
     std::optional<step> step_;
+    nanoseconds excused_{0};    ///< a step that the machine itself saw reason for, until the servers spoke
     std::deque<point> history_; ///< what the servers agreed on, apart enough to tell a frequency
     frequency_estimate frequency_;
     instant learnt_{}; ///< frequency_.bound is of that moment

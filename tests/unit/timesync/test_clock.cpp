@@ -95,6 +95,16 @@ BOOST_FIXTURE_TEST_CASE(a_small_contradiction_keeps_both_possible, fixed_clock) 
     BOOST_TEST(!c.frequency().known());
 }
 
+BOOST_FIXTURE_TEST_CASE(a_step_that_the_machine_saw_reason_for_is_believed_once, fixed_clock) {
+    using enum timesync::clock::verdict;
+    fix();
+    c.widen(0s, 5s, start + 10s);
+    BOOST_TEST((c.update(agreement(1000s, 5s), start + 11s, false).what == kept)); // samples of before
+    BOOST_TEST((c.update(agreement(1004s, 10ms), start + 12s, false).what == kept));
+    BOOST_TEST((c.now(start + 12s)->error < 20ms));
+    BOOST_TEST((c.update(agreement(1008s, 10ms), start + 13s, false).what == held));
+}
+
 BOOST_FIXTURE_TEST_CASE(a_step_must_be_held, fixed_clock) {
     fix();
     const auto back = [&](nanoseconds after, bool fresh) {
