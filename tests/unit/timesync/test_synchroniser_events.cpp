@@ -146,6 +146,8 @@ BOOST_AUTO_TEST_CASE(a_pool_replaces_whom_it_cannot_reach_and_who_lies) {
     l.silent_at[machine_at(0)] = true;
     l.lies_at[machine_at(1)] = 100s;
     l.begin();
+    l.run(60s);
+    BOOST_TEST(!asked(l).contains("192.0.2.0:123")); // not only when a name is looked up anew
     l.run(3600s);
     BOOST_TEST(l.honest_now());
     const std::set<std::string> good{"192.0.2.2:123", "192.0.2.3:123", "192.0.2.4:123", "192.0.2.5:123"};
