@@ -87,6 +87,19 @@ BOOST_FIXTURE_TEST_CASE(learns_the_frequency, fixed_clock) {
     BOOST_TEST(near(later.offset, 1000s + (40 * 64 + 1024) * 30us, 10ms));
 }
 
+BOOST_FIXTURE_TEST_CASE(the_slope_stays_within_what_the_intervals_allow, fixed_clock) {
+    fix(1000s, 100us);
+    // Poor answers, whose middles fall; the good ones at both ends allow next to no slope.
+    for (int i = 1; i < 20; ++i) {
+        auto s = agreement(1000s, 10ms);
+        s.offset += i < 10 ? 9ms : -9ms;
+        c.update(s, start + i * 64s, false);
+    }
+    c.update(agreement(1000s, 100us), start + 20 * 64s, false);
+    BOOST_TEST(std::abs(c.frequency().value) < 0.5e-6);
+    BOOST_TEST(c.frequency().bound < 2.5e-6);
+}
+
 BOOST_FIXTURE_TEST_CASE(a_small_contradiction_keeps_both_possible, fixed_clock) {
     fix();
     const auto r = c.update(agreement(1000s + 500ms, 10ms), start, false);
