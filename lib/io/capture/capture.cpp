@@ -5,6 +5,7 @@
 #include "io/capture/source_machine.hpp"
 #include "io/log/log.hpp"
 #include "io/system/clock.hpp"
+#include "io/system/descriptor.hpp"
 
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -33,8 +34,8 @@ public:
 
     result<void> start() {
         // It sees nothing; it is asked about interfaces, and having it shows the privilege.
-        control_ = ::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
-        if (control_ < 0)
+        control_ = descriptor(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
+        if (!control_)
             return error{"cannot open a packet socket: " + std::string(std::strerror(errno)) +
                          "; CAP_NET_RAW is needed"};
         starting_ = true;
@@ -47,8 +48,7 @@ public:
     void stop() {
         carry_out(machine_.stop());
         retry_.cancel();
-        if (control_ >= 0) ::close(control_);
-        control_ = -1;
+        control_ = descriptor();
     }
 
     const std::string& name() const { return name_; }
@@ -102,9 +102,9 @@ private:
         if (name_.size() >= sizeof request.ifr_name) return {};
         name_.copy(request.ifr_name, name_.size());
         link_state link;
-        if (::ioctl(control_, SIOCGIFINDEX, &request) != 0) return {};
+        if (::ioctl(control_.get(), SIOCGIFINDEX, &request) != 0) return {};
         link.index = request.ifr_ifindex;
-        if (::ioctl(control_, SIOCGIFFLAGS, &request) != 0) return {};
+        if (::ioctl(control_.get(), SIOCGIFFLAGS, &request) != 0) return {};
         link.up = (request.ifr_flags & IFF_UP) != 0;
         return link;
     }
@@ -231,7 +231,7 @@ private:
     boost::asio::steady_timer pause_;
     boost::asio::steady_timer retry_;
     std::optional<packet_socket> socket_;
-    int control_ = -1;
+    descriptor control_;
     counters counters_;
     packet::event event_; ///< the last one: making it anew for each packet costs something
     instant now_{};

@@ -3,6 +3,7 @@
 #include "base/time.hpp"
 #include "io/firewall/netlink.hpp"
 #include "io/log/log.hpp"
+#include "io/system/descriptor.hpp"
 #include "io/system/network_changes.hpp"
 
 #include <algorithm>
@@ -24,10 +25,8 @@ constexpr auto retry_after = seconds(1);
 
 /// False only where the kernel has IPv6 switched off.
 bool kernel_knows(int family) {
-    const int s = ::socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (s < 0) return errno != EAFNOSUPPORT;
-    ::close(s);
-    return true;
+    const descriptor s(::socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    return s || errno != EAFNOSUPPORT;
 }
 
 std::optional<prefix> prefix_of(int family, std::span<const std::uint8_t> bytes, unsigned length) {

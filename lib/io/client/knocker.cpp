@@ -1,6 +1,7 @@
 #include "io/client/knocker.hpp"
 
 #include "io/system/clock.hpp"
+#include "io/system/descriptor.hpp"
 
 #include <algorithm>
 #include <array>
@@ -71,30 +72,15 @@ std::optional<destination> to_destination(const sockaddr* s) {
     return std::nullopt;
 }
 
-class handle {
-public:
-    handle(const address& family, int type)
-        : fd_(::socket(family.is_v4() ? AF_INET : AF_INET6, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {}
-    handle(handle&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-    handle& operator=(handle&& other) noexcept {
-        std::swap(fd_, other.fd_);
-        return *this;
-    }
-    ~handle() {
-        if (fd_ >= 0) ::close(fd_);
-    }
-    explicit operator bool() const { return fd_ >= 0; }
-    int get() const { return fd_; }
-
-private:
-    int fd_;
-};
+descriptor open_socket(const address& family, int type) {
+    return descriptor(::socket(family.is_v4() ? AF_INET : AF_INET6, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+}
 
 /// A connection on its way.
 struct attempt {
     static constexpr std::size_t door = ~std::size_t{0};
 
-    handle socket;
+    descriptor socket;
     std::size_t port; ///< of the sequence, or `door`
     instant since;
     bool datagram;
@@ -141,7 +127,7 @@ private:
         static const client::shot no_shot;
         const auto& shot = port == attempt::door ? no_shot : order_.shots[port];
         const bool datagram = shot.protocol == transport::udp;
-        attempt a{handle(order_.to.ip, datagram ? SOCK_DGRAM : SOCK_STREAM), port, now, datagram};
+        attempt a{open_socket(order_.to.ip, datagram ? SOCK_DGRAM : SOCK_STREAM), port, now, datagram};
         if (!a.socket) return why("cannot make a socket");
         const int on = 1;
         const linger reset{1, 0};
@@ -231,7 +217,7 @@ result<std::vector<destination>> resolve(const std::string& host) {
 }
 
 result<address> source_towards(const destination& to) {
-    const handle socket(to.ip, SOCK_DGRAM);
+    const auto socket = open_socket(to.ip, SOCK_DGRAM);
     // Connecting a datagram socket sends nothing: it asks the routes. The port only must not be 0.
     const auto there = to_socket_address(to.ip, 9, to.scope);
     socket_address here;
@@ -243,7 +229,7 @@ result<address> source_towards(const destination& to) {
 }
 
 bool is_local(const address& a) {
-    const handle socket(a, SOCK_DGRAM);
+    const auto socket = open_socket(a, SOCK_DGRAM);
     const auto here = to_socket_address(a, 0, 0);
     return socket && ::bind(socket.get(), here.get(), here.size) == 0;
 }

@@ -1,5 +1,6 @@
 #include "io/system/files.hpp"
 
+#include "io/system/descriptor.hpp"
 #include "key/secret.hpp"
 #include "method/method.hpp"
 
@@ -21,21 +22,6 @@ namespace {
 
 // More than the largest key that a method takes.
 constexpr std::size_t most_key_file = 1 << 20;
-
-class descriptor {
-public:
-    explicit descriptor(int fd) : fd_(fd) {}
-    descriptor(descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-    descriptor& operator=(descriptor&&) = delete;
-    ~descriptor() {
-        if (fd_ >= 0) ::close(fd_);
-    }
-    explicit operator bool() const { return fd_ >= 0; }
-    int get() const { return fd_; }
-
-private:
-    int fd_;
-};
 
 error why(const std::string& path, const char* what) {
     const bool roots = errno == EACCES && ::geteuid() == 0;

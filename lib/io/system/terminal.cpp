@@ -1,5 +1,7 @@
 #include "io/system/terminal.hpp"
 
+#include "io/system/descriptor.hpp"
+
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
@@ -49,15 +51,14 @@ result<std::string> read_line(int fd) {
 } // namespace
 
 result<std::string> read_unseen(const std::string& prompt) {
-    const int tty = ::open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
-    if (tty < 0) return read_line(STDIN_FILENO);
+    const descriptor tty(::open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY));
+    if (!tty) return read_line(STDIN_FILENO);
     result<std::string> line = error{"the terminal cannot be kept from showing what is typed"};
-    if (const silence quiet(tty); quiet) {
-        (void)!::write(tty, prompt.data(), prompt.size());
-        line = read_line(tty);
-        (void)!::write(tty, "\n", 1);
+    if (const silence quiet(tty.get()); quiet) {
+        (void)!::write(tty.get(), prompt.data(), prompt.size());
+        line = read_line(tty.get());
+        (void)!::write(tty.get(), "\n", 1);
     }
-    ::close(tty);
     return line;
 }
 
