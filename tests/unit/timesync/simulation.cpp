@@ -100,8 +100,9 @@ BOOST_AUTO_TEST_CASE(truth_is_within_the_bound_whatever_happens) {
         BOOST_TEST(t.violations == 0u, "seed " << seed << ": " << t.violations << " of " << t.checks
                                                << " checks outside the bound, by up to " << t.worst.count()
                                                << " ns");
+        // One query in 256 s, and some are lost.
         if (o.kisses_to < 1e17 && !o.outage && o.pauses + o.naps == 0 && o.liars == 0)
-            BOOST_TEST((t.back_after_kisses >= 0 && t.back_after_kisses < 300),
+            BOOST_TEST((t.back_after_kisses >= 0 && t.back_after_kisses < 600),
                        "seed " << seed << ": back " << t.back_after_kisses << " s after the kisses");
         violations += t.violations, checks += t.checks, with_time += t.with_time;
     }
