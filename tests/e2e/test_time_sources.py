@@ -2,13 +2,13 @@
 servers that are no use, and no servers at all."""
 
 import contextlib
-import ctypes
 import socket
 import struct
 import threading
 import time
 import unittest
 
+from bent_clock import BentClock
 from case import LabTest
 from lab import start_chronyd
 
@@ -178,41 +178,45 @@ class Reasons(Sources):
         guard.wait_log("no answer in time")
 
 
-class Timex(ctypes.Structure):
-    """struct timex of the kernel, on 64 bits."""
-    _fields_ = [("modes", ctypes.c_uint), ("offset", ctypes.c_long), ("freq", ctypes.c_long),
-                ("maxerror", ctypes.c_long), ("esterror", ctypes.c_long), ("status", ctypes.c_int),
-                ("rest", ctypes.c_long * 32)]
-
-
-def kernel_vouches():
-    """Whether this machine's kernel says that its clock is synchronised."""
-    t = Timex()
-    sta_unsync, time_error = 0x40, 5
-    state = ctypes.CDLL(None).ntp_adjtime(ctypes.byref(t))
-    return 0 <= state != time_error and not t.status & sta_unsync
-
-
 class SystemClock(Sources):
-    def test_what_is_trusted_is_said(self):
-        guard = self.start("servers =")
-        said = guard.status()["time"]
-        check = self.server.run([self.lab.program, "check", "--config", guard.config]).stderr
-        shown = self.server.run([self.lab.program, "status", "--control", guard.control]).stdout
-        self.assertEqual(said["state"], "system clock")
-        self.assertIn(said["verdict"], shown)
-        doubt = "the kernel says that nothing synchronises the system clock; it is trusted to 0.500000 s"
-        start = "going by the system clock: no time servers are configured; "
-        if kernel_vouches():
-            self.assertRegex(said["verdict"], f"^{start}the kernel vouches for it to ")
-            self.assertNotIn("[time] servers: none", check)
-            self.assertLess(said["error"], 5)
-        else:
-            self.assertEqual(said["verdict"], start + doubt)
-            self.assertIn(f"[time] servers: none, and {doubt}", check)
-            self.assertEqual(said["error"], 0.5)
-        self.assertIn("time: " + start, guard.log())
+    """No servers: what the kernel says of its clock, here by bent_clock.cpp."""
+
+    def start_and_check(self, vouched):
+        """The server where the kernel vouches for its clock to so many seconds; what `check` warns of."""
+        clock = BentClock(self.lab.folder / "clock")
+        clock.kernel_vouches(vouched)
+        guard = self.small_guard(self.alice, wait=False, start=False, sections={"time": "servers ="})
+        guard.start(env=clock.env)
+        return guard, self.server.run([self.lab.program, "check", "--config", guard.config], env=clock.env).stderr
+
+    def verdict(self, guard):
+        """As `status` shows it to people, and the log had it at the start."""
+        verdict = guard.status()["time"]["verdict"]
+        self.assertIn(verdict, self.server.run([self.lab.program, "status", "--control", guard.control]).stdout)
+        self.assertIn("time: going by the system clock: no time servers are configured; ", guard.log())
+        return verdict
+
+    def test_the_kernel_vouches(self):
+        guard, doubts = self.start_and_check(0.02)
+        self.assertRegex(self.verdict(guard), "the kernel vouches for it to 20ms$")
+        self.assertNotIn("servers: none", doubts)
+        self.assertEqual(guard.status()["time"]["error"], 0.02)
+        self.assertEqual(guard.status()["time"]["state"], "system clock")
         self.assertTrue(guard.status()["accepting"])
+
+    def test_the_kernel_vouches_for_too_little(self):
+        guard, _ = self.start_and_check(6)
+        self.assertRegex(self.verdict(guard), "the kernel vouches for it to 6")
+        self.assertFalse(guard.status()["accepting"])
+
+    def test_the_kernel_says_that_nothing_synchronises_it(self):
+        guard, doubts = self.start_and_check(None)
+        why = "the kernel says that nothing synchronises the system clock; it is trusted to 0.500000 s"
+        self.assertTrue(self.verdict(guard).endswith(why))
+        self.assertIn(f"warning: [time] servers: none, and {why}", doubts)
+        self.assertEqual(guard.status()["time"]["error"], 0.5)
+        self.assertTrue(guard.status()["accepting"])
+        self.assertRegex(guard.log(), f"warning: time: .*{why}")
 
 
 if __name__ == "__main__":
