@@ -31,8 +31,8 @@ void runtime::tick() {
         return configuration_->time.servers.empty() ||
                time_->report().state == timesync::sync_state::synchronised;
     });
-    if (!t && untimely_ != untimely_before_) time_->knocked();
-    untimely_before_ = untimely_;
+    const bool knocked = std::exchange(untimely_before_, untimely_) != untimely_;
+    if (!t && knocked) time_->knocked(); // which ticks in its turn
     bool busy = false;
     bool warm = true; // while no knock counts there is nothing to derive
     if (granter_.lets_pass()) {

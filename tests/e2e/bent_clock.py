@@ -10,7 +10,7 @@ import time
 _LIBRARY = os.environ.get("BENT_CLOCK_LIBRARY") or str(
     pathlib.Path(os.environ.get("CHRONOKNOCK", "build/release/app/chronoknock")).resolve().parents[1]
     / "tests/e2e/libbent_clock.so")
-_FORMAT = "6q"
+_FORMAT = "7q"
 
 
 class BentClock:
@@ -22,11 +22,12 @@ class BentClock:
         with open(path, "r+b") as file:
             self._map = mmap.mmap(file.fileno(), 0)
         self._since, self._rate = time.monotonic_ns(), 0
-        self._gained = self._slept = self._stopped = self._set = 0
+        self._gained = self._slept = self._stopped = self._set = self._kernel = 0
         self._write()
 
     def _write(self):
-        struct.pack_into(_FORMAT, self._map, 0, self._since, self._rate, self._gained, self._slept, self._stopped, self._set)
+        struct.pack_into(_FORMAT, self._map, 0, self._since, self._rate, self._gained, self._slept, self._stopped,
+                         self._set, self._kernel)
 
     def _slewed(self):
         return self._gained + (time.monotonic_ns() - self._since) * self._rate // 1_000_000
@@ -61,6 +62,11 @@ class BentClock:
     def set_system(self, seconds):
         """Somebody set the system clock ahead."""
         self._set += int(seconds * 1e9)
+        self._write()
+
+    def kernel_vouches(self, seconds):
+        """The kernel says that its clock is synchronised, within so much; None: that it is not."""
+        self._kernel = -1 if seconds is None else int(seconds * 1e9)
         self._write()
 
     def system_ahead(self):

@@ -1,39 +1,42 @@
 """For tests of time: certificates, an NTS server, and a man in the middle who holds its packets."""
 
+import os
 import select
 import socket
 import subprocess
 import threading
 import time
 
-from services import start_chronyd
+from services import faketime_env, start_chronyd
 
 
-def _openssl(*argv):
-    subprocess.run(["openssl", *map(str, argv)], check=True, capture_output=True)
+def _openssl(*argv, at=None):
+    env = {**os.environ, **(faketime_env(at) if at else {})}
+    subprocess.run(["openssl", *map(str, argv)], check=True, capture_output=True, env=env)
 
 
 class Authority:
     """A certificate authority of its own; `file` is what a client has to trust."""
 
-    def __init__(self, folder, name="authority"):
+    def __init__(self, folder, name="authority", since=None, days=30):
         self._folder = folder / name
         self._folder.mkdir()
         self.file = self._folder / "ca.pem"
         self._key = self._folder / "ca.key"
-        _openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30",
-                 "-subj", f"/CN={name}", "-keyout", self._key, "-out", self.file)
+        _openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", days,
+                 "-subj", f"/CN={name}", "-keyout", self._key, "-out", self.file, at=since)
 
-    def certificate(self, name, subject):
-        """A key and a certificate for a subject ("IP:10.0.0.1", "DNS:ntp.example"): two files."""
+    def certificate(self, name, subject, since=None, days=20):
+        """A key and a certificate for a subject ("IP:10.0.0.1", "DNS:ntp.example"; none: only a common name, `name`):
+        two files. Valid from now on, or from then ("-60d") for so many days."""
         base = self._folder / name
         key, request, made = (base.with_suffix(s) for s in (".key", ".csr", ".pem"))
         extension = base.with_suffix(".ext")
-        extension.write_text(f"subjectAltName={subject}\n", encoding="ascii")
+        extension.write_text(f"subjectAltName={subject}\n" if subject else "", encoding="ascii")
         _openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}",
                  "-keyout", key, "-out", request)
-        _openssl("x509", "-req", "-in", request, "-CA", self.file, "-CAkey", self._key, "-days", "20",
-                 "-extfile", extension, "-out", made)
+        _openssl("x509", "-req", "-in", request, "-CA", self.file, "-CAkey", self._key, "-days", days,
+                 "-extfile", extension, "-out", made, at=since)
         return key, made
 
 

@@ -164,7 +164,10 @@ void time_service::core::start() {
     network_.emplace(context_,
                      std::vector<int>{RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,
                                       RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE},
-                     [this] { apply(machine_.wake(timesync::synchroniser::reason::network, boot_now())); });
+                     [this] {
+                         network_->listen(); // it may have ended
+                         apply(machine_.wake(timesync::synchroniser::reason::network, boot_now()));
+                     });
     run();
 }
 
@@ -221,6 +224,7 @@ std::optional<unix_time> time_service::core::certificates_at() {
 void time_service::core::run() {
     posted_ = false;
     wait(longest_wait); // also if something below throws
+    if (network_) network_->listen();
     const auto clocks = read_clocks();
     poll_gates(clocks.at);
     apply(machine_.poll(clocks, random_value<std::uint64_t>));
