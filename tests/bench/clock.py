@@ -11,7 +11,7 @@ import time
 import table as t
 from table import median
 from world import say, tool
-from lab import start_chronyd
+from lab import start_chronyd  # world knows where the lab is
 
 SERVERS = 5
 WAY, JITTER = 0.005, 0.005  # of a WAN, seconds each way: the least, and the mean of what comes on top
@@ -178,5 +178,5 @@ def clock(world, table, quick):
         wan.close()
     for pair in pairs:
         pair.figures(table)
-    table.note(f"clock: the truth is this host's clock, which the servers serve; WAN: {WAY * 1e3:g} ms and an exponential "
-               f"{JITTER * 1e3:g} ms each way; chrony's bound: root delay / 2 + root dispersion")
+    table.note(f"clock: the truth is this host's clock, which the servers serve; WAN: {WAY * 1e3:g} ms and an "
+               f"exponential {JITTER * 1e3:g} ms each way; chrony's bound: root delay / 2 + root dispersion")
