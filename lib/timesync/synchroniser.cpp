@@ -189,7 +189,11 @@ void synchroniser::heard(std::size_t server, instant now, outcome& out) {
     select(now, out);
     peers_[server].mark_false(selection_.agreed && selection_.marks[server] == mark::falseticker, now);
     // Whatever this one says: the clock is well served, or the truth has to be found out.
-    peers_[server].adapt(selection_.agreed && clock_.frequency().known() && !clock_.held_since());
+    const bool well_served = selection_.agreed && clock_.frequency().known() && !clock_.held_since();
+    // Asked more rarely, the oscillator must not come to cost more than the path does.
+    const auto c = peers_[server].filter().at(now, clock_.frequency());
+    const auto longer = drift_bound(clock_.frequency(), 2 * peers_[server].interval());
+    if (!well_served || (c && longer <= c->distance)) peers_[server].adapt(well_served);
 }
 
 bool synchroniser::outstanding(std::size_t server, ntp_timestamp transmit) const {

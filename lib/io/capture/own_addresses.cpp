@@ -102,14 +102,14 @@ netlink_result<std::vector<prefix>> read_own() {
 class own_addresses::impl : public std::enable_shared_from_this<impl> {
 public:
     impl(asio::io_context& context, std::function<void(const std::vector<prefix>&)> on_change)
-        : on_change_(std::move(on_change)), changes_(context, {RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR},
-                                                     [this] {
-                                                         if (!stopped_) renew();
-                                                     }),
-          timer_(context) {}
+        : on_change_(std::move(on_change)), timer_(context) {
+        changes_.emplace(context, std::vector<int>{RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR},
+                         [this] { renew(); });
+    }
 
     void renew() {
-        changes_.listen(); // before reading: what changes meanwhile is heard of. Else the timer alone must do
+        changes_
+            ->listen(); // before reading: what changes meanwhile is heard of. Else the timer alone must do
         auto read = read_own();
         if (!read) {
             warn_once("this host's own addresses cannot be read: " + read.error().message() +
@@ -128,6 +128,7 @@ public:
     void stop() {
         stopped_ = true;
         timer_.cancel();
+        changes_.reset();
     }
 
 private:
@@ -139,7 +140,7 @@ private:
 
     std::function<void(const std::vector<prefix>&)> on_change_;
     std::optional<std::vector<prefix>> own_; ///< nothing before they were read first
-    network_changes changes_;
+    std::optional<network_changes> changes_;
     asio::steady_timer timer_;
     std::string warned_;
     bool stopped_ = false;

@@ -172,7 +172,8 @@ private:
 
     // The machine and all its clocks stand still, and the host sets its system clock afterwards.
     void pause() {
-        const double length = uniform(2, 300);
+        // One that only brings the truth to where the system clock was already shows in no clock at all.
+        const double length = uniform(2, 300) + std::max(0.0, seconds_of(system() - truth()));
         true_ += length;
         system_offset_ = truth() - unix_time(boot_.time_since_epoch()) + from_seconds(uniform(-0.3, 0.3));
         answers_.clear();
