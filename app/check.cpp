@@ -115,7 +115,7 @@ void print_doubts(const config::server& s) {
 
     // A knock is made and judged by two clocks; the paper (section 5) asks for a granularity above their
     // errors and the time the SYNs take together.
-    const auto trust = timesync::trust_system_clock(io::read_kernel_clock());
+    const auto trust = timesync::trust_system_clock(io::read_kernel_clock(), s.time.max_error);
     if (s.time.servers.empty() && !trust.warning.empty()) doubt("[time] servers: none, and " + trust.warning);
     const auto error = (s.time.servers.empty() ? trust.bound : ntp_error) + timesync::operators_word;
     for (const auto& k : s.keys) {

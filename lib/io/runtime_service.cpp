@@ -35,7 +35,7 @@ void runtime::tick() {
     if (!t && knocked) time_->knocked(); // which ticks in its turn
     bool busy = false;
     bool warm = true; // while no knock counts there is nothing to derive
-    if (granter_.lets_pass()) {
+    if (t && granter_.lets_pass()) {
         busy = !verifiers_->advance(now, *t, was_open ? sequences_per_tick : all_lines);
         if (next_) warm = next_->verifiers->advance(now, *t, sequences_per_tick);
         if (verifiers_->waiting()) batch_end(now);

@@ -21,8 +21,9 @@ struct known_time {
 /// otherwise refuse certificates that are good, or take those that expired long ago.
 inline std::optional<unix_time> certificate_time(const known_time& k, unsigned fixes,
                                                  unsigned first_fixes_unchecked) {
+    if (k.estimate) return std::max(*k.estimate, k.build);
     if (fixes < first_fixes_unchecked) return std::nullopt;
-    return k.estimate ? *k.estimate : std::max({k.system, k.newest, k.build});
+    return std::max({k.system, k.newest, k.build});
 }
 
 } // namespace chronoknock::timesync

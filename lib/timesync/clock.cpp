@@ -7,6 +7,8 @@ namespace chronoknock::timesync {
 namespace {
 
 constexpr std::size_t history_size = 64;
+// More is held like any step: the system clock can be set by whoever deceives the machine's other daemons.
+constexpr nanoseconds most_excused = std::chrono::hours(1);
 constexpr nanoseconds day = std::chrono::hours(24);
 
 double in_seconds(nanoseconds d) { return std::chrono::duration<double>(d).count(); }
@@ -58,7 +60,7 @@ void clock::set(const offset_range& range, instant now) {
     fix_ = point{now, range};
     fix_->range.offset = std::clamp(range.offset, range.low, range.high);
     // A wider one may come from samples of before.
-    if (range.high - range.low <= 2 * max_step_) excused_ = nanoseconds(0);
+    if (range.high - range.low <= 2 * max_step_) excused_earlier_ = excused_later_ = nanoseconds(0);
 }
 
 void clock::forget_frequency() {
@@ -75,7 +77,7 @@ clock::update_result clock::update(const selection& s, instant now, bool fresh) 
         return {verdict::first, nanoseconds(0)};
     }
     const auto moved = said.offset - expected->offset;
-    if (std::chrono::abs(moved) > max_step_ + excused_) {
+    if (moved > max_step_ + excused_later_ || -moved > max_step_ + excused_earlier_) {
         if (!step_ || !overlap(moved_to(step_->said, now), said)) step_ = step{now, {now, said}};
         step_->said = {now, said};
         if (!believed(moved, now, fresh)) return {verdict::held, moved};
@@ -152,6 +154,8 @@ double clock::regression(std::deque<point>::const_iterator from, const point& ne
 }
 
 void clock::widen(nanoseconds earlier, nanoseconds later, instant now) {
+    frequency_.bound += tolerance::wander * in_seconds(now - learnt_);
+    learnt_ = now;
     history_.clear();
     step_.reset();
     if (!fix_) return;
@@ -159,7 +163,8 @@ void clock::widen(nanoseconds earlier, nanoseconds later, instant now) {
     range.low -= earlier;
     range.high += later;
     set(range, now);
-    excused_ += std::max(earlier, later);
+    excused_earlier_ += std::min(earlier, most_excused);
+    excused_later_ += std::min(later, most_excused);
 }
 
 } // namespace chronoknock::timesync

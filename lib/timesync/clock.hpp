@@ -87,7 +87,9 @@ private:
     nanoseconds max_step_;
     std::optional<point> fix_;
     std::optional<step> step_;
-    nanoseconds excused_{0};    ///< a step that the machine itself saw reason for, until the servers spoke
+    /// Steps, each way, that the machine itself saw reason for, until the servers spoke.
+    nanoseconds excused_earlier_{0};
+    nanoseconds excused_later_{0};
     std::deque<point> history_; ///< what the servers agreed on, apart enough to tell a frequency
     frequency_estimate frequency_;
     instant learnt_{}; ///< frequency_.bound is of that moment

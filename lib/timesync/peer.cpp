@@ -24,6 +24,7 @@ constexpr nanoseconds retry_here = seconds(4);      // nothing went out, nobody 
 constexpr nanoseconds longest_retry_here = seconds(16);
 constexpr nanoseconds first_retry = seconds(16); // RFC 4330, section 10: not more often than each 15 s
 constexpr int good_for_longer = 8;
+constexpr int believed_again = 32; // samples after an unproven kiss
 
 nanoseconds doubled(nanoseconds d, int times, nanoseconds most) {
     for (; times > 0 && d < most; --times) d *= 2;
@@ -183,6 +184,7 @@ void peer::take(const sample& s, const exchange& x, const frequency_estimate& f)
     untried_ = endpoints_.size();
     reach_ |= 1;
     ++taken_;
+    if (!kiss_proven_ && slowed() && ++since_kiss_ == believed_again) least_ = configured_;
     authenticated_ = x.authenticated;
     if (was_silent) enter(peer_state::burst, x.received);
     if (state_ == peer_state::burst && --burst_left_ > 0) {
@@ -232,6 +234,7 @@ void peer::forget() {
 }
 
 void peer::obey(kiss k, bool authenticated, instant now) {
+    kiss_proven_ = authenticated;
     query_.reset();
     const auto code = std::string(to_string(k));
     switch (k) {
@@ -267,6 +270,7 @@ void peer::obey(kiss k, bool authenticated, instant now) {
 // Of what is not proven no more than this: a forged refusal must not outlast the forger.
 void peer::slow_down(nanoseconds longest, const std::string& why, instant now) {
     const auto before = least_;
+    since_kiss_ = 0;
     least_ = std::min(std::max(least_, interval_) * 2, std::max(longest, least_));
     most_ = std::max(most_, least_);
     interval_ = std::max(interval_, least_);

@@ -40,7 +40,9 @@ std::optional<std::size_t> synchroniser::same_machine(std::size_t server) const 
     for (std::size_t i = 0; p.where() && i < peers_.size(); ++i) {
         const auto& other = peers_[i];
         if (i == server || !other.where() || *other.where() != *p.where()) continue;
-        if (other.nts() != p.nts() ? other.nts() : i < server) return i;
+        // One that is not heard takes no voice away.
+        if (other.reach() != 0 && (other.nts() != p.nts() ? other.nts() : i < server || p.reach() == 0))
+            return i;
     }
     return std::nullopt;
 }
@@ -59,7 +61,9 @@ outcome synchroniser::observe(const clock_reading& r) {
     if (d.slept > nanoseconds(0)) {
         out.changes.push_back({change::level::warning, "time: the machine slept for " +
                                                            plain_seconds(d.slept) + "; asking all servers"});
-        widen(clock_watch::sleep_slack, clock_watch::sleep_slack, r.at);
+        const auto slack =
+            clock_watch::sleep_slack + d.slept / 20'000; // counted by another oscillator, of 50 ppm
+        widen(slack, slack, r.at);
     } else {
         stepped(d.system_step, r, out);
     }
@@ -73,11 +77,14 @@ void synchroniser::stepped(nanoseconds by, const clock_reading& r, outcome& out)
     std::string text = "time: the system clock was stepped by " + signed_seconds(by);
     const auto t = clock_.now(r.at);
     const auto ahead = t ? r.system - t->t - t->error : nanoseconds(0);
-    if (ahead > nanoseconds(0)) {
-        widen(nanoseconds(0), r.system - t->t + clock_watch::least_step, r.at);
+    if (by > nanoseconds(0) && ahead > nanoseconds(0)) {
+        constexpr nanoseconds most = std::chrono::hours(24 * 365); // there is no time with that bound anyway
+        widen(nanoseconds(0), std::min<nanoseconds>(r.system - t->t, most) + clock_watch::least_step, r.at);
         text += ", as after a pause of the machine";
     }
-    out.changes.push_back({change::level::info, text + "; knocks go by the servers, which are all asked"});
+    if (may_say(line::step, r.at))
+        out.changes.push_back(
+            {change::level::info, text + "; knocks go by the servers, which are all asked"});
 }
 
 outcome synchroniser::wake(reason why, instant now) {
@@ -163,6 +170,7 @@ outcome synchroniser::refused(std::size_t server, std::string_view why, instant 
 outcome synchroniser::receive(std::size_t server, std::span<const std::uint8_t> datagram, instant sent,
                               instant received, bool authenticated) {
     outcome out;
+    watch_leap(received, out);
     auto& p = peers_[server];
     const auto header = decode(datagram);
     if (header && p.query()) {
@@ -174,7 +182,8 @@ outcome synchroniser::receive(std::size_t server, std::span<const std::uint8_t> 
         if (std::holds_alternative<sample>(a)) {
             // The way is open again, for others too.
             if (was_silent)
-                for (auto& other : peers_) other.wake(received);
+                for (auto& other : peers_)
+                    if (!other.answers()) other.wake(received);
             heard(server, received, out);
         } else if (std::holds_alternative<kiss>(a)) {
             select(received, out); // one that was stopped is heard no more
@@ -225,6 +234,9 @@ void synchroniser::select(instant now, outcome& out) {
         first_fix(now, out);
         break;
     case clock::verdict::kept:
+        if (std::chrono::abs(r.moved) > settings_.max_step)
+            out.changes.push_back(
+                {change::level::warning, "time: clock set right by " + by + ", said by " + who});
         if (holding && may_say(line::dropped, now))
             out.changes.push_back({change::level::info, "time: the step is not asked for any more"});
         break;
@@ -366,8 +378,8 @@ bool synchroniser::settled() const {
 bool synchroniser::each_spoke() const { return std::ranges::all_of(peers_, &peer::spoke); }
 
 unix_time synchroniser::pivot(instant now) const {
-    if (const auto t = clock_.now(now)) return t->t;
-    return std::max(reading_ ? reading_->system : earliest, earliest);
+    const auto t = clock_.now(now);
+    return t ? t->t : earliest; // never the system clock, which may be a lifetime ahead
 }
 
 } // namespace chronoknock::timesync

@@ -163,7 +163,7 @@ private:
     std::optional<std::size_t> same_machine(std::size_t server) const;
     std::string problem(std::size_t server, instant now) const;
     /// Lines that come at most once a minute.
-    enum class line { state, dropped, corrected, held, network, count };
+    enum class line { state, dropped, corrected, held, network, step, count };
     bool may_say(line l, instant now);
     std::string agreeing_names() const;
 

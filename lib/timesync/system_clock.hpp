@@ -25,7 +25,8 @@ struct system_trust {
 /// what a hand may set it to.
 inline constexpr nanoseconds operators_word = milliseconds(500);
 
-/// The kernel's own bound where it says that its clock is synchronised, else the operator's word.
-system_trust trust_system_clock(const kernel_clock& k);
+/// The kernel's own bound where it says that its clock is synchronised to max_error, else the operator's
+/// word: a daemon that lost its servers must not lock the owner out, hours later.
+system_trust trust_system_clock(const kernel_clock& k, nanoseconds max_error);
 
 } // namespace chronoknock::timesync

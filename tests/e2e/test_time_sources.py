@@ -209,9 +209,12 @@ class SystemClock(Sources):
         self.assertTrue(guard.status()["accepting"])
 
     def test_the_kernel_vouches_for_too_little(self):
-        guard, _ = self.start_and_check(6)
-        self.assertRegex(self.verdict(guard), "the kernel vouches for it to 6")
-        self.assertFalse(guard.status()["accepting"])
+        # A daemon that lost its servers hours ago: the owner is not locked out.
+        guard, doubts = self.start_and_check(6)
+        why = "the kernel vouches for the system clock to 6.000000 s only; it is trusted to 0.500000 s"
+        self.assertTrue(self.verdict(guard).endswith(why))
+        self.assertIn(why, doubts)
+        self.assertTrue(guard.status()["accepting"])
 
     def test_the_kernel_says_that_nothing_synchronises_it(self):
         guard, doubts = self.start_and_check(None)

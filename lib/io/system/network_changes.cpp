@@ -52,14 +52,17 @@ private:
     void changed() {
         char news[8192];
         ssize_t n = 0;
+        int left = most_at_once;
         do n = mnl_socket_recvfrom(socket_.get(), news, sizeof news);
-        while (n >= 0 || errno == EINTR || errno == ENOBUFS || errno == ENOSPC);
-        if (errno == EAGAIN)
+        while (--left > 0 && (n >= 0 || errno == EINTR || errno == ENOBUFS || errno == ENOSPC));
+        if (left == 0 || errno == EAGAIN)
             wait();
         else
             hang_up();
         if (const auto tell = on_change_) tell(); // which may end us
     }
+
+    static constexpr int most_at_once = 256; ///< a flood of changes does not hold up the loop
 
     std::vector<int> groups_;
     std::function<void()> on_change_;

@@ -109,7 +109,7 @@ private:
     };
 
     void observe();
-    std::optional<time_estimate> system_clock(instant at) const;
+    time_estimate system_clock(instant at) const;
     std::optional<unix_time> certificates_at();
     void run();
     void apply(timesync::outcome o);
@@ -195,10 +195,8 @@ std::optional<time_estimate> time_service::core::now(instant at) {
     return system_clock(at);
 }
 
-/// Nothing if the kernel vouches for less than max_error asks for.
-std::optional<time_estimate> time_service::core::system_clock(instant at) const {
-    const auto trust = timesync::trust_system_clock(read_kernel_clock());
-    if (trust.warning.empty() && trust.bound > settings_.max_error) return std::nullopt;
+time_estimate time_service::core::system_clock(instant at) const {
+    const auto trust = timesync::trust_system_clock(read_kernel_clock(), settings_.max_error);
     return time_estimate{system_now() - (boot_now() - at), trust.bound};
 }
 
@@ -206,7 +204,7 @@ timesync::report time_service::core::report() {
     if (!servers_.empty()) observe();
     auto r = machine_.report(boot_now(), system_now());
     if (!servers_.empty()) return r;
-    const auto trust = timesync::trust_system_clock(read_kernel_clock());
+    const auto trust = timesync::trust_system_clock(read_kernel_clock(), settings_.max_error);
     r.estimate = system_clock(boot_now());
     r.verdict += trust.warning.empty() ? "; the kernel vouches for it to " + to_string(trust.bound)
                                        : "; " + trust.warning;

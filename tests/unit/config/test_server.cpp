@@ -87,7 +87,7 @@ constexpr sample unfit_fields[] = {
     {"[time]\nnts_ca =", "7: [time] nts_ca: expected a path"},
     {"[time]\nserver = a",
      "7: [time] server: unknown field; expected one of servers, interval, require, max_error, "
-     "require_nts, nts_ca, max_step"},
+     "require_nts, nts_ca, max_step, first_fix_unchecked"},
     {"[knock]\nmode = loose", "7: [knock] mode: expected set or strict, not 'loose'"},
     {"[knock]\nmemory = 1", "7: [knock] memory: expected a whole number from 2 to 4096, not '1'"},
     {"[knock]\nmemory = 4097", "7: [knock] memory: expected a whole number from 2 to 4096, not '4097'"},

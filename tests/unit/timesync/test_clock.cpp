@@ -118,6 +118,15 @@ BOOST_FIXTURE_TEST_CASE(a_step_that_the_machine_saw_reason_for_is_believed_once,
     BOOST_TEST((c.update(agreement(1008s, 10ms), start + 13s, false).what == held));
 }
 
+BOOST_FIXTURE_TEST_CASE(of_a_step_no_more_is_excused_than_the_machine_saw_and_an_hour, fixed_clock) {
+    using enum timesync::clock::verdict;
+    fix();
+    c.widen(0s, 48h, start + 10s);
+    BOOST_TEST((c.update(agreement(995s, 10ms), start + 11s, false).what == held)); // the other way
+    BOOST_TEST((c.update(agreement(1000s + 24h, 10ms), start + 12s, false).what == held));
+    BOOST_TEST((c.update(agreement(1000s + 30min, 10ms), start + 13s, false).what == kept));
+}
+
 BOOST_FIXTURE_TEST_CASE(a_step_must_be_held, fixed_clock) {
     fix();
     const auto back = [&](nanoseconds after, bool fresh) {
