@@ -24,10 +24,10 @@ constexpr nanoseconds watch_interval = seconds(1); ///< lines at most this often
 usage time_usage() {
     usage u{
         "time SERVER... [OPTION...]",
-        "Asks time servers and prints what they say, and what they agree on. SERVER is HOST[:PORT], or\n"
-        "nts://HOST[:PORT] for authenticated answers. First column: * best, + counts as well, - agrees but\n"
-        "does not count, x false, ? not heard. Offset is the server's time less this machine's clock, bound\n"
-        "the most that it can be wrong by if the server is honest."};
+        "Asks time servers and prints what they say, and what they agree on. SERVER is HOST[:PORT],\n"
+        "pool:NAME[:PORT], or nts://HOST[:PORT] for authenticated answers. First column: * best, + counts\n"
+        "as well, - agrees but does not count, x false, ? not heard. Offset is the server's time less this\n"
+        "machine's clock, bound the most that it can be wrong by if the server is honest."};
     u.options.add_options()("json", "print JSON")("watch", "go on, and print what changes")(
         "nts-ca", po::value<std::string>(), "file of the authorities for nts:// servers (the system's)");
     u.hidden.add_options()("server", po::value<std::vector<std::string>>());
