@@ -34,7 +34,7 @@ struct time_settings {
     bool require_nts = false;           ///< only authenticated servers count
     std::string ca_file;                ///< field nts_ca: for nts://; empty: the system's authorities
     nanoseconds max_step = seconds(1);  ///< after the first fix, what a poll may move the clock by unasked
-    unsigned first_fix_unchecked = 0;   ///< so many first fixes may come from certificates of any date
+    unsigned first_fix_unchecked = 0;   ///< not 0: until the first fix certificates may be of any date
     bool operator==(const time_settings&) const = default;
 };
 

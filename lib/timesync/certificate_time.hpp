@@ -16,13 +16,12 @@ struct known_time {
     unix_time build;                   ///< the program's: it runs later
 };
 
-/// The moment by which the dates of certificates are judged; nothing: they are not looked at, as it is
-/// configured for the first fixes of a machine that cannot know the date. A clock that is behind would
+/// The moment by which the dates of certificates are judged; nothing: they are not looked at, as it may be
+/// configured for a machine that cannot know the date until its first fix. A clock that is behind would
 /// otherwise refuse certificates that are good, or take those that expired long ago.
-inline std::optional<unix_time> certificate_time(const known_time& k, unsigned fixes,
-                                                 unsigned first_fixes_unchecked) {
+inline std::optional<unix_time> certificate_time(const known_time& k, bool unchecked_until_a_fix) {
     if (k.estimate) return std::max(*k.estimate, k.build);
-    if (fixes < first_fixes_unchecked) return std::nullopt;
+    if (unchecked_until_a_fix) return std::nullopt;
     return std::max({k.system, k.newest, k.build});
 }
 

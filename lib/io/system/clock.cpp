@@ -36,7 +36,11 @@ instant boot_now() {
 
 unix_time system_now() { return std::chrono::time_point_cast<nanoseconds>(std::chrono::system_clock::now()); }
 
-timesync::clock_reading read_clocks() { return {boot_now(), time_asleep(), system_now()}; }
+timesync::clock_reading read_clocks() {
+    const auto raw = read(CLOCK_MONOTONIC_RAW);
+    const auto asleep = time_asleep();
+    return {instant{raw + asleep}, asleep, system_now()};
+}
 
 timesync::kernel_clock read_kernel_clock() {
     timex t{};

@@ -134,7 +134,6 @@ private:
     asio::steady_timer timer_;
     std::function<void()> updated_;
     unix_time newest_{};
-    unsigned fixes_ = 0; ///< answers after which there was a time
     bool fallback_ = false;
     bool posted_ = false; ///< run() is on its way
 };
@@ -213,7 +212,7 @@ std::optional<unix_time> time_service::core::certificates_at() {
     const auto estimate = machine_.report(boot_now(), system_now()).estimate;
     timesync::known_time known{{}, system_now(), newest_, unix_time(seconds(CHRONOKNOCK_BUILD_TIME))};
     if (estimate) known.estimate = estimate->t;
-    return timesync::certificate_time(known, fixes_, settings_.first_fix_unchecked);
+    return timesync::certificate_time(known, settings_.first_fix_unchecked > 0);
 }
 
 void time_service::core::run() {
@@ -304,7 +303,6 @@ void time_service::core::receive(query& q, result<std::span<const std::uint8_t>>
 
 void time_service::core::pass(const query& q, const timesync::answer_gate::passed& p) {
     apply(machine_.receive(q.server, p.datagram, q.sent, p.received, p.authenticated));
-    if (machine_.now(boot_now())) ++fixes_;
 }
 
 void time_service::core::poll_gates(instant now) {

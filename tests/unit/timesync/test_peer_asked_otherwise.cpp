@@ -59,6 +59,22 @@ BOOST_FIXTURE_TEST_CASE(anybody_can_send_deny_so_it_slows_down_as_rate_does, one
     }
 }
 
+BOOST_FIXTURE_TEST_CASE(a_kiss_that_anybody_can_send_does_not_outlast_32_answers, one_peer) {
+    become_steady();
+    for (int i = 0; i < 4; ++i) next(), kissed("DENY");
+    for (int i = 0; i < 32; ++i) {
+        BOOST_TEST((next() == peer::want::send));
+        answered();
+        p->adapt(false); // as little as it may
+    }
+    const auto before = now;
+    BOOST_TEST((next() == peer::want::send));
+    answered();
+    p->adapt(false);
+    BOOST_TEST((p->interval() < 256s));
+    BOOST_TEST((now - before < 300s));
+}
+
 BOOST_FIXTURE_TEST_CASE(a_kiss_does_not_keep_the_true_answer_out, one_peer) {
     become_steady();
     for (const auto* code : {"DENY", "RATE", "INIT", "?"}) {

@@ -100,6 +100,18 @@ BOOST_AUTO_TEST_CASE(two_names_of_one_machine_count_once) {
     BOOST_TEST(r.servers[1].problem == "the same machine as A: counts once");
 }
 
+BOOST_AUTO_TEST_CASE(a_name_that_is_not_heard_takes_no_vote_of_its_machine) {
+    lab l(3);
+    l.addresses = {{0, {machine_at(9)}}, {1, {machine_at(9)}}};
+    l.silent[0] = true;
+    l.begin();
+    l.run(600s);
+    const auto r = l.sync->report(l.now, l.system());
+    BOOST_TEST(r.voices == 2u);
+    BOOST_TEST((r.servers[1].mark != mark::unusable));
+    BOOST_TEST((r.state == sync_state::synchronised));
+}
+
 BOOST_AUTO_TEST_CASE(a_name_is_asked_where_nobody_else_is) {
     lab l(3);
     l.addresses = {{0, {machine_at(8), machine_at(9)}}, {1, {machine_at(8), machine_at(9)}}};
