@@ -81,7 +81,11 @@ void print_services(const config::server& s) {
             if (std::ranges::count(k.services, i)) keys += (keys.empty() ? "" : ", ") + k.name;
         std::cout << "\nservice " << service.name << "\n";
         line("  ports", joined(service.ports, [](const auto& p) { return p.to_string(); }));
-        line("  open for", to_string(service.open_for) + ", for " +
+        line("  open for", to_string(service.open_for) +
+                               (service.max_open_for > service.open_for
+                                    ? ", up to " + to_string(service.max_open_for) + " where a knock asks for it"
+                                    : "") +
+                               ", for " +
                                (service.uses == 0 ? "any number of" : std::to_string(service.uses)) +
                                " new connections; live ones outlast it");
         line("  opened by", keys.empty() ? "no key" : keys);
@@ -95,6 +99,7 @@ void print_key(const config::server& s, const config::key_settings& k) {
                         (k.key->names_service() || k.services.size() == 1 ? "" : ", all at once"));
     for (const auto& [name, what] : method::method_of(*k.key).describe(k))
         line(name.empty() ? "" : "  " + name, what);
+    if (k.for_others) line("  opens for", "the address that a knock names, whoever sent it");
     if (k.knock_delay > 0s) line("  knock delay", to_string(k.knock_delay));
     std::cout << std::left << std::setw(14) << "  budget" << std::fixed << std::setprecision(1)
               << method::security_bits(k, s) << " bits against one SYN of a stranger\n";
@@ -124,10 +129,13 @@ void print_doubts(const config::server& s) {
         if (method::security_bits(k, s) < method::least_security_bits)
             doubt(name + "allow_weak: its budget is below " +
                   std::to_string(static_cast<int>(method::least_security_bits)) + " bits");
+        if (const auto doubts = method::method_of(*k.key).doubts)
+            for (const auto& one : doubts(k)) doubt(name + one);
         if (k.key->never_changes()) {
             doubt(name + "allow_weak: whoever sees one of its knocks can repeat it for ever");
             continue;
         }
+        if (g == 0s) continue;
         if (g < 2 * error)
             doubt(name + "granularity: " + to_string(g) +
                   " is not comfortably above the error of two clocks, up to " + to_string(error) + " here");

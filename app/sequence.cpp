@@ -1,8 +1,9 @@
-#include "app/options.hpp"
+#include "app/request.hpp"
 #include "base/address.hpp"
 #include "client/window.hpp"
 #include "io/system/clock.hpp"
 #include "io/system/files.hpp"
+#include "io/system/random.hpp"
 #include "method/method.hpp"
 
 #include <iostream>
@@ -14,23 +15,19 @@ namespace {
 
 usage sequence_usage() {
     usage u{"sequence --key FILE --ip IP [OPTION...]",
-            "Prints the ports that IP knocks on, in order, on one line."};
+            "Prints what a knock of IP is made of, on one line: ports in order, or a message in hexadecimal, a name of\n"
+            "the DNS or words, as the key's method has it."};
     u.options.add_options()                                                                                 //
         ("key", text("FILE")->required(), "key file")                                                       //
         ("ip", text("IP")->required(), "address that the knock comes from")                                 //
         ("at", text("UNIX_TIME"), "moment, in seconds since 1970 (now); of numbered knocks the number (0)") //
         ("service", text("NAME")->default_value(""), "service asked for (all)")                             //
         ("allow-loose-permissions", "take a key file that others can read or write");
+    add_request_options(u.options);
     return u;
 }
 
-} // namespace
-
-int run_sequence(const arguments& args) {
-    const auto parsed = parse_options(args, sequence_usage());
-    if (const auto* status = std::get_if<int>(&parsed)) return *status;
-    const auto& options = std::get<po::variables_map>(parsed);
-
+int sequence(const po::variables_map& options) {
     const auto ip = address::parse(*given(options, "ip"));
     if (!ip) return unfit("ip", ip.error());
     const auto service = *given(options, "service");
@@ -42,10 +39,26 @@ int run_sequence(const arguments& args) {
     if (const auto fits = client::check_service(service, (*k)->names_service()); !fits)
         return unfit("service", fits.error());
 
-    const auto plan = method::method_of(**k).plan(**k, {*ip, *at, service});
+    const auto random = io::random_secret(32);
+    if (!random) return say(failed, random.error().text);
+    method::knock_request request{.source = *ip, .at = *at, .service = service, .random = *random};
+    read_request(options, **k, request);
+    const auto plan = method::method_of(**k).plan(**k, request);
     if (!plan) return say(failed, plan.error().text);
-    std::cout << client::to_text(*plan) << "\n";
+    std::cout << (plan->text.empty() ? client::to_text(plan->shots) : plan->text) << "\n";
     return done;
+}
+
+} // namespace
+
+int run_sequence(const arguments& args) {
+    const auto parsed = parse_options(args, sequence_usage());
+    if (const auto* status = std::get_if<int>(&parsed)) return *status;
+    try {
+        return sequence(std::get<po::variables_map>(parsed));
+    } catch (const stop& s) {
+        return s.status;
+    }
 }
 
 } // namespace chronoknock::app

@@ -28,6 +28,7 @@ struct service {
     std::vector<endpoint_range> ports;
     nanoseconds open_for = std::chrono::seconds(30); ///< how long a grant lasts
     std::uint32_t uses = 0;                          ///< new connections a grant is good for; 0: any number
+    nanoseconds max_open_for{0};                     ///< what a knock that names a duration may ask for
 
     /// True if the name may stand for a service: it becomes part of names in the firewall and of log lines.
     static bool valid_name(std::string_view name);

@@ -4,13 +4,21 @@
 #include "io/system/random.hpp"
 #include "method/method.hpp"
 
+#include <algorithm>
 #include <cstring>
+#include <span>
 #include <stdexcept>
 #include <utility>
 
 namespace chronoknock::io {
 
 namespace {
+
+void fill_randomly(std::span<std::uint8_t> out) {
+    const auto bytes = random_secret(out.size());
+    if (!bytes) throw std::runtime_error(bytes.error().text);
+    std::ranges::copy(*bytes, out.begin());
+}
 
 hash_seed random_seed() {
     hash_seed seed{};
@@ -25,14 +33,14 @@ hash_seed random_seed() {
 granting::terms terms_of(const config::server& c) {
     granting::terms t;
     for (const auto& k : c.keys) t.keys.push_back({k.name, k.knock_delay});
-    for (const auto& s : c.services) t.services.push_back({s.name, s.open_for, s.open_for, s.ports, s.uses});
+    for (const auto& s : c.services) t.services.push_back({s.name, s.open_for, s.max_open_for, s.ports, s.uses});
     return t;
 }
 
 std::unique_ptr<method::verifier_set> make_verifiers(config::server& c, known_address known,
                                                      const method::verifier_set* before) {
-    auto made =
-        std::make_unique<method::verifier_set>(method::verifiers(c, random_seed(), std::move(known), before));
+    const method::verifier_settings common{c, {}, random_seed(), std::move(known), fill_randomly};
+    auto made = std::make_unique<method::verifier_set>(method::verifiers(common, before));
     for (auto& k : c.keys) k.key->forget_secret(); // the verifiers have what they need of them
     return made;
 }

@@ -1,9 +1,12 @@
 #pragma once
 
+#include "key/carrier.hpp"
+
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace chronoknock::key {
 
@@ -23,6 +26,11 @@ public:
     virtual bool numbered() const { return false; }
     /// Nothing can tell a replay of its knocks from a knock: they never change.
     virtual bool never_changes() const = 0;
+    /// No two of its knocks are the same: the client has nothing to remember, and never waits for the next
+    /// window.
+    virtual bool always_fresh() const { return false; }
+    /// What its messages may travel by, the one that a client takes first; none: the method has one way.
+    virtual std::vector<carrier> carriers() const { return {}; }
     /// Its knocks are made for the address that they come from.
     virtual bool heeds_address() const = 0;
     /// Its knocks can ask for one service, instead of all that the key may open.

@@ -39,6 +39,11 @@ public:
         for (const auto& v : all_) std::ranges::move(v->end_batch(now), std::back_inserter(claims));
         return claims;
     }
+    std::vector<packet::datagram> take_answers() {
+        std::vector<packet::datagram> sum;
+        for (const auto& v : all_) std::ranges::move(v->take_answers(), std::back_inserter(sum));
+        return sum;
+    }
     bool waiting() const {
         return std::ranges::any_of(all_, [](const auto& v) { return v->waiting(); });
     }

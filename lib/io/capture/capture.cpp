@@ -193,7 +193,7 @@ private:
         case packet::sieve::verdict::wanted:
             break;
         }
-        ++(e.protocol == transport::tcp ? counters_.syns : counters_.datagrams);
+        ++(e.kind == packet::kind::syn ? counters_.syns : counters_.datagrams);
         handler_.observe(e, now_);
     }
 

@@ -126,7 +126,7 @@ private:
     result<void> start(std::size_t port, instant now) {
         static const client::shot no_shot;
         const auto& shot = port == attempt::door ? no_shot : order_.shots[port];
-        const bool datagram = shot.protocol == transport::udp;
+        const bool datagram = shot.kind == packet::kind::datagram;
         attempt a{open_socket(order_.to.ip, datagram ? SOCK_DGRAM : SOCK_STREAM), port, now, datagram};
         if (!a.socket) return why("cannot make a socket");
         const int on = 1;

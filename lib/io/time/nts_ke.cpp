@@ -74,14 +74,14 @@ bool agreed_on_protocol(const SSL* ssl) {
     return std::ranges::equal(std::span{chosen, size}, std::span{protocol}.subspan(1));
 }
 
-result<timesync::siv> exported_key(SSL* ssl, bool client_to_server) {
+result<key::siv> exported_key(SSL* ssl, bool client_to_server) {
     const auto context = timesync::nts_exporter_context(client_to_server);
     constexpr std::string_view label = timesync::nts_exporter_label;
-    timesync::siv::key key;
+    key::siv::key_bytes key;
     if (SSL_export_keying_material(ssl, key.data(), key.size(), label.data(), label.size(), context.data(),
                                    context.size(), 1) != 1)
         return error{"TLS exports no keys"};
-    return timesync::siv{key};
+    return key::siv{key};
 }
 
 /// Why a step failed: the connection's own reasons before those of the system.

@@ -68,7 +68,7 @@ std::array<lane, matcher::turns> matcher::make_lanes(std::uint32_t tracked) {
 }
 
 void matcher::observe(const packet::event& e, instant now) {
-    if (e.protocol != transport::tcp || !keyring_.in_any_pool(e.port)) {
+    if (e.kind != packet::kind::syn || !keyring_.in_any_pool(e.port)) {
         ++counters_.outside_pool;
         return;
     }
