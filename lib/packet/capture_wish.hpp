@@ -11,6 +11,8 @@ struct capture_wish {
     port_set syns{};                    ///< TCP SYNs to these ports
     port_set datagrams{};               ///< UDP datagrams to these ports
     std::uint32_t most_of_datagram = 0; ///< bytes of their payload
+    /// False if a firewall's log tells all of it: addresses and ports.
+    bool needs_packets() const { return most_of_datagram > 0; }
     bool operator==(const capture_wish&) const = default;
 };
 
