@@ -137,6 +137,8 @@ result<void> log_format::find_groups() {
                                                                      {"spt", &groups_.spt},
                                                                      {"seq", &groups_.seq},
                                                                      {"flags", &groups_.flags}}};
+    if (expression_->CapturingGroupNames().size() != expression_->NamedCapturingGroups().size())
+        return error{"expected each group's name once"};
     for (const auto& [name, index] : expression_->NamedCapturingGroups()) {
         const auto found =
             std::ranges::find(known, std::string_view(name), [](const auto& k) { return k.first; });
@@ -173,8 +175,9 @@ bool log_format::read(std::string_view line, event& out) const {
         if (!known) return false;
         e.protocol = *known;
     }
-    if (const auto flags = group(groups_.flags); flags && e.protocol == transport::tcp)
-        if (!begins_connection(*flags)) return false;
+    if (groups_.flags != 0 && e.protocol == transport::tcp &&
+        !begins_connection(group(groups_.flags).value_or("")))
+        return false;
     const auto source = read_address(group(groups_.src).value_or(""));
     const auto destination = read_address(group(groups_.dst).value_or(""));
     const auto port = number<std::uint16_t>(group(groups_.dpt).value_or(""));

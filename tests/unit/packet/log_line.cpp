@@ -166,7 +166,7 @@ BOOST_DATA_TEST_CASE(what_strangers_write_is_no_packet, hostile) {
 }
 
 BOOST_AUTO_TEST_CASE(a_strange_name_is_a_name) {
-    for (const std::string name : {"SRC=198.51.100.1", "IN=x", "a=(.*)\\", "\x01\xff\xfe", "[", "DPT=1"})
+    for (const std::string name : {"SRC=9.9.9.9", "IN=x", "a=(.*)\\", "\x01\xff\xfe", "[", "DPT=1"})
         BOOST_TEST(read("drop: IN=" + name + " OUT= " + addresses + network + syn) == its_event);
 }
 
@@ -223,12 +223,14 @@ BOOST_AUTO_TEST_CASE(patterns_of_ones_own) {
                "tcp 192.0.2.1 1 > 192.0.2.2 7000 seq 5");
     BOOST_TEST(read(*all, "UDP 192.0.2.1:1 192.0.2.2:7000") == "udp 192.0.2.1 1 > 192.0.2.2 7000");
     BOOST_TEST(read(*all, "17 2001:db8::1:1 2001:db8::2:7000") == "udp 2001:db8::1 1 > 2001:db8::2 7000");
-    BOOST_TEST(read(*all, "6 192.0.2.1:1 192.0.2.2:7000") == "tcp 192.0.2.1 1 > 192.0.2.2 7000");
+    BOOST_TEST(read(*all, "6 192.0.2.1:1 192.0.2.2:7000 SYN") == "tcp 192.0.2.1 1 > 192.0.2.2 7000");
+    BOOST_TEST(read(*all, "6 192.0.2.1:1 192.0.2.2:7000") ==
+               "nothing"); // where there are flags, one has to be SYN
     BOOST_TEST(read(*all, "icmp 192.0.2.1:1 192.0.2.2:7000") == "nothing");
     BOOST_TEST(read(*all, "tcp 192.0.2.1:1 192.0.2.2:7000 Syn|Ack") == "nothing");
     BOOST_TEST(read(*all, "tcp 192.0.2.1:1 192.0.2.2:7000 synack") == "nothing");
     // Bytes that are no UTF-8 are characters too.
-    BOOST_TEST(read(*log_format::compile("^.(?P<src>\\S+) (?P<dst>\\S+) (?P<dpt>\\S+)"),
+    BOOST_TEST(read(**log_format::compile("^.(?P<src>\\S+) (?P<dst>\\S+) (?P<dpt>\\S+)"),
                     "\xff"
                     "192.0.2.1 192.0.2.2 7000") == "tcp 192.0.2.1 0 > 192.0.2.2 7000");
 }
@@ -241,10 +243,9 @@ BOOST_AUTO_TEST_CASE(unfit_patterns) {
                "expected groups named src, dst, dpt, proto, spt, seq or flags, not 'dport'");
     BOOST_TEST(complaint("(?P<src>a") ==
                "expected a regular expression as RE2 takes it: missing ): (?P<src>a");
-    BOOST_TEST(complaint("(?P<src>a)(?P<src>b)") ==
-               "expected a regular expression as RE2 takes it: duplicate capture group name: src");
+    BOOST_TEST(complaint("(?P<src>a)(?P<src>b)") == "expected each group's name once");
     BOOST_TEST(complaint("(a)\\1") ==
-               "expected a regular expression as RE2 takes it: invalid escape sequence: \\1");
+               "expected a regular expression as RE2 takes it: invalid escape sequence: \\x5c1");
     std::string many;
     for (int i = 0; i < 40; ++i) many += "(a)";
     BOOST_TEST(complaint(many + "(?P<src>a)(?P<dst>b)(?P<dpt>c)") ==
