@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace chronoknock::io {
@@ -30,6 +31,9 @@ protected:
 
 /// A firewall's log file and how its lines are read.
 struct log_source {
+    log_source(std::string file, std::shared_ptr<const packet::log_format> how)
+        : path(std::move(file)), format(std::move(how)) {}
+
     std::string path;
     std::shared_ptr<const packet::log_format> format;
 };
