@@ -42,17 +42,18 @@ const std::string& netfilter_format() {
     static const std::string hardware = "(?:MAC=[0-9a-f:]{0,192} |MACSRC=[0-9a-f:]{17} MACDST=[0-9a-f:]{17} "
                                         "(?:VPROTO=[0-9a-f]{4} VID=[0-9]{1,4} )?MACPROTO=[0-9a-f]{4} )?"
                                         "(?:TUNNEL=[0-9.]{7,15}->[0-9.]{7,15} )?";
-    static const std::string addresses = "SRC=(?P<src>[0-9A-Fa-f:.]{2,45}) DST=(?P<dst>[0-9A-Fa-f:.]{2,45}) ";
+    static const std::string addresses = "SRC=[0-9A-Fa-f:.]{2,45} DST=[0-9A-Fa-f:.]{2,45} ";
     static const std::string options = "OPT \\([0-9A-F]{0,80}\\)";
     static const std::string network =
         "LEN=[0-9]{1,10} (?:TOS=(?:0x)?[0-9A-F]{2} PREC=0x[0-9A-F]{2} TTL=[0-9]{1,3} ID=[0-9]{1,5} "
         "(?:CE )?(?:DF )?(?:" +
         options + " )?|TC=[0-9]{1,3} HOPLIMIT=[0-9]{1,3} FLOWLBL=[0-9]{1,7} )";
+    static const std::string ports = "SPT=[0-9]{1,5} DPT=[0-9]{1,5} ";
     static const std::string transport =
-        "PROTO=(?P<proto>TCP|UDP) SPT=(?P<spt>[0-9]{1,5}) DPT=(?P<dpt>[0-9]{1,5}) "
-        "(?:(?:SEQ=(?P<seq>[0-9]{1,10}) ACK=[0-9]{1,10} )?WINDOW=[0-9]{1,5} (?:RES=0x[0-9A-Fa-f]{2} )?"
-        "(?P<flags>(?:[A-Z]{2,3} ){0,9})URGP=[0-9]{1,5}(?: " +
-        options + ")?|LEN=[0-9]{1,5})";
+        "(?:PROTO=TCP " + ports +
+        "(?:SEQ=[0-9]{1,10} ACK=[0-9]{1,10} )?WINDOW=[0-9]{1,5} (?:RES=0x[0-9A-Fa-f]{2} )?"
+        "(?:CWR )?(?:ECE )?(?:URG )?(?:PSH )?SYN URGP=[0-9]{1,5}(?: " +
+        options + ")?|PROTO=UDP " + ports + "LEN=[0-9]{1,5})";
     static const std::string tail = "(?: UID=[0-9]{1,10} GID=[0-9]{1,10})?(?: MARK=(?:0x)?[0-9a-f]{1,8})? ?";
     static const std::string whole =
         "^" + head + interfaces + hardware + addresses + network + transport + tail + "$";
@@ -111,6 +112,47 @@ bool begins_connection(std::string_view flags) {
     return syn;
 }
 
+/// What a line says, as it says it; nothing where it says nothing.
+struct fields {
+    std::optional<std::string_view> src, dst, dpt, proto, spt, seq, flags;
+};
+
+/// Of a line in netfilter's format, where each name stands once behind a blank.
+fields by_names(std::string_view text) {
+    const auto value = [text](std::string_view name) -> std::optional<std::string_view> {
+        const auto found = text.find(name);
+        if (found == text.npos) return std::nullopt;
+        const auto rest = text.substr(found + name.size());
+        return rest.substr(0, rest.find(' '));
+    };
+    return {
+        value(" SRC="), value(" DST="), value(" DPT="), value(" PROTO="), value(" SPT="), value(" SEQ="), {}};
+}
+
+bool to_event(const fields& f, event& out) {
+    event e;
+    if (f.proto) {
+        const auto known = read_protocol(*f.proto);
+        if (!known) return false;
+        e.protocol = *known;
+    }
+    if (f.flags && e.protocol == transport::tcp && !begins_connection(*f.flags)) return false;
+    const auto source = read_address(f.src.value_or(""));
+    const auto destination = read_address(f.dst.value_or(""));
+    const auto port = number<std::uint16_t>(f.dpt.value_or(""));
+    const auto source_port = number<std::uint16_t>(f.spt.value_or("0"));
+    const auto sequence = number<std::uint32_t>(f.seq.value_or("0"));
+    if (!source || !destination || !port || !source_port || !sequence) return false;
+    if (source->is_v4() != destination->is_v4() || is_for_many(*destination)) return false;
+    e.source = *source;
+    e.destination = *destination;
+    e.port = *port;
+    e.source_port = *source_port;
+    e.sequence = *sequence;
+    out = e;
+    return true;
+}
+
 } // namespace
 
 log_format::log_format(std::unique_ptr<re2::RE2> expression) : expression_(std::move(expression)) {}
@@ -125,7 +167,8 @@ result<std::shared_ptr<const log_format>> log_format::compile(std::string_view p
     if (!expression->ok())
         return error{"expected a regular expression as RE2 takes it: " + printable(expression->error())};
     std::shared_ptr<log_format> made(new log_format(std::move(expression)));
-    if (const auto found = made->find_groups(); !found) return found.error();
+    if (const auto found = pattern.empty() ? result<void>() : made->find_groups(); !found)
+        return found.error();
     return {boost::system::in_place_value, std::move(made)};
 }
 
@@ -159,39 +202,23 @@ result<void> log_format::find_groups() {
 bool log_format::anchored() const { return expression_->pattern().starts_with('^'); }
 
 bool log_format::read(std::string_view line, event& out) const {
+    const re2::StringPiece text(line.data(), line.size());
+    const auto match = [&](re2::StringPiece* into, int most) {
+        return expression_->Match(text, 0, text.size(), re2::RE2::UNANCHORED, into, most);
+    };
+    // Without groups RE2 needs less than a tenth of the time.
+    if (most_group_ == 0) return match(nullptr, 0) && to_event(by_names(line), out);
     std::array<re2::StringPiece, most_groups> found;
-    if (!expression_->Match(re2::StringPiece(line.data(), line.size()), 0, line.size(), re2::RE2::UNANCHORED,
-                            found.data(), most_group_ + 1))
-        return false;
-    // Nothing if there is no such group, or it took no part in the match.
+    if (!match(found.data(), most_group_ + 1)) return false;
     const auto group = [&](int index) -> std::optional<std::string_view> {
         const auto& piece = found[static_cast<std::size_t>(index)];
         if (index == 0 || piece.data() == nullptr) return std::nullopt;
         return std::string_view(piece.data(), piece.size());
     };
-    event e;
-    if (const auto protocol = group(groups_.proto)) {
-        const auto known = read_protocol(*protocol);
-        if (!known) return false;
-        e.protocol = *known;
-    }
-    if (groups_.flags != 0 && e.protocol == transport::tcp &&
-        !begins_connection(group(groups_.flags).value_or("")))
-        return false;
-    const auto source = read_address(group(groups_.src).value_or(""));
-    const auto destination = read_address(group(groups_.dst).value_or(""));
-    const auto port = number<std::uint16_t>(group(groups_.dpt).value_or(""));
-    const auto source_port = number<std::uint16_t>(group(groups_.spt).value_or("0"));
-    const auto sequence = number<std::uint32_t>(group(groups_.seq).value_or("0"));
-    if (!source || !destination || !port || !source_port || !sequence) return false;
-    if (source->is_v4() != destination->is_v4() || is_for_many(*destination)) return false;
-    e.source = *source;
-    e.destination = *destination;
-    e.port = *port;
-    e.source_port = *source_port;
-    e.sequence = *sequence;
-    out = e;
-    return true;
+    const auto& g = groups_;
+    fields f{group(g.src), group(g.dst), group(g.dpt), group(g.proto), group(g.spt), group(g.seq), {}};
+    if (g.flags != 0) f.flags = group(g.flags).value_or(""); // where there are flags, SYN has to be said
+    return to_event(f, out);
 }
 
 } // namespace chronoknock::packet

@@ -43,7 +43,7 @@ private:
 
     std::shared_ptr<const re2::RE2> expression_;
     groups groups_;
-    int most_group_ = 0;
+    int most_group_ = 0; ///< 0: netfilter's format, whose fields have names of their own
 };
 
 } // namespace chronoknock::packet
