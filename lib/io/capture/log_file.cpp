@@ -23,7 +23,8 @@ namespace chronoknock::io {
 namespace {
 
 std::optional<file_state> state_of(const struct stat& s) {
-    return file_state{s.st_dev, s.st_ino, static_cast<std::uint64_t>(s.st_size)};
+    return file_state{s.st_dev, s.st_ino, static_cast<std::uint64_t>(s.st_size),
+                      s.st_mtim.tv_sec * 1'000'000'000 + s.st_mtim.tv_nsec};
 }
 
 } // namespace

@@ -1,5 +1,7 @@
 #include "io/capture/log_follower.hpp"
 
+#include <utility>
+
 namespace chronoknock::io {
 
 log_follower::actions log_follower::wake() {
@@ -15,7 +17,8 @@ log_follower::actions log_follower::looked(const std::optional<file_state>& name
         return {action::tell_absent, action::wait};
     }
     if (held->size < position_) return begin_again();
-    if (held->size > position_) return {action::read};
+    const bool changed = std::exchange(checked_, held->modified) != held->modified;
+    if (held->size > position_ || (changed && position_ > 0)) return {action::read};
     // All that was in the old file when something was in the new one is read.
     if (named && !named->same_file(*held) && named->size > 0)
         return {action::close, action::tell_replaced, action::open};

@@ -16,7 +16,8 @@ namespace chronoknock::io {
 struct file_state {
     std::uint64_t device = 0;
     std::uint64_t inode = 0;
-    std::uint64_t size = 0; ///< bytes
+    std::uint64_t size = 0;    ///< bytes
+    std::int64_t modified = 0; ///< when, ns
 
     bool same_file(const file_state& other) const { return device == other.device && inode == other.inode; }
 };
@@ -68,7 +69,7 @@ public:
     const packet::line_splitter& lines() const { return lines_; }
 
 private:
-    static constexpr std::size_t most_tail = 64;
+    static constexpr std::size_t most_tail = 256; // of a log, with a time in it
 
     actions begin_again();
     void took(std::string_view bytes);
@@ -78,8 +79,9 @@ private:
     std::uint64_t position_ = 0; ///< of the first byte that was not read yet
     /// What stands before it. Is something else there, the file was cut to nothing and has grown again.
     std::string tail_;
-    bool from_end_ = true; ///< the next file that is opened
-    std::size_t turn_ = 0; ///< bytes read in this turn
+    std::int64_t checked_ = 0; ///< the file as modified then has tail_, if it has the size
+    bool from_end_ = true;     ///< the next file that is opened
+    std::size_t turn_ = 0;     ///< bytes read in this turn
 };
 
 template <class Each>

@@ -62,8 +62,7 @@ constexpr sample unfit_fields[] = {
     {"[capture]\ninterface = a name",
      "7: [capture] interface: expected any, names of interfaces or nflog:GROUP, not 'a name'"},
     {"[capture]\ninterface = sixteen.letters.",
-     "7: [capture] interface: expected any or names of interfaces, "
-     "not 'sixteen.letters.'"},
+     "7: [capture] interface: expected any, names of interfaces or nflog:GROUP, not 'sixteen.letters.'"},
     {"[capture]\nport = 1",
      "7: [capture] port: unknown field; expected one of interface, also_for, log, pattern"},
     {"[capture]\ninterface = nflog:65536",

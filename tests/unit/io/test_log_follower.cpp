@@ -1,7 +1,9 @@
 #include "io/capture/log_follower.hpp"
 
 #include <boost/test/unit_test.hpp>
+#include <functional>
 #include <ostream>
+#include <sstream>
 #include <vector>
 
 using namespace chronoknock;
@@ -11,7 +13,7 @@ using action = log_follower::action;
 using actions = log_follower::actions;
 
 namespace chronoknock::io {
-std::ostream& operator<<(std::ostream& out, const log_follower::actions& all) {
+std::ostream& operator<<(std::ostream& out, log_follower::action a) {
     static constexpr const char* names[] = {"look",
                                             "open",
                                             "close",
@@ -25,7 +27,10 @@ std::ostream& operator<<(std::ostream& out, const log_follower::actions& all) {
                                             "tell_read_failed",
                                             "tell_replaced",
                                             "tell_truncated"};
-    for (const auto a : all) out << names[static_cast<int>(a)] << ' ';
+    return out << names[static_cast<int>(a)];
+}
+std::ostream& operator<<(std::ostream& out, const log_follower::actions& all) {
+    for (const auto a : all) out << a << ' ';
     return out;
 }
 } // namespace chronoknock::io
@@ -33,6 +38,12 @@ std::ostream& operator<<(std::ostream& out, const log_follower::actions& all) {
 namespace {
 
 using texts = std::vector<std::string>;
+
+std::string in_words(const std::vector<action>& all) {
+    std::ostringstream out;
+    for (const auto a : all) out << a << ' ';
+    return out.str();
+}
 
 #define WANTS(todo, ...) BOOST_TEST((todo) == (actions __VA_ARGS__))
 
@@ -53,7 +64,8 @@ struct world {
 
     static std::optional<file_state> state(const file* f) {
         if (!f) return std::nullopt;
-        return file_state{1, f->inode, f->text.size()};
+        const auto version = std::hash<std::string>{}(f->text); // for the time of its last change
+        return file_state{1, f->inode, f->text.size(), static_cast<std::int64_t>(version)};
     }
 
     actions carry_out(action a) {
@@ -98,11 +110,8 @@ struct world {
     }
 };
 
-#define TURN(w, ...)                                                                                         \
-    {                                                                                                        \
-        const auto did = (w).turn();                                                                         \
-        WANTS(actions(did.begin(), did.end()), __VA_ARGS__);                                                 \
-    }
+/// What a turn has to do, looks and readings left out.
+#define TURN(w, ...) BOOST_TEST(in_words((w).turn()) == in_words(__VA_ARGS__))
 #define LINES(w, ...) BOOST_TEST((w).lines == (texts __VA_ARGS__), boost::test_tools::per_element())
 
 } // namespace
@@ -215,6 +224,10 @@ BOOST_AUTO_TEST_CASE(also_if_it_has_grown_again_meanwhile) {
     f.text = "two, longer than all that there was\nthree\n";
     TURN(w, {action::tell_truncated, action::pause});
     LINES(w, {"two, longer than all that there was", "three"});
+    f.text = std::string(f.text.size() - 1, 'x') + "\n"; // to the very size that it had
+    TURN(w, {action::tell_truncated, action::pause});
+    BOOST_TEST(w.lines.size() == 1u);
+    TURN(w, {action::wait});
     // A writer that goes on at its old place leaves zeros.
     f.text = std::string(f.text.size(), '\0') + "four\n";
     TURN(w, {action::tell_truncated, action::pause});
