@@ -44,7 +44,11 @@ void line(std::string_view name, const std::string& what) {
 void print_settings(const config::server& s) {
     line("state", s.state);
     line("control", s.control);
-    line("capture", joined(s.interfaces, [](const auto& i) { return i; }));
+    if (s.log.file.empty())
+        line("capture", joined(s.interfaces, [](const auto& i) { return i; }));
+    else
+        line("capture", "none: the log " + s.log.file + " is read, " +
+                            (s.log.pattern.empty() ? "netfilter's LOG format" : "by a pattern of its own"));
     line("guards for", "this host" + (s.also_for.empty() ? "" : ", " + joined(s.also_for, [](const auto& p) {
                                                                     return p.to_string();
                                                                 })));
@@ -117,6 +121,9 @@ void print_doubts(const config::server& s) {
         if (std::ranges::none_of(s.keys,
                                  [i](const auto& k) { return std::ranges::count(k.services, i) != 0; }))
             doubt("[service." + s.services[i].name + "] is opened by no key");
+
+    if (s.log.format && !s.log.format->anchored())
+        doubt("[capture] pattern: it does not begin with ^: what a stranger has written before may match");
 
     // A knock is made and judged by two clocks; the paper (section 5) asks for a granularity above their
     // errors and the time the SYNs take together.

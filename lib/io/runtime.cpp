@@ -285,8 +285,12 @@ std::unique_ptr<time_service> runtime::make_time(const config::server& c) {
 
 result<std::unique_ptr<runtime::listener>> runtime::start_capture(const config::server& c) {
     auto made = std::make_unique<listener>(*this);
-    made->capture =
-        std::make_unique<io::capture>(context_, c.interfaces, method::wants(c), c.also_for, *made);
+    if (c.log.file.empty())
+        made->capture =
+            std::make_unique<io::capture>(context_, c.interfaces, method::wants(c), c.also_for, *made);
+    else
+        made->capture = std::make_unique<io::capture>(context_, log_source{c.log.file, c.log.format},
+                                                      method::wants(c), c.also_for, *made);
     if (auto done = made->capture->start(); !done) return done.error();
     return made;
 }

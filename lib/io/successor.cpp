@@ -52,7 +52,7 @@ result<successor> read_successor(const config_reader& reader, known_address know
     successor next;
     next.configuration = std::make_unique<config::server>(std::move(*read));
     auto& c = *next.configuration;
-    next.captures_other = c.interfaces != old.interfaces || c.also_for != old.also_for ||
+    next.captures_other = c.interfaces != old.interfaces || c.also_for != old.also_for || c.log != old.log ||
                           method::wants(c) != method::wants(old);
     next.verifiers = make_verifiers(c, std::move(known), before);
     next.terms = terms_of(c);
