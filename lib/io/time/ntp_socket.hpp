@@ -23,8 +23,8 @@ public:
                                                     const timesync::endpoint& to);
     explicit ntp_socket(boost::asio::io_context& context) : socket_(context) {}
 
-    /// Sends, and gives what comes back to the handler until close(). The result is the moment before
-    /// sending.
+    /// Sends, and gives what comes back to the handler until close(). The result is a moment not after the
+    /// packet left, and as near to that as the kernel tells.
     result<instant> send(std::span<const std::uint8_t> packet, handler h);
     /// No handler is called any more.
     void close();
