@@ -25,6 +25,8 @@ microseconds left(const clock_reading& end, std::optional<microseconds> stamp) {
 
 } // namespace
 
+BOOST_AUTO_TEST_SUITE(time_departure)
+
 BOOST_AUTO_TEST_CASE(a_packet_left_when_the_kernel_says_less_what_the_clock_may_be_slewed_by) {
     const auto end = after(microseconds(100), microseconds(100));
     BOOST_TEST(left(end, microseconds(80)).count() == 80 - 11);
@@ -51,3 +53,5 @@ BOOST_AUTO_TEST_CASE(a_clock_that_was_set_meanwhile_says_nothing) {
     BOOST_TEST(left(end, microseconds(-1)).count() == 0);
     BOOST_TEST(left(end, microseconds(101)).count() == 0);
 }
+
+BOOST_AUTO_TEST_SUITE_END()
