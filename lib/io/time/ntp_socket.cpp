@@ -2,7 +2,7 @@
 
 #include "io/client/endpoint.hpp"
 #include "io/system/clock.hpp"
-#include "timesync/departure.hpp"
+#include "timesync/packet_times.hpp"
 
 #include <array>
 #include <cerrno>
@@ -22,26 +22,18 @@ using asio::ip::udp;
 constexpr std::size_t largest_datagram = 2048;
 /// Of one waking: who floods the port does not hold up the loop.
 constexpr int most_at_once = 16;
-/// The kernel's stamp is of a clock that somebody may set between stamp and reading. Older than this it is
-/// not believed; an honest error is then in the delay.
-constexpr nanoseconds oldest_stamp = milliseconds(20);
 
 unix_time to_unix(const timespec& t) { return unix_time(seconds(t.tv_sec) + nanoseconds(t.tv_nsec)); }
 
-/// When the datagram came by the kernel's stamp, carried over to the boot clock; else now. Held up anywhere
-/// in here, or with the system clock slewed (by 10 % at most), it comes out later than it was, never earlier:
-/// that would be a bound too small.
-instant arrival(msghdr& message) {
-    const auto system = system_now();
-    const auto now = boot_now();
+/// When the kernel got a datagram, by the system clock, if it tells.
+std::optional<unix_time> arrival_stamp(msghdr& message) {
     for (auto* c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c)) {
         if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_TIMESTAMPNS) continue;
         timespec stamp{};
         std::memcpy(&stamp, CMSG_DATA(c), sizeof stamp);
-        const auto age = system - to_unix(stamp);
-        if (age >= nanoseconds(0) && age <= oldest_stamp) return now - age * 9 / 10;
+        return to_unix(stamp);
     }
-    return now;
+    return {};
 }
 
 /// When the kernel handed a packet to the device, by the system clock, if it tells. (Not before the send
@@ -84,11 +76,11 @@ result<std::shared_ptr<ntp_socket>> ntp_socket::open(asio::io_context& context,
 result<instant> ntp_socket::send(std::span<const std::uint8_t> packet, handler h) {
     handler_ = std::move(h);
     boost::system::error_code ec;
-    const auto before = read_clocks();
+    before_ = read_clocks();
     socket_.send(asio::buffer(packet.data(), packet.size()), 0, ec);
     if (ec) return error{ec.message()};
     const auto stamp = departure_stamp(socket_.native_handle());
-    const auto sent = timesync::departure(before, read_clocks(), stamp);
+    const auto sent = timesync::departure(before_, read_clocks(), stamp);
     wait();
     return sent;
 }
@@ -117,14 +109,18 @@ void ntp_socket::receive() {
         message.msg_control = control.data();
         message.msg_controllen = control.size();
         const auto n = recvmsg(socket_.native_handle(), &message, MSG_DONTWAIT);
+        const int number = errno;
+        const auto system = system_now();
+        const timesync::clock_reading now{boot_now(), nanoseconds(0), system};
         const auto h = handler_; // it may close us
         if (n >= 0) {
             if ((message.msg_flags & MSG_TRUNC) == 0)
-                h(std::span<const std::uint8_t>{bytes}.first(static_cast<std::size_t>(n)), arrival(message));
-        } else if (errno == EAGAIN || errno == EINTR) {
+                h(std::span<const std::uint8_t>{bytes}.first(static_cast<std::size_t>(n)),
+                  timesync::arrival(before_, now, arrival_stamp(message)));
+        } else if (number == EAGAIN || number == EINTR) {
             break;
         } else {
-            h(error{std::strerror(errno)}, boot_now());
+            h(error{std::strerror(number)}, now.at);
             return;
         }
     }

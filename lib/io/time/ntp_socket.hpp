@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "base/time.hpp"
+#include "timesync/clock_watch.hpp"
 #include "timesync/settings.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -35,6 +36,7 @@ private:
 
     boost::asio::ip::udp::socket socket_;
     handler handler_;
+    timesync::clock_reading before_; ///< the last sending
 };
 
 } // namespace chronoknock::io
