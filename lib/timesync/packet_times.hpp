@@ -6,9 +6,9 @@
 
 /// The kernel's stamps of packets, which are of the system clock, carried over to the clock beneath. Somebody
 /// may slew or set the system clock at any time; what it and the clock beneath differ by between two readings
-/// is then the most that a stamp in between is off by, unless it was bent one way and back within an exchange.
-/// By so much a packet is said to have left earlier, or come later: a round trip that is too long costs some
-/// bound, one that is too short makes it wrong.
+/// is then the most that a stamp in between is off by, unless it was bent one way and back within an
+/// exchange. By so much a packet is said to have left earlier, or come later: a round trip that is too long
+/// costs some bound, one that is too short makes it wrong.
 namespace chronoknock::timesync {
 
 /// When a packet left: never later than it did, and in doubt as early as `before`. before, after: read around

@@ -11,7 +11,7 @@ from ntslab import Authority, start_nts
 from services import faketime_env
 
 YEARS_BEHIND = "-5y"  # a board without a battery
-JUDGED = r" by \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC, the time of "
+JUDGED = r", judged by \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC, the time of "
 AHEAD = "+20d"        # the time servers' time where the system clock and the build date have to be behind it
 
 

@@ -215,15 +215,17 @@ firewall::restoration nftables::flows_for(const rules& r, bool lost) {
             {}};
 }
 
-/// What the sets have no room for is cut, and told when all is through: a line for each part would be a flood.
-/// An nft that came to no answer is asked once more.
+/// What the sets have no room for is cut, and told when all is through: a line for each part would be a
+/// flood. An nft that came to no answer is asked once more.
 void nftables::admit_rest() {
     if (!rules_) rest_.clear();
     const auto some = std::span<const flow>(rest_).last(std::min(rest_.size(), most_at_once));
     if (const auto script = rules_ ? admission_script(*rules_, some) : ""; !script.empty()) {
         const auto refusal = table_.kernel().run(script);
-        const bool again = !refusal && !std::exchange(unanswered_, !refusal);
-        if (again) return carry_out(machine_.admitted(true));
+        if (!refusal && !unanswered_) {
+            unanswered_ = true;
+            return carry_out(machine_.admitted(true));
+        }
         unanswered_ = false;
         if (!refusal || *refusal) {
             cut_ += some.size();

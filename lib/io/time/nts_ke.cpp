@@ -89,7 +89,7 @@ result<timesync::siv> exported_key(SSL* ssl, bool client_to_server) {
 std::string dates_judged(long verdict, const std::optional<timesync::judging_time>& judged) {
     if (!judged || (verdict != X509_V_ERR_CERT_HAS_EXPIRED && verdict != X509_V_ERR_CERT_NOT_YET_VALID))
         return {};
-    return " by " + utc(to_seconds(judged->at)) + ", the time of " + std::string(judged->by);
+    return ", judged by " + utc(to_seconds(judged->at)) + " UTC, the time of " + std::string(judged->by);
 }
 
 /// Why a step failed: the connection's own reasons before those of the system.

@@ -70,7 +70,8 @@ BOOST_AUTO_TEST_CASE(its_rings_are_not_touched_before_there_is_a_second_syn) {
     BOOST_TEST(t.bytes() == t.rings().size() + 4096 * (64 + 4));
     const auto touched = [&] {
         std::vector<unsigned char> there(t.rings().size() / 4096);
-        BOOST_TEST_REQUIRE(mincore(const_cast<std::byte*>(t.rings().data()), t.rings().size(), there.data()) == 0);
+        BOOST_TEST_REQUIRE(
+            mincore(const_cast<std::byte*>(t.rings().data()), t.rings().size(), there.data()) == 0);
         return std::ranges::count_if(there, [](auto page) { return page & 1; });
     };
     t.observe(syn(1, 100), lab::at(1));

@@ -113,8 +113,8 @@ BOOST_AUTO_TEST_CASE(truth_is_within_the_bound_whatever_happens) {
     BOOST_TEST(static_cast<double>(with_time) > 0.9 * static_cast<double>(checks));
 }
 
-// Where paths cost next to nothing, only what is presumed of the oscillator is between the truth and the edge:
-// two steps one way within minutes are more than that.
+// Where paths cost next to nothing, only what is presumed of the oscillator is between the truth and the
+// edge: two steps one way within minutes are more than that.
 BOOST_AUTO_TEST_CASE(truth_is_within_the_bound_on_a_lan_whatever_the_oscillator_does) {
     const auto runs = days(250);
     std::size_t violations = 0, checks = 0;
