@@ -3,9 +3,11 @@
 #include "io/system/clock.hpp"
 #include "io/system/privileges.hpp"
 #include "method/method.hpp"
+#include "timesync/settings.hpp"
 #include "timesync/system_clock.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <iomanip>
 #include <iostream>
 
@@ -109,12 +111,27 @@ void print_key(const config::server& s, const config::key_settings& k) {
               << method::security_bits(k, s) << " bits against one SYN of a stranger\n";
 }
 
+/// Whoever answers for a pool's name has its votes.
+void doubt_pools(const config::time_settings& t, const std::function<void(const std::string&)>& doubt) {
+    const auto votes_of = [&](const config::time_server& s) -> std::size_t {
+        return t.require_nts && !s.nts ? 0 : s.pool ? timesync::pool_size : 1;
+    };
+    std::size_t votes = 0;
+    for (const auto& s : t.servers) votes += votes_of(s);
+    for (const auto& s : t.servers)
+        if (s.pool && votes_of(s) != 0 && 2 * votes_of(s) >= votes)
+            doubt("[time] servers: " + s.to_string() + " has " + std::to_string(votes_of(s)) + " of " +
+                  std::to_string(votes) +
+                  " votes: whoever answers for that name can tell the server any time; name more others");
+}
+
 /// What is allowed and may still not be what the owner wants.
 void print_doubts(const config::server& s) {
     const auto doubt = [](const std::string& what) { tell("warning: " + what); };
     if (!s.time.servers.empty() && s.time.interval < shortest_polite_interval)
         doubt("[time] interval: public time servers refuse clients that ask more often than every " +
               to_string(shortest_polite_interval));
+    doubt_pools(s.time, doubt);
     for (const auto& p : s.firewall.always_allow)
         if (p.length == 0) doubt("[firewall] always_allow: " + p.to_string() + " lets everybody in");
     for (std::size_t i = 0; i < s.services.size(); ++i)

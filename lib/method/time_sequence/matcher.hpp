@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/hash.hpp"
+#include "base/zero_pages.hpp"
 #include "method/complete.hpp"
 #include "method/time_sequence/keyring.hpp"
 #include "method/time_sequence/lane.hpp"
@@ -9,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <bitset>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -62,6 +64,8 @@ public:
 
     const counters& count() const { return counters_; }
     const method::tracker& addresses() const { return tracker_; }
+    /// Tables that were not touched at the start.
+    std::vector<std::span<const std::byte>> tables() const { return {tracker_.rings(), hints_.memory()}; }
     const keyring& keys() const { return keyring_; }
 
 private:
@@ -111,7 +115,7 @@ private:
     std::array<lane, turns> lanes_;
     /// Of each sequence that was derived and not complete, one port that was missing, under a hash of
     /// address, line and window: as long as it does not come, the sequence need not be derived again.
-    std::vector<std::uint64_t> hints_;
+    zero_pages<std::uint64_t> hints_;
     view view_{};
     std::uint32_t derived_at_once_ = 0;
     std::bitset<65536> ports_;            ///< those remembered of the address being looked at
