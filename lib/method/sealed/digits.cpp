@@ -40,12 +40,12 @@ bool digit_search::gather(std::span<const method::seen> syns) {
         const std::uint32_t port = syns[at].port;
         if (port < layout_.base || port >= end) continue;
         const auto digit = (port - layout_.base) >> layout_.bits;
-        const auto value = (port - layout_.base) & mask;
-        if (digit + 1 == layout_.digits() && (value & filling) != 0) continue;
+        const auto says = static_cast<std::uint16_t>((port - layout_.base) & mask);
+        if (digit + 1 == layout_.digits() && (says & filling) != 0) continue;
         auto& values = seen_[digit];
-        if (values.size() == most_values || std::ranges::find(values, value, &value::digit) != values.end()) continue;
+        if (values.size() == most_values || std::ranges::find(values, says, &value::digit) != values.end()) continue;
         if (values.empty()) --missing;
-        values.push_back({static_cast<std::uint16_t>(value), at});
+        values.push_back({says, at});
     }
     return missing == 0;
 }
@@ -81,11 +81,11 @@ digit_search::verdict digit_search::try_tag() {
     }
     const auto kept = std::min(fallbacks_.size(), most_fallbacks);
     std::ranges::partial_sort(fallbacks_, fallbacks_.begin() + static_cast<std::ptrdiff_t>(kept), std::greater<>(),
-                              [](const fallback& f) { return f.value.at; });
+                              [](const fallback& f) { return f.instead.at; });
     for (std::uint32_t subset = 0; subset < 1u << kept; ++subset) {
         changed_ = chosen_;
         for (std::size_t i = 0; i < kept; ++i)
-            if (subset >> i & 1) changed_[fallbacks_[i].digit] = fallbacks_[i].value;
+            if (subset >> i & 1) changed_[fallbacks_[i].digit] = fallbacks_[i].instead;
         if (const auto result = try_one(changed_); result != verdict::sealed_by_none) return result;
     }
     return verdict::sealed_by_none;

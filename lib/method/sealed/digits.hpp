@@ -38,7 +38,7 @@ private:
     };
     struct fallback {
         std::size_t digit; ///< which of the message
-        struct value value;
+        value instead;
     };
 
     bool gather(std::span<const method::seen> syns);
