@@ -220,7 +220,7 @@ while True:
         guard = self.start(alice, bob, open_for=3, more="max_open_for = 1h")
         self.client.knock(self.server, bob, "web")
         self.client.knock(self.server, alice, "web", "--open-for", "1h")
-        guard.wait_log("key alice opens web for 1h")
+        guard.wait_log("key alice opens web for 3600s")
         self.client.knock(self.server, alice, "web", "--close")
         guard.wait_log("key alice closes")
         self.assert_opens(self.client)
@@ -299,11 +299,11 @@ while True:
         folder.mkdir()
         self.addCleanup(shutil.rmtree, folder)
         folder.chmod(0o755)
-        for path, owner in ((key, "nobody"), (pathlib.Path(self.lab.program), "root")):
-            shutil.copy(path, folder)
-            shutil.chown(folder / path.name, owner)
+        shutil.copy(self.lab.program, folder / "chronoknock")
+        shutil.copy(key, folder)
+        shutil.chown(folder / key.name, "nobody")
         argv = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--inh-caps=-all", folder / "chronoknock",
-                "knock", self.server.ip4, "web", "--key", folder / "alice.key", "--time-server", "none"]
+                "knock", self.server.ip4, "web", "--key", folder / key.name, "--time-server", "none"]
         self.client.sysctl("net.ipv4.ping_group_range", "1 0")
         done = self.client.run(argv, check=False)
         self.assertEqual(done.returncode, 1)

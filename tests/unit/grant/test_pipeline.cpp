@@ -210,11 +210,11 @@ BOOST_AUTO_TEST_CASE(a_claim_that_closes_is_burnt_as_well) {
     for (const bool works : {true, false}) {
         world w;
         w.open(w.of(0, 0));
-        auto c = w.of(0, 1);
+        auto c = w.of(0, -1);
         c.what = claim::wish::close;
         BOOST_TEST((w.judge({c}) == actions{redeem{3, {w.burnt_of(c)}}}));
         BOOST_TEST((w.redeemed(3, fine) == actions{close_services{4, here, {{"ssh", {}}, {"web", {}}}}}));
-        const std::string closes = "key alice closes ssh, web to 192.0.2.1, window 1";
+        const std::string closes = "key alice closes ssh, web to 192.0.2.1, window -1";
         const auto said = w.carried_out(4, works ? fine : full);
         BOOST_TEST((said == (works ? actions{tell{severity::info, closes + " (0.00 ms)"},
                                              noted(history_entry::kind::revoked, c)}
@@ -326,7 +326,7 @@ BOOST_AUTO_TEST_CASE(what_a_service_no_longer_is_nobody_holds) {
     world w;
     w.open(w.of(0, 0));
     w.line.set_terms({{{"alice", 0s}}, {{"ssh", 30s, 1h, {}, 1}, {"web", 60s, 60s}}});
-    auto c = w.of(0, 1);
+    auto c = w.of(0, -1);
     c.what = claim::wish::close;
     w.judge({c});
     BOOST_TEST((w.redeemed(3, fine) == actions{close_services{4, here, {{"web", {}}}}}));
