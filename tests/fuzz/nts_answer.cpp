@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 
+using namespace chronoknock;
 using namespace chronoknock::timesync;
 
 namespace {
