@@ -22,7 +22,8 @@ std::optional<instant> holders::hold(const std::string& key, const address& who,
     return {};
 }
 
-bool holders::holds(const std::string& key, const address& who, const std::string& service, instant now) const {
+bool holders::holds(const std::string& key, const address& who, const std::string& service,
+                    instant now) const {
     const auto found = open_.find({who, service});
     return found != open_.end() &&
            std::ranges::any_of(found->second, [&](const holder& h) { return h.key == key && h.end > now; });

@@ -12,9 +12,9 @@
 
 namespace chronoknock::granting {
 
-/// Which keys hold which grant open, and until when. The firewall has one opening for an address and a service,
-/// whoever opened it; so that a key closes what it has opened and nothing of another's, this says who holds it.
-/// Of more than `most` openings at once the later ones are not known: no key closes them.
+/// Which keys hold which grant open, and until when. The firewall has one opening for an address and a
+/// service, whoever opened it; so that a key closes what it has opened and nothing of another's, this says
+/// who holds it. Of more than `most` openings at once the later ones are not known: no key closes them.
 class holders {
 public:
     static constexpr std::size_t most = 100'000;
@@ -26,8 +26,8 @@ public:
     /// The key holds it no longer.
     void let_go(const std::string& key, const address& who, const std::string& service);
     /// Until when another key holds it; none: no other one does at `now`.
-    std::optional<instant> held_by_another(const std::string& key, const address& who, const std::string& service,
-                                           instant now) const;
+    std::optional<instant> held_by_another(const std::string& key, const address& who,
+                                           const std::string& service, instant now) const;
     /// Of a service that is another one now nothing is open.
     template <class Predicate>
     void keep(Predicate wanted) {

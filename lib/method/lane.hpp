@@ -8,8 +8,8 @@
 
 namespace chronoknock::method {
 
-/// A ration of derivations or decryptions, so many a second, and the addresses that wait for it, the oldest first.
-/// Whoever waits keeps his place: where it is full, newcomers are turned away.
+/// A ration of derivations or decryptions, so many a second, and the addresses that wait for it, the oldest
+/// first. Whoever waits keeps his place: where it is full, newcomers are turned away.
 class lane {
 public:
     /// burst: what can be saved up; it is there at the start.

@@ -1,12 +1,14 @@
 """Sealed requests by each carrier: they open, once, for whom they name, for as long as they may, and close again."""
 
 import json
+import os
 import pathlib
 import random
 import re
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 import unittest
 
@@ -240,6 +242,10 @@ while True:
         self.client.knock(self.server, alice, "web", "--close")
         self.client.wait_shut(self.server.ip4, PORT)
         self.assert_open(self.other)
+        guard.sigkill()
+        guard.restart()
+        self.other.knock(self.server, bob, "web", "--close")
+        self.other.wait_shut(self.server.ip4, PORT)
 
     def test_replay_of_a_close_closes_nothing(self):
         key = self.sealed_key(carrier="udp")
@@ -324,11 +330,8 @@ while True:
         self.assert_shut(self.client)
 
 
-class Sequence(LabTest):
+class Sequence(unittest.TestCase):
     def setUp(self):
-        self.guards = []
-        import os
-        import tempfile
         self.program = os.environ.get("CHRONOKNOCK", str(pathlib.Path(__file__).parents[2] / "build/app/chronoknock"))
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="chronoknock-sequence-"))
         self.addCleanup(shutil.rmtree, self.folder)

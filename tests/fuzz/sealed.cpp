@@ -11,9 +11,10 @@ namespace {
 using namespace chronoknock;
 
 constexpr std::int64_t epoch = 1'700'000'000;
-constexpr std::string_view key_file = "method = sealed\ncarrier = ports, udp, icmp, dns\nbits = 4\nbase = 30000\n"
-                                      "ports = 53,20000\nzone = knock.example\n"
-                                      "secret = 000102030405060708090a0b0c0d0e0f\n";
+constexpr std::string_view key_file =
+    "method = sealed\ncarrier = ports, udp, icmp, dns\nbits = 4\nbase = 30000\n"
+    "ports = 53,20000\nzone = knock.example\n"
+    "secret = 000102030405060708090a0b0c0d0e0f\n";
 
 config::server make_server() {
     config::server s;
@@ -32,7 +33,8 @@ struct lab {
     config::server server = make_server();
     std::vector<std::uint32_t> keys{0};
     sealed::sealer sealer{sealed::credential_of(server.keys[0]).psk()};
-    sealed::verifier verifier{{server, keys, {1, 2, 3, 4}, [](const address&) { return false; }, {}, nullptr}};
+    sealed::verifier verifier{
+        {server, keys, {1, 2, 3, 4}, [](const address&) { return false; }, {}, nullptr}};
     address who = *address::parse("192.0.2.1");
     address me = *address::parse("198.51.100.1");
     instant now{};
@@ -64,8 +66,8 @@ void expect(bool so) {
 
 } // namespace
 
-/// What is decoded is encoded as the same again; and of what was changed of a good message nothing earns a claim, by
-/// whatever carrier.
+/// What is decoded is encoded as the same again; and of what was changed of a good message nothing earns a
+/// claim, by whatever carrier.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     static lab world;
     const byte_view in(data, size);
@@ -92,11 +94,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
     // As SYNs, with noise: that may delay a knock, and never makes one.
     const auto syn = [&](std::uint16_t port) {
-        world.verifier.observe({world.who, world.me, packet::kind::syn, 40000, port, ++world.syns, {}}, world.now);
+        world.verifier.observe({world.who, world.me, packet::kind::syn, 40000, port, ++world.syns, {}},
+                               world.now);
     };
     for (std::size_t i = 0; i + 1 < std::min<std::size_t>(size, 100); i += 2)
         syn(static_cast<std::uint16_t>(data[i] << 8 | data[i + 1]));
-    for (const auto port : ports_of(changed, sealed::credential_of(world.server.keys[0]).settings().layout)) syn(port);
+    for (const auto port : ports_of(changed, sealed::credential_of(world.server.keys[0]).settings().layout))
+        syn(port);
     expect(world.end() <= earned);
     world.now += seconds(11); // all of it is too old then
     return 0;

@@ -43,7 +43,8 @@ bool digit_search::gather(std::span<const method::seen> syns) {
         const auto says = static_cast<std::uint16_t>((port - layout_.base) & mask);
         if (digit + 1 == layout_.digits() && (says & filling) != 0) continue;
         auto& values = seen_[digit];
-        if (values.size() == most_values || std::ranges::find(values, says, &value::digit) != values.end()) continue;
+        if (values.size() == most_values || std::ranges::find(values, says, &value::digit) != values.end())
+            continue;
         if (values.empty()) --missing;
         values.push_back({says, at});
     }
@@ -70,8 +71,8 @@ digit_search::verdict digit_search::try_digit(std::size_t digit, std::uint64_t b
     return verdict::sealed_by_none;
 }
 
-/// The rest of the message: the newest of each digit. Noise that came after a digit of the knock stands before it
-/// then; so, the newest first, what it stands before is tried in its place, some of it at a time.
+/// The rest of the message: the newest of each digit. Noise that came after a digit of the knock stands
+/// before it then; so, the newest first, what it stands before is tried in its place, some of it at a time.
 digit_search::verdict digit_search::try_tag() {
     fallbacks_.clear();
     for (auto digit = tag_digits_; digit < layout_.digits(); ++digit) {
@@ -80,8 +81,8 @@ digit_search::verdict digit_search::try_tag() {
             fallbacks_.push_back({digit, seen_[digit][rank]});
     }
     const auto kept = std::min(fallbacks_.size(), most_fallbacks);
-    std::ranges::partial_sort(fallbacks_, fallbacks_.begin() + static_cast<std::ptrdiff_t>(kept), std::greater<>(),
-                              [](const fallback& f) { return f.instead.at; });
+    std::ranges::partial_sort(fallbacks_, fallbacks_.begin() + static_cast<std::ptrdiff_t>(kept),
+                              std::greater<>(), [](const fallback& f) { return f.instead.at; });
     for (std::uint32_t subset = 0; subset < 1u << kept; ++subset) {
         changed_ = chosen_;
         for (std::size_t i = 0; i < kept; ++i)

@@ -13,8 +13,8 @@
 namespace chronoknock::sealed {
 
 /// Finds the messages that the SYNs of one address may stand for: those whose tag is live. Which of them is
-/// sealed by a key is for the caller to say, at a price; so they come in the order of their likelihood, and the
-/// caller says when it is enough.
+/// sealed by a key is for the caller to say, at a price; so they come in the order of their likelihood, and
+/// the caller says when it is enough.
 class digit_search {
 public:
     enum class verdict {
@@ -27,8 +27,8 @@ public:
 
     /// syns: of one address, the oldest first; only one of the last `fresh` may complete a message. Gives the
     /// last verdict.
-    verdict operator()(const layout& l, const std::multiset<std::uint32_t>& tags, std::span<const method::seen> syns,
-                       std::size_t fresh, const judge& attempt);
+    verdict operator()(const layout& l, const std::multiset<std::uint32_t>& tags,
+                       std::span<const method::seen> syns, std::size_t fresh, const judge& attempt);
 
 private:
     /// What a SYN says of a digit.

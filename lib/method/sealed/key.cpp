@@ -34,7 +34,8 @@ const std::array<own_field, 5> own_fields = {{
      [](settings& s, std::string_view text) { return put(s.carriers, key::parse_carriers(text, known)); }},
     {"base",
      [](settings& s, std::string_view text) { return put(s.layout.base, parse_number(text, 0, last_port)); }},
-    {"bits", [](settings& s, std::string_view text) { return put(s.layout.bits, parse_number(text, 1, 16)); }},
+    {"bits",
+     [](settings& s, std::string_view text) { return put(s.layout.bits, parse_number(text, 1, 16)); }},
     {"order",
      [](settings& s, std::string_view text) -> result<void> {
          if (text != "indexed" && text != "sequential")
@@ -42,7 +43,8 @@ const std::array<own_field, 5> own_fields = {{
          s.layout.order = text == "indexed" ? order::indexed : order::sequential;
          return {};
      }},
-    {"zone", [](settings& s, std::string_view text) { return put(s.zone, key::parse_zone(text, name_room)); }},
+    {"zone",
+     [](settings& s, std::string_view text) { return put(s.zone, key::parse_zone(text, name_room)); }},
 }};
 
 std::string names_of_fields() {

@@ -28,7 +28,9 @@ public:
 
     const key::psk& psk() const { return psk_; }
     const sealed::settings& settings() const { return settings_; }
-    bool uses(key::carrier c) const { return std::ranges::find(settings_.carriers, c) != settings_.carriers.end(); }
+    bool uses(key::carrier c) const {
+        return std::ranges::find(settings_.carriers, c) != settings_.carriers.end();
+    }
 
     static constexpr std::string_view name = "sealed"; ///< of the method
     std::string_view method() const override { return name; }

@@ -17,8 +17,8 @@ enum class order {
     sequential ///< all have the same 2^bits ports, and come in order
 };
 
-/// How the bits of a message become ports: in digits of `bits`, the most significant first, the last one filled
-/// up with zero bits (chronoknock-protocol(7), METHODS).
+/// How the bits of a message become ports: in digits of `bits`, the most significant first, the last one
+/// filled up with zero bits (chronoknock-protocol(7), METHODS).
 struct layout {
     std::uint16_t base = 1024;
     std::uint8_t bits = 10; ///< 1 to 16

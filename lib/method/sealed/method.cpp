@@ -35,7 +35,9 @@ method::capture_wish wants(const config::key_settings& settings) {
     return wish;
 }
 
-std::unique_ptr<method::verifier> verify(const method::verifier_settings& s) { return std::make_unique<verifier>(s); }
+std::unique_ptr<method::verifier> verify(const method::verifier_settings& s) {
+    return std::make_unique<verifier>(s);
+}
 
 double security_bits(const config::key_settings&, const config::server&) { return budget; }
 
@@ -59,8 +61,9 @@ std::vector<std::pair<std::string, std::string>> describe(const config::key_sett
     const auto& k = credential_of(settings);
     const auto& psk = k.psk();
     std::vector<std::pair<std::string, std::string>> lines{
-        {"message", "sealed by " + psk.function() + (psk.realm.empty() ? "" : ", realm " + printable(psk.realm)) +
-                        "; good for " + std::to_string(2 * psk.granularity) + "s"}};
+        {"message", "sealed by " + psk.function() +
+                        (psk.realm.empty() ? "" : ", realm " + printable(psk.realm)) + "; good for " +
+                        std::to_string(2 * psk.granularity) + "s"}};
     for (const auto c : k.carriers())
         lines.emplace_back(lines.size() == 1 ? "carrier" : "", describe_carrier(k, c));
     return lines;
@@ -68,7 +71,8 @@ std::vector<std::pair<std::string, std::string>> describe(const config::key_sett
 
 std::vector<std::string> doubts(const config::key_settings& k) {
     if (!k.for_others) return {};
-    return {"for_others: a message that names no address opens for whoever sends it, also for one who caught it on "
+    return {"for_others: a message that names no address opens for whoever sends it, also for one who caught "
+            "it on "
             "its way"};
 }
 
@@ -116,7 +120,8 @@ result<client::plan> plan(const key::credential& c, const method::knock_request&
     client::plan p;
     switch (r.carrier.value_or(k.carriers().front())) {
     case key::carrier::ports:
-        for (const auto port : ports_of(*m, k.settings().layout)) p.shots.push_back({packet::kind::syn, port});
+        for (const auto port : ports_of(*m, k.settings().layout))
+            p.shots.push_back({packet::kind::syn, port});
         break;
     case key::carrier::udp:
         p.shots.push_back({packet::kind::datagram, choose(k.psk().ports, word), payload});

@@ -48,8 +48,8 @@ std::uint32_t tag_of(const message& m);
 /// What every copy of a message has, and no other one of its key.
 byte_view siv_of(const message& m);
 
-/// Seals and opens the messages of one key. It keeps what it derived of the secret, and no copy of that. Not for
-/// two threads at a time.
+/// Seals and opens the messages of one key. It keeps what it derived of the secret, and no copy of that. Not
+/// for two threads at a time.
 class sealer {
 public:
     explicit sealer(const key::psk& k);
@@ -79,8 +79,8 @@ struct named {
     message m;
     std::string_view zone;
 };
-/// What a name (in lower case, as packet::dns_question() gives it) says, in whatever labels: the message, and the zone
-/// behind it, which is a part of `name`.
+/// What a name (in lower case, as packet::dns_question() gives it) says, in whatever labels: the message, and
+/// the zone behind it, which is a part of `name`.
 std::optional<named> from_name(std::string_view name);
 
 } // namespace chronoknock::sealed

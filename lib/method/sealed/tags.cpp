@@ -8,8 +8,8 @@ namespace chronoknock::sealed {
 
 namespace {
 
-// As for the selectors of sequences: how long before it can be needed a tag is derived, and what the clock may go
-// back by without old windows being wanted again.
+// As for the selectors of sequences: how long before it can be needed a tag is derived, and what the clock
+// may go back by without old windows being wanted again.
 constexpr nanoseconds ahead = seconds(2);
 constexpr nanoseconds back = seconds(1);
 
@@ -54,8 +54,8 @@ bool tags::advance(unix_time t, std::size_t keys) {
     return true;
 }
 
-/// A message says its second, which may be any of its window's: it is good until 2g after that, and so the window's
-/// tag is wanted until 3g after its beginning.
+/// A message says its second, which may be any of its window's: it is good until 2g after that, and so the
+/// window's tag is wanted until 3g after its beginning.
 unix_time tags::renew(std::uint32_t h, unix_time t) {
     auto& k = held_[h];
     const std::int64_t g = k.of->granularity();

@@ -15,8 +15,8 @@
 
 namespace chronoknock::sealed {
 
-/// The server's keys with the tags of their live windows, in a table: so the few keys that a message can belong to
-/// are found without deriving anything for each.
+/// The server's keys with the tags of their live windows, in a table: so the few keys that a message can
+/// belong to are found without deriving anything for each.
 class tags {
 public:
     /// keys: those of this method, indices into server.keys.
@@ -43,8 +43,8 @@ public:
     std::size_t live_count() const { return nodes_.size() - free_.size(); }
 
     struct held_key {
-        std::uint32_t key;           ///< index into server.keys
-        const credential* of;        ///< of the configuration; its secret may be wiped
+        std::uint32_t key;    ///< index into server.keys
+        const credential* of; ///< of the configuration; its secret may be wiped
         sealed::sealer sealer;
         std::uint32_t layout = none; ///< index; none: it does not use the carrier ports
         std::int64_t first = 0;      ///< live windows; none if last < first

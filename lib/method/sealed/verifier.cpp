@@ -42,10 +42,13 @@ result<void> check_memory(const config::server& s, std::span<const std::uint32_t
 verifier::verifier(const method::verifier_settings& s)
     : server_(s.server), seed_(s.seed), known_(s.known), tags_(s.server, s.keys, s.seed),
       inherits_(s.before && !tags_.layouts().empty() &&
-                static_cast<const verifier*>(s.before)->tracker_.made_with() == tracker_settings(s.server, tags_)),
+                static_cast<const verifier*>(s.before)->tracker_.made_with() ==
+                    tracker_settings(s.server, tags_)),
       tracker_(inherits_ ? method::tracker::settings{} : tracker_settings(s.server, tags_), s.seed),
-      lanes_{method::lane(for_all, for_all * burst_seconds, std::min<std::size_t>(most_waiting, s.server.knock.tracked / 16)),
-             method::lane(for_all, for_all * burst_seconds, std::min<std::size_t>(most_waiting, s.server.knock.tracked / 16))},
+      lanes_{method::lane(for_all, for_all * burst_seconds,
+                          std::min<std::size_t>(most_waiting, s.server.knock.tracked / 16)),
+             method::lane(for_all, for_all * burst_seconds,
+                          std::min<std::size_t>(most_waiting, s.server.knock.tracked / 16))},
       forged_(tags_.layouts().empty() ? 0 : forged_count) {
     for (const auto& l : tags_.layouts()) {
         for (std::uint32_t port = l.as.range().first; port <= l.as.range().last; ++port) syn_ports_.set(port);
@@ -56,7 +59,8 @@ verifier::verifier(const method::verifier_settings& s)
         constexpr part full{for_one_key * burst_seconds};
         held_rest rest{{full, full}, {}};
         for (const auto service : server_.keys[h.key].services)
-            rest.services.emplace_back(mark_of(server_.services[service].name), static_cast<std::uint32_t>(service));
+            rest.services.emplace_back(mark_of(server_.services[service].name),
+                                       static_cast<std::uint32_t>(service));
         if (h.of->uses(key::carrier::udp) && !(before && *before == h.of->psk().ports)) {
             before = &h.of->psk().ports; // thousands of keys have the same ports
             for (const auto& range : before->ranges())
@@ -64,8 +68,8 @@ verifier::verifier(const method::verifier_settings& s)
         }
         echoes_ |= h.of->uses(key::carrier::icmp);
         if (h.of->uses(key::carrier::dns))
-            rest.zone =
-                zones_.try_emplace(h.of->settings().zone, static_cast<std::uint32_t>(zones_.size())).first->second;
+            rest.zone = zones_.try_emplace(h.of->settings().zone, static_cast<std::uint32_t>(zones_.size()))
+                            .first->second;
         rests_.push_back(std::move(rest));
     }
 }
@@ -113,14 +117,17 @@ void verifier::observe_name(const packet::event& e, instant now) {
         take(said->m, e, key::carrier::dns, zone->second, now);
 }
 
-bool verifier::may_carry(const tags::held_key& k, const packet::event& e, key::carrier c, std::uint32_t zone) const {
+bool verifier::may_carry(const tags::held_key& k, const packet::event& e, key::carrier c,
+                         std::uint32_t zone) const {
     if (!k.of->uses(c)) return false;
-    if (c == key::carrier::dns) return rests_[static_cast<std::size_t>(&k - tags_.all_held().data())].zone == zone;
+    if (c == key::carrier::dns)
+        return rests_[static_cast<std::size_t>(&k - tags_.all_held().data())].zone == zone;
     return c != key::carrier::udp || k.of->psk().ports.contains(e.port);
 }
 
 /// A message that came in one packet; for a stranger's it ends at the table.
-void verifier::take(const message& m, const packet::event& e, key::carrier c, std::uint32_t zone, instant now) {
+void verifier::take(const message& m, const packet::event& e, key::carrier c, std::uint32_t zone,
+                    instant now) {
     auto n = tags_.first_with(tag_of(m));
     if (n == tags::none) return;
     const auto t = turn_of(e.source);
@@ -148,7 +155,8 @@ std::vector<granting::claim> verifier::end_batch(instant now) {
     for (auto& l : lanes_) l.refill(now - refilled_);
     refilled_ = now;
     for (const auto t : {known, stranger})
-        for (auto& waiting = lanes_[t].waiting(); !waiting.empty() && lanes_[t].has_ration(); waiting.pop_front()) {
+        for (auto& waiting = lanes_[t].waiting(); !waiting.empty() && lanes_[t].has_ration();
+             waiting.pop_front()) {
             if (!search(waiting.front(), t, now)) break;
             tracker_.waits(waiting.front()) &= static_cast<std::uint8_t>(~in_lane);
         }
@@ -188,7 +196,8 @@ bool verifier::search(method::tracker::slot s, turn t, instant now) {
         const auto done = digits_(l.as, l.tags, syns, fresh, [&](const message& m, std::size_t first) {
             return try_message(m, i, t, {who, key::carrier::ports, now - tracker_.age(syns[first], now)});
         });
-        if (done == digit_search::verdict::enough && trials_ < most_trials && !lanes_[t].has_ration()) return false;
+        if (done == digit_search::verdict::enough && trials_ < most_trials && !lanes_[t].has_ration())
+            return false;
         if (done != digit_search::verdict::opened) continue;
         found = true;
         for (std::uint32_t port = l.as.range().first; port <= l.as.range().last; ++port) used.set(port);
@@ -199,7 +208,8 @@ bool verifier::search(method::tracker::slot s, turn t, instant now) {
     return true;
 }
 
-digit_search::verdict verifier::try_message(const message& m, std::uint32_t layout, turn t, const arrival& a) {
+digit_search::verdict verifier::try_message(const message& m, std::uint32_t layout, turn t,
+                                            const arrival& a) {
     for (auto n = tags_.first_with(tag_of(m)); n != tags::none; n = tags_.at(n).next) {
         const auto& window = tags_.at(n);
         if (tags_.held(window.held).layout != layout) continue;
@@ -221,9 +231,10 @@ digit_search::verdict verifier::try_message(const message& m, std::uint32_t layo
 }
 
 bool verifier::take_ration(part& p, turn t, instant now) {
-    p.left = std::min(for_one_key * burst_seconds,
-                      p.left + std::chrono::duration<double>(std::max(now - p.refilled, nanoseconds(0))).count() *
-                                   for_one_key);
+    p.left =
+        std::min(for_one_key * burst_seconds,
+                 p.left + std::chrono::duration<double>(std::max(now - p.refilled, nanoseconds(0))).count() *
+                              for_one_key);
     p.refilled = std::max(p.refilled, now);
     if (p.left < 1 || !lanes_[t].has_ration()) return false;
     p.left -= 1;
@@ -231,7 +242,8 @@ bool verifier::take_ration(part& p, turn t, instant now) {
     return true;
 }
 
-verifier::outcome verifier::open(const tags::live& window, const message& m, turn t, const arrival& a, instant now) {
+verifier::outcome verifier::open(const tags::live& window, const message& m, turn t, const arrival& a,
+                                 instant now) {
     if (!take_ration(rests_[window.held].parts[t], t, now)) return outcome::rationed;
     ++decryptions_;
     const auto r = tags_.held(window.held).sealer.open(m);

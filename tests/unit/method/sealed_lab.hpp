@@ -14,7 +14,8 @@
 
 namespace chronoknock::sealed {
 
-inline constexpr std::string_view all_carriers = "carrier = ports, udp, icmp, dns\nports = 20000-20003\nzone = Knock.example.\n";
+inline constexpr std::string_view all_carriers =
+    "carrier = ports, udp, icmp, dns\nports = 20000-20003\nzone = Knock.example.\n";
 
 /// A server with keys of this method, and a clock that says 1,700,000,000 s at the instant zero.
 struct lab {
@@ -28,8 +29,8 @@ struct lab {
     }
 
     static key::credential_ptr read(std::string_view fields, int secret = 1) {
-        const auto text = "method = sealed\nsecret = " + std::string(30, 'a') + std::to_string(10 + secret) + "\n" +
-                          std::string(fields);
+        const auto text = "method = sealed\nsecret = " + std::string(30, 'a') + std::to_string(10 + secret) +
+                          "\n" + std::string(fields);
         auto k = method::read_key(text);
         BOOST_REQUIRE_MESSAGE(k.has_value(), (k ? std::string() : k.error().text));
         return *k;
@@ -47,8 +48,9 @@ struct lab {
     static instant at(double s) { return instant{nanoseconds(static_cast<std::int64_t>(s * 1e9))}; }
     static unix_time clock(instant now) { return unix_time{seconds(epoch) + now.time_since_epoch()}; }
 
-    verifier make(std::function<bool(const address&)> known = [](const address&) { return false; },
-                  const verifier* before = nullptr) {
+    verifier make(
+        std::function<bool(const address&)> known = [](const address&) { return false; },
+        const verifier* before = nullptr) {
         keys.resize(server.keys.size());
         std::iota(keys.begin(), keys.end(), 0u);
         return verifier({server, keys, {1, 2, 3, 4}, std::move(known), {}, before});
@@ -70,7 +72,9 @@ struct lab {
     packet::event echo(std::span<const std::uint8_t> payload) const {
         return {who, me, packet::kind::echo, 0, 0, 0, payload};
     }
-    packet::event syn(std::uint16_t port) { return {who, me, packet::kind::syn, 40000, port, ++sequence, {}}; }
+    packet::event syn(std::uint16_t port) {
+        return {who, me, packet::kind::syn, 40000, port, ++sequence, {}};
+    }
 
     std::vector<granting::claim> see(verifier& v, const packet::event& e, double s) {
         advance(v, s);

@@ -60,7 +60,8 @@ BOOST_AUTO_TEST_CASE(every_vector) {
         BOOST_TEST(print(key::carrier::icmp) == v.at("message").as_string().c_str());
         BOOST_TEST(print(key::carrier::dns) == v.at("name").as_string().c_str());
         std::string ports;
-        for (const auto& port : v.at("ports").as_array()) ports += (ports.empty() ? "" : " ") + boost::json::serialize(port);
+        for (const auto& port : v.at("ports").as_array())
+            ports += (ports.empty() ? "" : " ") + boost::json::serialize(port);
         BOOST_TEST(print(key::carrier::ports) == ports);
 
         // And back again.
@@ -168,7 +169,8 @@ BOOST_AUTO_TEST_CASE(names_in_any_labels) {
 BOOST_AUTO_TEST_CASE(key_file) {
     const auto k = lab::read(all_carriers);
     const auto& c = static_cast<const credential&>(*k);
-    BOOST_TEST((c.carriers() == std::vector{key::carrier::ports, key::carrier::udp, key::carrier::icmp, key::carrier::dns}));
+    BOOST_TEST((c.carriers() ==
+                std::vector{key::carrier::ports, key::carrier::udp, key::carrier::icmp, key::carrier::dns}));
     BOOST_TEST(c.settings().zone == "knock.example");
     BOOST_TEST(c.always_fresh());
     BOOST_TEST(c.least_memory() == 46u);
@@ -187,9 +189,10 @@ BOOST_AUTO_TEST_CASE(unfit_key_files) {
     BOOST_TEST(complaint("carrier = udp, udp\n") ==
                "line 3: carrier: expected each carrier once, not 'udp' twice");
     BOOST_TEST(complaint("carrier = dns\n") == "zone: expected with the carrier dns, and missing");
-    BOOST_TEST(complaint("bits = 11\n") ==
-               "line 3: bits: expected ports up to 65535, and with this base, bits and order the last one would be "
-               "87039");
+    BOOST_TEST(
+        complaint("bits = 11\n") ==
+        "line 3: bits: expected ports up to 65535, and with this base, bits and order the last one would be "
+        "87039");
     BOOST_TEST(complaint("bits = 11\norder = sequential\n") == "accepted");
     BOOST_TEST(complaint("order = any\n") == "line 3: order: expected indexed or sequential, not 'any'");
     BOOST_TEST(complaint("base = 18500\n").starts_with("line 3: base: expected ports up to 65535"));
@@ -245,7 +248,9 @@ BOOST_FIXTURE_TEST_CASE(plan_by_each_carrier, lab) {
 }
 
 BOOST_FIXTURE_TEST_CASE(what_is_captured_for_a_key, lab) {
-    const auto wants = [&](std::string_view fields) { return method::method_of(*key(fields).key).wants(server.keys.back()); };
+    const auto wants = [&](std::string_view fields) {
+        return method::method_of(*key(fields).key).wants(server.keys.back());
+    };
     const auto all = wants(all_carriers);
     BOOST_TEST(all.syns.to_string() == "1024-48127");
     BOOST_TEST(all.datagrams.to_string() == "53,20000-20003");
@@ -261,8 +266,8 @@ BOOST_FIXTURE_TEST_CASE(what_is_captured_for_a_key, lab) {
 
 BOOST_FIXTURE_TEST_CASE(memory_that_holds_no_knock_is_refused, lab) {
     key("carrier = ports\nbits = 1\n").mode = config::matching::strict;
-    BOOST_TEST(method::check(server).error().text ==
-               "keys of the method sealed: expected [knock] memory of at least 456, the SYNs of a knock of [key.k0]");
+    BOOST_TEST(method::check(server).error().text == "keys of the method sealed: expected [knock] memory of "
+                                                     "at least 456, the SYNs of a knock of [key.k0]");
     server.knock.memory = 456;
     BOOST_TEST(method::check(server).has_value());
 }

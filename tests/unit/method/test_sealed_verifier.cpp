@@ -80,7 +80,8 @@ BOOST_FIXTURE_TEST_CASE(another_address_needs_for_others, lab) {
     r.who = *address::parse("192.0.2.9");
     BOOST_TEST(see(v, datagram(seal(r)), 1)[0].unfit == "it asks for 192.0.2.9, and for_others is not set");
     r.who.reset();
-    BOOST_TEST(see(v, datagram(seal(r)), 1)[0].unfit == "it asks for whoever sends it, and for_others is not set");
+    BOOST_TEST(see(v, datagram(seal(r)), 1)[0].unfit ==
+               "it asks for whoever sends it, and for_others is not set");
     r = asks(1, "mail"); // there is such a service, but not for this key
     BOOST_TEST(see(v, datagram(seal(r)), 1)[0].unfit == "it asks for a service that the key may not open");
 }
@@ -146,7 +147,8 @@ BOOST_FIXTURE_TEST_CASE(what_is_no_message_is_not_decrypted, lab) {
 BOOST_FIXTURE_TEST_CASE(messages_near_their_time_are_left_to_the_record, lab) {
     key();
     auto v = make();
-    for (const int off : {-24, -11, 0, 6}) { // an error of 5 s at most, 10 s for the SYNs of one that travels so
+    for (const int off :
+         {-24, -11, 0, 6}) { // an error of 5 s at most, 10 s for the SYNs of one that travels so
         auto r = asks(30);
         r.time += off;
         BOOST_TEST(see(v, datagram(seal(r)), 30).size() == 1u, off);
@@ -252,11 +254,13 @@ BOOST_FIXTURE_TEST_CASE(noise_with_an_overheard_tag_costs_64_decryptions_at_most
     std::vector<std::uint16_t> all(heard.begin(), heard.begin() + 4);
     for (int round = 0; round < 4; ++round)
         for (std::size_t i = 4; i < heard.size(); ++i)
-            all.push_back(static_cast<std::uint16_t>(1024 + (i << 10) + (i + 1 == heard.size() ? random() % 64 << 4 : random() % 1024)));
+            all.push_back(static_cast<std::uint16_t>(
+                1024 + (i << 10) + (i + 1 == heard.size() ? random() % 64 << 4 : random() % 1024)));
     for (const auto port : all) v.observe(syn(port), at(1));
     BOOST_TEST(v.end_batch(at(1)).empty());
     BOOST_TEST(counted(v, "decryptions") > 0u);
-    BOOST_TEST(counted(v, "decryptions") <= 3u * 64); // 188 SYNs are looked at three times: at 64, at 128 and at the end
+    BOOST_TEST(counted(v, "decryptions") <=
+               3u * 64); // 188 SYNs are looked at three times: at 64, at 128 and at the end
     // The same again is known to be nothing.
     const auto before = counted(v, "decryptions");
     v.observe(syn(all.back()), at(1));
