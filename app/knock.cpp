@@ -257,8 +257,7 @@ int knock(const po::variables_map& options) {
     request.random = *random;
 
     const auto w = find_way(options, p);
-    if (!p.source && !request.beneficiary && k->heeds_address() &&
-        client::is_translated(w.source, w.to.ip))
+    if (!p.source && !request.beneficiary && k->heeds_address() && client::is_translated(w.source, w.to.ip))
         tell("knocking for " + w.source.to_string() +
              ", which a router will replace; --source IP says what the server sees");
     request.source = w.source;

@@ -48,7 +48,8 @@ int sequence(const po::variables_map& options) {
     std::vector<std::uint8_t> nonce;
     if (const auto text = given(options, "nonce")) {
         if (!method::method_of(**k).carries.nonce)
-            return unfit("nonce", error{"expected none: knocks of the method " + std::string((*k)->method()) + " have none"});
+            return unfit("nonce", error{"expected none: knocks of the method " + std::string((*k)->method()) +
+                                        " have none"});
         auto bytes = parse_hex(*text);
         if (!bytes) return unfit("nonce", bytes.error());
         nonce = std::move(*bytes);

@@ -42,8 +42,8 @@ struct open_services {
     bool operator==(const open_services&) const = default;
 };
 
-/// End what is open of these services to an address, or let it end when the grant of another key does, and tell
-/// pipeline::carried_out().
+/// End what is open of these services to an address, or let it end when the grant of another key does, and
+/// tell pipeline::carried_out().
 struct close_services {
     struct closing {
         std::string service;             ///< its name

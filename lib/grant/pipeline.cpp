@@ -180,8 +180,8 @@ action pipeline::open(std::uint64_t number, knock& k, instant now) {
     return open_services{number, std::move(openings)};
 }
 
-/// What the key does not hold it does not close, and what another one holds as well stays open for that (where a grant
-/// has a number of uses, with all of them: how many were left to whom nobody knows).
+/// What the key does not hold it does not close, and what another one holds as well stays open for that
+/// (where a grant has a number of uses, with all of them: how many were left to whom nobody knows).
 close_services pipeline::close(std::uint64_t number, knock& k, instant now) const {
     const auto who = *k.once.who;
     close_services c{number, who, {}};

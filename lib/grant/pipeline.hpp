@@ -53,9 +53,10 @@ public:
     void set_terms(terms t);
     void set_floor(unix_time floor) { guard_.set_floor(floor); }
 
-    /// What an earlier process granted: the history, the newest first, and what of it is open at `now` yet. A key
-    /// can close that; ends are known when the first claims come and what time it is.
-    void remember(std::span<const history_entry> history, std::span<const firewall::live_grant> open, instant now);
+    /// What an earlier process granted: the history, the newest first, and what of it is open at `now` yet. A
+    /// key can close that; ends are known when the first claims come and what time it is.
+    void remember(std::span<const history_entry> history, std::span<const firewall::live_grant> open,
+                  instant now);
 
     /// Claims that were completed by `now`, the clock saying `t`.
     actions judge(std::span<const claim> claims, instant now, const time_estimate& t);

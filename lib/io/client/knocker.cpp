@@ -77,7 +77,8 @@ descriptor open_socket(const address& family, int type, int protocol = 0) {
         ::socket(family.is_v4() ? AF_INET : AF_INET6, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol));
 }
 
-/// A socket for echo requests: one that the kernel lets some groups have without privilege, or else a raw one.
+/// A socket for echo requests: one that the kernel lets some groups have without privilege, or else a raw
+/// one.
 result<descriptor> open_ping_socket(const address& family) {
     const int protocol = family.is_v4() ? int{IPPROTO_ICMP} : int{IPPROTO_ICMPV6};
     for (const int type : {SOCK_DGRAM, SOCK_RAW})
@@ -86,12 +87,18 @@ result<descriptor> open_ping_socket(const address& family) {
                  "; it takes a group within the sysctl net.ipv4.ping_group_range, or CAP_NET_RAW"};
 }
 
-/// An echo request (RFC 792; RFC 4443, section 4.1). A raw socket of IPv4 alone leaves the checksum to us; the
-/// others put in theirs, and ping sockets their identifier.
+/// An echo request (RFC 792; RFC 4443, section 4.1). A raw socket of IPv4 alone leaves the checksum to us;
+/// the others put in theirs, and ping sockets their identifier.
 std::vector<std::uint8_t> echo_request(const address& family, std::span<const std::uint8_t> data,
                                        std::uint16_t number) {
-    std::vector<std::uint8_t> m{static_cast<std::uint8_t>(family.is_v4() ? 8 : 128), 0, 0, 0, 0x6b, 0x6e,
-                                static_cast<std::uint8_t>(number >> 8), static_cast<std::uint8_t>(number)};
+    std::vector<std::uint8_t> m{static_cast<std::uint8_t>(family.is_v4() ? 8 : 128),
+                                0,
+                                0,
+                                0,
+                                0x6b,
+                                0x6e,
+                                static_cast<std::uint8_t>(number >> 8),
+                                static_cast<std::uint8_t>(number)};
     m.insert(m.end(), data.begin(), data.end());
     if (!family.is_v4()) return m;
     std::uint32_t sum = 0; // RFC 1071

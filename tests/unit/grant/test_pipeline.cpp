@@ -75,8 +75,8 @@ BOOST_AUTO_TEST_CASE(burnt_first_and_then_opened) {
     w.now += 2ms;
     BOOST_TEST((w.redeemed(1, fine) == actions{open_services{2, both}}));
     w.now += 500us;
-    BOOST_TEST((w.carried_out(2, fine) ==
-                actions{tell{severity::info, opens + " (2.50 ms)"}, noted(history_entry::kind::granted, c, "30s, 60s")}));
+    BOOST_TEST((w.carried_out(2, fine) == actions{tell{severity::info, opens + " (2.50 ms)"},
+                                                  noted(history_entry::kind::granted, c, "30s, 60s")}));
     BOOST_TEST(w.line.count().granted == 1u);
     BOOST_TEST(w.line.guard().knows(here));
     // Each answer counts once.
@@ -336,9 +336,10 @@ BOOST_AUTO_TEST_CASE(an_unfit_claim_is_refused_and_told_and_burns_nothing) {
     world w;
     auto c = w.of(0, 0);
     c.unfit = "it asks for too much";
-    BOOST_TEST((w.judge({c}) == actions{tell{severity::warning, "refused a knock from 192.0.2.1, key alice, window 0: "
-                                                                "it asks for too much"},
-                                        noted(history_entry::kind::refused, c, "it asks for too much")}));
+    BOOST_TEST((w.judge({c}) ==
+                actions{tell{severity::warning, "refused a knock from 192.0.2.1, key alice, window 0: "
+                                                "it asks for too much"},
+                        noted(history_entry::kind::refused, c, "it asks for too much")}));
     BOOST_TEST(w.line.count().refused == 1u);
     c.unfit.clear();
     BOOST_TEST(w.judge({c}).size() == 1u);
