@@ -15,12 +15,14 @@ constexpr unsigned tag_bits = 8 * tag_size;
 } // namespace
 
 digit_search::verdict digit_search::operator()(const layout& l, const std::multiset<std::uint32_t>& tags,
-                                               std::span<const method::seen> syns, std::size_t fresh,
+                                               std::span<const method::seen> syns, std::size_t fresh, depth d,
                                                const judge& attempt) {
     layout_ = l;
     tag_digits_ = (tag_bits + l.bits - 1) / l.bits;
     tags_ = &tags;
     attempt_ = &attempt;
+    depth_ = d;
+    left_some_ = false;
     tried_ = 0;
     if (syns.size() < l.digits() || tags.empty()) return verdict::sealed_by_none;
     chosen_.resize(l.digits());
@@ -79,6 +81,10 @@ digit_search::verdict digit_search::try_tag() {
         chosen_[digit] = seen_[digit].front();
         for (std::size_t rank = 1; rank < seen_[digit].size(); ++rank)
             fallbacks_.push_back({digit, seen_[digit][rank]});
+    }
+    if (depth_ == depth::newest) {
+        left_some_ = left_some_ || !fallbacks_.empty();
+        return try_one(chosen_);
     }
     const auto kept = std::min(fallbacks_.size(), most_fallbacks);
     std::ranges::partial_sort(fallbacks_, fallbacks_.begin() + static_cast<std::ptrdiff_t>(kept),

@@ -25,10 +25,18 @@ public:
     /// Judges a message; first: the oldest of its SYNs, an index into those that were searched.
     using judge = std::function<verdict(const message&, std::size_t first)>;
 
+    /// How much is tried.
+    enum class depth {
+        newest, ///< of each digit of a message its newest value
+        older,  ///< and older ones in place of some
+    };
+
     /// syns: of one address, the oldest first; only one of the last `fresh` may complete a message. Gives the
     /// last verdict.
     verdict operator()(const layout& l, const std::multiset<std::uint32_t>& tags,
-                       std::span<const method::seen> syns, std::size_t fresh, const judge& attempt);
+                       std::span<const method::seen> syns, std::size_t fresh, depth d, const judge& attempt);
+    /// True if the last search left older values untried.
+    bool left_some() const { return left_some_; }
 
 private:
     /// What a SYN says of a digit.
@@ -51,6 +59,8 @@ private:
     std::size_t tag_digits_ = 0; ///< how many of the first digits have the tag in them
     const std::multiset<std::uint32_t>* tags_ = nullptr;
     const judge* attempt_ = nullptr;
+    depth depth_ = depth::newest;
+    bool left_some_ = false;
     std::size_t tried_ = 0;
     std::vector<std::vector<value>> seen_; ///< of each digit, different ones, the newest first
     std::vector<value> chosen_;            ///< of each digit, what is being tried

@@ -31,9 +31,9 @@ service_mark mark_of(std::string_view service);
 /// What a knock asks for (chronoknock-protocol(7), METHODS).
 struct request {
     bool close = false;
-    std::optional<address> who; ///< none: whom the packet came from
-    std::int64_t time = 0;      ///< seconds since the epoch
-    std::uint32_t open_for = 0; ///< seconds; 0: as the service says
+    std::optional<address> who = {}; ///< none: whom the packet came from
+    std::int64_t time = 0;           ///< seconds since the epoch
+    std::uint32_t open_for = 0;      ///< seconds; 0: as the service says
     std::array<std::uint8_t, nonce_size> nonce{};
     service_mark service{};
     bool operator==(const request&) const = default;

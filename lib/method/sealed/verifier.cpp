@@ -21,12 +21,25 @@ constexpr double burst_seconds = 0.1;
 constexpr std::uint32_t most_trials = 64; // for one address at a time
 constexpr std::size_t most_waiting = 1024;
 
+// An address is searched for a knock in noise once in so long: that is more than a round of a knock takes,
+// and all trials then are fewer than a key's part in the ration.
+constexpr nanoseconds settle = milliseconds(40);
+constexpr std::uint8_t is_disturbed = static_cast<std::uint8_t>(method::tracker::soon << 2);
 constexpr std::uint8_t in_lane = static_cast<std::uint8_t>(method::tracker::soon << 1);
 constexpr std::size_t forged_count = std::size_t{1} << 13;
 
 method::tracker::settings tracker_settings(const config::server& s, const tags& t) {
     if (t.layouts().empty()) return {};
     return {s.knock.tracked, s.knock.memory, slack, s.knock.timeout};
+}
+
+/// With all of them full, three quarters of the addresses can still be replaced.
+std::size_t most_waiting_of(const config::server& s) {
+    return std::min<std::size_t>(most_waiting, s.knock.tracked / 16);
+}
+
+method::lane make_lane(const config::server& s) {
+    return method::lane(for_all, for_all * burst_seconds, most_waiting_of(s));
 }
 
 } // namespace
@@ -45,10 +58,7 @@ verifier::verifier(const method::verifier_settings& s)
                 static_cast<const verifier*>(s.before)->tracker_.made_with() ==
                     tracker_settings(s.server, tags_)),
       tracker_(inherits_ ? method::tracker::settings{} : tracker_settings(s.server, tags_), s.seed),
-      lanes_{method::lane(for_all, for_all * burst_seconds,
-                          std::min<std::size_t>(most_waiting, s.server.knock.tracked / 16)),
-             method::lane(for_all, for_all * burst_seconds,
-                          std::min<std::size_t>(most_waiting, s.server.knock.tracked / 16))},
+      lanes_{make_lane(s.server), make_lane(s.server)}, disturbed_(most_waiting_of(s.server)),
       forged_(tags_.layouts().empty() ? 0 : forged_count) {
     for (const auto& l : tags_.layouts()) {
         for (std::uint32_t port = l.as.range().first; port <= l.as.range().last; ++port) syn_ports_.set(port);
@@ -84,6 +94,7 @@ void verifier::take_over(method::verifier& other) {
     tracker_ = std::move(before.tracker_);
     dirty_ = std::move(before.dirty_);
     lanes_ = std::move(before.lanes_);
+    disturbed_ = std::move(before.disturbed_);
     refilled_ = before.refilled_;
 }
 
@@ -157,9 +168,10 @@ std::vector<granting::claim> verifier::end_batch(instant now) {
     for (const auto t : {known, stranger})
         for (auto& waiting = lanes_[t].waiting(); !waiting.empty() && lanes_[t].has_ration();
              waiting.pop_front()) {
-            if (!search(waiting.front(), t, now)) break;
+            if (!search(waiting.front(), t, digit_search::depth::newest, now)) break;
             tracker_.waits(waiting.front()) &= static_cast<std::uint8_t>(~in_lane);
         }
+    look_deeper(now);
     for (const auto s : dirty_) {
         tracker_.waits(s) &= static_cast<std::uint8_t>(~method::tracker::soon);
         look(s, now);
@@ -172,7 +184,7 @@ void verifier::look(method::tracker::slot s, instant now) {
     if (tracker_.waits(s) & in_lane) return;
     const auto t = turn_of(tracker_.who(s));
     auto& lane = lanes_[t];
-    if (lane.is_free() && search(s, t, now)) return;
+    if (lane.is_free() && search(s, t, digit_search::depth::newest, now)) return;
     if (lane.waiting().full()) {
         ++turned_away_; // looked at again when his next SYN comes
         return;
@@ -182,22 +194,36 @@ void verifier::look(method::tracker::slot s, instant now) {
     lane.waiting().push_back(s);
 }
 
+void verifier::look_deeper(instant now) {
+    for (; !disturbed_.empty() && disturbed_.front().due <= now; disturbed_.pop_front()) {
+        const auto s = disturbed_.front().slot;
+        const auto t = turn_of(tracker_.who(s));
+        if (!lanes_[t].has_ration()) return;
+        tracker_.waits(s) &= static_cast<std::uint8_t>(~is_disturbed);
+        search(s, t, digit_search::depth::older, now);
+    }
+}
+
 /// False if the ration ended before all was tried.
-bool verifier::search(method::tracker::slot s, turn t, instant now) {
-    const auto fresh = tracker_.fresh(s);
-    if (fresh == 0 || tracker_.count(s) < least_syns_) return true;
+bool verifier::search(method::tracker::slot s, turn t, digit_search::depth d, instant now) {
+    const bool deep = d == digit_search::depth::older;
+    if (tracker_.count(s) < least_syns_ || (tracker_.fresh(s) == 0 && !deep)) return true;
     const auto syns = tracker_.recall(s);
     const auto who = tracker_.who(s);
     std::bitset<65536> used;
     bool found = false;
+    bool left_some = false;
     trials_ = 0;
     for (std::uint32_t i = 0; i < tags_.layouts().size(); ++i) {
         const auto& l = tags_.layouts()[i];
-        const auto done = digits_(l.as, l.tags, syns, fresh, [&](const message& m, std::size_t first) {
-            return try_message(m, i, t, {who, key::carrier::ports, now - tracker_.age(syns[first], now)});
-        });
+        if (deep && l.as.order == order::sequential) continue; // one has no choice
+        const auto done =
+            digits_(l.as, l.tags, syns, tracker_.fresh(s), d, [&](const message& m, std::size_t first) {
+                return try_message(m, i, t, {who, key::carrier::ports, now - tracker_.age(syns[first], now)});
+            });
         if (done == digit_search::verdict::enough && trials_ < most_trials && !lanes_[t].has_ration())
             return false;
+        left_some |= done == digit_search::verdict::sealed_by_none && digits_.left_some();
         if (done != digit_search::verdict::opened) continue;
         found = true;
         for (std::uint32_t port = l.as.range().first; port <= l.as.range().last; ++port) used.set(port);
@@ -205,6 +231,10 @@ bool verifier::search(method::tracker::slot s, turn t, instant now) {
     tracker_.mark_looked_at(s);
     // A knock's SYNs are used up by it: what completes it again is a later round, or a replay.
     if (found) tracker_.forget(s, [&](std::uint16_t port) { return used[port]; });
+    if (left_some && !(tracker_.waits(s) & is_disturbed) && !disturbed_.full()) {
+        tracker_.waits(s) |= is_disturbed;
+        disturbed_.push_back({s, now + settle});
+    }
     return true;
 }
 

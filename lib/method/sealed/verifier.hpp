@@ -34,7 +34,7 @@ public:
     void observe(const packet::event& e, instant now) override;
     std::vector<granting::claim> end_batch(instant now) override;
     bool waiting() const override {
-        return !lanes_[known].waiting().empty() || !lanes_[stranger].waiting().empty();
+        return !lanes_[known].waiting().empty() || !lanes_[stranger].waiting().empty() || !disturbed_.empty();
     }
     std::vector<std::pair<std::string_view, std::uint64_t>> count() const override;
 
@@ -68,7 +68,8 @@ private:
     bool may_carry(const tags::held_key& k, const packet::event& e, key::carrier c, std::uint32_t zone) const;
 
     void look(method::tracker::slot s, instant now);
-    bool search(method::tracker::slot s, turn t, instant now);
+    void look_deeper(instant now);
+    bool search(method::tracker::slot s, turn t, digit_search::depth d, instant now);
     digit_search::verdict try_message(const message& m, std::uint32_t layout, turn t, const arrival& a);
 
     outcome open(const tags::live& window, const message& m, turn t, const arrival& a, instant now);
@@ -92,6 +93,13 @@ private:
     std::vector<method::tracker::slot> dirty_; ///< addresses that may have something complete
     std::array<method::lane, turns> lanes_;
     instant refilled_{};
+    /// An address whose SYNs may be a knock with noise in it, and when that is gone into: not at each SYN of
+    /// a knock that is not complete yet.
+    struct disturbed {
+        method::tracker::slot slot;
+        instant due;
+    };
+    boost::circular_buffer<disturbed> disturbed_; ///< the one that is due first in front
     digit_search digits_;
     /// Messages that were put together of SYNs and no key had sealed, by hash: with each SYN that comes they
     /// would be tried again.

@@ -222,7 +222,7 @@ BOOST_FIXTURE_TEST_CASE(plan_by_each_carrier, lab) {
     const auto& k = *key().key;
     const auto& row = method::method_of(k);
     std::vector<std::uint8_t> random(32, 0);
-    method::knock_request r{.source = who, .at = epoch, .random = random};
+    method::knock_request r{.source = who, .at = epoch, .service = "", .random = random};
     BOOST_TEST(row.plan(k, r)->shots.size() == 46u); // the first of its carriers
     r.carrier = key::carrier::udp;
     BOOST_TEST(row.plan(k, r)->shots.front().port == 20000);
