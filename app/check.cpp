@@ -108,7 +108,7 @@ void print_key(const config::server& s, const config::key_settings& k) {
     if (k.for_others) line("  opens for", "the address that a knock names, whoever sent it");
     if (k.knock_delay > 0s) line("  knock delay", to_string(k.knock_delay));
     std::cout << std::left << std::setw(14) << "  budget" << std::fixed << std::setprecision(1)
-              << method::security_bits(k, s) << " bits against one SYN of a stranger\n";
+              << method::security_bits(k, s) << " bits against one packet of a stranger\n";
 }
 
 /// Whoever answers for a pool's name has its votes.

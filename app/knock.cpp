@@ -214,6 +214,12 @@ std::int64_t take_turn(const po::variables_map& options, const config::profile& 
     }
 }
 
+/// What was sent, in the words of the report.
+std::string packets_of(const std::vector<client::shot>& shots, std::uint32_t number) {
+    const auto is_syn = [](const client::shot& s) { return s.kind == packet::kind::syn; };
+    return std::string(std::ranges::all_of(shots, is_syn) ? "SYN" : "packet") + (number == 1 ? "" : "s");
+}
+
 /// The key of a file, or of an option that takes its place.
 key::credential_ptr find_key(const po::variables_map& options, const config::profile& p) {
     const auto* const option = instead_of_file(options);
@@ -251,7 +257,7 @@ int knock(const po::variables_map& options) {
     request.random = *random;
 
     const auto w = find_way(options, p);
-    if (!p.source && k->heeds_address() && client::is_translated(w.source, w.to.ip))
+    if (!p.source && !request.beneficiary && k->heeds_address() && client::is_translated(w.source, w.to.ip))
         tell("knocking for " + w.source.to_string() +
              ", which a router will replace; --source IP says what the server sees");
     request.source = w.source;
@@ -271,7 +277,7 @@ int knock(const po::variables_map& options) {
     if (!report) return say(failed, report.error().text);
 
     std::cout << "knocked on " << w.to.ip.to_string() << " from " << w.source.to_string() << ": "
-              << report->syns << " SYNs in " << report->rounds
+              << report->syns << " " << packets_of(order.shots, report->syns) << " in " << report->rounds
               << (report->rounds == 1 ? " round\n" : " rounds\n");
     if (p.wait == 0) return done;
     if (!report->opened_after)

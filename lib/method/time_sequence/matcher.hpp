@@ -3,8 +3,8 @@
 #include "base/hash.hpp"
 #include "base/zero_pages.hpp"
 #include "method/complete.hpp"
+#include "method/lane.hpp"
 #include "method/time_sequence/keyring.hpp"
-#include "method/time_sequence/lane.hpp"
 #include "method/tracker.hpp"
 
 #include <algorithm>
@@ -59,7 +59,7 @@ public:
     std::vector<match> end_batch(instant now);
     /// True if a look was postponed: end_batch wants to be called again soon, with or without SYNs.
     bool waiting() const {
-        return std::ranges::any_of(lanes_, [](const lane& l) { return !l.waiting().empty(); });
+        return std::ranges::any_of(lanes_, [](const method::lane& l) { return !l.waiting().empty(); });
     }
 
     const counters& count() const { return counters_; }
@@ -91,7 +91,7 @@ private:
         bool looks_like_first = false; ///< its timely sequences are few enough for a knock
     };
 
-    static std::array<lane, turns> make_lanes(std::uint32_t tracked);
+    static std::array<method::lane, turns> make_lanes(std::uint32_t tracked);
     bool worth_a_look(method::tracker::slot s) const;
     bool can_be_served(method::tracker::slot s) const;
     void look(method::tracker::slot s);
@@ -112,7 +112,7 @@ private:
     bool inherits_; ///< the tracker is that of the one before
     method::tracker tracker_;
     std::vector<method::tracker::slot> dirty_; ///< addresses that may have something complete
-    std::array<lane, turns> lanes_;
+    std::array<method::lane, turns> lanes_;
     /// Of each sequence that was derived and not complete, one port that was missing, under a hash of
     /// address, line and window: as long as it does not come, the sequence need not be derived again.
     zero_pages<std::uint64_t> hints_;
