@@ -240,7 +240,7 @@ int knock(const po::variables_map& options) {
     if (!at) return unfit("at", at.error());
     const auto p = read_order(options);
     const auto k = find_key(options, p);
-    if (const auto fits = client::check_service(p.service, k->names_service()); !fits)
+    if (const auto fits = client::check_service(p.service, *k); !fits)
         return say(bad_usage, "SERVICE: " + fits.error().text);
 
     method::knock_request request;

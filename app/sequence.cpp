@@ -36,7 +36,7 @@ int sequence(const po::variables_map& options) {
     const auto at = number_option(options, "at", 0, std::numeric_limits<std::int64_t>::max(),
                                   (*k)->numbered() ? 0 : to_seconds(io::system_now()));
     if (!at) return unfit("at", at.error());
-    if (const auto fits = client::check_service(service, (*k)->names_service()); !fits)
+    if (const auto fits = client::check_service(service, **k); !fits)
         return unfit("service", fits.error());
 
     const auto random = io::random_secret(32);

@@ -46,6 +46,10 @@ actions pipeline::judge(std::span<const claim> claims, instant now, const time_e
     redeem batch{last_number_ + 1, {}};
     std::vector<knock> accepted;
     for (const auto& c : claims) {
+        if (!c.unfit.empty()) {
+            refuse(c, c.unfit, now, t.t, todo);
+            continue;
+        }
         const auto verdict = guard_.judge(
             {c.once, c.beneficiary, terms_.keys[c.key].knock_delay, t.t, {t.t - (now - c.first), t.error}});
         switch (verdict) {
@@ -57,7 +61,7 @@ actions pipeline::judge(std::span<const claim> claims, instant now, const time_e
             ++counters_.repeated;
             break;
         default:
-            refuse(c, verdict, now, t.t, todo);
+            refuse(c, std::string(to_string(verdict)), now, t.t, todo);
         }
     }
     if (accepted.empty()) return todo;
@@ -80,17 +84,16 @@ pipeline::knock pipeline::accept(const claim& c, instant now, unix_time t) const
     return k;
 }
 
-void pipeline::refuse(const claim& c, judgement why, instant now, unix_time t, actions& todo) {
+void pipeline::refuse(const claim& c, const std::string& why, instant now, unix_time t, actions& todo) {
     ++counters_.refused;
     const auto& key = terms_.keys[c.key].name;
-    const auto what = "key " + key + ", " + c.description + ": " + std::string(to_string(why));
+    const auto what = "key " + key + ", " + c.description + ": " + why;
     if (!refusals_.refused(c.source, what, now)) return;
     todo.push_back(tell{severity::warning, "refused a knock from " + c.source.to_string() + ", " + what});
     std::string services;
     for (const auto index : c.services)
         services += (services.empty() ? "" : ", ") + terms_.services[index].name;
-    todo.push_back(note{
-        {t, history_entry::kind::refused, key, c.source, std::move(services), std::string(to_string(why))}});
+    todo.push_back(note{{t, history_entry::kind::refused, key, c.source, std::move(services), why}});
 }
 
 actions pipeline::redeemed(std::uint64_t batch, const result<void>& done, instant now) {

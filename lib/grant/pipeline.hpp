@@ -79,7 +79,7 @@ private:
     };
 
     knock accept(const claim& c, instant now, unix_time t) const;
-    void refuse(const claim& c, judgement why, instant now, unix_time t, actions& todo);
+    void refuse(const claim& c, const std::string& why, instant now, unix_time t, actions& todo);
     void fail(const knock& k, const error& why, instant now, actions& todo);
 
     replay_guard guard_;
