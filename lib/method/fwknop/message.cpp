@@ -17,7 +17,7 @@ constexpr std::size_t most_of_version = 8;
 constexpr std::size_t most_of_user = 64;
 constexpr std::size_t most_of_access = 256;
 constexpr std::size_t most_fields = 9;
-constexpr std::int64_t latest = 99'999'999'999;           // with more digits it is not the time
+constexpr std::int64_t latest = 9'000'000'000;           // nanoseconds since the epoch go a little further
 constexpr std::int64_t longest = 10 * 365 * 24 * 3600LL; // the service bounds what is granted
 
 enum type { command, access, nat_access, timed_access, timed_nat_access, local_nat_access, timed_local_nat_access };

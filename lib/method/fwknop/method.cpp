@@ -1,5 +1,6 @@
 #include "method/fwknop/method.hpp"
 
+#include "base/text.hpp"
 #include "key/base64.hpp"
 #include "method/fwknop/key.hpp"
 #include "method/fwknop/message.hpp"
@@ -33,7 +34,7 @@ double security_bits(const config::key_settings&, const config::server&) { retur
 std::vector<std::pair<std::string, std::string>> describe(const config::key_settings& k) {
     return {{"packet", "fwknop's, AES-256 and HMAC of " + secrets_of(k).hmac_digest +
                            "; it asks for the ports to open"},
-            {"", "good for " + to_string(nanoseconds(most_apart)) + " before and after the time that it says"}};
+            {"", "good for " + chronoknock::to_string(nanoseconds(most_apart)) + " before and after the time that it says"}};
 }
 
 /// 16 decimal digits of 8 bytes.
@@ -52,6 +53,7 @@ result<client::plan> plan(const key::credential& c, const method::knock_request&
     if (!who.is_v4())
         return error{"fwknop's packets have room for an IPv4 address only: expected one to open for, not " +
                      who.to_string()};
+    if (r.random.size() < key::cipher_salt_size + 8) return error{"expected random bytes for a packet"};
     message m{random_digits(r.random.subspan(key::cipher_salt_size, 8)), user, r.at, who, std::move(*ports), {}};
     if (r.open_for) m.open_for = std::chrono::ceil<seconds>(*r.open_for);
     key::hmac mac(held.hmac_digest, held.hmac);

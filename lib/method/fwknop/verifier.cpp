@@ -14,10 +14,10 @@ namespace chronoknock::fwknop {
 namespace {
 
 constexpr double burst_seconds = 1;
-constexpr std::size_t most_waiting = 64;
+constexpr std::size_t most_waiting = 128;
 constexpr std::size_t most_of_source = 4;
-// A batch of packets must not wait longer than a millisecond for them.
-constexpr std::size_t hmacs_at_once = 1024;
+// A batch of packets must not wait longer for them than some milliseconds; what is left waits for the next tick.
+constexpr std::size_t hmacs_at_once = 4096;
 
 /// What no two packets have in common, whatever was done to them on the way.
 std::string identity_of(std::string_view text) {
@@ -60,7 +60,6 @@ void verifier::take_over(method::verifier& other) {
     known_room_.begin_again();
     room_.begin_again();
     refilled_ = before.refilled_;
-    formed_ = before.formed_;
     hmacs_ = before.hmacs_;
     turned_away_ = before.turned_away_;
 }
@@ -79,7 +78,6 @@ bool verifier::has_form(const group& keys, byte_view payload) const {
 void verifier::observe(const packet::event& e, instant now) {
     if (e.kind != packet::kind::datagram || !ports_[e.port]) return;
     if (!has_form(groups_.at(e.port), e.payload)) return;
-    ++formed_;
     const bool is_free = room_.empty() && room_.ration() > 0;
     auto& room = !is_free && known_(e.source) ? known_room_ : room_;
     if (room.full() || !is_text(e.payload)) {

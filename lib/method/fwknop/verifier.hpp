@@ -54,7 +54,6 @@ private:
     waiting_room room_; ///< for all other addresses
     instant refilled_{};
     std::vector<granting::claim> found_;
-    std::uint64_t formed_ = 0;
     std::uint64_t hmacs_ = 0;
     std::uint64_t turned_away_ = 0;
 };

@@ -19,7 +19,7 @@ std::ostream& operator<<(std::ostream& out, const sample& s) { return out << s.t
 
 /// Fields that stand in line 4 of a profile.
 constexpr sample unfit_fields[] = {
-    {"service = 1", "4: [profile.home] service: expected the name of a service, not '1'"},
+    {"service = 1", "4: [profile.home] service: expected the name of a service, or ports like tcp/22, not '1'"},
     {"time_servers =", "4: [profile.home] time_servers: expected at least one server"},
     {"time_servers = none, a",
      "4: [profile.home] time_servers: expected HOST[:PORT] or nts://HOST[:PORT] or pool:NAME[:PORT], not "
