@@ -32,7 +32,7 @@ std::string joined(const std::vector<std::string>& all) {
     for (const auto& f : all) text += (text.empty() ? "" : ":") + f;
     return text;
 }
-std::string base64(std::string_view text) {
+std::string encoded(std::string_view text) {
     return key::to_base64({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
 }
 
@@ -224,8 +224,8 @@ BOOST_FIXTURE_TEST_CASE(fields_of_another_form_are_refused, lab) {
     for (const auto* random : {"", "012345678901234", "01234567890123456", "012345678901234x"})
         BOOST_TEST(with(0, random) == form);
     for (const auto* user : {"", "!", "a25vY2t", "cm9vdA=a"}) BOOST_TEST(with(1, user) == form, user);
-    BOOST_TEST(with(1, base64(std::string(65, 'u'))) == form);
-    BOOST_TEST(with(1, base64(std::string(64, 'u'))) == "granted");
+    BOOST_TEST(with(1, encoded(std::string(65, 'u'))) == form);
+    BOOST_TEST(with(1, encoded(std::string(64, 'u'))) == "granted");
     for (const auto* time : {"", "-1", "+1", " 1", "1.5", "9000000001", "99999999999999999999", "0x10"})
         BOOST_TEST(with(2, time) == form, time);
     BOOST_TEST(with(2, "9000000000") == "granted"); // the replay guard has its own opinion of that
@@ -239,8 +239,8 @@ BOOST_FIXTURE_TEST_CASE(fields_of_another_form_are_refused, lab) {
     for (const auto* access : {"", "10.0.0.1", "10.0.0.1,", "10.0.0.1,tcp/0", "10.0.0.1,none/0", "10.0.0.1,tcp/22,",
                                "10.0.0.1,icmp/1", "10.0.0.256,tcp/22", "::1,tcp/22", "::ffff:10.0.0.1,tcp/22x", "tcp/22",
                                "10.0.0.1;tcp/22", "10.0.0.1,tcp/22-23", "10.0.0.1,tcp/22\n"})
-        BOOST_TEST(with(5, base64(access)) == asked, access);
-    BOOST_TEST(with(5, base64("10.0.0.1,tcp/22" + std::string(300, ' '))) == asked);
+        BOOST_TEST(with(5, encoded(access)) == asked, access);
+    BOOST_TEST(with(5, encoded("10.0.0.1,tcp/22" + std::string(300, ' '))) == asked);
     BOOST_TEST(outcome(v, seal_fields(joined(fields()) + ":60")) == form); // of type 1
     auto timed = fields();
     timed[4] = "3";

@@ -15,7 +15,7 @@ std::uint64_t counted(const fwknop::verifier& v, std::string_view name) {
 /// Has the form of a packet and no key: number tells one from another.
 std::string forged(std::uint32_t number) {
     std::string text = "8" + std::to_string(1'000'000'000 + number);
-    text.resize(203, 'A');
+    text.resize(204, 'A');
     return text;
 }
 
