@@ -21,7 +21,7 @@ usage sequence_usage() {
         ("key", text("FILE")->required(), "key file")                                                       //
         ("ip", text("IP")->required(), "address that the knock comes from")                                 //
         ("at", text("UNIX_TIME"), "moment, in seconds since 1970 (now); of numbered knocks the number (0)") //
-        ("service", text("NAME")->default_value(""), "service asked for (all); of an fwknop key tcp/22")                             //
+        ("service", text("NAME")->default_value(""), "service asked for (all); of an fwknop key tcp/22")    //
         ("allow-loose-permissions", "take a key file that others can read or write");
     add_request_options(u.options);
     return u;
