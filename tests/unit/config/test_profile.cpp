@@ -49,6 +49,14 @@ constexpr sample unfit_fields[] = {
 
 } // namespace
 
+BOOST_AUTO_TEST_CASE(profile_asks_for_a_service_or_for_ports) {
+    for (const std::string service : {"", "ssh", "tcp/22", "tcp/22,udp/53"}) {
+        const auto p = parse_profiles("[profile.home]\nhost = h\nkey = k\nservice = " + service + "\n", "c.ini");
+        BOOST_REQUIRE(p.has_value());
+        BOOST_TEST(p->front().service == service);
+    }
+}
+
 BOOST_DATA_TEST_CASE(unfit_profile, boost::unit_test::data::make(unfit_fields)) {
     const auto p =
         parse_profiles("[profile.home]\nhost = h\nkey = k\n" + std::string(sample.text) + "\n", "c.ini");
