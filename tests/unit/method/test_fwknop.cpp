@@ -95,7 +95,7 @@ BOOST_FIXTURE_TEST_CASE(packet_of_fwknop_is_read, lab) {
     BOOST_TEST((c.once.good->end == unix_time(seconds(1795884717 + 120)) + 1ns));
     BOOST_TEST(c.description == "packet of " + utc(1795884717));
     // What is burnt is a digest of the text, whatever salt it comes with.
-    const auto again = send(v, seal_text(their_text));
+    const auto again = send(v, seal_text(their_text), 8);
     BOOST_REQUIRE(again.size() == 1u);
     BOOST_TEST(again[0].once.identity == c.once.identity);
     BOOST_TEST(c.once.identity.size() == 64u);
