@@ -30,7 +30,8 @@ constexpr std::string_view default_time_server = "pool.ntp.org";
 usage knock_usage() {
     usage u{"knock TARGET [SERVICE] [OPTION...]",
             "Knocks on a server's door. TARGET is a host with --key FILE, or else a profile of the client's\n"
-            "own configuration. SERVICE is the one service asked for, instead of all that the key may open."};
+            "own configuration. SERVICE is the one service asked for, instead of all that the key may open; of an\n"
+            "fwknop key the ports, as in tcp/22,udp/53."};
     u.options.add_options()                                                               //
         ("key", text("FILE"), "key file; TARGET is a host")                               //
         ("config", text("FILE"), "file with profiles (~/.config/chronoknock/client.ini)") //
@@ -246,7 +247,7 @@ int knock(const po::variables_map& options) {
     if (!at) return unfit("at", at.error());
     const auto p = read_order(options);
     const auto k = find_key(options, p);
-    if (const auto fits = client::check_service(p.service, k->names_service()); !fits)
+    if (const auto fits = client::check_service(p.service, *k); !fits)
         return say(bad_usage, "SERVICE: " + fits.error().text);
 
     method::knock_request request;

@@ -1,3 +1,4 @@
+#include "method/fwknop/method.hpp"
 #include "method/method.hpp"
 #include "method/sealed/method.hpp"
 #include "method/static/method.hpp"
@@ -16,6 +17,7 @@ const row table[] = {
     time_sequence::row(),
     fixed::row(),
     sealed::row(),
+    fwknop::row(),
 };
 
 /// Indices into s.keys of a method's.

@@ -25,7 +25,8 @@ _WAYS = (
     ("sealed", ["--granularity", str(_WINDOW), "--carrier", "udp"], []),
     ("sealed", ["--granularity", str(_WINDOW), "--carrier", "icmp"], []),
     ("sealed", ["--granularity", str(_WINDOW), "--carrier", "dns", "--zone", "knock.example.org"], []),
-    ("fwknop", [], [f"tcp/{_PORT}"]),
+    # Ahead by what it may be: of a record that has just begun only such a packet cannot be older.
+    ("fwknop", [], lambda: [f"tcp/{_PORT}", "--at", str(int(time.time()) + 119)]),
     ("otp", ["--carrier", "udp"], []),
     ("challenge", ["--granularity", str(_WINDOW)], []),
 )
@@ -57,7 +58,8 @@ def show_way(lab, way, guard, server, laptop, stranger):
     say(f"\n{way.title}")
     show("the laptop's connection", laptop.door(server.ip4, _PORT, seconds=0.3), "silent")
     ear = lab.sniffer(server)
-    laptop.knock(server, way.key, *(way.options or [""]))
+    options = way.options() if callable(way.options) else way.options
+    laptop.knock(server, way.key, *(options or [""]))
     laptop.wait_open(server.ip4, _PORT, seconds=3)
     show("the laptop's connection, after the knock", laptop.door(server.ip4, _PORT), "open")
     show("the stranger's", stranger.door(server.ip4, _PORT, seconds=0.3), "silent")
