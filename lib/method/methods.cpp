@@ -1,4 +1,5 @@
 #include "method/method.hpp"
+#include "method/otp/method.hpp"
 #include "method/static/method.hpp"
 #include "method/time_sequence/method.hpp"
 #include "method/verifier_set.hpp"
@@ -14,6 +15,7 @@ namespace {
 const row table[] = {
     time_sequence::row(),
     fixed::row(),
+    otp::row(),
 };
 
 /// Indices into s.keys of a method's.
