@@ -25,6 +25,10 @@ std::optional<std::string> carried(const po::variables_map& options, const std::
 
 } // namespace
 
+std::string server_has_it(const std::string& file) {
+    return file + ": expected the client's file of the two; the server's cannot knock";
+}
+
 void add_request_options(po::options_description& options) {
     options.add_options()                                                                                   //
         ("carrier", text("NAME"), "what the message travels by: ports, udp, icmp or dns (the key's first)") //

@@ -127,20 +127,21 @@ private:
         static const client::shot no_shot;
         const auto& shot = port == attempt::door ? no_shot : order_.shots[port];
         const bool datagram = shot.kind == packet::kind::datagram;
-        attempt a{open_socket(order_.to.ip, datagram ? SOCK_DGRAM : SOCK_STREAM), port, now, datagram};
+        const auto& target = port != attempt::door && order_.via ? *order_.via : order_.to;
+        attempt a{open_socket(target.ip, datagram ? SOCK_DGRAM : SOCK_STREAM), port, now, datagram};
         if (!a.socket) return why("cannot make a socket");
         const int on = 1;
         const linger reset{1, 0};
         // Whatever listens on a knock port gets a reset, not a conversation.
         ::setsockopt(a.socket.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-        if (order_.bind) {
+        if (order_.bind && &target == &order_.to) {
             ::setsockopt(a.socket.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
             const auto from = to_socket_address(*order_.bind, 0, order_.to.scope);
             if (::bind(a.socket.get(), from.get(), from.size) != 0)
                 return why("cannot send from " + order_.bind->to_string());
         }
         const auto number = port == attempt::door ? order_.wait_port : shot.port;
-        const auto to = to_socket_address(order_.to.ip, number, order_.to.scope);
+        const auto to = to_socket_address(target.ip, number, target.scope);
         int failure = ::connect(a.socket.get(), to.get(), to.size) == 0 ? 0 : errno;
         if (datagram && failure == 0 &&
             ::send(a.socket.get(), shot.payload.data(), shot.payload.size(), 0) >= 0)
@@ -151,7 +152,7 @@ private:
         }
         if (failure != 0 && failure != ECONNREFUSED) {
             errno = failure;
-            return why("cannot send to " + order_.to.ip.to_string());
+            return why("cannot send to " + target.ip.to_string());
         }
         finish(port, failure);
         return {};
