@@ -104,8 +104,8 @@ result<void> read_field(const ini_field& f, given& g) {
         if (f.name == "issued") return put(g.issued, parse_number(f.value, 0, latest_time));
         return put(g.lookahead, number(f.value, 1, most_lookahead));
     }
-    return error{"unknown field; expected method, function, seed, carrier, ports, zone, and passphrase and "
-                 "count, or verifier, issued and lookahead"};
+    return error{"unknown field; expected method, function, seed, carrier, ports, zone, passphrase, count, "
+                 "verifier, issued or lookahead"};
 }
 
 error missing(std::string_view field, std::string_view why = "") {
