@@ -331,6 +331,17 @@ BOOST_AUTO_TEST_CASE(otp_of_many_keys_of_one_verifier) {
     BOOST_TEST(l.send(v, key::otp_words(password(99)), 40001).front().key == 1u);
 }
 
+BOOST_AUTO_TEST_CASE(otp_lookahead_of_each_key) {
+    lab l;
+    l.key(server_file(100, "lookahead = 1\n"));
+    l.key(server_file(200, "lookahead = 8\n"));
+    auto v = l.make();
+    BOOST_TEST(l.send(v, key::otp_words(password(98))).empty());
+    BOOST_TEST(l.send(v, key::otp_words(password(99))).size() == 1u);
+    BOOST_TEST(l.send(v, key::otp_words(password(192))).size() == 1u);
+    BOOST_TEST(l.send(v, key::otp_words(password(191))).empty());
+}
+
 BOOST_AUTO_TEST_CASE(otp_keys_that_keygen_makes) {
     std::vector<std::uint8_t> random(8192);
     std::iota(random.begin(), random.end(), std::uint8_t{0});
