@@ -83,19 +83,20 @@ void print_services(const config::server& s) {
             if (std::ranges::count(k.services, i)) keys += (keys.empty() ? "" : ", ") + k.name;
         std::cout << "\nservice " << service.name << "\n";
         line("  ports", joined(service.ports, [](const auto& p) { return p.to_string(); }));
-        line("  open for", to_string(service.open_for) +
-                               (service.max_open_for > service.open_for
-                                    ? ", up to " + to_string(service.max_open_for) + " where a knock asks for it"
-                                    : "") +
-                               ", for " +
-                               (service.uses == 0 ? "any number of" : std::to_string(service.uses)) +
-                               " new connections; live ones outlast it");
+        line("  open for",
+             to_string(service.open_for) +
+                 (service.max_open_for > service.open_for
+                      ? ", up to " + to_string(service.max_open_for) + " where a knock asks for it"
+                      : "") +
+                 ", for " + (service.uses == 0 ? "any number of" : std::to_string(service.uses)) +
+                 " new connections; live ones outlast it");
         line("  opened by", keys.empty() ? "no key" : keys);
     }
 }
 
 /// How many of a key's numbered knocks are left, if that matters. used: io::newest_places.
-std::optional<std::int64_t> left_of(const config::key_settings& k, const std::map<std::string, std::int64_t>& used) {
+std::optional<std::int64_t> left_of(const config::key_settings& k,
+                                    const std::map<std::string, std::int64_t>& used) {
     const auto left = method::method_of(*k.key).left;
     if (!left) return {};
     const auto found = used.find(k.key->fingerprint());
@@ -110,7 +111,8 @@ void print_key(const config::server& s, const config::key_settings& k,
                         (k.key->names_service() || k.services.size() == 1 ? "" : ", all at once"));
     for (const auto& [name, what] : method::method_of(*k.key).describe(k))
         line(name.empty() ? "" : "  " + name, what);
-    if (const auto left = left_of(k, used)) line("  left", std::to_string(*left) + " passwords, by the record in " + s.state);
+    if (const auto left = left_of(k, used))
+        line("  left", std::to_string(*left) + " passwords, by the record in " + s.state);
     if (k.for_others) line("  opens for", "the address that a knock names, whoever sent it");
     if (k.knock_delay > 0s) line("  knock delay", to_string(k.knock_delay));
     std::cout << std::left << std::setw(14) << "  budget" << std::fixed << std::setprecision(1)
@@ -177,7 +179,8 @@ int run_check(const arguments& args) {
     print_settings(*server);
     print_services(*server);
     std::map<std::string, std::int64_t> used;
-    if (std::ranges::any_of(server->keys, [](const auto& k) { return method::method_of(*k.key).left != nullptr; }))
+    if (std::ranges::any_of(server->keys,
+                            [](const auto& k) { return method::method_of(*k.key).left != nullptr; }))
         used = io::newest_places(server->state);
     for (const auto& k : server->keys) print_key(*server, k, used);
     print_doubts(*server, used);

@@ -36,13 +36,14 @@ constexpr std::array<field_option, 11> field_options = {{
 }};
 
 usage keygen_usage() {
-    usage u{"keygen --out FILE [OPTION...]",
-            "Makes a key file with a fresh random secret, mode 0600. Give the same file to server and client; of\n"
-            "the method otp the server has a file of its own. What is left out is left to the defaults that both\n"
-            "ends share."};
-    u.options.add_options()                                                                            //
-        ("out", text("FILE")->required(), "file to make; never overwritten")                           //
-        ("server-out", text("FILE"), "the server's file, where that is another one (FILE.server)")     //
+    usage u{"keygen --out FILE [OPTION...]", "Makes a key file with a fresh random secret, mode 0600. Give "
+                                             "the same file to server and client; of\n"
+                                             "the method otp the server has a file of its own. What is left "
+                                             "out is left to the defaults that both\n"
+                                             "ends share."};
+    u.options.add_options()                                                                        //
+        ("out", text("FILE")->required(), "file to make; never overwritten")                       //
+        ("server-out", text("FILE"), "the server's file, where that is another one (FILE.server)") //
         ("method", text("NAME")->default_value("time-sequence"), "the way of knocking");
     for (const auto& o : field_options) u.options.add_options()(o.name, text(o.value), o.help);
     u.options.add_options()("field", po::value<std::vector<std::string>>()->value_name("NAME=VALUE"),

@@ -292,8 +292,9 @@ int knock(const po::variables_map& options) {
 
     std::cout << "knocked on " << w.to.ip.to_string()
               << (resolver ? " through " + resolver->ip.to_string() : " from " + w.source.to_string()) << ": "
-              << report->syns << (order.shots.front().kind == packet::kind::syn ? " SYNs in " : " packets in ") << report->rounds
-              << (report->rounds == 1 ? " round\n" : " rounds\n");
+              << report->syns
+              << (order.shots.front().kind == packet::kind::syn ? " SYNs in " : " packets in ")
+              << report->rounds << (report->rounds == 1 ? " round\n" : " rounds\n");
     if (p.wait == 0) return done;
     if (!report->opened_after)
         return say(failed,

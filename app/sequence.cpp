@@ -15,14 +15,15 @@ namespace {
 
 usage sequence_usage() {
     usage u{"sequence --key FILE --ip IP [OPTION...]",
-            "Prints what a knock of IP is made of, on one line: ports in order, or a message in hexadecimal, a name of\n"
+            "Prints what a knock of IP is made of, on one line: ports in order, or a message in hexadecimal, "
+            "a name of\n"
             "the DNS or words, as the key's method has it."};
-    u.options.add_options()                                                                                 //
-        ("key", text("FILE")->required(), "key file")                                                       //
-        ("ip", text("IP")->required(), "address that the knock comes from")                                 //
+    u.options.add_options()                                                                             //
+        ("key", text("FILE")->required(), "key file")                                                   //
+        ("ip", text("IP")->required(), "address that the knock comes from")                             //
         ("at", text("UNIX_TIME"), "moment, in seconds since 1970 (now); of numbered knocks the number") //
-        ("count", text("N"), "number of the one-time password (the first)")                                 //
-        ("service", text("NAME")->default_value(""), "service asked for (all)")                             //
+        ("count", text("N"), "number of the one-time password (the first)")                             //
+        ("service", text("NAME")->default_value(""), "service asked for (all)")                         //
         ("allow-loose-permissions", "take a key file that others can read or write");
     add_request_options(u.options);
     return u;

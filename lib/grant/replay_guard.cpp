@@ -42,7 +42,8 @@ std::string_view to_string(judgement j) {
     case judgement::before_state:
         return "its window began before this server's record of burnt knocks does";
     case judgement::unrecorded:
-        return "this server has no record of the last one, and its key was not issued since and within a day: "
+        return "this server has no record of the last one, and its key was not issued since and within a "
+               "day: "
                "a new one must be";
     case judgement::too_soon:
         return "within the knock_delay of its key";
@@ -52,8 +53,7 @@ std::string_view to_string(judgement j) {
     return "";
 }
 
-replay_guard::replay_guard(const std::vector<burnt>& known, unix_time floor,
-                           std::optional<unix_time> lacking)
+replay_guard::replay_guard(const std::vector<burnt>& known, unix_time floor, std::optional<unix_time> lacking)
     : floor_(floor), lacking_(lacking) {
     for (const auto& b : known) {
         auto& key = keys_[b.key];
@@ -96,7 +96,8 @@ judgement replay_guard::judge(const attempt& a) {
 /// What was burnt before the record was found lacking may not have been the newest.
 bool replay_guard::is_unrecorded(const per_key& key, const attempt& a) const {
     if (!a.once.unrecorded) return false;
-    if (const auto last = newest(key); last && (!lacking_ || last->second.accepted >= *lacking_)) return false;
+    if (const auto last = newest(key); last && (!lacking_ || last->second.accepted >= *lacking_))
+        return false;
     const auto& good = *a.once.unrecorded;
     return !acceptable(good.begin, good.end, a.arrival) || (lacking_ && good.begin < *lacking_);
 }

@@ -51,8 +51,8 @@ public:
 
     /// known: what was burnt before. floor: what began before it is refused, because there may have been
     /// claims that `known` lacks (the state was lost, or the machine broke down before it was on disk).
-    /// lacking: when the record was last found to lack some of its tokens; unix_time::max(): now, and from the
-    /// next floor on.
+    /// lacking: when the record was last found to lack some of its tokens; unix_time::max(): now, and from
+    /// the next floor on.
     replay_guard(const std::vector<burnt>& known, unix_time floor, std::optional<unix_time> lacking = {});
 
     /// Sets another floor.

@@ -33,14 +33,15 @@ hash_seed random_seed() {
 granting::terms terms_of(const config::server& c) {
     granting::terms t;
     for (const auto& k : c.keys) t.keys.push_back({k.name, k.knock_delay});
-    for (const auto& s : c.services) t.services.push_back({s.name, s.open_for, s.max_open_for, s.ports, s.uses});
+    for (const auto& s : c.services)
+        t.services.push_back({s.name, s.open_for, s.max_open_for, s.ports, s.uses});
     return t;
 }
 
 std::unique_ptr<method::verifier_set> make_verifiers(config::server& c, record_view record,
                                                      const method::verifier_set* before) {
-    const method::verifier_settings common{c, {}, random_seed(), std::move(record.known), fill_randomly,
-                                           std::move(record.newest)};
+    const method::verifier_settings common{
+        c, {}, random_seed(), std::move(record.known), fill_randomly, std::move(record.newest)};
     auto made = std::make_unique<method::verifier_set>(method::verifiers(common, before));
     for (auto& k : c.keys) k.key->forget_secret(); // the verifiers have what they need of them
     return made;

@@ -46,7 +46,8 @@ public:
     virtual void observe(const packet::event& e, instant now) = 0;
     /// Ends the batch: gives what was completed.
     virtual std::vector<granting::claim> end_batch(instant now) = 0;
-    /// What is to be sent in answer to what was seen, at once. Only to who knows a key: strangers get nothing.
+    /// What is to be sent in answer to what was seen, at once. Only to who knows a key: strangers get
+    /// nothing.
     virtual std::vector<packet::datagram> take_answers() { return {}; }
     /// True if end_batch wants to be called again soon, with or without events.
     virtual bool waiting() const { return false; }
@@ -132,8 +133,8 @@ struct row {
         bool number = false; ///< which of its one-time passwords (`sequence --count`)
     };
     wishes carries = {};
-    /// How many numbered knocks of a key are left, if its owner is to be told when they run short. newest: place
-    /// of the newest token of it that opened.
+    /// How many numbered knocks of a key are left, if its owner is to be told when they run short. newest:
+    /// place of the newest token of it that opened.
     std::optional<std::int64_t> (*left)(const config::key_settings& k,
                                         std::optional<std::int64_t> newest) = nullptr;
     /// What a client sends on an answer of the server's to its knock (a datagram); none: the server does not

@@ -91,7 +91,8 @@ capture_wish wants(const config::server& s) {
     return all;
 }
 
-std::vector<std::unique_ptr<verifier>> verifiers(const verifier_settings& common, const verifier_set* before) {
+std::vector<std::unique_ptr<verifier>> verifiers(const verifier_settings& common,
+                                                 const verifier_set* before) {
     const auto& s = common.server;
     std::vector<std::unique_ptr<verifier>> all;
     for (const auto& r : table) {

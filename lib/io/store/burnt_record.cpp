@@ -73,7 +73,8 @@ result<burnt_record> burnt_record::open(const std::string& path) {
 
 /// Marks that were renewed know that there was a record; a new one has new marks.
 result<void> burnt_record::find_lacking(bool whole) {
-    if (const auto made = db_.run("create table if not exists lacking (t integer not null)"); !made) return made;
+    if (const auto made = db_.run("create table if not exists lacking (t integer not null)"); !made)
+        return made;
     statement s(db_, "select t from lacking");
     const auto row = s.step();
     if (!row) return row.error();

@@ -34,7 +34,8 @@ result<method::key_files> generate(std::span<const ini_field> given, std::span<c
                                    std::int64_t now) {
     fields client, server;
     for (const auto& f : given) {
-        if (f.name == "verifier") return error{key::place_of(f) + "expected none: it follows from the passphrase"};
+        if (f.name == "verifier")
+            return error{key::place_of(f) + "expected none: it follows from the passphrase"};
         const bool of_server = f.name == "issued" || f.name == "lookahead";
         const bool of_client = f.name == "passphrase" || f.name == "count";
         if (!of_server) client.push_back(f);
@@ -55,7 +56,8 @@ result<method::key_files> generate(std::span<const ini_field> given, std::span<c
     if (!k) return k.error();
     const auto& c = static_cast<const credential&>(**k);
     const auto count = c.client()->count;
-    const auto last = key::otp_hash(c.common().function).password(c.common().seed, c.client()->passphrase, count);
+    const auto last =
+        key::otp_hash(c.common().function).password(c.common().seed, c.client()->passphrase, count);
     const auto verifier = std::to_string(count) + ":" + key::otp_hex(last);
     const auto issued = std::to_string(now);
     server.push_back({"verifier", verifier});

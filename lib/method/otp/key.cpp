@@ -135,8 +135,8 @@ result<key::credential_ptr> read_key(std::span<const ini_field> fields) {
     if (g.common.travels_by(key::carrier::dns) && g.common.zone.empty())
         return missing("zone", ": the carrier dns needs it");
     if (g.of_client && g.of_server)
-        return error{key::place_of(*g.of_client) +
-                     "expected in the client's file only, not beside " + g.of_server->name};
+        return error{key::place_of(*g.of_client) + "expected in the client's file only, not beside " +
+                     g.of_server->name};
     if (g.of_server) {
         if (!g.server) return missing("verifier");
         if (!g.issued) return missing("issued");

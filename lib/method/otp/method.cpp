@@ -78,8 +78,9 @@ result<client::plan> plan(const key::credential& k, const method::knock_request&
     if (r.at < 0) return error{"the one-time passwords are used up: make a new key (keygen --method otp)"};
     if (r.at > most_count)
         return error{"expected a password's number from 0 to " + std::to_string(most_count)};
-    const auto password = key::otp_hash(c.common().function)
-                              .password(c.common().seed, c.client()->passphrase, static_cast<std::uint32_t>(r.at));
+    const auto password =
+        key::otp_hash(c.common().function)
+            .password(c.common().seed, c.client()->passphrase, static_cast<std::uint32_t>(r.at));
     client::plan p;
     client::shot shot{packet::kind::datagram};
     // Any port will do; the same one each time would be easier to tell from other traffic.

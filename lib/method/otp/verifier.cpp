@@ -19,8 +19,8 @@ constexpr std::int64_t day = 86400;
 } // namespace
 
 verifier::verifier(const method::verifier_settings& s)
-    : server_(s.server), newest_(s.newest),
-      tables_{table{key::otp_hash(key::otp_function::md5)}, table{key::otp_hash(key::otp_function::sha1)}} {
+    : server_(s.server), newest_(s.newest), tables_{table{key::otp_hash(key::otp_function::md5)},
+                                                    table{key::otp_hash(key::otp_function::sha1)}} {
     for (const auto key : s.keys) {
         chain c{key, 0, 0};
         const auto& of = credential_of(c);
@@ -124,12 +124,11 @@ void verifier::look_up(key::otp_value password, const packet::event& e, std::str
             const auto [from, to] = t.by_last.equal_range(value);
             for (auto it = from; it != to; ++it) {
                 const auto& of = credential_of(chains_[it->second]);
-                const bool carried = zone.empty() ? of.common().travels_by(key::carrier::udp) &&
-                                                        of.common().ports.contains(e.port)
-                                                  : of.common().travels_by(key::carrier::dns) &&
-                                                        of.common().zone == zone;
-                if (carried && hashes <= of.server()->lookahead)
-                    claim(it->second, hashes, password, e, now);
+                const bool carried =
+                    zone.empty()
+                        ? of.common().travels_by(key::carrier::udp) && of.common().ports.contains(e.port)
+                        : of.common().travels_by(key::carrier::dns) && of.common().zone == zone;
+                if (carried && hashes <= of.server()->lookahead) claim(it->second, hashes, password, e, now);
             }
         }
     }
@@ -162,8 +161,8 @@ void verifier::claim(std::uint32_t index, std::uint32_t hashes, key::otp_value p
     const auto issued = unix_time(seconds(of.server()->issued));
     found.once.unrecorded = granting::token::period{issued, issued + seconds(day)};
     found.first = now;
-    found.description = "one-time password " + std::to_string(count) +
-                        (count < key::few_left ? ", few are left" : "");
+    found.description =
+        "one-time password " + std::to_string(count) + (count < key::few_left ? ", few are left" : "");
     found_.push_back(std::move(found));
 }
 

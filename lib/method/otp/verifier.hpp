@@ -37,15 +37,15 @@ private:
         std::uint32_t key; ///< index into server.keys
         std::uint32_t count;
         key::otp_value value;
-        std::uint64_t batch = 0;   ///< that a claim of it was made in last,
-        std::int64_t claimed = 0;  ///< its place
-        bool may_move = false;     ///< in moving_
-        instant until{};           ///< when it need not be in there any longer
+        std::uint64_t batch = 0;  ///< that a claim of it was made in last,
+        std::int64_t claimed = 0; ///< its place
+        bool may_move = false;    ///< in moving_
+        instant until{};          ///< when it need not be in there any longer
     };
     /// The keys of a function.
     struct table {
         key::otp_hash hash;
-        std::uint32_t lookahead = 0; ///< the longest of its keys'
+        std::uint32_t lookahead = 0;                                         ///< the longest of its keys'
         std::unordered_multimap<key::otp_value, std::uint32_t> by_last = {}; ///< indices into chains_
     };
 
@@ -62,8 +62,8 @@ private:
     std::function<std::optional<granting::burnt>(const std::string&)> newest_;
     std::vector<chain> chains_;
     std::array<table, 2> tables_;
-    bool dns_ = false; ///< a key has that carrier
-    std::size_t known_ = 0; ///< chains that the record was asked for
+    bool dns_ = false;                  ///< a key has that carrier
+    std::size_t known_ = 0;             ///< chains that the record was asked for
     std::vector<std::uint32_t> moving_; ///< chains that a claim was made of a short time ago
     bool moved_ = false;                ///< in this batch
     std::uint64_t batch_ = 1;

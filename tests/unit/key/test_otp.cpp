@@ -98,8 +98,9 @@ BOOST_AUTO_TEST_CASE(six_words_and_nothing_else) {
         BOOST_TEST(key::parse_otp_words(text).has_value());
     for (const auto& text :
          {std::string(), std::string(" "), std::string("RUST WELT KICK FELL TAIL"), good + " A", good + ".",
-          good + std::string(1, '\0'), std::string(1, '\0') + good, "RUST,WELT,KICK,FELL,TAIL,FRAU" + std::string(),
-          "RUSTWELTKICKFELLTAILFRAU" + std::string(), "RUST WELT KICK FELL TAIL FRAUX" + std::string(),
+          good + std::string(1, '\0'), std::string(1, '\0') + good,
+          "RUST,WELT,KICK,FELL,TAIL,FRAU" + std::string(), "RUSTWELTKICKFELLTAILFRAU" + std::string(),
+          "RUST WELT KICK FELL TAIL FRAUX" + std::string(),
           "RUST WELT KICK FELL TAIL \xc6RAU" + std::string(), "RUST WELT KICK FELL TAIL ZZZZ" + std::string(),
           "RUST_WELT_KICK_FELL_TAIL_FRAU" + std::string(), "RUST\xa0WELT KICK FELL TAIL FRAU" + std::string(),
           std::string(100000, 'A'), std::string(100000, ' '), "D51F3E99BF8E6F0B" + std::string()})
@@ -115,6 +116,7 @@ BOOST_AUTO_TEST_CASE(label_of_the_dns) {
 
 BOOST_AUTO_TEST_CASE(hexadecimal_form) {
     BOOST_TEST((key::parse_otp_hex("D51F3e99bf8e6f0b") == 0xD51F3E99BF8E6F0B));
-    for (const auto* text : {"", "d51f3e99bf8e6f0", "d51f3e99bf8e6f0b0", "d51f3e99bf8e6f0g", "0x1f3e99bf8e6f0b"})
+    for (const auto* text :
+         {"", "d51f3e99bf8e6f0", "d51f3e99bf8e6f0b0", "d51f3e99bf8e6f0g", "0x1f3e99bf8e6f0b"})
         BOOST_TEST(!key::parse_otp_hex(text).has_value(), text);
 }

@@ -26,9 +26,9 @@ key::otp_value password(std::uint32_t count, key::otp_function f = key::otp_func
 
 std::string server_file(std::uint32_t count, const std::string& more = "",
                         key::otp_function f = key::otp_function::sha1) {
-    return "method = otp\nfunction = " + std::string(to_string(f)) + "\nseed = TeSt\nverifier = " +
-           std::to_string(count) + ":" + key::otp_hex(password(count, f)) + "\nissued = " + std::to_string(issued) +
-           "\n" + more;
+    return "method = otp\nfunction = " + std::string(to_string(f)) +
+           "\nseed = TeSt\nverifier = " + std::to_string(count) + ":" + key::otp_hex(password(count, f)) +
+           "\nissued = " + std::to_string(issued) + "\n" + more;
 }
 
 std::string client_file(std::uint32_t count, const std::string& more = "") {
@@ -62,7 +62,12 @@ struct lab {
     }
 
     std::vector<granting::claim> send(otp::verifier& v, std::string_view text, std::uint16_t port = 40000) {
-        v.observe({who, me, packet::kind::datagram, 5353, port, 0,
+        v.observe({who,
+                   me,
+                   packet::kind::datagram,
+                   5353,
+                   port,
+                   0,
                    {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}},
                   now);
         return v.end_batch(now);
@@ -113,8 +118,9 @@ BOOST_AUTO_TEST_CASE(otp_known_answers_through_the_key_file) {
     for (const auto& value : all) {
         const auto& v = value.as_object();
         const auto field = [&](const char* name) { return std::string(v.at(name).as_string().c_str()); };
-        const auto k = method::read_key("method = otp\nfunction = otp-" + field("function") + "\nseed = " +
-                                        field("seed") + "\npassphrase = " + field("passphrase") + "\ncount = 1000\n");
+        const auto k = method::read_key("method = otp\nfunction = otp-" + field("function") +
+                                        "\nseed = " + field("seed") +
+                                        "\npassphrase = " + field("passphrase") + "\ncount = 1000\n");
         BOOST_REQUIRE_MESSAGE(k.has_value(), (k ? "" : k.error().text));
         method::knock_request r;
         r.at = v.at("count").as_int64();
@@ -128,7 +134,8 @@ BOOST_AUTO_TEST_CASE(otp_known_answers_through_the_key_file) {
 }
 
 BOOST_AUTO_TEST_CASE(otp_key_files) {
-    const auto c = method::read_key(client_file(100, "carrier = dns, udp\nzone = Knock.Example.org.\nports = 5000\n"));
+    const auto c =
+        method::read_key(client_file(100, "carrier = dns, udp\nzone = Knock.Example.org.\nports = 5000\n"));
     BOOST_REQUIRE_MESSAGE(c.has_value(), (c ? "" : c.error().text));
     BOOST_TEST((*c)->can_knock());
     BOOST_TEST((*c)->numbered());
@@ -168,23 +175,27 @@ BOOST_AUTO_TEST_CASE(otp_key_files) {
 }
 
 BOOST_AUTO_TEST_CASE(otp_key_files_that_are_refused) {
-    for (const auto& [text, expected] : {
-             std::pair<std::string, std::string>{client_file(0), "line 4: count: expected a whole number from 1"},
-             {client_file(1, "length = 3\n"), "line 5: length: unknown field"},
-             {client_file(1, "lookahead = 3\n"), "line 4: count: expected in the client's file only"},
-             {client_file(1, "carrier = icmp\n"), "line 5: carrier: expected udp or dns"},
-             {client_file(1, "carrier = dns\n"), "zone: expected, and missing"},
-             {client_file(1, "zone = " + std::string(230, 'z')), "line 5: zone: expected a name"},
-             {"method = otp\nseed = x\npassphrase = too short\ncount = 1\n", "line 3: passphrase: expected 10 to 255"},
-             {"method = otp\nseed = with blank\n", "line 2: seed: expected 1 to 16 letters and digits"},
-             {"method = otp\npassphrase = long enough\ncount = 1\n", "seed: expected, and missing"},
-             {"method = otp\nseed = x\n", "passphrase: expected, and missing"},
-             {"method = otp\nseed = x\nissued = 1\n", "verifier: expected, and missing"},
-             {"method = otp\nseed = x\nverifier = 5:00112233445566\nissued = 1\n", "line 3: verifier: expected COUNT:HEX"},
-             {"method = otp\nseed = x\nverifier = 0:0011223344556677\nissued = 1\n", "line 3: verifier: expected COUNT:HEX"},
-             {"method = otp\nseed = x\nverifier = 5:0011223344556677\n", "issued: expected, and missing"},
-             {server_file(5, "lookahead = 0\n"), "line 6: lookahead: expected a whole number from 1 to 64"},
-             {"method = otp\nfunction = sha1\n", "line 2: function: expected otp-sha1 or otp-md5"}}) {
+    for (const auto& [text, expected] :
+         {std::pair<std::string, std::string>{client_file(0),
+                                              "line 4: count: expected a whole number from 1"},
+          {client_file(1, "length = 3\n"), "line 5: length: unknown field"},
+          {client_file(1, "lookahead = 3\n"), "line 4: count: expected in the client's file only"},
+          {client_file(1, "carrier = icmp\n"), "line 5: carrier: expected udp or dns"},
+          {client_file(1, "carrier = dns\n"), "zone: expected, and missing"},
+          {client_file(1, "zone = " + std::string(230, 'z')), "line 5: zone: expected a name"},
+          {"method = otp\nseed = x\npassphrase = too short\ncount = 1\n",
+           "line 3: passphrase: expected 10 to 255"},
+          {"method = otp\nseed = with blank\n", "line 2: seed: expected 1 to 16 letters and digits"},
+          {"method = otp\npassphrase = long enough\ncount = 1\n", "seed: expected, and missing"},
+          {"method = otp\nseed = x\n", "passphrase: expected, and missing"},
+          {"method = otp\nseed = x\nissued = 1\n", "verifier: expected, and missing"},
+          {"method = otp\nseed = x\nverifier = 5:00112233445566\nissued = 1\n",
+           "line 3: verifier: expected COUNT:HEX"},
+          {"method = otp\nseed = x\nverifier = 0:0011223344556677\nissued = 1\n",
+           "line 3: verifier: expected COUNT:HEX"},
+          {"method = otp\nseed = x\nverifier = 5:0011223344556677\n", "issued: expected, and missing"},
+          {server_file(5, "lookahead = 0\n"), "line 6: lookahead: expected a whole number from 1 to 64"},
+          {"method = otp\nfunction = sha1\n", "line 2: function: expected otp-sha1 or otp-md5"}}) {
         BOOST_TEST(complaint(text).starts_with(expected), complaint(text));
         BOOST_TEST(complaint(text).find("long enough") == std::string::npos);
     }
@@ -277,7 +288,12 @@ BOOST_AUTO_TEST_CASE(otp_two_passwords_in_one_batch) {
     auto v = l.make();
     const auto send = [&](std::uint32_t count) {
         const auto text = key::otp_words(password(count));
-        v.observe({l.who, l.me, packet::kind::datagram, 5353, 40000, 0,
+        v.observe({l.who,
+                   l.me,
+                   packet::kind::datagram,
+                   5353,
+                   40000,
+                   0,
                    {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}},
                   l.now);
     };
@@ -346,8 +362,11 @@ BOOST_AUTO_TEST_CASE(otp_keys_that_keygen_makes) {
     std::vector<std::uint8_t> random(8192);
     std::iota(random.begin(), random.end(), std::uint8_t{0});
     const auto* row = &*std::ranges::find(method::methods(), "otp", &method::row::name);
-    const std::vector<ini_field> fields = {{"count", "50"}, {"lookahead", "2"}, {"function", "otp-md5"},
-                                           {"carrier", "dns"}, {"zone", "k.example"}};
+    const std::vector<ini_field> fields = {{"count", "50"},
+                                           {"lookahead", "2"},
+                                           {"function", "otp-md5"},
+                                           {"carrier", "dns"},
+                                           {"zone", "k.example"}};
     const auto files = row->generate(fields, random, issued);
     BOOST_REQUIRE_MESSAGE(files.has_value(), (files ? "" : files.error().text));
     const auto c = method::read_key(files->client);
@@ -366,5 +385,6 @@ BOOST_AUTO_TEST_CASE(otp_keys_that_keygen_makes) {
     const std::vector<ini_field> wrong = {{"verifier", "1:0011223344556677"}};
     BOOST_TEST(!row->generate(wrong, random, issued).has_value());
     const std::vector<ini_field> too_many = {{"lookahead", "65"}};
-    BOOST_TEST(row->generate(too_many, random, issued).error().text.starts_with("line 0: lookahead: expected"));
+    BOOST_TEST(
+        row->generate(too_many, random, issued).error().text.starts_with("line 0: lookahead: expected"));
 }
