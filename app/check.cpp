@@ -3,9 +3,11 @@
 #include "io/system/clock.hpp"
 #include "io/system/privileges.hpp"
 #include "method/method.hpp"
+#include "timesync/settings.hpp"
 #include "timesync/system_clock.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <iomanip>
 #include <iostream>
 
@@ -85,7 +87,11 @@ void print_services(const config::server& s) {
             if (std::ranges::count(k.services, i)) keys += (keys.empty() ? "" : ", ") + k.name;
         std::cout << "\nservice " << service.name << "\n";
         line("  ports", joined(service.ports, [](const auto& p) { return p.to_string(); }));
-        line("  open for", to_string(service.open_for) + ", for " +
+        line("  open for", to_string(service.open_for) +
+                               (service.max_open_for > service.open_for
+                                    ? ", up to " + to_string(service.max_open_for) + " where a knock asks for it"
+                                    : "") +
+                               ", for " +
                                (service.uses == 0 ? "any number of" : std::to_string(service.uses)) +
                                " new connections; live ones outlast it");
         line("  opened by", keys.empty() ? "no key" : keys);
@@ -99,9 +105,24 @@ void print_key(const config::server& s, const config::key_settings& k) {
                         (k.key->names_service() || k.services.size() == 1 ? "" : ", all at once"));
     for (const auto& [name, what] : method::method_of(*k.key).describe(k))
         line(name.empty() ? "" : "  " + name, what);
+    if (k.for_others) line("  opens for", "the address that a knock names, whoever sent it");
     if (k.knock_delay > 0s) line("  knock delay", to_string(k.knock_delay));
     std::cout << std::left << std::setw(14) << "  budget" << std::fixed << std::setprecision(1)
-              << method::security_bits(k, s) << " bits against one SYN of a stranger\n";
+              << method::security_bits(k, s) << " bits against one packet of a stranger\n";
+}
+
+/// Whoever answers for a pool's name has its votes.
+void doubt_pools(const config::time_settings& t, const std::function<void(const std::string&)>& doubt) {
+    const auto votes_of = [&](const config::time_server& s) -> std::size_t {
+        return t.require_nts && !s.nts ? 0 : s.pool ? timesync::pool_size : 1;
+    };
+    std::size_t votes = 0;
+    for (const auto& s : t.servers) votes += votes_of(s);
+    for (const auto& s : t.servers)
+        if (s.pool && votes_of(s) != 0 && 2 * votes_of(s) >= votes)
+            doubt("[time] servers: " + s.to_string() + " has " + std::to_string(votes_of(s)) + " of " +
+                  std::to_string(votes) +
+                  " votes: whoever answers for that name can tell the server any time; name more others");
 }
 
 /// What is allowed and may still not be what the owner wants.
@@ -110,6 +131,7 @@ void print_doubts(const config::server& s) {
     if (!s.time.servers.empty() && s.time.interval < shortest_polite_interval)
         doubt("[time] interval: public time servers refuse clients that ask more often than every " +
               to_string(shortest_polite_interval));
+    doubt_pools(s.time, doubt);
     for (const auto& p : s.firewall.always_allow)
         if (p.length == 0) doubt("[firewall] always_allow: " + p.to_string() + " lets everybody in");
     for (std::size_t i = 0; i < s.services.size(); ++i)
@@ -131,10 +153,13 @@ void print_doubts(const config::server& s) {
         if (method::security_bits(k, s) < method::least_security_bits)
             doubt(name + "allow_weak: its budget is below " +
                   std::to_string(static_cast<int>(method::least_security_bits)) + " bits");
+        if (const auto doubts = method::method_of(*k.key).doubts)
+            for (const auto& one : doubts(k)) doubt(name + one);
         if (k.key->never_changes()) {
             doubt(name + "allow_weak: whoever sees one of its knocks can repeat it for ever");
             continue;
         }
+        if (g == 0s) continue;
         if (g < 2 * error)
             doubt(name + "granularity: " + to_string(g) +
                   " is not comfortably above the error of two clocks, up to " + to_string(error) + " here");

@@ -1,4 +1,4 @@
-#include "app/options.hpp"
+#include "app/request.hpp"
 #include "client/reach.hpp"
 #include "client/window.hpp"
 #include "config/profile.hpp"
@@ -6,6 +6,7 @@
 #include "io/client/window_memory.hpp"
 #include "io/system/clock.hpp"
 #include "io/system/files.hpp"
+#include "io/system/random.hpp"
 #include "io/system/terminal.hpp"
 #include "io/time/timesync.hpp"
 #include "method/method.hpp"
@@ -26,15 +27,11 @@ namespace {
 
 constexpr std::string_view default_time_server = "pool.ntp.org";
 
-/// Ends the command: the exit status after a message that has been said.
-struct stop {
-    int status;
-};
-
 usage knock_usage() {
     usage u{"knock TARGET [SERVICE] [OPTION...]",
             "Knocks on a server's door. TARGET is a host with --key FILE, or else a profile of the client's\n"
-            "own configuration. SERVICE is the one service asked for, instead of all that the key may open."};
+            "own configuration. SERVICE is the one service asked for, instead of all that the key may open; of an\n"
+            "fwknop key the ports, as in tcp/22,udp/53."};
     u.options.add_options()                                                               //
         ("key", text("FILE"), "key file; TARGET is a host")                               //
         ("config", text("FILE"), "file with profiles (~/.config/chronoknock/client.ini)") //
@@ -52,6 +49,7 @@ usage knock_usage() {
         ("wait", text("PORT"), "try to connect to this TCP port until it opens, say how long it took")    //
         ("wait-limit", text("SECONDS"), "how long to try (10s)")                                          //
         ("allow-loose-permissions", "take a key file that others can read or write");
+    add_request_options(u.options);
     for (const auto& m : method::methods())
         if (const auto& o = m.without_file) u.options.add_options()(o->name, text(o->value), o->help);
     u.hidden.add_options()("target", text("TARGET"))("service", text("SERVICE"));
@@ -182,6 +180,11 @@ std::int64_t take_turn(const po::variables_map& options, const config::profile& 
         tell("the clock may be off by " + in_words(fix.time.error) +
              ", more than half of the key's granularity: the server may refuse the knock");
 
+    if (k.always_fresh()) { // what its clock is certain to have reached, if it is good for anything
+        const auto now = fix.time.t + (io::boot_now() - fix.at);
+        return to_seconds(now - std::min(fix.time.error, g / 2));
+    }
+
     const auto choose = [&](std::optional<std::int64_t> last) -> client::turn {
         if (k.numbered()) return {last ? *last + 1 : 0, {}};
         auto now = fix.time;
@@ -212,6 +215,12 @@ std::int64_t take_turn(const po::variables_map& options, const config::profile& 
     }
 }
 
+/// What was sent, in the words of the report.
+std::string packets_of(const std::vector<client::shot>& shots, std::uint32_t number) {
+    const auto is_syn = [](const client::shot& s) { return s.kind == packet::kind::syn; };
+    return std::string(std::ranges::all_of(shots, is_syn) ? "SYN" : "packet") + (number == 1 ? "" : "s");
+}
+
 /// The key of a file, or of an option that takes its place.
 key::credential_ptr find_key(const po::variables_map& options, const config::profile& p) {
     const auto* const option = instead_of_file(options);
@@ -238,21 +247,29 @@ int knock(const po::variables_map& options) {
     if (!at) return unfit("at", at.error());
     const auto p = read_order(options);
     const auto k = find_key(options, p);
-    if (const auto fits = client::check_service(p.service, k->names_service()); !fits)
+    if (const auto fits = client::check_service(p.service, *k); !fits)
         return say(bad_usage, "SERVICE: " + fits.error().text);
 
+    method::knock_request request;
+    request.service = p.service;
+    read_request(options, *k, request);
+    const auto random = io::random_secret(32);
+    if (!random) return say(failed, random.error().text);
+    request.random = *random;
+
     const auto w = find_way(options, p);
-    if (!p.source && k->heeds_address() && client::is_translated(w.source, w.to.ip))
+    if (!p.source && !request.beneficiary && k->heeds_address() && client::is_translated(w.source, w.to.ip))
         tell("knocking for " + w.source.to_string() +
              ", which a router will replace; --source IP says what the server sees");
-    const auto moment = options.count("at") ? *at : take_turn(options, p, *k, w);
+    request.source = w.source;
+    request.at = options.count("at") ? *at : take_turn(options, p, *k, w);
 
     io::knock_order order;
     order.to = w.to;
     if (io::is_local(w.source)) order.bind = w.source;
-    auto plan = method::method_of(*k).plan(*k, {w.source, moment, p.service});
+    auto plan = method::method_of(*k).plan(*k, request);
     if (!plan) return say(failed, plan.error().text);
-    order.shots = std::move(*plan);
+    order.shots = std::move(plan->shots);
     order.pace.gap = p.gap;
     if (p.rounds != 0) order.pace.least = order.pace.most = p.rounds;
     order.wait_port = p.wait;
@@ -261,7 +278,7 @@ int knock(const po::variables_map& options) {
     if (!report) return say(failed, report.error().text);
 
     std::cout << "knocked on " << w.to.ip.to_string() << " from " << w.source.to_string() << ": "
-              << report->syns << " SYNs in " << report->rounds
+              << report->syns << " " << packets_of(order.shots, report->syns) << " in " << report->rounds
               << (report->rounds == 1 ? " round\n" : " rounds\n");
     if (p.wait == 0) return done;
     if (!report->opened_after)

@@ -1,8 +1,10 @@
-#include "app/options.hpp"
+#include "app/request.hpp"
 #include "base/address.hpp"
+#include "base/text.hpp"
 #include "client/window.hpp"
 #include "io/system/clock.hpp"
 #include "io/system/files.hpp"
+#include "io/system/random.hpp"
 #include "method/method.hpp"
 
 #include <iostream>
@@ -14,23 +16,20 @@ namespace {
 
 usage sequence_usage() {
     usage u{"sequence --key FILE --ip IP [OPTION...]",
-            "Prints the ports that IP knocks on, in order, on one line."};
+            "Prints what a knock of IP is made of, on one line: ports in order, or a message in hexadecimal, a name of\n"
+            "the DNS or words, as the key's method has it."};
     u.options.add_options()                                                                                 //
         ("key", text("FILE")->required(), "key file")                                                       //
         ("ip", text("IP")->required(), "address that the knock comes from")                                 //
         ("at", text("UNIX_TIME"), "moment, in seconds since 1970 (now); of numbered knocks the number (0)") //
-        ("service", text("NAME")->default_value(""), "service asked for (all)")                             //
+        ("service", text("NAME")->default_value(""), "service asked for (all); of an fwknop key tcp/22")    //
+        ("nonce", text("HEX"), "take this nonce, where the method has one (random)")                        //
         ("allow-loose-permissions", "take a key file that others can read or write");
+    add_request_options(u.options);
     return u;
 }
 
-} // namespace
-
-int run_sequence(const arguments& args) {
-    const auto parsed = parse_options(args, sequence_usage());
-    if (const auto* status = std::get_if<int>(&parsed)) return *status;
-    const auto& options = std::get<po::variables_map>(parsed);
-
+int sequence(const po::variables_map& options) {
     const auto ip = address::parse(*given(options, "ip"));
     if (!ip) return unfit("ip", ip.error());
     const auto service = *given(options, "service");
@@ -39,13 +38,39 @@ int run_sequence(const arguments& args) {
     const auto at = number_option(options, "at", 0, std::numeric_limits<std::int64_t>::max(),
                                   (*k)->numbered() ? 0 : to_seconds(io::system_now()));
     if (!at) return unfit("at", at.error());
-    if (const auto fits = client::check_service(service, (*k)->names_service()); !fits)
+    if (const auto fits = client::check_service(service, **k); !fits)
         return unfit("service", fits.error());
 
-    const auto plan = method::method_of(**k).plan(**k, {*ip, *at, service});
+    const auto random = io::random_secret(32);
+    if (!random) return say(failed, random.error().text);
+    method::knock_request request{.source = *ip, .at = *at, .service = service, .random = *random};
+    read_request(options, **k, request);
+    std::vector<std::uint8_t> nonce;
+    if (const auto text = given(options, "nonce")) {
+        if (!method::method_of(**k).carries.nonce)
+            return unfit("nonce", error{"expected none: knocks of the method " + std::string((*k)->method()) +
+                                        " have none"});
+        auto bytes = parse_hex(*text);
+        if (!bytes) return unfit("nonce", bytes.error());
+        nonce = std::move(*bytes);
+        request.nonce = nonce;
+    }
+    const auto plan = method::method_of(**k).plan(**k, request);
     if (!plan) return say(failed, plan.error().text);
-    std::cout << client::to_text(*plan) << "\n";
+    std::cout << (plan->text.empty() ? client::to_text(plan->shots) : plan->text) << "\n";
     return done;
+}
+
+} // namespace
+
+int run_sequence(const arguments& args) {
+    const auto parsed = parse_options(args, sequence_usage());
+    if (const auto* status = std::get_if<int>(&parsed)) return *status;
+    try {
+        return sequence(std::get<po::variables_map>(parsed));
+    } catch (const stop& s) {
+        return s.status;
+    }
 }
 
 } // namespace chronoknock::app

@@ -6,6 +6,8 @@
 
 namespace chronoknock {
 
+using byte_view = std::span<const std::uint8_t>;
+
 /// Reads big-endian fields from bytes that a stranger wrote. Reading past the end gives zeros and turns the
 /// reader false for good, so a decoder reads all its fields and asks once.
 class reader {

@@ -22,12 +22,16 @@ struct endpoint_range {
     bool operator==(const endpoint_range&) const = default;
 };
 
+/// Single ports between commas, as a knock asks for them: "tcp/22,udp/53"; 1 to 40, each once.
+result<std::vector<endpoint_range>> parse_asked_ports(std::string_view text);
+
 /// What a knock opens ([service.NAME] of the configuration).
 struct service {
     std::string name; ///< 1 to 32 of a-z A-Z 0-9 _ -, a letter first
     std::vector<endpoint_range> ports;
     nanoseconds open_for = std::chrono::seconds(30); ///< how long a grant lasts
     std::uint32_t uses = 0;                          ///< new connections a grant is good for; 0: any number
+    nanoseconds max_open_for{0};                     ///< what a knock that names a duration may ask for
 
     /// True if the name may stand for a service: it becomes part of names in the firewall and of log lines.
     static bool valid_name(std::string_view name);

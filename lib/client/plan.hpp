@@ -1,6 +1,6 @@
 #pragma once
 
-#include "base/service.hpp"
+#include "packet/event.hpp"
 
 #include <cstdint>
 #include <string>
@@ -8,12 +8,19 @@
 
 namespace chronoknock::client {
 
-/// One packet of a knock: a TCP SYN, or a UDP datagram.
+/// One packet of a knock.
 struct shot {
-    transport protocol = transport::tcp;
-    std::uint16_t port = 0;
-    std::vector<std::uint8_t> payload = {}; ///< of a datagram
+    packet::kind kind = packet::kind::syn;
+    std::uint16_t port = 0;                 ///< of an echo request 0
+    std::vector<std::uint8_t> payload = {}; ///< of a datagram or an echo request
     bool operator==(const shot&) const = default;
+};
+
+/// One round of a knock.
+struct plan {
+    std::vector<shot> shots;
+    std::string text = {}; ///< what `sequence` prints of it; empty: as to_text has it
+    bool operator==(const plan&) const = default;
 };
 
 /// What a knock is made of, on one line: ports, "udp/7000" for a datagram, its payload in hexadecimal after

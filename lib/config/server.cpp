@@ -69,6 +69,7 @@ struct key_section {
     std::vector<std::string> services;
     std::optional<matching> mode;
     nanoseconds knock_delay{0};
+    bool for_others = false;
     bool allow_weak = false;
 };
 
@@ -102,6 +103,7 @@ struct tables {
               {"services", list(&key_section::services, 1, "service", parse_name), true},
               {"mode", choice(&key_section::mode, {{"set", matching::set}, {"strict", matching::strict}})},
               {"knock_delay", duration(&key_section::knock_delay, 0s, 24h)},
+              {"for_others", boolean(&key_section::for_others)},
               {"allow_weak", boolean(&key_section::allow_weak)}} {}
 
     fields<server> server_section;
@@ -123,6 +125,7 @@ struct tables {
     fields<service> service_section{
         {"ports", list(&service::ports, 1, "port like tcp/22", endpoint_range::parse), true},
         {"open_for", duration(&service::open_for, 100ms, 720h)},
+        {"max_open_for", duration(&service::max_open_for, 100ms, 720h)},
         {"uses", number(&service::uses, 0, firewall::most_uses)}};
     fields<key_section> key;
 };
@@ -214,6 +217,10 @@ private:
         if (!service::valid_name(s.name))
             return complain(section, "expected a name of 1 to 32 of a-z A-Z 0-9 _ -, a letter first");
         if (const auto done = read_section(file_, section, tables_.service_section, s); !done) return done;
+        if (s.max_open_for == 0s) s.max_open_for = s.open_for;
+        if (s.max_open_for < s.open_for)
+            return complain(section, "max_open_for",
+                            "expected at least open_for, which is " + to_string(s.open_for));
         for (auto range = s.ports.begin(); range != s.ports.end(); ++range) {
             for (auto other = s.ports.begin(); other != range; ++other)
                 if (overlap(*range, *other))
@@ -250,6 +257,7 @@ private:
         k.file = std::move(read.file);
         k.mode = read.mode.value_or(out_.knock.mode); // keys are read after all other sections
         k.knock_delay = read.knock_delay;
+        k.for_others = read.for_others;
         k.allow_weak = read.allow_weak;
 
         auto key = load_key_(k.file);

@@ -81,6 +81,7 @@ struct key_settings {
     std::vector<std::size_t> services; ///< indices into server::services
     matching mode = matching::set;     ///< as [knock] has it, unless its section says otherwise
     nanoseconds knock_delay{0};
+    bool for_others = false; ///< may open for another address than the one its packets come from
     bool allow_weak = false;
 };
 

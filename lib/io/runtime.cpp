@@ -157,7 +157,23 @@ void runtime::serve() {
               std::to_string(granter_.burnt()) + " burnt knocks");
     listener_->heard = true;
     time_->start();
+    populate();
     tick();
+}
+
+/// Touching the tables takes longer than all else at a start, and neither the first fix nor the first knock
+/// waits for it: SYNs that come earlier touch what they need.
+void runtime::populate() {
+    try {
+        beside_.run(
+            [verifiers = verifiers_.get()]() -> result<void> {
+                io::populate(*verifiers);
+                return {};
+            },
+            [](const result<void>&) {});
+    } catch (const std::exception&) {
+        // Without a thread they are touched when they are needed.
+    }
 }
 
 void runtime::read() {

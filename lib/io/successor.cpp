@@ -1,16 +1,25 @@
 #include "io/successor.hpp"
 
 #include "base/hash.hpp"
+#include "base/zero_pages.hpp"
 #include "io/system/random.hpp"
 #include "method/method.hpp"
 
+#include <algorithm>
 #include <cstring>
+#include <span>
 #include <stdexcept>
 #include <utility>
 
 namespace chronoknock::io {
 
 namespace {
+
+void fill_randomly(std::span<std::uint8_t> out) {
+    const auto bytes = random_secret(out.size());
+    if (!bytes) throw std::runtime_error(bytes.error().text);
+    std::ranges::copy(*bytes, out.begin());
+}
 
 hash_seed random_seed() {
     hash_seed seed{};
@@ -25,16 +34,20 @@ hash_seed random_seed() {
 granting::terms terms_of(const config::server& c) {
     granting::terms t;
     for (const auto& k : c.keys) t.keys.push_back({k.name, k.knock_delay});
-    for (const auto& s : c.services) t.services.push_back({s.name, s.open_for, s.open_for, s.ports, s.uses});
+    for (const auto& s : c.services) t.services.push_back({s.name, s.open_for, s.max_open_for, s.ports, s.uses});
     return t;
 }
 
 std::unique_ptr<method::verifier_set> make_verifiers(config::server& c, known_address known,
                                                      const method::verifier_set* before) {
-    auto made =
-        std::make_unique<method::verifier_set>(method::verifiers(c, random_seed(), std::move(known), before));
+    const method::verifier_settings common{c, {}, random_seed(), std::move(known), fill_randomly};
+    auto made = std::make_unique<method::verifier_set>(method::verifiers(common, before));
     for (auto& k : c.keys) k.key->forget_secret(); // the verifiers have what they need of them
     return made;
+}
+
+void populate(const method::verifier_set& verifiers) {
+    for (const auto& table : verifiers.tables()) (void)chronoknock::populate(table);
 }
 
 result<successor> read_successor(const config_reader& reader, known_address known, const config::server& old,
@@ -47,6 +60,7 @@ result<successor> read_successor(const config_reader& reader, known_address know
     next.captures_other = c.interfaces != old.interfaces || c.also_for != old.also_for || c.log != old.log ||
                           method::wants(c) != method::wants(old);
     next.verifiers = make_verifiers(c, std::move(known), before);
+    populate(*next.verifiers);
     next.terms = terms_of(c);
     return {boost::system::in_place_value, std::move(next)};
 }

@@ -1,9 +1,12 @@
 #pragma once
 
+#include "key/carrier.hpp"
+
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace chronoknock::key {
 
@@ -23,10 +26,17 @@ public:
     virtual bool numbered() const { return false; }
     /// Nothing can tell a replay of its knocks from a knock: they never change.
     virtual bool never_changes() const = 0;
+    /// No two of its knocks are the same: the client has nothing to remember, and never waits for the next
+    /// window.
+    virtual bool always_fresh() const { return false; }
+    /// What its messages may travel by, the one that a client takes first; none: the method has one way.
+    virtual std::vector<carrier> carriers() const { return {}; }
     /// Its knocks are made for the address that they come from.
     virtual bool heeds_address() const = 0;
     /// Its knocks can ask for one service, instead of all that the key may open.
     virtual bool names_service() const = 0;
+    /// They ask for ports, "tcp/22,udp/53", where others ask for a service by its name, and never for all.
+    virtual bool asks_for_ports() const { return false; }
     /// SYNs of an address that must be remembered at once to see a knock; 0: none is, for any key of its
     /// method.
     virtual std::uint32_t least_memory() const = 0;

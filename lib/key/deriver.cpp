@@ -1,13 +1,11 @@
-// The low-level HMAC calls are deprecated since OpenSSL 3.0 and still there; see expander for why.
-#define OPENSSL_SUPPRESS_DEPRECATED
 #include "key/deriver.hpp"
 
 #include "key/digest.hpp"
+#include "key/expander.hpp"
 
 #include <algorithm>
 #include <array>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -17,29 +15,6 @@ namespace chronoknock::key {
 namespace {
 
 constexpr std::size_t most_words = 64;
-
-void store_time(std::int64_t t0, std::uint8_t* out) {
-    for (int shift = 56; shift >= 0; shift -= 8)
-        *out++ = static_cast<std::uint8_t>(static_cast<std::uint64_t>(t0) >> shift);
-}
-
-/// Bytes put one behind the other, in a buffer that is kept from call to call.
-class message {
-public:
-    void clear() { bytes_.clear(); }
-    void add(std::span<const std::uint8_t> bytes) { bytes_.insert(bytes_.end(), bytes.begin(), bytes.end()); }
-    void add(std::string_view text) { bytes_.insert(bytes_.end(), text.begin(), text.end()); }
-    void add(std::uint8_t byte) { bytes_.push_back(byte); }
-    void add_time(std::int64_t t0) {
-        std::array<std::uint8_t, 8> bytes;
-        store_time(t0, bytes.data());
-        add(bytes);
-    }
-    std::vector<std::uint8_t>& bytes() { return bytes_; }
-
-private:
-    std::vector<std::uint8_t> bytes_;
-};
 
 /// ip || t0 || secret, laid out once. An address, of 4 or 16 bytes, is put right before the rest.
 class plain_message {
@@ -64,43 +39,6 @@ private:
     secret_bytes bytes_;
 };
 
-/// HKDF-Expand (RFC 5869, section 2.3) with the key as PRK: T(i) = HMAC(PRK, T(i-1) || info || i). On
-/// OpenSSL's HMAC, in a context keyed once: its KDF of that name keys one anew at each call, three times the
-/// cost, and a server with many keys expands some before it answers. By the low-level calls: EVP_MAC keeps a
-/// copy of the key, these only the states of the hash that come of it.
-class expander {
-public:
-    expander(const std::string& digest, std::span<const std::uint8_t> prk)
-        : size_(digest_size(digest)), digest_(EVP_MD_fetch(nullptr, digest.c_str(), nullptr), EVP_MD_free),
-          context_(HMAC_CTX_new(), HMAC_CTX_free) {
-        if (!digest_ || !context_ ||
-            HMAC_Init_ex(context_.get(), prk.data(), static_cast<int>(prk.size()), digest_.get(), nullptr) !=
-                1)
-            throw std::runtime_error("OpenSSL does not give HMAC with " + digest);
-    }
-
-    void expand(std::span<const std::uint8_t> info, std::span<std::uint8_t> out) {
-        std::array<std::uint8_t, EVP_MAX_MD_SIZE> block{};
-        for (std::uint8_t i = 1; !out.empty(); ++i) {
-            const auto previous = std::span{block}.first(i == 1 ? 0 : size_);
-            if (HMAC_Init_ex(context_.get(), nullptr, 0, nullptr, nullptr) != 1 ||
-                HMAC_Update(context_.get(), previous.data(), previous.size()) != 1 ||
-                HMAC_Update(context_.get(), info.data(), info.size()) != 1 ||
-                HMAC_Update(context_.get(), &i, 1) != 1 ||
-                HMAC_Final(context_.get(), block.data(), nullptr) != 1)
-                throw std::runtime_error("OpenSSL failed to expand a key");
-            const auto taken = std::min(out.size(), size_);
-            std::copy_n(block.begin(), taken, out.begin());
-            out = out.subspan(taken);
-        }
-    }
-
-private:
-    std::size_t size_;
-    std::unique_ptr<EVP_MD, decltype(&EVP_MD_free)> digest_; ///< the context only points to it
-    std::unique_ptr<HMAC_CTX, decltype(&HMAC_CTX_free)> context_;
-};
-
 } // namespace
 
 struct deriver::impl {
@@ -119,7 +57,7 @@ struct deriver::impl {
     std::optional<digest> hash;
     std::optional<plain_message> plain_text;
     std::optional<expander> expand;
-    message text;
+    label text;
 
     /// Ports of the words that stand at `words`, two bytes each, most significant first.
     void to_ports(const std::uint8_t* words, std::span<std::uint16_t> out) const {
@@ -132,17 +70,8 @@ struct deriver::impl {
         }
     }
 
-    void begin_label(std::string_view service, std::string_view purpose) {
-        text.clear();
-        for (const std::string_view part :
-             {std::string_view("chronoknock/1"), std::string_view(key.realm), service, purpose}) {
-            text.add(part);
-            text.add(std::uint8_t{0});
-        }
-    }
-
     std::uint16_t selector(std::int64_t t0, std::string_view service) {
-        begin_label(service, "selector");
+        text.begin(key.realm, service, "selector");
         if (!key.ignore_time) text.add_time(t0);
         std::array<std::uint8_t, 2> word;
         expand->expand(text.bytes(), word);
@@ -158,7 +87,7 @@ struct deriver::impl {
     }
 
     void tail(const address& who, std::int64_t t0, std::string_view service, std::span<std::uint16_t> out) {
-        begin_label(service, "sequence");
+        text.begin(key.realm, service, "sequence");
         if (!key.ignore_ip) {
             text.add(who.family());
             text.add(who.bytes());

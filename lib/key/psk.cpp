@@ -74,6 +74,14 @@ result<void> set_secret(psk& k, std::string_view text) {
     return {};
 }
 
+/// "a, b or c".
+std::string names(std::span<const std::string_view> all) {
+    std::string text;
+    for (std::size_t i = 0; i < all.size(); ++i)
+        text += (i == 0 ? "" : i + 1 == all.size() ? " or " : ", ") + std::string(all[i]);
+    return text;
+}
+
 } // namespace
 
 result<psk> parse_psk(std::string_view text) {
@@ -84,12 +92,18 @@ result<psk> parse_psk(std::string_view text) {
     return parse_psk(sections->front().fields);
 }
 
-result<psk> parse_psk(std::span<const ini_field> fields) {
+std::string place_of(const ini_field& field) {
+    return "line " + std::to_string(field.line) + ": " + printable(field.name) + ": ";
+}
+
+result<psk> parse_psk(std::span<const ini_field> fields, std::span<const std::string_view> used) {
     psk k;
     std::optional<ini_field> length;
     for (const auto& field : fields) {
         result<void> done;
-        if (field.name == "function")
+        if (std::ranges::find(used, field.name) == used.end())
+            done = error{"unknown field; expected method, " + names(used)};
+        else if (field.name == "function")
             done = set_function(k, field.value);
         else if (field.name == "ignore")
             done = set_ignore(k, field.value);
@@ -101,14 +115,9 @@ result<psk> parse_psk(std::span<const ini_field> fields) {
             done = set_ports(k, field.value);
         else if (field.name == "realm")
             done = set_realm(k, field.value);
-        else if (field.name == "secret")
-            done = set_secret(k, field.value);
         else
-            done = error{"unknown field; expected method, function, ignore, granularity, length, ports, "
-                         "realm or secret"};
-        if (!done)
-            return error{"line " + std::to_string(field.line) + ": " + printable(field.name) + ": " +
-                         done.error().text};
+            done = set_secret(k, field.value);
+        if (!done) return error{place_of(field) + done.error().text};
     }
     if (k.secret.empty()) return error{"secret: expected, and missing"};
     if (!k.hmac && !k.realm.empty()) return error{"realm: expected only with an hmac- function"};
@@ -118,7 +127,7 @@ result<psk> parse_psk(std::span<const ini_field> fields) {
     if (!k.hmac) k.length = most;
     if (length)
         if (const auto done = set_number(k.length, length->value, 2, most); !done)
-            return error{"line " + std::to_string(length->line) + ": length: " + done.error().text};
+            return error{place_of(*length) + done.error().text};
     return k;
 }
 

@@ -29,9 +29,15 @@ struct psk {
     bool operator==(const psk&) const = default;
 };
 
-/// Reads the fields of a key file but `method`. Errors name line, field and what was expected, never a value
-/// of the secret.
-result<psk> parse_psk(std::span<const ini_field> fields);
+/// Fields that a method may use.
+inline constexpr std::string_view psk_fields[] = {"function", "ignore", "granularity", "length",
+                                                  "ports",    "realm",  "secret"};
+
+/// Reads those fields of a key file that are among `used`; any other is refused. Errors name line, field and
+/// what was expected, never a value of the secret.
+result<psk> parse_psk(std::span<const ini_field> fields, std::span<const std::string_view> used = psk_fields);
+/// "line N: field: ", as errors on a field of a key file begin.
+std::string place_of(const ini_field& field);
 /// The same of a text that is fields and nothing else.
 result<psk> parse_psk(std::string_view text);
 

@@ -8,8 +8,10 @@
 #include "config/server.hpp"
 #include "grant/claim.hpp"
 #include "packet/capture_wish.hpp"
+#include "packet/datagram.hpp"
 #include "packet/event.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -44,8 +46,12 @@ public:
     virtual void observe(const packet::event& e, instant now) = 0;
     /// Ends the batch: gives what was completed.
     virtual std::vector<granting::claim> end_batch(instant now) = 0;
+    /// What is to be sent in answer to what was seen, at once. Only to who knows a key: strangers get nothing.
+    virtual std::vector<packet::datagram> take_answers() { return {}; }
     /// True if end_batch wants to be called again soon, with or without events.
     virtual bool waiting() const { return false; }
+    /// Its big tables, not all of which have been touched: so a start takes no time. For populate().
+    virtual std::vector<std::span<const std::byte>> tables() const { return {}; }
     /// For `status`: names and numbers.
     virtual std::vector<std::pair<std::string_view, std::uint64_t>> count() const { return {}; }
 };
@@ -57,6 +63,8 @@ struct verifier_settings {
     hash_seed seed;
     /// Tells whether an address opened a door before: what is worked out for such is rationed apart.
     std::function<bool(const address&)> known;
+    /// Fills bytes with what nobody can guess.
+    std::function<void(std::span<std::uint8_t>)> random = {};
     /// Of the same method: the one whose place it is to take, with what that holds of addresses, so that
     /// there is no second table of them. It goes on working meanwhile, perhaps in another thread: only what
     /// never changes may be read of it. Until it has taken over, the new one can advance, and nothing else.
@@ -68,6 +76,21 @@ struct knock_request {
     address source;      ///< as the server sees it
     std::int64_t at;     ///< seconds since the epoch; of a numbered key the knock's number
     std::string service; ///< empty: all that the key may open
+    /// Of the key's; none: its first.
+    std::optional<key::carrier> carrier = {};
+    std::optional<address> beneficiary = {};  ///< whom it is to open for; none: source
+    std::optional<nanoseconds> open_for = {}; ///< none: as the service says
+    bool close = false;                       ///< end what is open, instead of opening
+    /// 32 bytes that nobody can guess.
+    std::span<const std::uint8_t> random = {};
+    /// Of the method's length, in place of random bytes or of what the server said; empty: none is given.
+    std::span<const std::uint8_t> nonce = {};
+};
+
+/// The text of a new key's file; or of two, where client and server do not hold the same.
+struct key_files {
+    std::string client;
+    std::string server = {}; ///< empty: the client's
 };
 
 /// A way of knocking.
@@ -85,7 +108,7 @@ struct row {
     /// For `check`: lines on a key, each a name, or none, and what it is.
     std::vector<std::pair<std::string, std::string>> (*describe)(const config::key_settings& k);
     /// One round of a knock. An error if the key has none for it.
-    result<std::vector<client::shot>> (*plan)(const key::credential& k, const knock_request& r);
+    result<client::plan> (*plan)(const key::credential& k, const knock_request& r);
     /// How a client knocks without a key file; none: not at all.
     struct by_option {
         const char* name; ///< of the option of `knock`: "ports"
@@ -96,6 +119,24 @@ struct row {
     std::optional<by_option> without_file = {};
     /// What all keys of the method have to keep to together. The error says what was expected. None: nothing.
     result<void> (*check)(const config::server& s, std::span<const std::uint32_t> keys) = nullptr;
+    /// For `check`: what the owner of a key may not want, each a warning; none: nothing.
+    std::vector<std::string> (*doubts)(const config::key_settings& k) = nullptr;
+    /// Makes a new key. fields: those of its file that were given, the others being left to their defaults;
+    /// random: 8,192 bytes for its secrets, of which it takes the first. now: seconds since the epoch.
+    result<key_files> (*generate)(std::span<const ini_field> fields, std::span<const std::uint8_t> random,
+                                  std::int64_t now) = nullptr;
+    /// What a knock can ask for besides a service.
+    struct wishes {
+        bool beneficiary = false;
+        bool open_for = false;
+        bool close = false;
+        bool nonce = false; ///< knock_request::nonce; for `sequence` only
+    };
+    wishes carries = {};
+    /// What a client sends on an answer of the server's to its knock (a datagram); none: the server does not
+    /// answer. An error if it is none for this knock.
+    result<client::plan> (*respond)(const key::credential& k, const knock_request& r,
+                                    std::span<const std::uint8_t> answer) = nullptr;
 };
 
 /// The table of methods.
@@ -113,10 +154,9 @@ result<void> check(const config::server& s);
 /// What must be captured for all keys of a configuration.
 capture_wish wants(const config::server& s);
 class verifier_set;
-/// A verifier for each method that the configuration has keys of. before: whose place they are to take
-/// (verifier_settings::before).
-std::vector<std::unique_ptr<verifier>> verifiers(const config::server& s, const hash_seed& seed,
-                                                 std::function<bool(const address&)> known,
+/// A verifier for each method that the configuration has keys of. common: what they are made from, less keys
+/// and before, which each has its own of. before: whose place they are to take (verifier_settings::before).
+std::vector<std::unique_ptr<verifier>> verifiers(const verifier_settings& common,
                                                  const verifier_set* before = nullptr);
 
 } // namespace chronoknock::method

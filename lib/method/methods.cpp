@@ -1,4 +1,6 @@
+#include "method/fwknop/method.hpp"
 #include "method/method.hpp"
+#include "method/sealed/method.hpp"
 #include "method/static/method.hpp"
 #include "method/time_sequence/method.hpp"
 #include "method/verifier_set.hpp"
@@ -14,6 +16,8 @@ namespace {
 const row table[] = {
     time_sequence::row(),
     fixed::row(),
+    sealed::row(),
+    fwknop::row(),
 };
 
 /// Indices into s.keys of a method's.
@@ -83,7 +87,8 @@ capture_wish wants(const config::server& s) {
     capture_wish before, all;
     for (const auto& k : s.keys) {
         auto one = method_of(*k.key).wants(k);
-        all.most_of_datagram = std::max(all.most_of_datagram, one.most_of_datagram);
+        all.echoes |= one.echoes;
+        all.most_of_payload = std::max(all.most_of_payload, one.most_of_payload);
         if (one == before) continue; // thousands of keys have the same ports
         syns.insert(syns.end(), one.syns.ranges().begin(), one.syns.ranges().end());
         datagrams.insert(datagrams.end(), one.datagrams.ranges().begin(), one.datagrams.ranges().end());
@@ -94,14 +99,16 @@ capture_wish wants(const config::server& s) {
     return all;
 }
 
-std::vector<std::unique_ptr<verifier>> verifiers(const config::server& s, const hash_seed& seed,
-                                                 std::function<bool(const address&)> known,
-                                                 const verifier_set* before) {
+std::vector<std::unique_ptr<verifier>> verifiers(const verifier_settings& common, const verifier_set* before) {
+    const auto& s = common.server;
     std::vector<std::unique_ptr<verifier>> all;
     for (const auto& r : table) {
         const auto keys = keys_of(r, s);
-        if (!keys.empty())
-            all.push_back(r.verify({s, keys, seed, known, before ? before->of(r.name) : nullptr}));
+        if (keys.empty()) continue;
+        auto settings = common;
+        settings.keys = keys;
+        settings.before = before ? before->of(r.name) : nullptr;
+        all.push_back(r.verify(settings));
     }
     return all;
 }

@@ -39,8 +39,19 @@ public:
         for (const auto& v : all_) std::ranges::move(v->end_batch(now), std::back_inserter(claims));
         return claims;
     }
+    std::vector<packet::datagram> take_answers() {
+        std::vector<packet::datagram> sum;
+        for (const auto& v : all_) std::ranges::move(v->take_answers(), std::back_inserter(sum));
+        return sum;
+    }
     bool waiting() const {
         return std::ranges::any_of(all_, [](const auto& v) { return v->waiting(); });
+    }
+    /// Their big tables.
+    std::vector<std::span<const std::byte>> tables() const {
+        std::vector<std::span<const std::byte>> all;
+        for (const auto& v : all_) std::ranges::move(v->tables(), std::back_inserter(all));
+        return all;
     }
     /// The sum of what they count by that name.
     std::uint64_t count(std::string_view name) const {

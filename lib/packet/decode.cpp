@@ -15,11 +15,16 @@ constexpr std::uint16_t ethertype_vlan = 0x8100;         // 802.1Q
 constexpr std::uint16_t ethertype_service_vlan = 0x88a8; // 802.1ad
 constexpr std::uint8_t protocol_tcp = 6;
 constexpr std::uint8_t protocol_udp = 17;
+constexpr std::uint8_t protocol_icmp = 1;
+constexpr std::uint8_t protocol_icmpv6 = 58;
+constexpr std::uint8_t echo_request = 8;     // RFC 792
+constexpr std::uint8_t echo_request_v6 = 128; // RFC 4443, section 4.1
 constexpr std::uint16_t more_fragments = 0x2000;
 constexpr std::uint16_t fragment_offset = 0x1fff;
 constexpr std::size_t least_ipv4_header = 20;
 constexpr std::size_t least_tcp_header = 20;
 constexpr std::size_t udp_header = 8;
+constexpr std::size_t echo_header = 8;
 
 enum tcp_flag : std::uint8_t { fin = 0x01, syn = 0x02, rst = 0x04, ack = 0x10 };
 
@@ -36,11 +41,11 @@ address address_of(std::span<const std::uint8_t> bytes) {
     return bytes.size() == 4 ? address::v4(bytes.first<4>()) : address::v6(bytes.first<16>());
 }
 
-void write(const ip_header& ip, transport protocol, std::uint16_t source_port, std::uint16_t port,
+void write(const ip_header& ip, kind kind, std::uint16_t source_port, std::uint16_t port,
            event& out) {
     out.source = address_of(ip.source);
     out.destination = address_of(ip.destination);
-    out.protocol = protocol;
+    out.kind = kind;
     out.source_port = source_port;
     out.port = port;
 }
@@ -65,7 +70,7 @@ verdict decode_tcp(reader in, const ip_header& ip, event& out) {
     if (!in || header < least_tcp_header || header > ip.length) return verdict::malformed;
     // Linux drops a SYN that also says FIN or RST; it begins no connection, so it is no part of a knock.
     if ((flags & (fin | syn | rst | ack)) != syn) return verdict::other;
-    write(ip, transport::tcp, source_port, port, out);
+    write(ip, kind::syn, source_port, port, out);
     out.sequence = sequence;
     out.payload = {};
     return verdict::event;
@@ -77,9 +82,21 @@ verdict decode_udp(reader in, const ip_header& ip, event& out) {
     const std::size_t length = in.u16();
     in.skip(2); // checksum
     if (!in || length < udp_header || length > ip.length) return verdict::malformed;
-    write(ip, transport::udp, source_port, port, out);
+    write(ip, kind::datagram, source_port, port, out);
     out.sequence = 0;
     out.payload = in.bytes(std::min(in.left(), length - udp_header));
+    return verdict::event;
+}
+
+verdict decode_echo(reader in, const ip_header& ip, std::uint8_t request, event& out) {
+    const auto type = in.u8();
+    const auto code = in.u8();
+    in.skip(6); // checksum, identifier, sequence number
+    if (!in || ip.length < echo_header) return verdict::malformed;
+    if (type != request || code != 0) return verdict::other;
+    write(ip, kind::echo, 0, 0, out);
+    out.sequence = 0;
+    out.payload = in.bytes(std::min(in.left(), ip.length - echo_header));
     return verdict::event;
 }
 
@@ -95,14 +112,15 @@ verdict decode_ipv4(reader in, event& out) {
     ip_header ip{in.bytes(4), in.bytes(4)};
     const std::size_t header = std::size_t{first} % 16 * 4;
     if (!in || first / 16 != 4 || header < least_ipv4_header || header > total) return verdict::malformed;
-    if (protocol != protocol_tcp && protocol != protocol_udp) return verdict::other;
+    if (protocol != protocol_tcp && protocol != protocol_udp && protocol != protocol_icmp)
+        return verdict::other;
     if ((fragment & fragment_offset) != 0) return verdict::other; // only the first one has ports
     if (is_for_many(ip.destination)) return verdict::other;
     in.skip(header - least_ipv4_header); // options
     ip.length = total - header;
     if (protocol == protocol_tcp) return decode_tcp(in, ip, out);
     if ((fragment & more_fragments) != 0) return verdict::other;
-    return decode_udp(in, ip, out);
+    return protocol == protocol_udp ? decode_udp(in, ip, out) : decode_echo(in, ip, echo_request, out);
 }
 
 verdict decode_ipv6(reader in, event& out) {
@@ -114,11 +132,13 @@ verdict decode_ipv6(reader in, event& out) {
     const ip_header ip{in.bytes(16), in.bytes(16), length};
     if (!in || first / 16 != 6) return verdict::malformed;
     // No client puts an extension header before a SYN, and the kernel's filter lets none by.
-    if (next_header != protocol_tcp && next_header != protocol_udp) return verdict::other;
+    if (next_header != protocol_tcp && next_header != protocol_udp && next_header != protocol_icmpv6)
+        return verdict::other;
     // An IPv4-mapped address is never on a wire; it must not pass for the IPv4 address.
     if (is_mapped(ip.source) || is_mapped(ip.destination)) return verdict::malformed;
     if (ip.destination[0] == 0xff) return verdict::other;
-    return next_header == protocol_tcp ? decode_tcp(in, ip, out) : decode_udp(in, ip, out);
+    if (next_header == protocol_tcp) return decode_tcp(in, ip, out);
+    return next_header == protocol_udp ? decode_udp(in, ip, out) : decode_echo(in, ip, echo_request_v6, out);
 }
 
 /// An attribute's length and type, in the byte order of this machine: they never were on a wire.

@@ -91,9 +91,9 @@ bool same_word(std::string_view text, std::string_view lower) {
                               [](char c) { return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c; });
 }
 
-std::optional<transport> read_protocol(std::string_view text) {
-    if (same_word(text, "tcp") || text == "6") return transport::tcp;
-    if (same_word(text, "udp") || text == "17") return transport::udp;
+std::optional<kind> read_protocol(std::string_view text) {
+    if (same_word(text, "tcp") || text == "6") return kind::syn;
+    if (same_word(text, "udp") || text == "17") return kind::datagram;
     return std::nullopt;
 }
 
@@ -134,9 +134,9 @@ bool to_event(const fields& f, event& out) {
     if (f.proto) {
         const auto known = read_protocol(*f.proto);
         if (!known) return false;
-        e.protocol = *known;
+        e.kind = *known;
     }
-    if (f.flags && e.protocol == transport::tcp && !begins_connection(*f.flags)) return false;
+    if (f.flags && e.kind == kind::syn && !begins_connection(*f.flags)) return false;
     const auto source = read_address(f.src.value_or(""));
     const auto destination = read_address(f.dst.value_or(""));
     const auto port = number<std::uint16_t>(f.dpt.value_or(""));

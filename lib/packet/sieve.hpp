@@ -26,13 +26,18 @@ public:
     void set_destinations(prefix_set destinations) { destinations_ = std::move(destinations); }
 
     verdict judge(const event& e) const {
-        if (!(e.protocol == transport::tcp ? syns_ : datagrams_)[e.port]) return verdict::outside;
+        if (!wishes(e)) return verdict::outside;
         return destinations_.contains(e.destination) ? verdict::wanted : verdict::elsewhere;
     }
 
 private:
+    bool wishes(const event& e) const {
+        return e.kind == kind::syn ? syns_[e.port] : e.kind == kind::datagram ? datagrams_[e.port] : echoes_;
+    }
+
     std::bitset<65536> syns_;
     std::bitset<65536> datagrams_;
+    bool echoes_;
     prefix_set destinations_;
 };
 

@@ -51,7 +51,9 @@ result<std::vector<std::uint8_t>> open_authenticator(byte_view body, byte_view b
     const auto nonce = in.bytes(whole_words(nonce_size));
     const auto sealed = in.bytes(whole_words(sealed_size));
     if (!in || nonce_size == 0) return error{"NTS: the authenticator is malformed"};
-    return key.open({before, nonce.first(nonce_size)}, sealed.first(sealed_size));
+    auto hidden = key.open({before, nonce.first(nonce_size)}, sealed.first(sealed_size));
+    if (!hidden) return error{"NTS: " + hidden.error().text};
+    return hidden;
 }
 
 bool is_nak(byte_view packet) {

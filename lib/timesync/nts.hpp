@@ -1,11 +1,13 @@
 #pragma once
 
+#include "key/siv.hpp"
 #include "timesync/ntp_packet.hpp"
 #include "timesync/nts_ke.hpp"
-#include "timesync/nts_siv.hpp"
 
 /// NTP packets under NTS: extension fields (RFC 7822), requests and answers (RFC 8915, section 5).
 namespace chronoknock::timesync {
+
+using key::siv;
 
 /// An extension field in the bytes of a packet.
 struct extension_field {

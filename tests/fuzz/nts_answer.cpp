@@ -2,13 +2,14 @@
 
 #include <cstdlib>
 
+using namespace chronoknock;
 using namespace chronoknock::timesync;
 
 namespace {
 
 constexpr nts_unique_id id{1, 2, 3};
 
-nts_session fresh_session() { return {siv{siv::key{1}}, siv{siv::key{2}}, {}}; }
+nts_session fresh_session() { return {siv{siv::key_bytes{1}}, siv{siv::key_bytes{2}}, {}}; }
 
 void bounded(const nts_session& s) {
     if (s.cookies.size() > nts_cookies_kept) std::abort();

@@ -13,7 +13,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if (out.source != address{} || out.destination != address{} || out.port != 0 || out.sequence != 0 ||
             out.payload.data() != nullptr)
             std::abort();
-    } else if (out.protocol == transport::tcp) {
+    } else if (out.kind == packet::kind::syn) {
         // No IP header and TCP flags in that; and a SYN has no payload here.
         if (frame.size() < 20 + 14 || !out.payload.empty()) std::abort();
     } else {

@@ -34,7 +34,7 @@ bool wanted(const packet::sieve& sieve, const packet::event& e, capture::counter
     case packet::sieve::verdict::wanted:
         break;
     }
-    ++(e.protocol == transport::tcp ? count.syns : count.datagrams);
+    ++(e.kind == packet::kind::syn ? count.syns : count.datagrams);
     return true;
 }
 

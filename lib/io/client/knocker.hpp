@@ -12,7 +12,8 @@
 #include <string>
 #include <vector>
 
-/// The shell of a knock. Needs no privilege: a SYN is a nonblocking connect().
+/// The shell of a knock. Needs no privilege: a SYN is a nonblocking connect(), a ping goes by a socket that
+/// the kernel lets some groups have (icmp(7), ping_group_range).
 namespace chronoknock::io {
 
 /// An address to send to, with the interface that a link-local one needs.

@@ -116,6 +116,7 @@ json::object status_json(const snapshot& s) {
          {{"tracked", m("tracked")},
           {"looks", m("looks")},
           {"derivations", m("derivations")},
+          {"decryptions", m("decryptions")},
           {"postponed", m("postponed")}}},
         {"keys", keys_json(s.configuration)},
         {"grants", grants_json(s.grants)},

@@ -15,10 +15,10 @@ constexpr std::size_t most_sequences = 4096;
 
 std::optional<client::shot> read_port(std::string_view text) {
     client::shot shot;
-    for (const auto& [mark, protocol] :
-         {std::pair{std::string_view("udp/"), transport::udp}, {std::string_view("tcp/"), transport::tcp}})
+    for (const auto& [mark, kind] :
+         {std::pair{std::string_view("udp/"), packet::kind::datagram}, {std::string_view("tcp/"), packet::kind::syn}})
         if (text.starts_with(mark)) {
-            shot.protocol = protocol;
+            shot.kind = kind;
             text.remove_prefix(mark.size());
             break;
         }

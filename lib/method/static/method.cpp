@@ -40,7 +40,7 @@ method::capture_wish wants(const config::key_settings& k) {
     std::vector<port_range> syns, datagrams;
     for (const auto& sequence : sequences_of(k))
         for (const auto& shot : sequence)
-            (shot.protocol == transport::udp ? datagrams : syns).push_back({shot.port, shot.port});
+            (shot.kind == packet::kind::datagram ? datagrams : syns).push_back({shot.port, shot.port});
     return {port_set(std::move(syns)), port_set(std::move(datagrams)), 0};
 }
 
@@ -55,12 +55,12 @@ std::vector<std::pair<std::string, std::string>> describe(const config::key_sett
     return {{"sequence", "a pad of " + std::to_string(all.size()) + " sequences, each good once, in order"}};
 }
 
-result<std::vector<client::shot>> plan(const key::credential& c, const method::knock_request& r) {
+result<client::plan> plan(const key::credential& c, const method::knock_request& r) {
     const auto& all = static_cast<const credential&>(c).sequences();
     const auto number = all.size() == 1 ? 0 : static_cast<std::size_t>(r.at);
     if (number >= all.size())
         return error{"the pad is used up: it has " + std::to_string(all.size()) + " sequences"};
-    return {boost::system::in_place_value, all[number]};
+    return client::plan{all[number]};
 }
 
 } // namespace

@@ -14,8 +14,8 @@ constexpr std::uint32_t slack = 64; // an address is looked at the latest after 
 
 constexpr std::uint16_t most_numbers = 65535;
 
-std::size_t index_of(transport protocol, std::uint16_t port) {
-    return (protocol == transport::udp ? 65536u : 0u) + port;
+std::size_t index_of(packet::kind kind, std::uint16_t port) {
+    return (kind == packet::kind::datagram ? 65536u : 0u) + port;
 }
 
 method::tracker::settings tracker_settings(const config::knock_settings& k) {
@@ -28,7 +28,7 @@ result<void> check_ports(const config::server& s, std::span<const std::uint32_t>
     std::vector<bool> found(2 * 65536);
     for (const auto key : keys)
         for (const auto& one : sequences_of(s.keys[key]))
-            for (const auto& shot : one) found[index_of(shot.protocol, shot.port)] = true;
+            for (const auto& shot : one) found[index_of(shot.kind, shot.port)] = true;
     const auto different = std::ranges::count(found, true);
     if (different <= most_numbers) return {};
     return error{"expected at most " + std::to_string(most_numbers) +
@@ -44,7 +44,7 @@ verifier::verifier(const method::verifier_settings& s)
         for (std::uint32_t i = 0; i < sequences.size(); ++i) {
             candidate c{key, i, settings.mode == config::matching::strict, {}};
             for (const auto& shot : sequences[i])
-                c.ports.push_back(number_of_[index_of(shot.protocol, shot.port)]);
+                c.ports.push_back(number_of_[index_of(shot.kind, shot.port)]);
             candidates_.push_back(std::move(c));
         }
     }
@@ -79,7 +79,7 @@ bool verifier::give_numbers(std::span<const std::uint32_t> keys) {
     for (const auto key : keys)
         for (const auto& ports : sequences_of(server_.keys[key]))
             for (const auto& shot : ports) {
-                auto& number = number_of_[index_of(shot.protocol, shot.port)];
+                auto& number = number_of_[index_of(shot.kind, shot.port)];
                 enough &= number != 0 || numbers_ != most_numbers;
                 if (number == 0 && numbers_ != most_numbers) number = ++numbers_;
             }
@@ -96,10 +96,11 @@ void verifier::take_over(method::verifier& other) {
 }
 
 void verifier::observe(const packet::event& e, instant now) {
-    const auto number = number_of_[index_of(e.protocol, e.port)];
+    if (e.kind == packet::kind::echo) return; // it has no port
+    const auto number = number_of_[index_of(e.kind, e.port)];
     if (number == 0 || with_[number].empty()) return;
     ++tracked_;
-    const auto number_of_packet = e.protocol == transport::udp ? ++datagrams_ : e.sequence;
+    const auto number_of_packet = e.kind == packet::kind::datagram ? ++datagrams_ : e.sequence;
     auto numbered = e;
     numbered.port = number;
     numbered.sequence = number_of_packet;

@@ -31,13 +31,13 @@ std::vector<std::pair<std::string, std::string>> describe(const config::key_sett
                      (k.ignore_ip ? ", from any address" : ", another for each address")}};
 }
 
-result<std::vector<client::shot>> plan(const key::credential& c, const method::knock_request& r) {
+result<client::plan> plan(const key::credential& c, const method::knock_request& r) {
     const auto& k = static_cast<const credential&>(c).psk();
     std::vector<std::uint16_t> ports(k.length);
     key::deriver(k).sequence(r.source, key::window_of(r.at, k.granularity), r.service, ports);
     std::vector<client::shot> shots;
-    for (const auto port : ports) shots.push_back({transport::tcp, port});
-    return {boost::system::in_place_value, std::move(shots)};
+    for (const auto port : ports) shots.push_back({packet::kind::syn, port});
+    return client::plan{std::move(shots)};
 }
 
 } // namespace

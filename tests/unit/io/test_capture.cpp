@@ -171,7 +171,7 @@ BOOST_AUTO_TEST_CASE(datagrams_that_are_wished_for_come_with_their_payload) {
     const link_lab net;
     const packet::capture_wish wish{.syns = *port_set::parse("2000-3000"),
                                     .datagrams = *port_set::parse("53,62201"),
-                                    .most_of_datagram = 300};
+                                    .most_of_payload = 300};
     const auto datagram = [](std::uint16_t port, std::size_t size) {
         return udp(40000, port, bytes(size, 'x'));
     };
@@ -185,7 +185,7 @@ BOOST_AUTO_TEST_CASE(datagrams_that_are_wished_for_come_with_their_payload) {
             if (interface == "any") // no tags there
                 send("a0", ethernet(ipv4(datagram(62201, 300), {.protocol = 17, .words = 15})));
             BOOST_TEST(w.sees(62201));
-            BOOST_TEST((w.last().protocol == transport::udp));
+            BOOST_TEST((w.last().kind == packet::kind::datagram));
             BOOST_TEST(w.payload == std::string(300, 'x'));
             send("a0", ethernet(ipv6(datagram(53, 1000), {.next_header = 17})), 0x86dd);
             BOOST_TEST(w.sees(53));

@@ -13,7 +13,7 @@ namespace {
 
 std::vector<client::shot> syns_to(const std::vector<std::uint16_t>& ports) {
     std::vector<client::shot> shots;
-    for (const auto port : ports) shots.push_back({transport::tcp, port});
+    for (const auto port : ports) shots.push_back({packet::kind::syn, port});
     return shots;
 }
 

@@ -251,7 +251,7 @@ BOOST_FIXTURE_TEST_CASE(a_datagram_is_no_syn, lab) {
     const auto ports = sequence(0, alice_ip, epoch);
     for (const auto port : ports) {
         auto e = syn(alice_ip, 40000, port, 0);
-        e.protocol = transport::udp;
+        e.kind = packet::kind::datagram;
         m.observe(e, at(1));
     }
     BOOST_TEST(m.end_batch(at(1)).empty());

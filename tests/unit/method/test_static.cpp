@@ -44,7 +44,7 @@ struct lab {
         std::vector<granting::claim> all;
         const auto sent = *fixed::read_sequences(shots);
         for (const auto& s : static_cast<const fixed::credential&>(*sent).sequences().front()) {
-            v.observe({who, me, s.protocol, 40000, s.port, ++number, {}}, at(from));
+            v.observe({who, me, s.kind, 40000, s.port, ++number, {}}, at(from));
             if (together) continue;
             for (auto& c : v.end_batch(at(from))) all.push_back(std::move(c));
             from += 0.01;
@@ -179,7 +179,7 @@ BOOST_FIXTURE_TEST_CASE(plan_is_the_sequence_whose_turn_it_is, lab) {
     key(pad);
     const auto text = [&](std::size_t k, std::int64_t nth) {
         const auto plan = method::method_of(*server.keys[k].key).plan(*server.keys[k].key, {who, nth, ""});
-        return plan ? client::to_text(*plan) : plan.error().text;
+        return plan ? client::to_text(plan->shots) : plan.error().text;
     };
     BOOST_TEST(text(0, 0) == "7000 udp/8000 9000");
     BOOST_TEST(text(0, 5) == "7000 udp/8000 9000");

@@ -14,7 +14,7 @@ struct change : lab {
     std::unique_ptr<method::verifier_set> make_set(const config::server& c,
                                                    const method::verifier_set* before = nullptr) {
         return std::make_unique<method::verifier_set>(method::verifiers(
-            c, {++seed, 2, 3, 4}, [this](const address&) { return known; }, before));
+            {c, {}, {++seed, 2, 3, 4}, [this](const address&) { return known; }}, before));
     }
     /// That of a configuration, in the place of one that goes on working until its windows are up.
     std::unique_ptr<method::verifier_set> follow(std::unique_ptr<method::verifier_set> before,
@@ -26,9 +26,9 @@ struct change : lab {
     }
     time_estimate time() const { return {clock(now), nanoseconds(0)}; }
     void observe(method::verifier_set& v, const address& who, std::uint16_t port,
-                 transport protocol = transport::tcp) {
+                 packet::kind kind = packet::kind::syn) {
         auto e = syn(who, 40000, port, ++tcp_sequence);
-        e.protocol = protocol;
+        e.kind = kind;
         v.observe(e, now);
     }
     std::vector<granting::claim> batch(method::verifier_set& v, const address& who,
@@ -168,11 +168,11 @@ BOOST_FIXTURE_TEST_CASE(fixed_sequences_keep_what_is_remembered_though_others_co
 }
 
 BOOST_FIXTURE_TEST_CASE(numbers_of_ports_that_are_used_up_begin_anew, change) {
-    const auto pads = [](std::uint32_t first, transport protocol) {
+    const auto pads = [](std::uint32_t first, packet::kind kind) {
         std::string text;
         for (std::uint32_t port = first; port < first + 30000; port += 2)
             for (const auto p : {port, port + 1})
-                text += (protocol == transport::udp ? "udp/" : "") + std::to_string(p) +
+                text += (kind == packet::kind::datagram ? "udp/" : "") + std::to_string(p) +
                         (p == port                  ? ","
                          : port + 2 < first + 30000 ? ";"
                                                     : "");
@@ -182,9 +182,9 @@ BOOST_FIXTURE_TEST_CASE(numbers_of_ports_that_are_used_up_begin_anew, change) {
     std::vector<config::server> all(4, server);
     std::uint32_t n = 0;
     for (auto& c : all) {
-        const auto protocol = n % 2 == 0 ? transport::tcp : transport::udp;
+        const auto kind = n % 2 == 0 ? packet::kind::syn : packet::kind::datagram;
         const std::uint32_t first = 1000 + n / 2 * 30000;
-        std::string text = pads(first, protocol);
+        std::string text = pads(first, kind);
         c.keys.clear();
         // A pad holds so many sequences at the most.
         for (std::size_t from = 0; from < text.size();) {
@@ -198,7 +198,7 @@ BOOST_FIXTURE_TEST_CASE(numbers_of_ports_that_are_used_up_begin_anew, change) {
         if (v) next->take_over(*v);
         v = std::move(next);
         for (const auto port : {first, first + 1})
-            observe(*v, ip(1), static_cast<std::uint16_t>(port), protocol);
+            observe(*v, ip(1), static_cast<std::uint16_t>(port), kind);
         BOOST_TEST(v->end_batch(now).size() == 1u);
         ++n;
     }

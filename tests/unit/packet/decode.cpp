@@ -30,7 +30,7 @@ void check_v4(const bytes& frame, link_type type) {
     BOOST_TEST(packet::decode(type, frame, out) == verdict::event);
     BOOST_TEST(out.source.to_string() == "192.0.2.1");
     BOOST_TEST(out.destination.to_string() == "192.0.2.2");
-    BOOST_TEST((out.protocol == transport::tcp));
+    BOOST_TEST((out.kind == packet::kind::syn));
     BOOST_TEST(out.source_port == 40000);
     BOOST_TEST(out.port == 2000);
     BOOST_TEST(out.sequence == 0x01020304u);
@@ -172,6 +172,28 @@ BOOST_AUTO_TEST_CASE(other_protocols_and_extension_headers_are_other) {
         BOOST_TEST(decode(ipv6(bytes(40), {.next_header = next})) == verdict::other);
 }
 
+BOOST_AUTO_TEST_CASE(echo_requests) {
+    for (const bool v6 : {false, true}) {
+        const auto of = [&](const bytes& segment, std::uint16_t fragment = 0) {
+            return v6 ? ipv6(segment, {.next_header = 58})
+                      : ipv4(segment, {.protocol = 1, .fragment = fragment});
+        };
+        const std::uint8_t request = v6 ? 128 : 8;
+        const bytes echo{request, 0, 0, 0, 1, 2, 3, 4, 'd', 'a', 't', 'a'};
+        packet::event out;
+        const auto frame = of(echo);
+        BOOST_TEST(packet::decode(link_type::raw_ip, frame, out) == verdict::event);
+        BOOST_TEST((out.kind == packet::kind::echo));
+        BOOST_TEST(out.port == 0);
+        BOOST_TEST(std::string(out.payload.begin(), out.payload.end()) == "data");
+        BOOST_TEST(decode(of({request, 0, 0, 0, 1, 2, 3, 4})) == verdict::event);
+        BOOST_TEST(decode(of({request, 0, 0, 0, 1, 2, 3})) == verdict::malformed);
+        BOOST_TEST(decode(of({request, 1, 0, 0, 1, 2, 3, 4})) == verdict::other);
+        BOOST_TEST(decode(of({static_cast<std::uint8_t>(v6 ? 129 : 0), 0, 0, 0, 1, 2, 3, 4})) == verdict::other);
+        if (!v6) BOOST_TEST(decode(of(echo, 0x2000)) == verdict::other);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(fragments) {
     BOOST_TEST(decode(ipv4(tcp(), {.fragment = 0x2000})) == verdict::event); // the first of several
     BOOST_TEST(decode(ipv4(tcp(), {.fragment = 0x2001})) == verdict::other); // no header in it
@@ -217,7 +239,7 @@ BOOST_AUTO_TEST_CASE(a_datagram_comes_with_its_payload) {
     BOOST_TEST(packet::decode(link_type::ethernet, v4, out) == verdict::event);
     BOOST_TEST(out.source.to_string() == "192.0.2.1");
     BOOST_TEST(out.destination.to_string() == "192.0.2.2");
-    BOOST_TEST((out.protocol == transport::udp));
+    BOOST_TEST((out.kind == packet::kind::datagram));
     BOOST_TEST(out.source_port == 40000);
     BOOST_TEST(out.port == 62201);
     BOOST_TEST(out.sequence == 0u);
@@ -226,7 +248,7 @@ BOOST_AUTO_TEST_CASE(a_datagram_comes_with_its_payload) {
     BOOST_TEST(packet::decode(link_type::cooked_v2, v6, out) == verdict::event);
     BOOST_TEST(out.source.to_string() == "2001:db8::1");
     BOOST_TEST(out.destination.to_string() == "2001:db8::2");
-    BOOST_TEST((out.protocol == transport::udp));
+    BOOST_TEST((out.kind == packet::kind::datagram));
     BOOST_TEST(out.port == 53);
     BOOST_TEST(text_of(out.payload) == "hello again");
 }

@@ -59,13 +59,20 @@ BOOST_AUTO_TEST_CASE(datagrams_are_wished_beside_syns_or_alone) {
     BOOST_TEST(packet::filter(wish, true) == "(" + both + ") or (vlan and vlan and " + both + ")");
 }
 
+BOOST_AUTO_TEST_CASE(echo_requests_are_wished_beside_others_or_alone) {
+    const std::string echoes = "(icmp[0] == 8 or (ip6[6] == 58 and ip6[40] == 128))";
+    BOOST_TEST(packet::filter({.echoes = true}, false) == echoes);
+    BOOST_TEST(packet::filter({.syns = *port_set::parse("0-65535"), .echoes = true}, false) ==
+               "((" + syns + ") or (" + echoes + "))");
+}
+
 BOOST_AUTO_TEST_CASE(the_snapshot_holds_the_headers_and_the_wished_payload) {
     BOOST_TEST(packet::snapshot_length({.syns = *port_set::parse("1024-65535")}) == 128u);
-    BOOST_TEST(packet::snapshot_length({.most_of_datagram = 1000}) == 128u); // of no datagram
+    BOOST_TEST(packet::snapshot_length({.most_of_payload = 1000}) == 128u); // of no datagram
     const auto ports = *port_set::parse("53");
     BOOST_TEST(packet::snapshot_length({.datagrams = ports}) == 128u);
     // Ethernet with two tags, IPv4 with options, UDP.
-    BOOST_TEST(packet::snapshot_length({.datagrams = ports, .most_of_datagram = 300}) == 22u + 60 + 8 + 300);
+    BOOST_TEST(packet::snapshot_length({.datagrams = ports, .most_of_payload = 300}) == 22u + 60 + 8 + 300);
 }
 
 BOOST_AUTO_TEST_CASE(a_log_tells_no_payload) {

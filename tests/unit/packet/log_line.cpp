@@ -15,7 +15,7 @@ const log_format& netfilter() {
 }
 
 std::string in_words(const packet::event& e) {
-    return (e.protocol == transport::tcp ? "tcp " : "udp ") + e.source.to_string() + " " +
+    return (e.kind == packet::kind::syn ? "tcp " : "udp ") + e.source.to_string() + " " +
            std::to_string(e.source_port) + " > " + e.destination.to_string() + " " + std::to_string(e.port) +
            (e.sequence == 0 ? "" : " seq " + std::to_string(e.sequence));
 }

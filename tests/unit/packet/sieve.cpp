@@ -14,8 +14,8 @@ std::ostream& operator<<(std::ostream& out, sieve::verdict v) {
 
 namespace {
 
-packet::event to(const char* destination, std::uint16_t port, transport protocol = transport::tcp) {
-    return {.destination = *address::parse(destination), .protocol = protocol, .port = port};
+packet::event to(const char* destination, std::uint16_t port, packet::kind kind = packet::kind::syn) {
+    return {.destination = *address::parse(destination), .kind = kind, .port = port};
 }
 
 packet::sieve make() {
@@ -32,11 +32,20 @@ BOOST_AUTO_TEST_CASE(each_protocol_has_ports_of_its_own) {
     const auto s = make();
     for (const std::uint16_t port : std::vector<std::uint16_t>{1000, 2000, 3000}) {
         BOOST_TEST(s.judge(to("192.0.2.2", port)) == verdict::wanted);
-        BOOST_TEST(s.judge(to("192.0.2.2", port, transport::udp)) == verdict::outside);
+        BOOST_TEST(s.judge(to("192.0.2.2", port, packet::kind::datagram)) == verdict::outside);
     }
     for (const std::uint16_t port : std::vector<std::uint16_t>{999, 2001, 53, 0, 65535})
         BOOST_TEST(s.judge(to("192.0.2.2", port)) == verdict::outside);
-    BOOST_TEST(s.judge(to("192.0.2.2", 53, transport::udp)) == verdict::wanted);
+    BOOST_TEST(s.judge(to("192.0.2.2", 53, packet::kind::datagram)) == verdict::wanted);
+    BOOST_TEST(s.judge(to("192.0.2.2", 0, packet::kind::echo)) == verdict::outside);
+}
+
+BOOST_AUTO_TEST_CASE(echo_requests_have_no_port) {
+    packet::sieve s({.echoes = true});
+    s.set_destinations(prefix_set(std::vector{*prefix::parse("192.0.2.2")}));
+    BOOST_TEST(s.judge(to("192.0.2.2", 0, packet::kind::echo)) == verdict::wanted);
+    BOOST_TEST(s.judge(to("192.0.2.3", 0, packet::kind::echo)) == verdict::elsewhere);
+    BOOST_TEST(s.judge(to("192.0.2.2", 0)) == verdict::outside);
 }
 
 BOOST_AUTO_TEST_CASE(only_what_is_addressed_here_counts) {

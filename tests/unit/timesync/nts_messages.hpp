@@ -12,8 +12,8 @@ using namespace chronoknock::timesync;
 
 using bytes = std::vector<std::uint8_t>;
 
-inline siv::key key_of(std::uint8_t mark) {
-    siv::key k{};
+inline siv::key_bytes key_of(std::uint8_t mark) {
+    siv::key_bytes k{};
     k.fill(mark);
     return k;
 }

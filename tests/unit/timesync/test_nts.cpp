@@ -2,6 +2,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+using namespace chronoknock;
 using namespace chronoknock::timesync;
 using namespace nts_messages;
 

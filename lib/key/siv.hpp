@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/error.hpp"
+#include "base/reader.hpp"
 
 #include <array>
 #include <cstddef>
@@ -9,18 +10,17 @@
 #include <span>
 #include <vector>
 
-namespace chronoknock::timesync {
+namespace chronoknock::key {
 
-using byte_view = std::span<const std::uint8_t>;
-
-/// AEAD_AES_SIV_CMAC_256 (RFC 5297), the one AEAD that every NTS server must know (RFC 8915, section 5.1).
+/// AEAD_AES_SIV_CMAC_256 (RFC 5297): what every NTS server must know (RFC 8915, section 5.1), and what sealed
+/// knocks and challenges are made with. Safe even if a nonce comes twice.
 class siv {
 public:
     static constexpr std::size_t key_size = 32;
     static constexpr std::size_t tag_size = 16;
-    using key = std::array<std::uint8_t, key_size>;
+    using key_bytes = std::array<std::uint8_t, key_size>;
 
-    explicit siv(const key& k) : key_(k) {}
+    explicit siv(const key_bytes& k) : key_(k) {}
     ~siv();
 
     /// tag || ciphertext. associated: in order; with a nonce, that comes last (RFC 5297, section 3). An error
@@ -35,7 +35,7 @@ public:
 private:
     result<std::vector<std::uint8_t>> crypt(std::span<const std::uint8_t, tag_size> tag, byte_view in) const;
 
-    key key_;
+    key_bytes key_;
 };
 
-} // namespace chronoknock::timesync
+} // namespace chronoknock::key

@@ -1,12 +1,12 @@
 #include "base/text.hpp"
-#include "timesync/nts_siv.hpp"
+#include "key/siv.hpp"
 
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <openssl/evp.h>
 
 using namespace chronoknock;
-using namespace chronoknock::timesync;
+using namespace chronoknock::key;
 
 namespace {
 
@@ -14,7 +14,7 @@ using bytes = std::vector<std::uint8_t>;
 
 siv siv_of(std::string_view hex) {
     const auto b = parse_hex(hex).value();
-    siv::key k{};
+    siv::key_bytes k{};
     std::ranges::copy(b, k.begin());
     return siv{k};
 }
@@ -42,7 +42,7 @@ bytes openssl_opens(std::string_view key, std::initializer_list<byte_view> assoc
 
 } // namespace
 
-BOOST_AUTO_TEST_SUITE(nts_siv)
+BOOST_AUTO_TEST_SUITE(aes_siv)
 
 // RFC 5297, appendix A.1
 BOOST_AUTO_TEST_CASE(deterministic_vector) {

@@ -1,4 +1,4 @@
-#include "timesync/nts_siv.hpp"
+#include "key/siv.hpp"
 
 #include <algorithm>
 #include <memory>
@@ -7,7 +7,7 @@
 #include <openssl/evp.h>
 #include <openssl/params.h>
 
-namespace chronoknock::timesync {
+namespace chronoknock::key {
 
 namespace {
 
@@ -132,7 +132,7 @@ result<std::vector<std::uint8_t>> siv::seal(std::initializer_list<byte_view> ass
 
 result<std::vector<std::uint8_t>> siv::open(std::initializer_list<byte_view> associated,
                                             byte_view sealed) const {
-    const error forged{"NTS: the authenticator does not fit the packet"};
+    const error forged{"the authenticator does not fit the packet"};
     if (sealed.size() < tag_size) return forged;
     const auto tag = sealed.first<tag_size>();
     auto plain = crypt(tag, sealed.subspan(tag_size));
@@ -143,4 +143,4 @@ result<std::vector<std::uint8_t>> siv::open(std::initializer_list<byte_view> ass
     return plain;
 }
 
-} // namespace chronoknock::timesync
+} // namespace chronoknock::key

@@ -1,0 +1,20 @@
+#pragma once
+
+#include "app/options.hpp"
+#include "method/method.hpp"
+
+namespace chronoknock::app {
+
+/// Ends a command: the exit status after a message that has been said.
+struct stop {
+    int status;
+};
+
+/// Adds the options for what a knock can ask for besides a service: --carrier, --for, --open-for, --close.
+void add_request_options(po::options_description& options);
+
+/// Sets these in a request; one that the key's method does not carry, or a value that does not fit, throws
+/// stop.
+void read_request(const po::variables_map& options, const key::credential& k, method::knock_request& r);
+
+} // namespace chronoknock::app

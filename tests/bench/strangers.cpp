@@ -1,0 +1,185 @@
+// What a stranger's packet costs the verifiers: for each method alone with so many keys, and for all methods
+// together with as many keys each. Packets are SYNs and 57-byte datagrams to ports that some key has, echo
+// requests and DNS questions, all from random addresses, all of random content. No frame is decoded and nothing
+// is captured: this is the part that grows with methods and keys.
+#include "base/hash.hpp"
+#include "method/method.hpp"
+#include "method/verifier_set.hpp"
+#include "packet/dns.hpp"
+#include "packet/sieve.hpp"
+
+#include <algorithm>
+#include <boost/program_options.hpp>
+#include <chrono>
+#include <cstdio>
+#include <iostream>
+#include <map>
+#include <random>
+
+using namespace chronoknock;
+
+namespace {
+
+namespace po = boost::program_options;
+
+std::mt19937_64 dice(7);
+
+void fill(std::span<std::uint8_t> out) {
+    for (auto& byte : out) byte = static_cast<std::uint8_t>(dice());
+}
+
+/// A configuration with `keys` keys of each of the methods.
+config::server configure(std::span<const method::row* const> methods, std::size_t keys) {
+    std::map<std::string, std::string> files;
+    std::string text = "[service.ssh]\nports = tcp/22\n";
+    for (const auto* m : methods)
+        for (std::size_t i = 0; i < keys; ++i) {
+            const auto name = std::string(m->name) + std::to_string(i);
+            std::vector<std::uint8_t> random(8192);
+            fill(random);
+            auto made = m->generate({}, random, 1'800'000'000);
+            if (!made) throw std::runtime_error(name + ": " + made.error().text);
+            files["/" + name] = made->server.empty() ? made->client : made->server;
+            text += "[key." + name + "]\nfile = /" + name + "\nservices = ssh\nallow_weak = true\n";
+        }
+    auto read = config::parse_server(text, "/bench.ini",
+                                     [&](const std::string& path) { return method::read_key(files.at(path)); });
+    if (!read) throw std::runtime_error(read.error().text);
+    return std::move(*read);
+}
+
+struct stream {
+    const char* name;
+    packet::kind kind;
+};
+constexpr stream streams[] = {{"SYN", packet::kind::syn},
+                              {"datagram", packet::kind::datagram},
+                              {"echo", packet::kind::echo},
+                              {"DNS", packet::kind::datagram}};
+
+/// Packets of one kind, to ports of the wish; their payloads live in `payloads`.
+std::vector<packet::event> packets(const stream& s, const method::capture_wish& wish, std::size_t count,
+                                   std::vector<std::vector<std::uint8_t>>& payloads) {
+    const auto& ports = s.kind == packet::kind::syn ? wish.syns : wish.datagrams;
+    const bool dns = std::string_view(s.name) == "DNS";
+    std::vector<packet::event> all;
+    if ((s.kind == packet::kind::echo && !wish.echoes) || (s.kind != packet::kind::echo && ports.size() == 0) ||
+        (dns && !ports.contains(packet::dns_port)))
+        return all;
+    payloads.assign(1024, {});
+    for (auto& p : payloads) {
+        p.resize(57);
+        fill(p);
+        if (!dns) continue;
+        std::string name;
+        for (int i = 0; i < 92; ++i) name += "0123456789abcdefghijklmnopqrstuv"[dice() % 32];
+        p = packet::make_dns_question(name.substr(0, 63) + "." + name.substr(63) + ".knock.example.org", 1);
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+        packet::event e;
+        std::array<std::uint8_t, 4> from;
+        fill(from);
+        e.source = address::v4(from);
+        e.kind = s.kind;
+        e.source_port = static_cast<std::uint16_t>(dice());
+        if (s.kind != packet::kind::echo)
+            e.port = dns ? packet::dns_port : ports[static_cast<std::uint32_t>(dice() % ports.size())];
+        e.sequence = static_cast<std::uint32_t>(dice());
+        if (s.kind != packet::kind::syn) e.payload = payloads[i % payloads.size()];
+        all.push_back(e);
+    }
+    return all;
+}
+
+/// Nanoseconds a packet, the best of several rounds in batches of 64.
+double cost(method::verifier_set& verifiers, const std::vector<packet::event>& events, int rounds) {
+    instant now{std::chrono::seconds(100)};
+    const auto clock = [](instant at) {
+        return time_estimate{unix_time(seconds(1'800'000'000)) + (at - instant{}), milliseconds(10)};
+    };
+    while (!verifiers.advance(now, clock(now), ~std::size_t{0})) {
+    }
+    double best = 1e9;
+    std::size_t claims = 0;
+    for (int round = 0; round < rounds; ++round) {
+        const auto begin = std::chrono::steady_clock::now();
+        for (std::size_t i = 0; i < events.size();) {
+            for (const auto end = std::min(i + 64, events.size()); i < end; ++i) verifiers.observe(events[i], now);
+            claims += verifiers.end_batch(now).size();
+            now += std::chrono::microseconds(64);
+            verifiers.advance(now, clock(now), 256);
+        }
+        const std::chrono::duration<double, std::nano> took = std::chrono::steady_clock::now() - begin;
+        best = std::min(best, took.count() / static_cast<double>(events.size()));
+    }
+    if (claims != 0) std::printf("  (%zu claims: random packets should make none)\n", claims);
+    return best;
+}
+
+void run(std::size_t keys, std::size_t count, int rounds) {
+    std::vector<const method::row*> all;
+    for (const auto& m : method::methods())
+        if (m.generate)
+            all.push_back(&m);
+        else
+            std::printf("%s: no key of it can be generated; left out\n", std::string(m.name).c_str());
+    const auto make = [&](std::span<const method::row* const> some) {
+        auto c = std::make_unique<config::server>(configure(some, keys));
+        auto v = std::make_unique<method::verifier_set>(
+            method::verifiers({*c, {}, {11, 12, 13, 14}, [](const address&) { return false; }, fill}));
+        return std::pair(std::move(c), std::move(v));
+    };
+    std::printf("%zu keys a method, nanoseconds a packet\n%-16s", keys, "");
+    for (const auto& s : streams) std::printf("%10s", s.name);
+    std::printf("\n");
+    double alone[std::size(streams)] = {};
+    const auto row = [&](const char* name, config::server& c, method::verifier_set& v, bool together) {
+        std::printf("%-16s", name);
+        const auto wish = method::wants(c);
+        double total[std::size(streams)] = {};
+        for (std::size_t i = 0; i < std::size(streams); ++i) {
+            std::vector<std::vector<std::uint8_t>> payloads;
+            const auto events = packets(streams[i], wish, count, payloads);
+            if (events.empty()) {
+                std::printf("%10s", "-");
+                continue;
+            }
+            total[i] = cost(v, events, rounds);
+            if (!together) alone[i] = std::max(alone[i], total[i]);
+            std::printf("%10.1f", total[i]);
+        }
+        std::printf("\n");
+        if (!together) return;
+        std::printf("%-16s", "  times dearest");
+        for (std::size_t i = 0; i < std::size(streams); ++i)
+            alone[i] > 0 ? std::printf("%10.2f", total[i] / alone[i]) : std::printf("%10s", "-");
+        std::printf("\n");
+    };
+    for (const auto* m : all) {
+        auto [c, v] = make({&m, 1});
+        row(std::string(m->name).c_str(), *c, *v, false);
+    }
+    auto [c, v] = make(all);
+    row("all together", *c, *v, true);
+}
+
+} // namespace
+
+int main(int argc, char** argv) try {
+    std::size_t keys = 1000, count = 1'000'000;
+    int rounds = 3;
+    po::options_description options("strangers: what a stranger's packet costs, by method and for all together");
+    auto add = options.add_options();
+    add("help", "this");
+    add("keys", po::value(&keys), "keys of each method (1000)");
+    add("packets", po::value(&count), "packets of each kind (1000000)");
+    add("rounds", po::value(&rounds), "the best of so many counts (3)");
+    po::variables_map given;
+    po::store(po::parse_command_line(argc, argv, options), given);
+    if (given.count("help")) return std::cout << options, 0;
+    po::notify(given);
+    run(keys, count, rounds);
+} catch (const std::exception& e) {
+    std::cerr << "strangers: " << e.what() << "\n";
+    return 1;
+}
