@@ -12,11 +12,13 @@ namespace {
 // may go back by without old windows being wanted again.
 constexpr nanoseconds ahead = seconds(2);
 constexpr nanoseconds back = seconds(1);
+// 2^64 / the golden ratio: whatever the seed, the factor of the hash has many bits.
+constexpr std::uint64_t golden = 0x9e3779b97f4a7c15;
 
 } // namespace
 
 tags::tags(const config::server& server, std::span<const std::uint32_t> keys, const hash_seed& seed)
-    : server_(server), by_tag_(0, tag_hash{seed[0] | 1, seed[1]}) {
+    : server_(server), by_tag_(0, tag_hash{golden ^ seed[0] << 1, seed[1]}) {
     held_.reserve(keys.size());
     std::size_t most_nodes = 0;
     const auto span = 2 * server.time.max_error + server.knock.timeout + back + ahead;

@@ -155,6 +155,13 @@ BOOST_FIXTURE_TEST_CASE(messages_near_their_time_are_left_to_the_record, lab) {
     }
 }
 
+BOOST_FIXTURE_TEST_CASE(message_of_the_end_of_a_window_is_good_until_three_after_its_beginning, lab) {
+    key("granularity = 100\n");
+    auto v = make();
+    const auto m = seal(asks(99));
+    BOOST_TEST(see(v, datagram(m, 20000), 298).size() == 1u);
+}
+
 BOOST_FIXTURE_TEST_CASE(tag_of_another_window_is_refused, lab) {
     key();
     auto v = make();
