@@ -1,5 +1,6 @@
 #include "app/request.hpp"
 #include "base/address.hpp"
+#include "base/text.hpp"
 #include "client/window.hpp"
 #include "io/system/clock.hpp"
 #include "io/system/files.hpp"
@@ -22,6 +23,7 @@ usage sequence_usage() {
         ("ip", text("IP")->required(), "address that the knock comes from")                                 //
         ("at", text("UNIX_TIME"), "moment, in seconds since 1970 (now); of numbered knocks the number (0)") //
         ("service", text("NAME")->default_value(""), "service asked for (all)")                             //
+        ("nonce", text("HEX"), "take this nonce, where the method has one (random)")                        //
         ("allow-loose-permissions", "take a key file that others can read or write");
     add_request_options(u.options);
     return u;
@@ -43,6 +45,16 @@ int sequence(const po::variables_map& options) {
     if (!random) return say(failed, random.error().text);
     method::knock_request request{.source = *ip, .at = *at, .service = service, .random = *random};
     read_request(options, **k, request);
+    std::vector<std::uint8_t> nonce;
+    if (const auto text = given(options, "nonce")) {
+        if (!method::method_of(**k).carries.nonce)
+            return unfit("nonce", error{"expected none: knocks of the method " + std::string((*k)->method()) +
+                                        " have none"});
+        auto bytes = parse_hex(*text);
+        if (!bytes) return unfit("nonce", bytes.error());
+        nonce = std::move(*bytes);
+        request.nonce = nonce;
+    }
     const auto plan = method::method_of(**k).plan(**k, request);
     if (!plan) return say(failed, plan.error().text);
     std::cout << (plan->text.empty() ? client::to_text(plan->shots) : plan->text) << "\n";

@@ -80,6 +80,8 @@ struct knock_request {
     bool close = false;                       ///< end what is open, instead of opening
     /// 32 bytes that nobody can guess.
     std::span<const std::uint8_t> random = {};
+    /// Of the method's length, in place of random bytes or of what the server said; empty: none is given.
+    std::span<const std::uint8_t> nonce = {};
 };
 
 /// The text of a new key's file; or of two, where client and server do not hold the same.
@@ -125,6 +127,7 @@ struct row {
         bool beneficiary = false;
         bool open_for = false;
         bool close = false;
+        bool nonce = false; ///< knock_request::nonce; for `sequence` only
     };
     wishes carries = {};
     /// What a client sends on an answer of the server's to its knock (a datagram); none: the server does not

@@ -1,3 +1,4 @@
+#include "method/challenge/method.hpp"
 #include "method/method.hpp"
 #include "method/static/method.hpp"
 #include "method/time_sequence/method.hpp"
@@ -14,6 +15,7 @@ namespace {
 const row table[] = {
     time_sequence::row(),
     fixed::row(),
+    challenge::row(),
 };
 
 /// Indices into s.keys of a method's.
