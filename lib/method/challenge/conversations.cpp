@@ -35,7 +35,9 @@ bool conversations::completes(conversation& c, std::uint16_t port) const {
     if (c.strict) {
         if (c.latest.size() == c.response.size()) c.latest.erase(c.latest.begin());
         c.latest.push_back(port);
-        return c.latest == c.response;
+        if (c.latest != c.response) return false;
+        c.latest.clear(); // what completes it again is a later round
+        return true;
     }
     bool part = false;
     for (std::size_t i = 0; i < c.response.size(); ++i)
@@ -43,9 +45,12 @@ bool conversations::completes(conversation& c, std::uint16_t port) const {
             c.seen[i] = c.datagrams;
             part = true;
         }
-    return part && std::ranges::all_of(c.seen, [&](std::uint32_t number) {
-               return number != 0 && c.datagrams - number < memory_;
-           });
+    if (!part || std::ranges::any_of(c.seen, [&](std::uint32_t number) {
+            return number == 0 || c.datagrams - number >= memory_;
+        }))
+        return false;
+    std::ranges::fill(c.seen, 0u); // what completes it again is a later round
+    return true;
 }
 
 } // namespace chronoknock::challenge
