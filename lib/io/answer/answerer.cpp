@@ -1,6 +1,7 @@
 #include "io/answer/answerer.hpp"
 
 #include "io/log/log.hpp"
+#include "packet/to_packet.hpp"
 
 #include <cerrno>
 #include <cstring>

@@ -14,7 +14,8 @@ namespace chronoknock::challenge {
 
 namespace {
 
-method::capture_wish wants(const config::key_settings& k) { return {{}, psk_of(k).ports}; }
+/// A byte tells that a datagram is not empty; and no log tells the way back.
+method::capture_wish wants(const config::key_settings& k) { return {{}, psk_of(k).ports, false, 1}; }
 
 std::unique_ptr<method::verifier> verify(const method::verifier_settings& s) {
     return std::make_unique<verifier>(s);

@@ -1,4 +1,4 @@
-#include "packet/datagram.hpp"
+#include "packet/to_packet.hpp"
 
 #include <algorithm>
 #include <array>

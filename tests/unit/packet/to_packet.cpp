@@ -1,5 +1,5 @@
-#include "packet/datagram.hpp"
 #include "packet/decode.hpp"
+#include "packet/to_packet.hpp"
 
 #include <boost/test/unit_test.hpp>
 
