@@ -3,9 +3,11 @@
 #include "io/system/clock.hpp"
 #include "io/system/privileges.hpp"
 #include "method/method.hpp"
+#include "timesync/settings.hpp"
 #include "timesync/system_clock.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <iomanip>
 #include <iostream>
 
@@ -44,7 +46,11 @@ void line(std::string_view name, const std::string& what) {
 void print_settings(const config::server& s) {
     line("state", s.state);
     line("control", s.control);
-    line("capture", joined(s.interfaces, [](const auto& i) { return i; }));
+    if (s.log.file.empty())
+        line("capture", joined(s.interfaces, [](const auto& i) { return i; }));
+    else
+        line("capture", "none: the log " + s.log.file + " is read, " +
+                            (s.log.pattern.empty() ? "netfilter's LOG format" : "by a pattern of its own"));
     line("guards for", "this host" + (s.also_for.empty() ? "" : ", " + joined(s.also_for, [](const auto& p) {
                                                                     return p.to_string();
                                                                 })));
@@ -102,7 +108,21 @@ void print_key(const config::server& s, const config::key_settings& k) {
     if (k.for_others) line("  opens for", "the address that a knock names, whoever sent it");
     if (k.knock_delay > 0s) line("  knock delay", to_string(k.knock_delay));
     std::cout << std::left << std::setw(14) << "  budget" << std::fixed << std::setprecision(1)
-              << method::security_bits(k, s) << " bits against one SYN of a stranger\n";
+              << method::security_bits(k, s) << " bits against one packet of a stranger\n";
+}
+
+/// Whoever answers for a pool's name has its votes.
+void doubt_pools(const config::time_settings& t, const std::function<void(const std::string&)>& doubt) {
+    const auto votes_of = [&](const config::time_server& s) -> std::size_t {
+        return t.require_nts && !s.nts ? 0 : s.pool ? timesync::pool_size : 1;
+    };
+    std::size_t votes = 0;
+    for (const auto& s : t.servers) votes += votes_of(s);
+    for (const auto& s : t.servers)
+        if (s.pool && votes_of(s) != 0 && 2 * votes_of(s) >= votes)
+            doubt("[time] servers: " + s.to_string() + " has " + std::to_string(votes_of(s)) + " of " +
+                  std::to_string(votes) +
+                  " votes: whoever answers for that name can tell the server any time; name more others");
 }
 
 /// What is allowed and may still not be what the owner wants.
@@ -111,12 +131,16 @@ void print_doubts(const config::server& s) {
     if (!s.time.servers.empty() && s.time.interval < shortest_polite_interval)
         doubt("[time] interval: public time servers refuse clients that ask more often than every " +
               to_string(shortest_polite_interval));
+    doubt_pools(s.time, doubt);
     for (const auto& p : s.firewall.always_allow)
         if (p.length == 0) doubt("[firewall] always_allow: " + p.to_string() + " lets everybody in");
     for (std::size_t i = 0; i < s.services.size(); ++i)
         if (std::ranges::none_of(s.keys,
                                  [i](const auto& k) { return std::ranges::count(k.services, i) != 0; }))
             doubt("[service." + s.services[i].name + "] is opened by no key");
+
+    if (s.log.format && !s.log.format->anchored())
+        doubt("[capture] pattern: it does not begin with ^: what a stranger has written before may match");
 
     // A knock is made and judged by two clocks; the paper (section 5) asks for a granularity above their
     // errors and the time the SYNs take together.

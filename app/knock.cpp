@@ -31,7 +31,8 @@ constexpr std::string_view default_time_server = "pool.ntp.org";
 usage knock_usage() {
     usage u{"knock TARGET [SERVICE] [OPTION...]",
             "Knocks on a server's door. TARGET is a host with --key FILE, or else a profile of the client's\n"
-            "own configuration. SERVICE is the one service asked for, instead of all that the key may open."};
+            "own configuration. SERVICE is the one service asked for, instead of all that the key may open; of an\n"
+            "fwknop key the ports, as in tcp/22,udp/53."};
     u.options.add_options()                                                               //
         ("key", text("FILE"), "key file; TARGET is a host")                               //
         ("config", text("FILE"), "file with profiles (~/.config/chronoknock/client.ini)") //
@@ -215,6 +216,12 @@ std::int64_t take_turn(const po::variables_map& options, const config::profile& 
     }
 }
 
+/// What was sent, in the words of the report.
+std::string packets_of(const std::vector<client::shot>& shots, std::uint32_t number) {
+    const auto is_syn = [](const client::shot& s) { return s.kind == packet::kind::syn; };
+    return std::string(std::ranges::all_of(shots, is_syn) ? "SYN" : "packet") + (number == 1 ? "" : "s");
+}
+
 /// The key of a file, or of an option that takes its place.
 key::credential_ptr find_key(const po::variables_map& options, const config::profile& p) {
     const auto* const option = instead_of_file(options);
@@ -241,7 +248,7 @@ int knock(const po::variables_map& options) {
     if (!at) return unfit("at", at.error());
     const auto p = read_order(options);
     const auto k = find_key(options, p);
-    if (const auto fits = client::check_service(p.service, k->names_service()); !fits)
+    if (const auto fits = client::check_service(p.service, *k); !fits)
         return say(bad_usage, "SERVICE: " + fits.error().text);
 
     method::knock_request request;
@@ -252,7 +259,7 @@ int knock(const po::variables_map& options) {
     request.random = *random;
 
     const auto w = find_way(options, p);
-    if (!p.source && k->heeds_address() && client::is_translated(w.source, w.to.ip))
+    if (!p.source && !request.beneficiary && k->heeds_address() && client::is_translated(w.source, w.to.ip))
         tell("knocking for " + w.source.to_string() +
              ", which a router will replace; --source IP says what the server sees");
     request.source = w.source;
@@ -275,7 +282,7 @@ int knock(const po::variables_map& options) {
     if (!report) return say(failed, report.error().text);
 
     std::cout << "knocked on " << w.to.ip.to_string() << " from " << w.source.to_string() << ": "
-              << report->syns << " SYNs in " << report->rounds
+              << report->syns << " " << packets_of(order.shots, report->syns) << " in " << report->rounds
               << (report->rounds == 1 ? " round\n" : " rounds\n");
     if (p.wait == 0) return done;
     if (!report->opened_after)

@@ -22,7 +22,7 @@ usage sequence_usage() {
         ("key", text("FILE")->required(), "key file")                                                       //
         ("ip", text("IP")->required(), "address that the knock comes from")                                 //
         ("at", text("UNIX_TIME"), "moment, in seconds since 1970 (now); of numbered knocks the number (0)") //
-        ("service", text("NAME")->default_value(""), "service asked for (all)")                             //
+        ("service", text("NAME")->default_value(""), "service asked for (all); of an fwknop key tcp/22")    //
         ("nonce", text("HEX"), "take this nonce, where the method has one (random)")                        //
         ("allow-loose-permissions", "take a key file that others can read or write");
     add_request_options(u.options);
@@ -38,7 +38,7 @@ int sequence(const po::variables_map& options) {
     const auto at = number_option(options, "at", 0, std::numeric_limits<std::int64_t>::max(),
                                   (*k)->numbered() ? 0 : to_seconds(io::system_now()));
     if (!at) return unfit("at", at.error());
-    if (const auto fits = client::check_service(service, (*k)->names_service()); !fits)
+    if (const auto fits = client::check_service(service, **k); !fits)
         return unfit("service", fits.error());
 
     const auto random = io::random_secret(32);

@@ -44,6 +44,14 @@ MUTANTS = [
     ("unproven kisses slow down to hours", "peer.cpp", "longest_unproven = seconds(256)",
      "longest_unproven = seconds(16384)"),
     ("one machine has many votes", "synchroniser.cpp", "return !same_machine(server);", "return true;"),
+    ("each port is a machine", "synchroniser.cpp",
+     "other.where()->ip != p.where()->ip", "*other.where() != *p.where()"),
+    ("a departure counts as stamped", "packet_times.cpp",
+     "*stamp - before.system - bent(before, after)", "*stamp - before.system"),
+    ("an arrival counts as stamped", "packet_times.cpp",
+     "now.system - *stamp - bent(before, now)", "now.system - *stamp"),
+    ("a stamp of another time counts", "packet_times.cpp",
+     "return stamp && *stamp >= from.system && *stamp <= to.system;", "return stamp.has_value();"),
     ("a pool asks one address twice", "addresses.cpp", "if (contains(used, e)) continue;", ""),
     ("a pool keeps liars", "peer.cpp", "if (!pool_ || false_ < false_for_good", "if (true || false_ < false_for_good"),
     ("a pool keeps the unreachable", "peer.cpp", "++silent_for_ % 8 == 0 || pool_;", "++silent_for_ % 8 == 0;"),
@@ -65,6 +73,7 @@ MUTANTS = [
     ("the kernel is not asked", "system_clock.cpp", "if (k.readable && !k.unsynchronised)", "if (false)"),
     ("the kernel is believed without reason", "system_clock.cpp", "k.readable && !k.unsynchronised", "k.readable"),
     ("the unknown oscillator at 60 ppm", "settings.hpp", "unknown = 500e-6", "unknown = 60e-6"),
+    ("the known oscillator at 3 ppm", "settings.hpp", "double known = 5e-6", "double known = 3e-6"),
     ("the known oscillator at 1 ppm", "settings.hpp", "double known = 5e-6", "double known = 1e-6"),
 ]
 

@@ -22,6 +22,9 @@ struct endpoint_range {
     bool operator==(const endpoint_range&) const = default;
 };
 
+/// Single ports between commas, as a knock asks for them: "tcp/22,udp/53"; 1 to 40, each once.
+result<std::vector<endpoint_range>> parse_asked_ports(std::string_view text);
+
 /// What a knock opens ([service.NAME] of the configuration).
 struct service {
     std::string name; ///< 1 to 32 of a-z A-Z 0-9 _ -, a letter first

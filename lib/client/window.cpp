@@ -18,11 +18,15 @@ turn choose_window(std::uint32_t granularity, const time_estimate& now, std::opt
     return {next, unix_time(seconds(next)) + margin - now.t};
 }
 
-result<void> check_service(std::string_view service, bool names_service) {
+result<void> check_service(std::string_view service, const key::credential& k) {
+    if (k.asks_for_ports()) {
+        if (const auto ports = parse_asked_ports(service); !ports) return ports.error();
+        return {};
+    }
     if (service.empty()) return {};
     if (!service::valid_name(service))
         return error{"expected the name of a service, not '" + printable(service) + "'"};
-    if (!names_service) return error{"expected none: a knock of this key opens all that it may open"};
+    if (!k.names_service()) return error{"expected none: a knock of this key opens all that it may open"};
     return {};
 }
 

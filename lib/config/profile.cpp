@@ -18,8 +18,8 @@ result<std::string> parse_host(std::string_view text) {
 }
 
 result<std::string> parse_service(std::string_view text) {
-    if (!text.empty() && !service::valid_name(text))
-        return error{"expected the name of a service, not '" + printable(text) + "'"};
+    if (!text.empty() && !service::valid_name(text) && !parse_asked_ports(text))
+        return error{"expected the name of a service, or ports like tcp/22, not '" + printable(text) + "'"};
     return {boost::system::in_place_value, text};
 }
 

@@ -25,11 +25,18 @@ constexpr std::int64_t beside_memory = 80;
 constexpr std::string_view service_mark = "service.";
 constexpr std::string_view key_mark = "key.";
 
+/// A group of netfilter's log, nflog:0 to nflog:65535.
+bool names_log_group(std::string_view text) {
+    static constexpr std::string_view mark = "nflog:";
+    return text.starts_with(mark) && parse_number(text.substr(mark.size()), 0, 65535);
+}
+
 result<std::string> parse_interface(std::string_view text) {
+    if (names_log_group(text)) return {boost::system::in_place_value, text};
     const auto fits = [](char c) { return c > ' ' && c < 0x7f && c != '/' && c != ':'; };
     if (text.empty() || text.size() > most_interface_name || text == "." || text == ".." ||
         !std::ranges::all_of(text, fits))
-        return error{"expected any or names of interfaces, not '" + printable(text) + "'"};
+        return error{"expected any, names of interfaces or nflog:GROUP, not '" + printable(text) + "'"};
     return {boost::system::in_place_value, text};
 }
 
@@ -66,11 +73,24 @@ struct key_section {
     bool allow_weak = false;
 };
 
+/// A setter for text that may be empty, which is the default.
+setter<server> log_text(std::string log_settings::*member, const std::string& folder, bool is_path) {
+    return [=](server& to, std::string_view text) -> result<void> {
+        (to.log.*member).assign(text);
+        if (is_path && !text.empty()) return path(member, folder)(to.log, text);
+        return {};
+    };
+}
+
 /// The tables of all sections, for a configuration in one folder.
 struct tables {
     explicit tables(const std::string& folder)
         : server_section{{"state", path(&server::state, folder)},
                          {"control", path(&server::control, folder, most_socket_path)}},
+          capture{{"interface", list(&server::interfaces, 1, "interface", parse_interface)},
+                  {"also_for", list(&server::also_for, 0, "network", prefix::parse)},
+                  {"log", log_text(&log_settings::file, folder, true)},
+                  {"pattern", log_text(&log_settings::pattern, folder, false)}},
           time{{"servers", list(&time_settings::servers, 0, "server", time_server::parse)},
                {"interval", duration(&time_settings::interval, 1s, 24h)},
                {"require", boolean(&time_settings::require)},
@@ -87,8 +107,7 @@ struct tables {
               {"allow_weak", boolean(&key_section::allow_weak)}} {}
 
     fields<server> server_section;
-    fields<server> capture{{"interface", list(&server::interfaces, 1, "interface", parse_interface)},
-                           {"also_for", list(&server::also_for, 0, "network", prefix::parse)}};
+    fields<server> capture;
     fields<time_settings> time;
     fields<knock_settings> knock{
         {"mode", choice(&knock_settings::mode, {{"set", matching::set}, {"strict", matching::strict}})},
@@ -169,10 +188,20 @@ private:
     }
 
     result<void> read_capture(const ini_section& section) {
-        const auto done = read_section(file_, section, tables_.capture, out_);
-        if (done && out_.interfaces.size() > 1 && std::ranges::count(out_.interfaces, "any"))
+        if (const auto done = read_section(file_, section, tables_.capture, out_); !done) return done;
+        if (out_.interfaces.size() > 1 && std::ranges::count(out_.interfaces, "any"))
             return complain(section, "interface", "expected any alone, or a list of interfaces");
-        return done;
+        auto& log = out_.log;
+        if (log.file.empty() && !log.pattern.empty())
+            return complain(section, "pattern", "expected log = FILE beside it, whose lines it is for");
+        if (log.file.empty()) return {};
+        if (out_.interfaces != server().interfaces)
+            return complain(section, "interface",
+                            "expected none beside log: a log is read instead of capturing");
+        auto format = packet::log_format::compile(log.pattern);
+        if (!format) return complain(section, "pattern", format.error().text);
+        log.format = std::move(*format);
+        return {};
     }
 
     result<void> read_time(const ini_section& section) {

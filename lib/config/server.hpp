@@ -4,8 +4,10 @@
 #include "base/service.hpp"
 #include "firewall/rules.hpp"
 #include "key/credential.hpp"
+#include "packet/log_line.hpp"
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,6 +38,17 @@ struct time_settings {
     nanoseconds max_step = seconds(1);  ///< after the first fix, what a poll may move the clock by unasked
     unsigned first_fix_unchecked = 0;   ///< not 0: until the first fix certificates may be of any date
     bool operator==(const time_settings&) const = default;
+};
+
+/// [capture] log and pattern
+struct log_settings {
+    std::string file;                                 ///< read instead of capturing; empty: none is
+    std::string pattern;                              ///< of its lines; empty: netfilter's LOG format
+    std::shared_ptr<const packet::log_format> format; ///< what the pattern says, if there is a file
+
+    bool operator==(const log_settings& other) const {
+        return file == other.file && pattern == other.pattern;
+    }
 };
 
 enum class matching { set, strict };
@@ -76,8 +89,9 @@ struct key_settings {
 struct server {
     std::string state = "/var/lib/chronoknock/state.db";
     std::string control = "/run/chronoknock/control.sock";
-    std::vector<std::string> interfaces = {"any"};
-    std::vector<prefix> also_for; ///< destinations guarded besides the host's own addresses
+    std::vector<std::string> interfaces = {"any"}; ///< names, any, nflog:GROUP
+    std::vector<prefix> also_for;                  ///< destinations guarded besides the host's own addresses
+    log_settings log;
     time_settings time;
     knock_settings knock;
     firewall_settings firewall;

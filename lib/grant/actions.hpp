@@ -6,6 +6,7 @@
 #include "grant/history.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -41,11 +42,17 @@ struct open_services {
     bool operator==(const open_services&) const = default;
 };
 
-/// End what is open of these services to an address, and tell pipeline::carried_out().
+/// End what is open of these services to an address, or let it end when the grant of another key does, and
+/// tell pipeline::carried_out().
 struct close_services {
+    struct closing {
+        std::string service;             ///< its name
+        std::optional<nanoseconds> left; ///< none: at once
+        bool operator==(const closing&) const = default;
+    };
     std::uint64_t knock;
     address who;
-    std::vector<std::string> services;
+    std::vector<closing> what;
     bool operator==(const close_services&) const = default;
 };
 

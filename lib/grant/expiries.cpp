@@ -5,27 +5,32 @@ namespace chronoknock::granting {
 void expiries::note(std::span<const firewall::change> changes, const std::string& key, unix_time accepted,
                     instant now) {
     for (const auto& c : changes) {
-        const std::pair grant(c.who, c.service);
-        if (!c.open_for) {
-            opened_.erase(grant);
-        } else {
-            if (opened_.size() >= most && !opened_.contains(grant)) continue;
-            opened_.insert_or_assign(grant, opened{key, accepted + *c.open_for});
-        }
-        ends_.note(c, now);
+        grant g{c.who, key, c.service};
+        const bool renewed = ends_.contains(g);
+        forget(g);
+        if (!c.open_for || (ends_.size() >= most && !renewed)) continue;
+        order_.emplace(now + *c.open_for, g);
+        ends_.emplace(std::move(g), end{now + *c.open_for, accepted + *c.open_for});
     }
+}
+
+void expiries::forget(const grant& g) {
+    const auto known = ends_.find(g);
+    if (known == ends_.end()) return;
+    order_.erase({known->second.at, g});
+    ends_.erase(known);
 }
 
 std::vector<history_entry> expiries::due(instant now) {
     std::vector<history_entry> over;
-    for (const auto& c : ends_.due(now)) {
-        const auto found = opened_.extract({c.who, c.service});
-        const auto& o = found.mapped();
-        if (!over.empty() && over.back().who == c.who && over.back().key == o.key &&
-            over.back().when == o.end)
-            over.back().services += ", " + c.service;
+    while (!order_.empty() && order_.begin()->first <= now) {
+        const auto g = order_.begin()->second;
+        const auto when = ends_.at(g).by_clock;
+        forget(g);
+        if (!over.empty() && over.back().who == g.who && over.back().key == g.key && over.back().when == when)
+            over.back().services += ", " + g.service;
         else
-            over.push_back({o.end, history_entry::kind::expired, o.key, c.who, c.service, ""});
+            over.push_back({when, history_entry::kind::expired, g.key, g.who, g.service, ""});
     }
     return over;
 }

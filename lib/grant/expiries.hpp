@@ -2,11 +2,13 @@
 
 #include "base/address.hpp"
 #include "base/time.hpp"
-#include "firewall/deadlines.hpp"
+#include "firewall/change.hpp"
 #include "grant/history.hpp"
 
+#include <compare>
 #include <cstddef>
 #include <map>
+#include <set>
 #include <span>
 #include <string>
 #include <utility>
@@ -29,12 +31,21 @@ public:
     std::size_t size() const { return ends_.size(); }
 
 private:
-    struct opened {
+    /// An entry of the history is of what one key opened to one address.
+    struct grant {
+        address who;
         std::string key;
-        unix_time end;
+        std::string service;
+        auto operator<=>(const grant&) const = default;
     };
-    firewall::deadlines ends_;
-    std::map<std::pair<address, std::string>, opened> opened_; ///< those that ends_ has
+    struct end {
+        instant at;
+        unix_time by_clock;
+    };
+    void forget(const grant& g);
+
+    std::map<grant, end> ends_;
+    std::set<std::pair<instant, grant>> order_;
 };
 
 } // namespace chronoknock::granting

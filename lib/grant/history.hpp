@@ -19,7 +19,7 @@ struct history_entry {
     std::string key;            ///< its name; empty: of several keys, or of none
     std::optional<address> who; ///< none: of several addresses
     std::string services;       ///< names, comma-separated
-    std::string why;            ///< why it was refused, or what failed
+    std::string why;            ///< why it was refused, what failed, or for how long each service was granted
     bool operator==(const history_entry&) const = default;
 };
 

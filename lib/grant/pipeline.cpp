@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <iterator>
 #include <utility>
 
 namespace chronoknock::granting {
@@ -26,6 +27,13 @@ std::string list(const std::vector<opening>& openings, bool with_duration) {
     return all;
 }
 
+/// "30s, 1m": of each.
+std::string durations(const std::vector<opening>& openings) {
+    std::string all;
+    for (const auto& o : openings) all += (all.empty() ? "" : ", ") + chronoknock::to_string(o.open_for);
+    return all;
+}
+
 } // namespace
 
 void pipeline::set_terms(terms t) {
@@ -37,15 +45,54 @@ void pipeline::set_terms(terms t) {
     };
     for (auto& [batch, knocks] : redeeming_)
         for (auto& k : knocks) k.outdated = k.outdated || !std::ranges::all_of(k.openings, same);
+    holders_.keep([&](const std::string& service) { return same({{}, service, {}}); });
     terms_ = std::move(t);
+}
+
+void pipeline::remember(std::span<const history_entry> history, std::span<const firewall::live_grant> open,
+                        instant now) {
+    const auto forget = [this](const history_entry& e, std::string_view service) {
+        std::erase_if(earlier_, [&](const earlier& one) {
+            return one.key == e.key && one.who == *e.who && one.service == service;
+        });
+    };
+    for (auto e = history.rbegin(); e != history.rend(); ++e) {
+        const bool granted = e->what == history_entry::kind::granted;
+        if (!e->who || (!granted && e->what != history_entry::kind::revoked)) continue;
+        const auto services = split_list(e->services);
+        const auto durations = split_list(e->why);
+        for (std::size_t i = 0; i < services.size(); ++i) {
+            const auto live = std::ranges::find_if(open, [&](const firewall::live_grant& g) {
+                return g.who == *e->who && g.service == services[i];
+            });
+            if (live == open.end()) continue;
+            forget(*e, services[i]);
+            if (!granted || i >= durations.size()) continue;
+            if (const auto lasts = parse_duration(durations[i], nanoseconds(0), std::chrono::hours(24 * 365)))
+                earlier_.push_back(
+                    {e->key, *e->who, std::string(services[i]), e->when + *lasts, now + live->left});
+        }
+    }
+}
+
+/// The time is known: so is for how long earlier grants are held yet.
+void pipeline::carry_on(instant now, unix_time t) {
+    for (const auto& e : std::exchange(earlier_, {}))
+        if (const auto end = std::min(now + (e.end - t), e.latest); end > now)
+            holders_.hold(e.key, e.who, e.service, end, now);
 }
 
 actions pipeline::judge(std::span<const claim> claims, instant now, const time_estimate& t) {
     clock_ = t.t;
+    carry_on(now, t.t);
     actions todo;
     redeem batch{last_number_ + 1, {}};
     std::vector<knock> accepted;
     for (const auto& c : claims) {
+        if (!c.unfit.empty()) {
+            refuse(c, c.unfit, now, t.t, todo);
+            continue;
+        }
         const auto verdict = guard_.judge(
             {c.once, c.beneficiary, terms_.keys[c.key].knock_delay, t.t, {t.t - (now - c.first), t.error}});
         switch (verdict) {
@@ -57,7 +104,7 @@ actions pipeline::judge(std::span<const claim> claims, instant now, const time_e
             ++counters_.repeated;
             break;
         default:
-            refuse(c, verdict, now, t.t, todo);
+            refuse(c, std::string(to_string(verdict)), now, t.t, todo);
         }
     }
     if (accepted.empty()) return todo;
@@ -80,17 +127,16 @@ pipeline::knock pipeline::accept(const claim& c, instant now, unix_time t) const
     return k;
 }
 
-void pipeline::refuse(const claim& c, judgement why, instant now, unix_time t, actions& todo) {
+void pipeline::refuse(const claim& c, const std::string& why, instant now, unix_time t, actions& todo) {
     ++counters_.refused;
     const auto& key = terms_.keys[c.key].name;
-    const auto what = "key " + key + ", " + c.description + ": " + std::string(to_string(why));
+    const auto what = "key " + key + ", " + c.description + ": " + why;
     if (!refusals_.refused(c.source, what, now)) return;
     todo.push_back(tell{severity::warning, "refused a knock from " + c.source.to_string() + ", " + what});
     std::string services;
     for (const auto index : c.services)
         services += (services.empty() ? "" : ", ") + terms_.services[index].name;
-    todo.push_back(note{
-        {t, history_entry::kind::refused, key, c.source, std::move(services), std::string(to_string(why))}});
+    todo.push_back(note{{t, history_entry::kind::refused, key, c.source, std::move(services), why}});
 }
 
 actions pipeline::redeemed(std::uint64_t batch, const result<void>& done, instant now) {
@@ -105,13 +151,17 @@ actions pipeline::redeemed(std::uint64_t batch, const result<void>& done, instan
         }
         const auto number = ++last_number_;
         if (k.wish == claim::wish::open) {
-            todo.push_back(open_services{number, k.openings});
-        } else {
-            close_services c{number, *k.once.who, {}};
-            for (const auto& o : k.openings) c.services.push_back(o.service);
-            todo.push_back(std::move(c));
+            todo.push_back(open(number, k, now));
+            opening_.emplace(number, std::move(k));
+            continue;
         }
+        auto closing = close(number, k, now);
+        const bool nothing = closing.what.empty();
         opening_.emplace(number, std::move(k));
+        if (!nothing)
+            todo.push_back(std::move(closing));
+        else
+            std::ranges::move(carried_out(number, {}, now), std::back_inserter(todo));
     }
     if (!done) return todo;
     if (auto displaced = guard_.take_displaced(); !displaced.empty())
@@ -119,11 +169,44 @@ actions pipeline::redeemed(std::uint64_t batch, const result<void>& done, instan
     return todo;
 }
 
+/// The firewall has one opening for all keys: it lasts as long as the longest.
+action pipeline::open(std::uint64_t number, knock& k, instant now) {
+    auto openings = k.openings;
+    for (auto& o : openings) {
+        k.held_before.push_back(holders_.hold(k.key, o.who, o.service, now + o.open_for, now));
+        if (const auto end = holders_.held_by_another(k.key, o.who, o.service, now))
+            o.open_for = std::max(o.open_for, *end - now);
+    }
+    return open_services{number, std::move(openings)};
+}
+
+/// What the key does not hold it does not close, and what another one holds as well stays open for that
+/// (where a grant has a number of uses, with all of them: how many were left to whom nobody knows).
+close_services pipeline::close(std::uint64_t number, knock& k, instant now) const {
+    const auto who = *k.once.who;
+    close_services c{number, who, {}};
+    std::erase_if(k.openings, [&](const opening& o) { return !holders_.holds(k.key, who, o.service, now); });
+    for (const auto& o : k.openings) {
+        const auto end = holders_.held_by_another(k.key, who, o.service, now);
+        c.what.push_back({o.service, end ? std::optional(*end - now) : std::nullopt});
+    }
+    if (c.what.empty()) k.line += ", which had none of it open";
+    return c;
+}
+
 actions pipeline::carried_out(std::uint64_t number, const result<void>& done, instant now) {
     actions todo;
     const auto found = opening_.extract(number);
     if (found.empty()) return todo;
     const auto& k = found.mapped();
+    const bool opens = k.wish == claim::wish::open;
+    for (std::size_t i = 0; i < k.openings.size(); ++i) {
+        const auto& o = k.openings[i];
+        if (!done && opens && k.held_before[i])
+            holders_.hold(k.key, o.who, o.service, *k.held_before[i], now);
+        else if (bool(done) != opens)
+            holders_.let_go(k.key, o.who, o.service);
+    }
     if (!done) {
         fail(k, done.error(), now, todo);
         return todo;
@@ -132,13 +215,13 @@ actions pipeline::carried_out(std::uint64_t number, const result<void>& done, in
     ++counters_.granted;
     if (knocks_told_.tell(k.key, now))
         todo.push_back(tell{severity::info, k.line + " (" + in_milliseconds(now - k.seen) + ")"});
-    const auto kind =
-        k.wish == claim::wish::open ? history_entry::kind::granted : history_entry::kind::revoked;
-    todo.push_back(note{{k.once.accepted, kind, k.key, k.once.who, list(k.openings, false), ""}});
+    const auto kind = opens ? history_entry::kind::granted : history_entry::kind::revoked;
+    if (!k.openings.empty())
+        todo.push_back(note{{k.once.accepted, kind, k.key, k.once.who, list(k.openings, false),
+                             opens ? durations(k.openings) : ""}});
     std::vector<firewall::change> changes;
     for (const auto& o : k.openings)
-        changes.push_back(
-            {o.who, o.service, k.wish == claim::wish::open ? std::optional(o.open_for) : std::nullopt});
+        changes.push_back({o.who, o.service, opens ? std::optional(o.open_for) : std::nullopt});
     expiries_.note(changes, k.key, k.once.accepted, now);
     return todo;
 }

@@ -5,6 +5,7 @@
 #include "grant/actions.hpp"
 #include "grant/claim.hpp"
 #include "grant/expiries.hpp"
+#include "grant/holders.hpp"
 #include "grant/noise.hpp"
 #include "grant/replay_guard.hpp"
 
@@ -52,6 +53,11 @@ public:
     void set_terms(terms t);
     void set_floor(unix_time floor) { guard_.set_floor(floor); }
 
+    /// What an earlier process granted: the history, the newest first, and what of it is open at `now` yet. A
+    /// key can close that; ends are known when the first claims come and what time it is.
+    void remember(std::span<const history_entry> history, std::span<const firewall::live_grant> open,
+                  instant now);
+
     /// Claims that were completed by `now`, the clock saying `t`.
     actions judge(std::span<const claim> claims, instant now, const time_estimate& t);
     /// The store's answer to `redeem`.
@@ -72,14 +78,26 @@ private:
         burnt once;
         claim::wish wish;
         std::string key; ///< its name
-        std::vector<opening> openings;
+        std::vector<opening> openings; ///< or what it closes
         std::string line; ///< for the log
         instant seen;
         bool outdated = false; ///< a service of it has changed
+        std::vector<std::optional<instant>> held_before = {}; ///< until when its key held each of openings
+    };
+    /// A grant of an earlier process.
+    struct earlier {
+        std::string key;
+        address who;
+        std::string service;
+        unix_time end;
+        instant latest; ///< it does not end later than this
     };
 
     knock accept(const claim& c, instant now, unix_time t) const;
-    void refuse(const claim& c, judgement why, instant now, unix_time t, actions& todo);
+    void refuse(const claim& c, const std::string& why, instant now, unix_time t, actions& todo);
+    void carry_on(instant now, unix_time t);
+    action open(std::uint64_t number, knock& k, instant now);
+    close_services close(std::uint64_t number, knock& k, instant now) const;
     void fail(const knock& k, const error& why, instant now, actions& todo);
 
     replay_guard guard_;
@@ -90,6 +108,8 @@ private:
     noise refusals_{20};
     tally knocks_told_{60}; ///< of each key
     expiries expiries_;
+    holders holders_;
+    std::vector<earlier> earlier_;
     std::optional<unix_time> clock_;
     counters counters_;
 };

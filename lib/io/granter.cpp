@@ -53,7 +53,18 @@ result<void> granter::open(const std::string& state, granting::terms t) {
     for (const auto& b : *burnt) newest_ = std::max(newest_, b.accepted);
     pipeline_.emplace(granting::replay_guard(*burnt, store_->floor().value_or(unix_time::max())),
                       std::move(t));
+    recall_grants();
     return {};
+}
+
+/// So that keys can close what they opened before a restart. Without it they just cannot.
+void granter::recall_grants() {
+    if (!firewall_) return;
+    auto history = store_->history(granting::most_history + granting::most_history_refused);
+    if (!history) return log::warning(history.error().text);
+    firewall_->list([this, history = std::move(*history)](const result<std::vector<live_grant>>& open) {
+        if (open) pipeline_->remember(history, *open, boot_now());
+    });
 }
 
 result<void> granter::close_cleanly() { return store_ ? store_->close_cleanly() : result<void>(); }
@@ -81,8 +92,7 @@ void granter::carry_out(granting::actions todo) {
                        },
                        [this](const granting::close_services& c) {
                            std::vector<firewall::change> closes;
-                           for (const auto& service : c.services)
-                               closes.push_back({c.who, service, std::nullopt});
+                           for (const auto& one : c.what) closes.push_back({c.who, one.service, one.left});
                            apply(c.knock, std::move(closes));
                        },
                        [this](const granting::guard_from& g) { pipeline_->set_floor(g.floor); },

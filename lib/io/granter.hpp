@@ -48,6 +48,7 @@ public:
     }
 
 private:
+    void recall_grants();
     void carry_out(granting::actions todo);
     void apply(std::uint64_t knock, std::vector<firewall::change> changes);
 

@@ -157,7 +157,23 @@ void runtime::serve() {
               std::to_string(granter_.burnt()) + " burnt knocks");
     listener_->heard = true;
     time_->start();
+    populate();
     tick();
+}
+
+/// Touching the tables takes longer than all else at a start, and neither the first fix nor the first knock
+/// waits for it: SYNs that come earlier touch what they need.
+void runtime::populate() {
+    try {
+        beside_.run(
+            [verifiers = verifiers_.get()]() -> result<void> {
+                io::populate(*verifiers);
+                return {};
+            },
+            [](const result<void>&) {});
+    } catch (const std::exception&) {
+        // Without a thread they are touched when they are needed.
+    }
 }
 
 void runtime::read() {
@@ -285,8 +301,12 @@ std::unique_ptr<time_service> runtime::make_time(const config::server& c) {
 
 result<std::unique_ptr<runtime::listener>> runtime::start_capture(const config::server& c) {
     auto made = std::make_unique<listener>(*this);
-    made->capture =
-        std::make_unique<io::capture>(context_, c.interfaces, method::wants(c), c.also_for, *made);
+    if (c.log.file.empty())
+        made->capture =
+            std::make_unique<io::capture>(context_, c.interfaces, method::wants(c), c.also_for, *made);
+    else
+        made->capture = std::make_unique<io::capture>(context_, log_source{c.log.file, c.log.format},
+                                                      method::wants(c), c.also_for, *made);
     if (auto done = made->capture->start(); !done) return done.error();
     return made;
 }

@@ -1,6 +1,7 @@
 #include "io/successor.hpp"
 
 #include "base/hash.hpp"
+#include "base/zero_pages.hpp"
 #include "io/system/random.hpp"
 #include "method/method.hpp"
 
@@ -45,6 +46,10 @@ std::unique_ptr<method::verifier_set> make_verifiers(config::server& c, known_ad
     return made;
 }
 
+void populate(const method::verifier_set& verifiers) {
+    for (const auto& table : verifiers.tables()) (void)chronoknock::populate(table);
+}
+
 result<successor> read_successor(const config_reader& reader, known_address known, const config::server& old,
                                  const method::verifier_set* before) {
     auto read = reader();
@@ -52,9 +57,10 @@ result<successor> read_successor(const config_reader& reader, known_address know
     successor next;
     next.configuration = std::make_unique<config::server>(std::move(*read));
     auto& c = *next.configuration;
-    next.captures_other = c.interfaces != old.interfaces || c.also_for != old.also_for ||
+    next.captures_other = c.interfaces != old.interfaces || c.also_for != old.also_for || c.log != old.log ||
                           method::wants(c) != method::wants(old);
     next.verifiers = make_verifiers(c, std::move(known), before);
+    populate(*next.verifiers);
     next.terms = terms_of(c);
     return {boost::system::in_place_value, std::move(next)};
 }

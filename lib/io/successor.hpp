@@ -27,6 +27,10 @@ granting::terms terms_of(const config::server& c);
 std::unique_ptr<method::verifier_set> make_verifiers(config::server& c, known_address known,
                                                      const method::verifier_set* before);
 
+/// Has the kernel give all the memory of their tables (base/zero_pages.hpp). It blocks; they may be in use
+/// meanwhile, but for take_over().
+void populate(const method::verifier_set& verifiers);
+
 /// Reads what is to take the place of `old`, and makes verifiers to take the place of `before`. With other
 /// settings for what is remembered they have a table of their own from now on, beside the old one: without
 /// memory for both all stays as it is. Only for the time of the call, and blocks.

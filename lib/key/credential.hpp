@@ -35,6 +35,8 @@ public:
     virtual bool heeds_address() const = 0;
     /// Its knocks can ask for one service, instead of all that the key may open.
     virtual bool names_service() const = 0;
+    /// They ask for ports, "tcp/22,udp/53", where others ask for a service by its name, and never for all.
+    virtual bool asks_for_ports() const { return false; }
     /// SYNs of an address that must be remembered at once to see a knock; 0: none is, for any key of its
     /// method.
     virtual std::uint32_t least_memory() const = 0;

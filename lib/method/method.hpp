@@ -11,6 +11,7 @@
 #include "packet/datagram.hpp"
 #include "packet/event.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -49,6 +50,8 @@ public:
     virtual std::vector<packet::datagram> take_answers() { return {}; }
     /// True if end_batch wants to be called again soon, with or without events.
     virtual bool waiting() const { return false; }
+    /// Its big tables, not all of which have been touched: so a start takes no time. For populate().
+    virtual std::vector<std::span<const std::byte>> tables() const { return {}; }
     /// For `status`: names and numbers.
     virtual std::vector<std::pair<std::string_view, std::uint64_t>> count() const { return {}; }
 };

@@ -1,5 +1,7 @@
+#include "method/fwknop/method.hpp"
 #include "method/challenge/method.hpp"
 #include "method/method.hpp"
+#include "method/sealed/method.hpp"
 #include "method/static/method.hpp"
 #include "method/time_sequence/method.hpp"
 #include "method/verifier_set.hpp"
@@ -15,6 +17,8 @@ namespace {
 const row table[] = {
     time_sequence::row(),
     fixed::row(),
+    sealed::row(),
+    fwknop::row(),
     challenge::row(),
 };
 
@@ -71,6 +75,12 @@ result<void> check(const config::server& s) {
         if (r.check)
             if (const auto done = r.check(s, keys_of(r, s)); !done)
                 return error{"keys of the method " + std::string(r.name) + ": " + done.error().text};
+    if (s.log.file.empty()) return {};
+    for (const auto& k : s.keys)
+        if (const auto& r = method_of(*k.key); r.wants(k).needs_packets())
+            return error{"[capture] log: a log tells addresses and ports, and [key." + k.name +
+                         "] is of the method " + std::string(r.name) +
+                         ", which needs what packets carry; expected [capture] interface instead"};
     return {};
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <memory>
 
 namespace chronoknock::method {
 
@@ -23,8 +24,10 @@ tracker::tracker(const settings& s, const hash_seed& seed)
       unit_(std::max(nanoseconds(1), (s.timeout + nanoseconds(ticks_per_timeout - 1)) / ticks_per_timeout)),
       timeout_ticks_(static_cast<std::uint16_t>((s.timeout + unit_ - nanoseconds(1)) / unit_)),
       slots_(s.addresses), ring_(std::size_t{s.addresses} * capacity_),
-      buckets_(std::bit_ceil(std::size_t{s.addresses}), none) {
+      buckets_(std::bit_ceil(std::size_t{s.addresses})) {
     scratch_.reserve(capacity_);
+    std::uninitialized_default_construct(slots_.begin(), slots_.end());
+    std::ranges::fill(buckets_, none);
     for (slot i = 0; i < s.addresses; ++i) make_newest(i);
 }
 
@@ -126,7 +129,7 @@ tracker::slot tracker::observe(const packet::event& syn, instant now) {
 std::span<const seen> tracker::recall(slot s) const {
     const auto& e = slots_[s];
     if (!e.in_ring) return std::span(&e.only, e.count);
-    const auto ring = std::span(ring_).subspan(std::size_t{s} * capacity_, capacity_);
+    const auto ring = std::span(ring_.data(), ring_.size()).subspan(std::size_t{s} * capacity_, capacity_);
     const auto to_end = std::min<std::size_t>(e.count, capacity_ - e.head);
     scratch_.resize(e.count);
     std::ranges::copy(ring.subspan(e.head, to_end), scratch_.begin());

@@ -3,6 +3,7 @@
 #include "base/address.hpp"
 #include "base/hash.hpp"
 #include "base/time.hpp"
+#include "base/zero_pages.hpp"
 #include "packet/event.hpp"
 
 #include <cstdint>
@@ -20,8 +21,9 @@ struct seen {
 };
 
 /// Remembers the last ports that each of a fixed number of addresses knocked at. All memory is taken at
-/// construction (of none for no addresses, when another one's is to be moved here); the address that was
-/// quiet longest makes room for a new one. No allocation, no timer and no clock per SYN.
+/// construction (of none for no addresses, when another one's is to be moved here), but most of it is touched
+/// later: by populate(rings()), or by the SYNs themselves. The address that was quiet longest makes room for
+/// a new one. No allocation, no timer and no clock per SYN.
 class tracker {
 public:
     struct settings {
@@ -77,6 +79,8 @@ public:
 
     /// Bytes held, all of them from the start.
     std::size_t bytes() const;
+    /// What of it was not touched at the start.
+    std::span<const std::byte> rings() const { return ring_.memory(); }
     /// Addresses that were new to the table, ever.
     std::uint64_t newcomers() const { return newcomers_; }
 
@@ -118,9 +122,9 @@ private:
     std::uint32_t capacity_;
     nanoseconds unit_;
     std::uint16_t timeout_ticks_;
-    std::vector<entry> slots_;
-    std::vector<seen> ring_;
-    std::vector<std::uint32_t> buckets_;
+    zero_pages<entry> slots_;
+    zero_pages<seen> ring_;
+    zero_pages<std::uint32_t> buckets_;
     mutable std::vector<seen> scratch_;
     slot newest_ = none;
     slot oldest_ = none;

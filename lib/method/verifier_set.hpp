@@ -47,6 +47,12 @@ public:
     bool waiting() const {
         return std::ranges::any_of(all_, [](const auto& v) { return v->waiting(); });
     }
+    /// Their big tables.
+    std::vector<std::span<const std::byte>> tables() const {
+        std::vector<std::span<const std::byte>> all;
+        for (const auto& v : all_) std::ranges::move(v->tables(), std::back_inserter(all));
+        return all;
+    }
     /// The sum of what they count by that name.
     std::uint64_t count(std::string_view name) const {
         std::uint64_t sum = 0;

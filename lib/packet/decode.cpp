@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 namespace chronoknock::packet {
 namespace {
@@ -140,6 +141,37 @@ verdict decode_ipv6(reader in, event& out) {
     return next_header == protocol_udp ? decode_udp(in, ip, out) : decode_echo(in, ip, echo_request_v6, out);
 }
 
+/// An attribute's length and type, in the byte order of this machine: they never were on a wire.
+std::uint16_t host_u16(reader& in) {
+    std::uint16_t value = 0;
+    if (const auto bytes = in.bytes(sizeof value); in) std::memcpy(&value, bytes.data(), sizeof value);
+    return value;
+}
+
+/// LINKTYPE_NFLOG: family, version, group; then attributes (linux/netfilter/nfnetlink_log.h) padded to four
+/// bytes.
+verdict decode_nflog(reader in, event& out) {
+    constexpr std::uint8_t family_ipv4 = 2, family_ipv6 = 10; // AF_INET and AF_INET6 of Linux
+    constexpr std::uint16_t payload = 9, type_mask = 0x3fff;  // NFULA_PAYLOAD, NLA_TYPE_MASK
+    constexpr std::size_t attribute_header = 4;
+    const auto family = in.u8();
+    const auto version = in.u8();
+    in.skip(2);
+    if (!in || version != 0) return verdict::malformed;
+    if (family != family_ipv4 && family != family_ipv6) return verdict::other;
+    while (in.left() != 0) {
+        const std::size_t length = host_u16(in);
+        const auto type = host_u16(in);
+        if (!in || length < attribute_header) return verdict::malformed;
+        const auto value = in.bytes(length - attribute_header);
+        if (!in) return verdict::malformed;
+        if ((type & type_mask) == payload)
+            return family == family_ipv4 ? decode_ipv4(reader(value), out) : decode_ipv6(reader(value), out);
+        in.skip(std::min(in.left(), (4 - length % 4) % 4));
+    }
+    return verdict::other; // a rule may leave the packet out
+}
+
 } // namespace
 
 verdict decode(link type, std::span<const std::uint8_t> frame, event& out) {
@@ -158,6 +190,8 @@ verdict decode(link type, std::span<const std::uint8_t> frame, event& out) {
         ethertype = in.u16();
         in.skip(18);
         break;
+    case link::nflog:
+        return decode_nflog(in, out);
     case link::raw_ip:
         ethertype = !frame.empty() && frame[0] / 16 == 6 ? ethertype_ipv6 : ethertype_ipv4;
         break;

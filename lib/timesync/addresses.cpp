@@ -5,8 +5,9 @@
 namespace chronoknock::timesync {
 namespace {
 
+/// Whoever has an address has all its ports.
 bool contains(std::span<const endpoint> list, const endpoint& e) {
-    return std::ranges::find(list, e) != list.end();
+    return std::ranges::find(list, e.ip, &endpoint::ip) != list.end();
 }
 
 } // namespace

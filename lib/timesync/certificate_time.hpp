@@ -2,8 +2,8 @@
 
 #include "base/time.hpp"
 
-#include <algorithm>
 #include <optional>
+#include <string_view>
 
 namespace chronoknock::timesync {
 
@@ -16,13 +16,22 @@ struct known_time {
     unix_time build;                   ///< the program's: it runs later
 };
 
+/// A moment by which certificates are judged, and who says so: whoever reads of a refusal has to know what to
+/// set right.
+struct judging_time {
+    unix_time at;
+    std::string_view by;
+};
+
 /// The moment by which the dates of certificates are judged; nothing: they are not looked at, as it may be
 /// configured for a machine that cannot know the date until its first fix. A clock that is behind would
 /// otherwise refuse certificates that are good, or take those that expired long ago.
-inline std::optional<unix_time> certificate_time(const known_time& k, bool unchecked_until_a_fix) {
-    if (k.estimate) return std::max(*k.estimate, k.build);
+inline std::optional<judging_time> certificate_time(const known_time& k, bool unchecked_until_a_fix) {
+    const judging_time build{k.build, "the program's build"};
+    const auto later = [](const judging_time& a, const judging_time& b) { return a.at < b.at ? b : a; };
+    if (k.estimate) return later({*k.estimate, "the time servers"}, build);
     if (unchecked_until_a_fix) return std::nullopt;
-    return std::max({k.system, k.newest, k.build});
+    return later(later({k.system, "the system clock"}, {k.newest, "the newest knock in the record"}), build);
 }
 
 } // namespace chronoknock::timesync

@@ -39,7 +39,7 @@ std::optional<std::size_t> synchroniser::same_machine(std::size_t server) const 
     const auto& p = peers_[server];
     for (std::size_t i = 0; p.where() && i < peers_.size(); ++i) {
         const auto& other = peers_[i];
-        if (i == server || !other.where() || *other.where() != *p.where()) continue;
+        if (i == server || !other.where() || other.where()->ip != p.where()->ip) continue;
         // One that is not heard takes no voice away.
         if (other.reach() != 0 && (other.nts() != p.nts() ? other.nts() : i < server || p.reach() == 0))
             return i;

@@ -26,6 +26,7 @@ import traceback
 import clock
 import crowd
 import hostile
+import messages
 import pair
 import speed
 from table import Table
@@ -33,7 +34,7 @@ from world import World, say
 
 PARTS = {part.__name__: part for part in (
     speed.table1, speed.open, speed.cpu, speed.keys, hostile.loss, hostile.disorder, hostile.noise, hostile.aimed, hostile.selectors,
-    crowd.memory, crowd.replay, crowd.many, crowd.grants, clock.clock)}
+    messages.messages, crowd.memory, crowd.replay, crowd.many, crowd.grants, clock.clock)}
 _ROOT = pathlib.Path(__file__).parents[2]
 
 

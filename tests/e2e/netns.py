@@ -112,6 +112,12 @@ class Process:
     def alive(self):
         return self._popen.poll() is None
 
+    def cpu(self):
+        """Seconds of CPU that it has used."""
+        with open(f"/proc/{self.pid}/stat", encoding="ascii") as f:
+            user, system = f.read().rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
     def wait_for_text(self, what, seconds=15.0):
         def seen():
             text = self.text()

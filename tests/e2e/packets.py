@@ -78,6 +78,12 @@ class Sniffer:
 
     def packets(self):
         """The TCP packets seen since the last call."""
+        return [Captured(packet) for packet in self.raw()
+                if (packet[9] if packet[0] >> 4 == 4 else packet[6]) == socket.IPPROTO_TCP]
+
+    def raw(self, target=None):
+        """All IP packets seen since the last call, or those to an address, as bytes."""
+        wanted = target and ipaddress.ip_address(target).packed
         seen = []
         while True:
             try:
@@ -88,9 +94,10 @@ class Sniffer:
                 if e.errno == errno.ENETDOWN:  # said once when the interface goes; it may come back
                     continue
                 raise
-            protocol = packet[9] if packet[0] >> 4 == 4 else packet[6]
-            if protocol == socket.IPPROTO_TCP:
-                seen.append(Captured(packet))
+            if packet[0] >> 4 not in (4, 6):
+                continue
+            if wanted in (None, packet[16:20] if packet[0] >> 4 == 4 else packet[24:40]):
+                seen.append(packet)
 
     def syns(self, source=None, target=None):
         """The SYNs seen since the last call, those from and to an address if it is given."""

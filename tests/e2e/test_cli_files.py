@@ -105,6 +105,18 @@ class Configuration(Case):
                       "[firewall] always_allow: ::/0 lets everybody in"):
             self.assertIn("chronoknock: warning: " + doubt, result.stderr)
 
+    def test_a_pool_with_most_votes_is_doubted(self):
+        def doubts(servers, more=""):
+            config = self.put("c", self.MINIMAL + f"[time]\nservers = {servers}\n{more}")
+            return self.run_program("check", "--config", config).stderr
+        names = [f"{c}.example" for c in "abcde"]
+        for servers, votes in ((["pool:p.example"], "4 of 4"), (["pool:p.example", *names[:4]], "4 of 8"),
+                               (["pool:p.example", "pool:q.example"], "4 of 8")):
+            self.assertIn(f"warning: [time] servers: pool:p.example has {votes} votes", doubts(", ".join(servers)))
+        for servers, more in ((["pool:p.example", *names], ""), (names[:3], ""),
+                              (["pool:p.example", "nts://a.example"], "require_nts = true\n")):
+            self.assertNotIn("votes", doubts(", ".join(servers), more))
+
     def test_every_malformed_field(self):
         extra = "[service.web]\nports = tcp/80\n"
         bob = "[key.bob]\nfile = b.key\nservices = ssh\n"

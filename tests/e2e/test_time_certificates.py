@@ -11,6 +11,7 @@ from ntslab import Authority, start_nts
 from services import faketime_env
 
 YEARS_BEHIND = "-5y"  # a board without a battery
+JUDGED = r", judged by \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC, the time of "
 AHEAD = "+20d"        # the time servers' time where the system clock and the build date have to be behind it
 
 
@@ -39,7 +40,7 @@ class Certificates(LabTest):
         def refused():
             problem = self.asked(guard, server)["problem"]
             return problem if "the certificate is not accepted" in problem else None
-        self.assertIn(why, self.wait_for(refused, "the certificate to be refused", seconds))
+        self.assertRegex(self.wait_for(refused, "the certificate to be refused", seconds), why)
 
     def wait_accepted(self, guard, server=0, seconds=30):
         self.wait_for(lambda: self.asked(guard, server)["authenticated"], "an answer under keys", seconds)
@@ -53,13 +54,13 @@ class Certificates(LabTest):
     def test_expired_though_the_system_clock_would_take_it(self):
         start_nts(self.ntp, self.certificate("expired", "-60d", 30))
         guard = self.start(self.nts(), "-45d")
-        self.wait_refused(guard, "certificate has expired")
+        self.wait_refused(guard, "certificate has expired" + JUDGED + "the program's build")
         self.assertFalse(guard.status()["accepting"])
 
     def test_first_fixes_unchecked_are_asked_for_and_counted(self):
         server = start_nts(self.ntp, self.certificate("new", "+10d", 30), fake=AHEAD)
         guard = self.start(self.nts(), YEARS_BEHIND)
-        self.wait_refused(guard, "certificate is not yet valid")
+        self.wait_refused(guard, "certificate is not yet valid" + JUDGED + "the program's build")
         self.assertFalse(guard.status()["accepting"])
         guard.stop()
         guard = self.start(self.nts(), YEARS_BEHIND, "first_fix_unchecked = 1")
@@ -78,7 +79,7 @@ class Certificates(LabTest):
         self.wait_for(lambda: guard.status()["accepting"], "the time from plain servers")
         start_nts(self.ntp, self.certificate("old", "-10d", 20), fake=AHEAD)
         start_nts(late, self.certificate("new", "+10d", 30, late), fake=AHEAD)
-        self.wait_refused(guard, "certificate has expired", 3)
+        self.wait_refused(guard, "certificate has expired" + JUDGED + "the time servers", 3)
         self.wait_accepted(guard, 4)
 
     def test_the_record_knows_a_later_time(self):
@@ -90,6 +91,18 @@ class Certificates(LabTest):
         start_nts(self.ntp, self.certificate("new", "+10d", 30), fake=AHEAD)
         guard = self.start(self.nts(), YEARS_BEHIND)
         self.wait_accepted(guard)
+
+    def test_a_record_in_the_future_is_named(self):
+        """It shuts out servers that are right: status and log say what it is that judged them."""
+        plain = self.lab.host("plain")
+        start_chronyd(plain, fake=AHEAD)
+        guard = self.start(plain.ip4)
+        self.wait_for(lambda: guard.status()["accepting"], "the time from a plain server")
+        guard.stop()
+        start_nts(self.ntp, self.certificate("good", "-1d", 10))
+        guard = self.start(self.nts())
+        self.wait_refused(guard, "certificate has expired" + JUDGED + "the newest knock in the record")
+        self.assertRegex(guard.log(), "certificate has expired" + JUDGED + "the newest knock in the record")
 
     def test_a_common_name_is_no_name(self):
         start_nts(self.server, self.authority.certificate("localhost", None, "-1y", 730))

@@ -9,7 +9,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (size == 0) return 0;
     const std::span<const std::uint8_t> frame{data + 1, size - 1};
     packet::event out;
-    if (packet::decode(static_cast<packet::link>(data[0] % 4), frame, out) != packet::verdict::event) {
+    if (packet::decode(static_cast<packet::link>(data[0] % 5), frame, out) != packet::verdict::event) {
         if (out.source != address{} || out.destination != address{} || out.port != 0 || out.sequence != 0 ||
             out.payload.data() != nullptr)
             std::abort();

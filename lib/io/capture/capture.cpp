@@ -1,6 +1,7 @@
 #include "io/capture/capture.hpp"
 
 #include "base/text.hpp"
+#include "io/capture/complaint.hpp"
 #include "io/capture/packet_socket.hpp"
 #include "io/capture/source_machine.hpp"
 #include "io/log/log.hpp"
@@ -19,6 +20,25 @@
 #include <unistd.h>
 
 namespace chronoknock::io {
+
+namespace {
+
+bool wanted(const packet::sieve& sieve, const packet::event& e, capture::counters& count) {
+    switch (sieve.judge(e)) {
+    case packet::sieve::verdict::outside:
+        ++count.outside;
+        return false;
+    case packet::sieve::verdict::elsewhere:
+        ++count.elsewhere;
+        return false;
+    case packet::sieve::verdict::wanted:
+        break;
+    }
+    ++(e.kind == packet::kind::syn ? count.syns : count.datagrams);
+    return true;
+}
+
+} // namespace
 
 /// One interface: does what its machine decides. Its completion handlers hold it, so that it may be stopped
 /// while one of them is on its way.
@@ -97,7 +117,7 @@ private:
     }
 
     link_state ask() const {
-        if (name_ == "any") return {-1, true};
+        if (name_ == "any" || name_.starts_with(nflog_mark)) return {-1, true};
         ifreq request{};
         if (name_.size() >= sizeof request.ifr_name) return {};
         name_.copy(request.ifr_name, name_.size());
@@ -183,32 +203,12 @@ private:
         const auto found = packet::decode(socket_->link(), frame, e);
         if (found == packet::verdict::malformed) ++counters_.malformed;
         if (found != packet::verdict::event) return;
-        switch (sieve_.judge(e)) {
-        case packet::sieve::verdict::outside:
-            ++counters_.outside;
-            return;
-        case packet::sieve::verdict::elsewhere:
-            ++counters_.elsewhere;
-            return;
-        case packet::sieve::verdict::wanted:
-            break;
-        }
-        ++(e.kind == packet::kind::syn ? counters_.syns : counters_.datagrams);
-        handler_.observe(e, now_);
+        if (wanted(sieve_, e, counters_)) handler_.observe(e, now_);
     }
 
-    /// Logs what the handler threw, one line a minute at most: a stranger may have found out how.
     void complain(const std::exception_ptr& thrown) {
-        if (complained_ && now_ - *complained_ < std::chrono::minutes(1)) return;
-        complained_ = now_;
-        std::string what = "unknown";
-        try {
-            std::rethrow_exception(thrown);
-        } catch (const std::exception& e) {
-            what = e.what();
-        } catch (...) {
-        }
-        write(log::level::error, "a packet could not be dealt with: " + what);
+        if (const auto text = complaint_.text(thrown, now_))
+            write(log::level::error, "a packet could not be dealt with: " + *text);
     }
 
     /// Logs what is so, once until something else is.
@@ -239,7 +239,7 @@ private:
     bool starting_ = false; ///< what fails is the caller's to tell
     std::string problem_;   ///< why opening or reading failed
     std::string told_;
-    std::optional<instant> complained_;
+    complaint complaint_;
 };
 
 capture::counters& capture::counters::operator+=(const counters& more) {
@@ -251,18 +251,35 @@ capture::counters& capture::counters::operator+=(const counters& more) {
     malformed += more.malformed;
     dropped += more.dropped;
     wakes += more.wakes;
+    lines_matched += more.lines_matched;
+    lines_passed_over += more.lines_passed_over;
     return *this;
 }
 
-capture::capture(boost::asio::io_context& context, const std::vector<std::string>& interfaces,
-                 const packet::capture_wish& wish, std::vector<prefix> also_for, capture_handler& handler)
+capture::capture(boost::asio::io_context& context, const packet::capture_wish& wish,
+                 std::vector<prefix> also_for)
     : sieve_(wish), own_(context, [this, also_for = std::move(also_for)](const std::vector<prefix>& own) {
           auto all = also_for;
           all.insert(all.end(), own.begin(), own.end());
           sieve_.set_destinations(prefix_set(all));
-      }) {
+      }) {}
+
+capture::capture(boost::asio::io_context& context, const std::vector<std::string>& interfaces,
+                 const packet::capture_wish& wish, std::vector<prefix> also_for, capture_handler& handler)
+    : capture(context, wish, std::move(also_for)) {
     for (const auto& name : interfaces)
         sources_.push_back(std::make_shared<source>(context, name, wish, sieve_, handler));
+}
+
+capture::capture(boost::asio::io_context& context, log_source log, const packet::capture_wish& wish,
+                 std::vector<prefix> also_for, capture_handler& handler)
+    : capture(context, wish, std::move(also_for)) {
+    const auto observe = [this, &handler](const packet::event& e, instant now) {
+        if (wanted(sieve_, e, of_log_)) handler.observe(e, now);
+    };
+    log_ = std::make_unique<log_file>(
+        context, std::move(log.path), std::move(log.format),
+        log_file::sink{observe, [&handler](instant now) { handler.batch_end(now); }});
 }
 
 capture::~capture() { stop(); }
@@ -272,16 +289,21 @@ result<void> capture::start() {
     for (const auto& one : sources_)
         if (const auto started = one->start(); !started)
             return error{"capture: " + printable(one->name()) + ": " + started.error().text};
-    return {};
+    return log_ ? log_->start() : result<void>();
 }
 
 void capture::stop() {
     own_.stop();
     for (const auto& one : sources_) one->stop();
+    if (log_) log_->stop();
 }
 
 capture::counters capture::count() const {
-    counters sum;
+    counters sum = of_log_;
+    if (log_) {
+        sum.lines_matched = log_->count().matched;
+        sum.lines_passed_over = log_->count().passed_over;
+    }
     for (const auto& one : sources_) sum += one->count();
     return sum;
 }

@@ -10,14 +10,18 @@
 #include <pcap/pcap.h>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace chronoknock::io {
 
+/// What libpcap calls a device that hands over what rules send to a log group of netfilter: "nflog:GROUP".
+inline constexpr std::string_view nflog_mark = "nflog:";
+
 /// A packet socket with its ring, opened by libpcap: incoming frames of one interface that the kernel's
-/// filter lets by.
+/// filter lets by. Or a netlink socket, for what rules chose.
 class packet_socket {
 public:
-    /// interface: a name, or "any".
+    /// interface: a name, "any", or "nflog:GROUP".
     static result<packet_socket> open(const std::string& interface, const packet::capture_wish& wish);
 
     /// Readable when there is something to read; libpcap's own.
@@ -40,6 +44,8 @@ private:
     using pcap_ptr = std::unique_ptr<pcap_t, decltype(&pcap_close)>;
     packet_socket(pcap_ptr pcap, packet::link link) : pcap_(std::move(pcap)), link_(link) {}
 
+    bool readable() const;
+
     pcap_ptr pcap_;
     packet::link link_;
 };
@@ -58,7 +64,21 @@ packet_socket::reading packet_socket::read(int most, Each each) {
             if (!c.thrown) c.thrown = std::current_exception();
         }
     };
-    const int frames = pcap_dispatch(pcap_.get(), most, on_frame, reinterpret_cast<u_char*>(&given));
+    const auto dispatch = [&](int left) {
+        return pcap_dispatch(pcap_.get(), left, on_frame, reinterpret_cast<u_char*>(&given));
+    };
+    if (link_ != packet::link::nflog) {
+        const int frames = dispatch(most);
+        return {frames, std::move(given.thrown)};
+    }
+    // Of a netlink socket libpcap reads one message, and having none is an error to it.
+    int frames = 0;
+    while (frames < most && readable()) {
+        const int more = dispatch(most - frames);
+        if (more < 0) return {more, std::move(given.thrown)};
+        if (more == 0) break;
+        frames += more;
+    }
     return {frames, std::move(given.thrown)};
 }
 

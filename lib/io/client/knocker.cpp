@@ -31,8 +31,41 @@ constexpr nanoseconds try_lifetime = 3s;
 
 error why(const std::string& what) { return {what + ": " + std::strerror(errno)}; }
 
-descriptor open_socket(const address& family, int type) {
-    return descriptor(::socket(family.is_v4() ? AF_INET : AF_INET6, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+descriptor open_socket(const address& family, int type, int protocol = 0) {
+    return descriptor(
+        ::socket(family.is_v4() ? AF_INET : AF_INET6, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol));
+}
+
+/// A socket for echo requests: one that the kernel lets some groups have without privilege, or else a raw
+/// one.
+result<descriptor> open_ping_socket(const address& family) {
+    const int protocol = family.is_v4() ? int{IPPROTO_ICMP} : int{IPPROTO_ICMPV6};
+    for (const int type : {SOCK_DGRAM, SOCK_RAW})
+        if (auto s = open_socket(family, type, protocol)) return s;
+    return error{std::string("cannot send a ping: ") + std::strerror(errno) +
+                 "; it takes a group within the sysctl net.ipv4.ping_group_range, or CAP_NET_RAW"};
+}
+
+/// An echo request (RFC 792; RFC 4443, section 4.1). A raw socket of IPv4 alone leaves the checksum to us;
+/// the others put in theirs, and ping sockets their identifier.
+std::vector<std::uint8_t> echo_request(const address& family, std::span<const std::uint8_t> data,
+                                       std::uint16_t number) {
+    std::vector<std::uint8_t> m{static_cast<std::uint8_t>(family.is_v4() ? 8 : 128),
+                                0,
+                                0,
+                                0,
+                                0x6b,
+                                0x6e,
+                                static_cast<std::uint8_t>(number >> 8),
+                                static_cast<std::uint8_t>(number)};
+    m.insert(m.end(), data.begin(), data.end());
+    if (!family.is_v4()) return m;
+    std::uint32_t sum = 0; // RFC 1071
+    for (std::size_t i = 0; i < m.size(); ++i) sum += std::uint32_t{m[i]} << (i % 2 == 0 ? 8 : 0);
+    while (sum >> 16 != 0) sum = (sum & 0xffff) + (sum >> 16);
+    m[2] = static_cast<std::uint8_t>(~sum >> 8);
+    m[3] = static_cast<std::uint8_t>(~sum);
+    return m;
 }
 
 /// A connection on its way.
@@ -42,7 +75,7 @@ struct attempt {
     descriptor socket;
     std::size_t port; ///< of the sequence, or `door`
     instant since;
-    bool datagram;
+    bool datagram; ///< or an echo request: any answer will do
 };
 
 /// One knock: what volley says, done with sockets.
@@ -85,9 +118,17 @@ private:
     result<void> start(std::size_t port, instant now) {
         static const client::shot no_shot;
         const auto& shot = port == attempt::door ? no_shot : order_.shots[port];
-        const bool datagram = shot.kind == packet::kind::datagram;
+        const bool echo = shot.kind == packet::kind::echo;
+        const bool datagram = echo || shot.kind == packet::kind::datagram;
         if (datagram && order_.socket >= 0) return send_by(order_.socket, shot);
-        attempt a{open_socket(order_.to.ip, datagram ? SOCK_DGRAM : SOCK_STREAM), port, now, datagram};
+        attempt a{descriptor(), port, now, datagram};
+        if (echo) {
+            auto made = open_ping_socket(order_.to.ip);
+            if (!made) return made.error();
+            a.socket = std::move(*made);
+        } else {
+            a.socket = open_socket(order_.to.ip, datagram ? SOCK_DGRAM : SOCK_STREAM);
+        }
         if (!a.socket) return why("cannot make a socket");
         const int on = 1;
         const linger reset{1, 0};
@@ -102,9 +143,11 @@ private:
         const auto number = port == attempt::door ? order_.wait_port : shot.port;
         const auto to = to_socket_address(order_.to.ip, number, order_.to.scope);
         int failure = ::connect(a.socket.get(), to.get(), to.size) == 0 ? 0 : errno;
-        if (datagram && failure == 0 &&
-            ::send(a.socket.get(), shot.payload.data(), shot.payload.size(), 0) >= 0)
-            failure = EINPROGRESS; // a closed port answers by ICMP
+        if (datagram && failure == 0) {
+            const auto payload = echo ? echo_request(order_.to.ip, shot.payload, ++pings_) : shot.payload;
+            // A closed port answers by ICMP, an open one perhaps by itself.
+            failure = ::send(a.socket.get(), payload.data(), payload.size(), 0) >= 0 ? EINPROGRESS : errno;
+        }
         if (failure == EINPROGRESS) {
             attempts_.push_back(std::move(a));
             return {};
@@ -146,7 +189,7 @@ private:
     void wait(nanoseconds time) {
         std::vector<pollfd> polled;
         for (const auto& a : attempts_)
-            polled.push_back({a.socket.get(), static_cast<short>(a.datagram ? 0 : POLLOUT), 0});
+            polled.push_back({a.socket.get(), static_cast<short>(a.datagram ? POLLIN : POLLOUT), 0});
         const auto left = std::max(time, nanoseconds(0));
         const timespec limit{left / 1s, (left % 1s).count()};
         if (::ppoll(polled.data(), polled.size(), &limit, nullptr) <= 0) return;
@@ -167,6 +210,7 @@ private:
     instant next_try_{};
     nanoseconds between_tries_ = first_try;
     std::optional<nanoseconds> opened_after_;
+    std::uint16_t pings_ = 0;
 };
 
 } // namespace

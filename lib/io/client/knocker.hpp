@@ -13,7 +13,8 @@
 #include <string>
 #include <vector>
 
-/// The shell of a knock. Needs no privilege: a SYN is a nonblocking connect().
+/// The shell of a knock. Needs no privilege: a SYN is a nonblocking connect(), a ping goes by a socket that
+/// the kernel lets some groups have (icmp(7), ping_group_range).
 namespace chronoknock::io {
 
 /// The addresses of a host, by name or number, in the order to try them (RFC 6724, as getaddrinfo(3) has it).

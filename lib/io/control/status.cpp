@@ -87,7 +87,7 @@ json::object status_json(const snapshot& s) {
     const auto& p = s.packets;
     const auto& m = s.count;
     const auto& k = s.knocks;
-    return {
+    json::object o{
         {"version", CHRONOKNOCK_VERSION},
         {"pid", ::getpid()},
         {"uptime", std::floor(in_seconds(s.now - s.started))},
@@ -116,10 +116,14 @@ json::object status_json(const snapshot& s) {
          {{"tracked", m("tracked")},
           {"looks", m("looks")},
           {"derivations", m("derivations")},
+          {"decryptions", m("decryptions")},
           {"postponed", m("postponed")}}},
         {"keys", keys_json(s.configuration)},
         {"grants", grants_json(s.grants)},
     };
+    if (!s.configuration.log.file.empty())
+        o["log"] = {{"lines_matched", p.lines_matched}, {"lines_passed_over", p.lines_passed_over}};
+    return o;
 }
 
 result<std::string> status_text(const json::object& o) try {
@@ -133,6 +137,7 @@ result<std::string> status_text(const json::object& o) try {
                                         : "accepting no knock: " + problem)
         << "\ntime: " << time.at("verdict").as_string().c_str() << '\n';
     for (const auto* title : {"packets", "knocks"}) print_counters(out, title, o.at(title).as_object());
+    if (const auto* log = o.if_contains("log")) print_counters(out, "log", log->as_object());
     for (const auto& key : o.at("keys").as_array()) {
         const auto& k = key.as_object();
         out << "key " << k.at("name").as_string().c_str() << ": " << std::fixed << std::setprecision(1)

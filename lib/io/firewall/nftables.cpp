@@ -16,6 +16,8 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <cerrno>
+#include <cstring>
 #include <optional>
 #include <utility>
 
@@ -33,6 +35,11 @@ constexpr milliseconds repair_pause{100}; // strangers may use it
 // So many flows take nft some 50 ms. A guard waits for no more of them: strangers would be in meanwhile.
 constexpr std::size_t most_at_once = 4096;
 constexpr seconds look_every{1}; // for what the kernel tells nobody of: iptables-legacy's translation
+
+/// What nft said against elements, in words that fit: of a full set the kernel says ENFILE.
+std::string reason_of(const std::string& refusal) {
+    return refusal.find(std::strerror(ENFILE)) == refusal.npos ? refusal : "nft: their set is full";
+}
 
 /// The shell of the guardian, and the grants in its table.
 class nftables : public std::enable_shared_from_this<nftables> {
@@ -80,6 +87,9 @@ private:
     std::optional<rules> asked_;   ///< while they are written
     std::optional<error> failure_; ///< of the last write
     std::vector<flow> rest_;       ///< to be admitted yet, the last ones first
+    bool unanswered_ = false;      ///< nft came to no answer when asked for the next part of them
+    std::size_t cut_ = 0;          ///< of them, what the sets did not take
+    std::string why_cut_;
 };
 
 void nftables::start() {
@@ -205,18 +215,27 @@ firewall::restoration nftables::flows_for(const rules& r, bool lost) {
             {}};
 }
 
-/// What the sets have no room for is cut.
+/// What the sets have no room for is cut, and told when all is through: a line for each part would be a
+/// flood. An nft that came to no answer is asked once more.
 void nftables::admit_rest() {
     if (!rules_) rest_.clear();
     const auto some = std::span<const flow>(rest_).last(std::min(rest_.size(), most_at_once));
     if (const auto script = rules_ ? admission_script(*rules_, some) : ""; !script.empty()) {
         const auto refusal = table_.kernel().run(script);
-        if (!refusal || *refusal)
-            log::warning(
-                "firewall: " + std::to_string(some.size()) +
-                " connections are not admitted again: " + (refusal ? **refusal : refusal.error().text));
+        if (!refusal && !unanswered_) {
+            unanswered_ = true;
+            return carry_out(machine_.admitted(true));
+        }
+        unanswered_ = false;
+        if (!refusal || *refusal) {
+            cut_ += some.size();
+            why_cut_ = refusal ? reason_of(**refusal) : refusal.error().text;
+        }
     }
     rest_.resize(rest_.size() - some.size());
+    if (rest_.empty() && cut_ != 0)
+        log::warning("firewall: " + std::to_string(std::exchange(cut_, 0)) +
+                     " connections are not admitted again: " + why_cut_);
     carry_out(machine_.admitted(!rest_.empty()));
 }
 

@@ -2,10 +2,14 @@
 
 #include "io/client/endpoint.hpp"
 #include "io/system/clock.hpp"
+#include "timesync/packet_times.hpp"
 
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <linux/errqueue.h>
+#include <linux/net_tstamp.h>
+#include <optional>
 #include <sys/socket.h>
 
 namespace chronoknock::io {
@@ -18,24 +22,35 @@ using asio::ip::udp;
 constexpr std::size_t largest_datagram = 2048;
 /// Of one waking: who floods the port does not hold up the loop.
 constexpr int most_at_once = 16;
-/// The kernel's stamp is of a clock that somebody may set between stamp and reading. Older than this it is
-/// not believed; an honest error is then in the delay.
-constexpr nanoseconds oldest_stamp = milliseconds(20);
 
-/// When the datagram came by the kernel's stamp, carried over to the boot clock; else now. Held up anywhere
-/// in here, or with the system clock slewed (by 10 % at most), it comes out later than it was, never earlier:
-/// that would be a bound too small.
-instant arrival(msghdr& message) {
-    const auto system = system_now();
-    const auto now = boot_now();
+unix_time to_unix(const timespec& t) { return unix_time(seconds(t.tv_sec) + nanoseconds(t.tv_nsec)); }
+
+/// When the kernel got a datagram, by the system clock, if it tells.
+std::optional<unix_time> arrival_stamp(msghdr& message) {
     for (auto* c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c)) {
         if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_TIMESTAMPNS) continue;
         timespec stamp{};
         std::memcpy(&stamp, CMSG_DATA(c), sizeof stamp);
-        const auto age = system.time_since_epoch() - seconds(stamp.tv_sec) - nanoseconds(stamp.tv_nsec);
-        if (age >= nanoseconds(0) && age <= oldest_stamp) return now - age * 9 / 10;
+        return to_unix(stamp);
     }
-    return now;
+    return {};
+}
+
+/// When the kernel handed a packet to the device, by the system clock, if it tells. (Not before the send
+/// returned: some drivers stamp later, or never.)
+std::optional<unix_time> departure_stamp(int socket) {
+    alignas(cmsghdr) std::array<char, 256> control;
+    msghdr message{};
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    if (recvmsg(socket, &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) return {};
+    for (auto* c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c)) {
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_TIMESTAMPING) continue;
+        scm_timestamping stamps{};
+        std::memcpy(&stamps, CMSG_DATA(c), sizeof stamps);
+        if (stamps.ts[0].tv_sec != 0) return to_unix(stamps.ts[0]);
+    }
+    return {};
 }
 
 } // namespace
@@ -52,15 +67,20 @@ result<std::shared_ptr<ntp_socket>> ntp_socket::open(asio::io_context& context,
     if (ec) return error{to.ip.to_string() + ": " + ec.message()};
     const int on = 1; // without the stamp the moment of reading serves
     setsockopt(s.native_handle(), SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
+    const int departures =
+        SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE | SOF_TIMESTAMPING_OPT_TSONLY;
+    setsockopt(s.native_handle(), SOL_SOCKET, SO_TIMESTAMPING, &departures, sizeof departures);
     return made;
 }
 
 result<instant> ntp_socket::send(std::span<const std::uint8_t> packet, handler h) {
     handler_ = std::move(h);
     boost::system::error_code ec;
-    const auto sent = boot_now();
+    before_ = read_clocks();
     socket_.send(asio::buffer(packet.data(), packet.size()), 0, ec);
     if (ec) return error{ec.message()};
+    const auto stamp = departure_stamp(socket_.native_handle());
+    const auto sent = timesync::departure(before_, read_clocks(), stamp);
     wait();
     return sent;
 }
@@ -78,6 +98,7 @@ void ntp_socket::wait() {
 }
 
 void ntp_socket::receive() {
+    (void)departure_stamp(socket_.native_handle()); // a stamp that came late is of no use any more
     std::array<std::uint8_t, largest_datagram> bytes;
     for (int i = 0; i < most_at_once && handler_; ++i) {
         alignas(cmsghdr) std::array<char, 256> control;
@@ -88,14 +109,18 @@ void ntp_socket::receive() {
         message.msg_control = control.data();
         message.msg_controllen = control.size();
         const auto n = recvmsg(socket_.native_handle(), &message, MSG_DONTWAIT);
+        const int number = errno;
+        const auto system = system_now();
+        const timesync::clock_reading now{boot_now(), nanoseconds(0), system};
         const auto h = handler_; // it may close us
         if (n >= 0) {
             if ((message.msg_flags & MSG_TRUNC) == 0)
-                h(std::span<const std::uint8_t>{bytes}.first(static_cast<std::size_t>(n)), arrival(message));
-        } else if (errno == EAGAIN || errno == EINTR) {
+                h(std::span<const std::uint8_t>{bytes}.first(static_cast<std::size_t>(n)),
+                  timesync::arrival(before_, now, arrival_stamp(message)));
+        } else if (number == EAGAIN || number == EINTR) {
             break;
         } else {
-            h(error{std::strerror(errno)}, boot_now());
+            h(error{std::strerror(number)}, now.at);
             return;
         }
     }

@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "base/time.hpp"
+#include "timesync/clock_watch.hpp"
 #include "timesync/settings.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -23,8 +24,8 @@ public:
                                                     const timesync::endpoint& to);
     explicit ntp_socket(boost::asio::io_context& context) : socket_(context) {}
 
-    /// Sends, and gives what comes back to the handler until close(). The result is the moment before
-    /// sending.
+    /// Sends, and gives what comes back to the handler until close(). The result is a moment not after the
+    /// packet left, and as near to that as the kernel tells.
     result<instant> send(std::span<const std::uint8_t> packet, handler h);
     /// No handler is called any more.
     void close();
@@ -35,6 +36,7 @@ private:
 
     boost::asio::ip::udp::socket socket_;
     handler handler_;
+    timesync::clock_reading before_; ///< the last sending
 };
 
 } // namespace chronoknock::io

@@ -33,6 +33,7 @@ struct connection {
     asio::ssl::stream<tcp::socket> stream;
     asio::steady_timer timer;
     bool late = false;
+    std::optional<timesync::judging_time> judged{}; ///< what the dates of certificates are checked by
 
     void close() {
         timer.cancel();
@@ -59,10 +60,10 @@ bool expect_host(SSL* ssl, const std::string& host) {
     return SSL_set1_host(ssl, host.c_str()) == 1 && SSL_set_tlsext_host_name(ssl, host.c_str()) == 1;
 }
 
-void expect_dates(SSL* ssl, const std::optional<unix_time>& at) {
+void expect_dates(SSL* ssl, const std::optional<timesync::judging_time>& judged) {
     auto* const rules = SSL_get0_param(ssl);
-    if (at)
-        X509_VERIFY_PARAM_set_time(rules, to_seconds(*at));
+    if (judged)
+        X509_VERIFY_PARAM_set_time(rules, to_seconds(judged->at));
     else
         X509_VERIFY_PARAM_set_flags(rules, X509_V_FLAG_NO_CHECK_TIME);
 }
@@ -84,12 +85,20 @@ result<key::siv> exported_key(SSL* ssl, bool client_to_server) {
     return key::siv{key};
 }
 
+/// Of a certificate whose dates are not good: by what they were judged.
+std::string dates_judged(long verdict, const std::optional<timesync::judging_time>& judged) {
+    if (!judged || (verdict != X509_V_ERR_CERT_HAS_EXPIRED && verdict != X509_V_ERR_CERT_NOT_YET_VALID))
+        return {};
+    return ", judged by " + utc(to_seconds(judged->at)) + " UTC, the time of " + std::string(judged->by);
+}
+
 /// Why a step failed: the connection's own reasons before those of the system.
 error why(connection& c, std::string_view step, const boost::system::error_code& ec) {
     if (c.late) return {std::string{step} + ": no answer in time"};
     const auto verdict = SSL_get_verify_result(c.stream.native_handle());
     if (verdict != X509_V_OK)
-        return {std::string{"the certificate is not accepted: "} + X509_verify_cert_error_string(verdict)};
+        return {std::string{"the certificate is not accepted: "} + X509_verify_cert_error_string(verdict) +
+                dates_judged(verdict, c.judged)};
     return {std::string{step} + ": " + ec.message()};
 }
 
@@ -100,8 +109,9 @@ struct keys {
 
 /// The whole exchange over a connection to one address.
 asio::awaitable<result<keys>> exchange(std::shared_ptr<connection> c, tcp::endpoint to, std::string host,
-                                       std::optional<unix_time> at) {
+                                       std::optional<timesync::judging_time> at) {
     SSL* const ssl = c->stream.native_handle();
+    c->judged = at;
     expect_dates(ssl, at);
     if (!expect_host(ssl, host) || SSL_set_alpn_protos(ssl, protocol, sizeof protocol) != 0)
         co_return error{"TLS does not take the name"};
@@ -160,7 +170,7 @@ result<asio::ssl::context> nts_context(const std::string& ca_file) {
 
 asio::awaitable<result<nts_association>> establish_nts(lookup& names, asio::ssl::context& context,
                                                        std::string host, std::uint16_t port,
-                                                       std::optional<unix_time> at) {
+                                                       std::optional<timesync::judging_time> at) {
     const auto addresses = co_await names.resolve(host);
     if (!addresses) co_return addresses.error();
 

@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "base/time.hpp"
+#include "timesync/certificate_time.hpp"
 #include "timesync/nts.hpp"
 #include "timesync/settings.hpp"
 
@@ -32,6 +33,6 @@ result<boost::asio::ssl::context> nts_context(const std::string& ca_file);
 boost::asio::awaitable<result<nts_association>> establish_nts(lookup& names,
                                                               boost::asio::ssl::context& context,
                                                               std::string host, std::uint16_t port,
-                                                              std::optional<unix_time> at);
+                                                              std::optional<timesync::judging_time> at);
 
 } // namespace chronoknock::io

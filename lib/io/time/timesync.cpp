@@ -59,7 +59,7 @@ struct place {
 
 asio::awaitable<result<place>> find(std::shared_ptr<lookup> names, std::shared_ptr<asio::ssl::context> tls,
                                     std::string host, std::uint16_t port, bool nts,
-                                    std::optional<unix_time> certificates_at) {
+                                    std::optional<timesync::judging_time> certificates_at) {
     place p;
     if (nts) {
         auto made = co_await establish_nts(*names, *tls, std::move(host), port, certificates_at);
@@ -107,7 +107,7 @@ private:
 
     void observe();
     time_estimate system_clock(instant at) const;
-    std::optional<unix_time> certificates_at();
+    std::optional<timesync::judging_time> certificates_at();
     void run();
     void apply(timesync::outcome o);
     void send(const timesync::action& a, std::vector<timesync::outcome>& after);
@@ -208,7 +208,7 @@ timesync::report time_service::core::report() {
 }
 
 /// By what moment certificates are judged; nothing: their dates are not looked at.
-std::optional<unix_time> time_service::core::certificates_at() {
+std::optional<timesync::judging_time> time_service::core::certificates_at() {
     const auto estimate = machine_.report(boot_now(), system_now()).estimate;
     timesync::known_time known{{}, system_now(), newest_, unix_time(seconds(CHRONOKNOCK_BUILD_TIME))};
     if (estimate) known.estimate = estimate->t;

@@ -27,6 +27,7 @@ public:
     std::vector<granting::claim> end_batch(instant now) override;
     std::vector<packet::datagram> take_answers() override { return std::exchange(answers_, {}); }
     bool waiting() const override { return matcher_.waiting(); }
+    std::vector<std::span<const std::byte>> tables() const override { return matcher_.tables(); }
     std::vector<std::pair<std::string_view, std::uint64_t>> count() const override;
 
 private:

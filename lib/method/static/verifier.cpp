@@ -96,6 +96,7 @@ void verifier::take_over(method::verifier& other) {
 }
 
 void verifier::observe(const packet::event& e, instant now) {
+    if (e.kind == packet::kind::echo) return; // it has no port
     const auto number = number_of_[index_of(e.kind, e.port)];
     if (number == 0 || with_[number].empty()) return;
     ++tracked_;

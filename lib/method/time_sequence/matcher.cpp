@@ -61,10 +61,10 @@ void matcher::take_over(matcher& before) {
     refilled_ = before.refilled_;
 }
 
-std::array<lane, matcher::turns> matcher::make_lanes(std::uint32_t tracked) {
+std::array<method::lane, matcher::turns> matcher::make_lanes(std::uint32_t tracked) {
     // With all lanes full, three quarters of the addresses can still be replaced.
     const auto most = std::min<std::size_t>(most_waiting, tracked / 16);
-    const auto of = [most](double rate) { return lane(rate, rate * burst_seconds, most); };
+    const auto of = [most](double rate) { return method::lane(rate, rate * burst_seconds, most); };
     return {of(for_known), of(for_first_knocks), of(for_doubtful), of(for_plain)};
 }
 

@@ -1,14 +1,16 @@
 #pragma once
 
 #include "base/hash.hpp"
+#include "base/zero_pages.hpp"
 #include "method/complete.hpp"
+#include "method/lane.hpp"
 #include "method/time_sequence/keyring.hpp"
-#include "method/time_sequence/lane.hpp"
 #include "method/tracker.hpp"
 
 #include <algorithm>
 #include <array>
 #include <bitset>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -60,11 +62,13 @@ public:
     std::vector<match> end_batch(instant now);
     /// True if a look was postponed: end_batch wants to be called again soon, with or without SYNs.
     bool waiting() const {
-        return std::ranges::any_of(lanes_, [](const lane& l) { return !l.waiting().empty(); });
+        return std::ranges::any_of(lanes_, [](const method::lane& l) { return !l.waiting().empty(); });
     }
 
     const counters& count() const { return counters_; }
     const method::tracker& addresses() const { return tracker_; }
+    /// Tables that were not touched at the start.
+    std::vector<std::span<const std::byte>> tables() const { return {tracker_.rings(), hints_.memory()}; }
     const keyring& keys() const { return keyring_; }
 
 private:
@@ -90,7 +94,7 @@ private:
         bool looks_like_first = false; ///< its timely sequences are few enough for a knock
     };
 
-    static std::array<lane, turns> make_lanes(std::uint32_t tracked);
+    static std::array<method::lane, turns> make_lanes(std::uint32_t tracked);
     bool worth_a_look(method::tracker::slot s) const;
     bool can_be_served(method::tracker::slot s) const;
     void look(method::tracker::slot s);
@@ -112,10 +116,10 @@ private:
     bool inherits_; ///< the tracker is that of the one before
     method::tracker tracker_;
     std::vector<method::tracker::slot> dirty_; ///< addresses that may have something complete
-    std::array<lane, turns> lanes_;
+    std::array<method::lane, turns> lanes_;
     /// Of each sequence that was derived and not complete, one port that was missing, under a hash of
     /// address, line and window: as long as it does not come, the sequence need not be derived again.
-    std::vector<std::uint64_t> hints_;
+    zero_pages<std::uint64_t> hints_;
     view view_{};
     std::uint32_t derived_at_once_ = 0;
     std::bitset<65536> ports_;            ///< those remembered of the address being looked at

@@ -24,6 +24,7 @@ public:
     void observe(const packet::event& e, instant now) override { matcher_.observe(e, now); }
     std::vector<granting::claim> end_batch(instant now) override;
     bool waiting() const override { return matcher_.waiting(); }
+    std::vector<std::span<const std::byte>> tables() const override { return matcher_.tables(); }
     std::vector<std::pair<std::string_view, std::uint64_t>> count() const override;
 
 private:

@@ -67,14 +67,43 @@ BOOST_AUTO_TEST_CASE(key_to_which_the_time_is_nothing_never_waits) {
     BOOST_TEST(choose_window(0, {at(1004s), 0ns}, 1004).wait.count() == 0);
 }
 
+namespace {
+
+struct some_key final : key::credential {
+    some_key(bool names, bool asks = false) : names_(names), asks_(asks) {}
+    std::string_view method() const override { return ""; }
+    const std::string& fingerprint() const override { return none_; }
+    std::uint32_t granularity() const override { return 0; }
+    bool never_changes() const override { return false; }
+    bool heeds_address() const override { return true; }
+    bool names_service() const override { return names_; }
+    bool asks_for_ports() const override { return asks_; }
+    std::uint32_t least_memory() const override { return 0; }
+    void forget_secret() override {}
+
+private:
+    std::string none_;
+    bool names_;
+    bool asks_;
+};
+
+} // namespace
+
 BOOST_AUTO_TEST_CASE(service_that_a_knock_can_ask_for) {
-    BOOST_TEST(client::check_service("", true).has_value());
-    BOOST_TEST(client::check_service("ssh", true).has_value());
-    BOOST_TEST(client::check_service("1\n", true).error().text ==
+    const some_key by_name(true), for_all(false), by_port(true, true);
+    BOOST_TEST(client::check_service("", by_name).has_value());
+    BOOST_TEST(client::check_service("ssh", by_name).has_value());
+    BOOST_TEST(client::check_service("1\n", by_name).error().text ==
                "expected the name of a service, not '1\\x0a'");
-    BOOST_TEST(client::check_service("", false).has_value());
-    BOOST_TEST(client::check_service("ssh", false).error().text ==
+    BOOST_TEST(client::check_service("tcp/22", by_name).has_error());
+    BOOST_TEST(client::check_service("", for_all).has_value());
+    BOOST_TEST(client::check_service("ssh", for_all).error().text ==
                "expected none: a knock of this key opens all that it may open");
+    BOOST_TEST(client::check_service("tcp/22", by_port).has_value());
+    BOOST_TEST(client::check_service("tcp/22, udp/53", by_port).has_value());
+    for (const auto* text : {"", "ssh", "tcp/22,tcp/22", "tcp/22-23", "tcp/0", "tcp/22,", "icmp/1"})
+        BOOST_TEST(client::check_service(text, by_port).error().text ==
+                   "expected 1 to 40 ports like tcp/22,udp/53, each once");
 }
 
 BOOST_AUTO_TEST_CASE(address_that_a_router_replaces) {

@@ -57,13 +57,26 @@ constexpr sample unfit_fields[] = {
      "7: [capture] interface: expected each interface once, not 'eth0' twice"},
     {"[capture]\ninterface = eth0, any",
      "7: [capture] interface: expected any alone, or a list of interfaces"},
-    {"[capture]\ninterface = a/b", "7: [capture] interface: expected any or names of interfaces, not 'a/b'"},
+    {"[capture]\ninterface = a/b",
+     "7: [capture] interface: expected any, names of interfaces or nflog:GROUP, not 'a/b'"},
     {"[capture]\ninterface = a name",
-     "7: [capture] interface: expected any or names of interfaces, not 'a name'"},
+     "7: [capture] interface: expected any, names of interfaces or nflog:GROUP, not 'a name'"},
     {"[capture]\ninterface = sixteen.letters.",
-     "7: [capture] interface: expected any or names of interfaces, "
-     "not 'sixteen.letters.'"},
-    {"[capture]\nport = 1", "7: [capture] port: unknown field; expected one of interface, also_for"},
+     "7: [capture] interface: expected any, names of interfaces or nflog:GROUP, not 'sixteen.letters.'"},
+    {"[capture]\nport = 1",
+     "7: [capture] port: unknown field; expected one of interface, also_for, log, pattern"},
+    {"[capture]\ninterface = nflog:65536",
+     "7: [capture] interface: expected any, names of interfaces or nflog:GROUP, not 'nflog:65536'"},
+    {"[capture]\ninterface = nflog:",
+     "7: [capture] interface: expected any, names of interfaces or nflog:GROUP, not 'nflog:'"},
+    {"[capture]\nlog = a\ninterface = eth0",
+     "8: [capture] interface: expected none beside log: a log is read instead of capturing"},
+    {"[capture]\npattern = a", "7: [capture] pattern: expected log = FILE beside it, whose lines it is for"},
+    {"[capture]\nlog = a\npattern = (",
+     "8: [capture] pattern: expected a regular expression as RE2 takes it: "
+     "missing ): ("},
+    {"[capture]\nlog = a\npattern = (?P<src>a)(?P<dst>b)",
+     "8: [capture] pattern: expected a group (?P<dpt>...)"},
     {"[time]\nservers = a, a", "7: [time] servers: expected each server once, not 'a' twice"},
     {"[time]\nservers = none",
      "7: [time] servers: expected HOST[:PORT] or nts://HOST[:PORT] or pool:NAME[:PORT], not 'none'"},
@@ -189,6 +202,29 @@ BOOST_AUTO_TEST_CASE(something_to_guard_and_someone_to_let_in) {
                "/etc/c.ini:1: mode: expected a [section] before the first field");
     // without a section [knock] to point at
     BOOST_TEST(complaint(minimal + "[knock]\nmode = strict\nmemory = 2\n") == "accepted");
+}
+
+BOOST_AUTO_TEST_CASE(a_log_instead_of_interfaces) {
+    const auto read = [](const std::string& capture) {
+        const auto s = parse_server(minimal + "[capture]\n" + capture, "/etc/c.ini", load);
+        BOOST_REQUIRE_MESSAGE(s.has_value(), (s ? "" : s.error().text));
+        return *s;
+    };
+    const auto none = read("log =\npattern =\n");
+    BOOST_TEST(none.log.file.empty());
+    BOOST_TEST(!none.log.format);
+    const auto by_default = read("log = log/kern.log\ninterface = any\n");
+    BOOST_TEST(by_default.log.file == "/etc/log/kern.log");
+    BOOST_REQUIRE(by_default.log.format);
+    BOOST_TEST(by_default.log.format->anchored());
+    const auto own = read("log = /a\npattern = (?P<src>.) (?P<dst>.) (?P<dpt>.)\n");
+    BOOST_TEST(own.log.file == "/a");
+    BOOST_REQUIRE(own.log.format);
+    BOOST_TEST(!own.log.format->anchored());
+    BOOST_TEST((own.log != by_default.log));
+    BOOST_TEST((own.log == read("pattern = (?P<src>.) (?P<dst>.) (?P<dpt>.)\nlog = /a\n").log));
+    const auto groups = read("interface = nflog:0, eth0, nflog:65535\n");
+    BOOST_TEST(groups.interfaces == (std::vector<std::string>{"nflog:0", "eth0", "nflog:65535"}));
 }
 
 BOOST_AUTO_TEST_CASE(defaults_are_those_of_the_manual) {

@@ -208,4 +208,33 @@ BOOST_AUTO_TEST_CASE(what_we_change_ourselves_is_no_reason_to_read_the_table) {
     BOOST_TEST(run_until([&] { return f.calls["fingerprint"] > before.at("fingerprint"); }));
 }
 
+BOOST_AUTO_TEST_CASE(connections_that_nft_gave_no_answer_for_are_admitted_again) {
+    constexpr int many = 6000; // more than a guard waits for
+    guarded().reset();         // a table that a second server finds
+    lab::run(
+        "seq 0 " + std::to_string(many - 1) +
+        " | awk '{printf \"add element inet chronoknock tcp4 { 10.20.%d.%d . 1024 . 22 }\\n\", $1 / 250, "
+        "$1 % 250}' | nft -f -");
+    auto backend = faulty();
+    BOOST_TEST(backend->prepare_now(asked).has_value());
+    settle(); // the flows are known
+    const auto runs = f.calls["run"];
+    lab::run("nft delete table inet chronoknock");
+    BOOST_TEST(run_until([&] { return f.calls["run"] > runs; }));
+    BOOST_TEST(f.calls["run"] == runs + 1);
+    BOOST_TEST(try_from(stranger, 22) == "silent"); // before the rest of them
+    f.failing["run"] = 1;
+    BOOST_TEST(run_until([&] { return f.calls["run"] == runs + 3; }));
+    lab::run("test $(nft list set inet chronoknock tcp4 | grep -o '10\\.20\\.' | wc -l) = " +
+             std::to_string(many));
+
+    // Twice is given up, so that the rest gets its turn.
+    lab::run("nft delete table inet chronoknock");
+    BOOST_TEST(run_until([&] { return f.calls["run"] > runs + 3; }));
+    f.failing["run"] = 2;
+    BOOST_TEST(run_until([&] { return f.failing["run"] == 0; }));
+    settle();
+    BOOST_TEST(f.calls["run"] == runs + 6);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,5 +1,9 @@
 #include "fixture.hpp"
 
+#include <algorithm>
+#include <sys/mman.h>
+#include <vector>
+
 using namespace chronoknock;
 using namespace chronoknock::method;
 using chronoknock::time_sequence::lab;
@@ -58,4 +62,23 @@ BOOST_AUTO_TEST_CASE(addresses_of_both_families_are_told_apart) {
     t.observe(lab::syn(*address::parse("2001:db8::1"), 1, 5, 1), lab::at(1));
     t.observe(lab::syn(*address::parse("2001:db8::1"), 1, 6, 1), lab::at(1));
     BOOST_TEST(t.newcomers() == 3u);
+}
+
+BOOST_AUTO_TEST_CASE(its_rings_are_not_touched_before_there_is_a_second_syn) {
+    tracker t({4096, 256, 32, seconds(10)}, {1, 2, 3, 4});
+    BOOST_TEST(t.rings().size() == 4096u * 288 * sizeof(seen));
+    BOOST_TEST(t.bytes() == t.rings().size() + 4096 * (64 + 4));
+    const auto touched = [&] {
+        std::vector<unsigned char> there(t.rings().size() / 4096);
+        BOOST_TEST_REQUIRE(
+            mincore(const_cast<std::byte*>(t.rings().data()), t.rings().size(), there.data()) == 0);
+        return std::ranges::count_if(there, [](auto page) { return page & 1; });
+    };
+    t.observe(syn(1, 100), lab::at(1));
+    BOOST_TEST(touched() == 0);
+    const auto s = t.observe(syn(1, 101), lab::at(1));
+    BOOST_TEST(touched() > 0);
+    BOOST_TEST(populate(t.rings()));
+    BOOST_TEST(t.recall(s).size() == 2u);
+    BOOST_TEST(t.recall(s).back().port == 101);
 }

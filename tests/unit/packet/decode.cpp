@@ -3,7 +3,9 @@
 #include "../../support/frames.hpp"
 
 #include <boost/test/unit_test.hpp>
+#include <cstring>
 #include <random>
+#include <vector>
 
 using namespace chronoknock;
 using namespace support;
@@ -63,6 +65,21 @@ bytes cooked_v2(std::uint16_t type, const bytes& packet) {
     return out;
 }
 
+/// Attributes as libpcap gives them on this machine: the host's byte order.
+bytes attribute(std::uint16_t type, const bytes& value, bool padded = true) {
+    const std::uint16_t head[] = {static_cast<std::uint16_t>(4 + value.size()), type};
+    bytes out(sizeof head);
+    std::memcpy(out.data(), head, sizeof head);
+    put(out, value);
+    while (padded && out.size() % 4 != 0) out.push_back(0);
+    return out;
+}
+bytes nflog(std::uint8_t family, const std::vector<bytes>& attributes) {
+    bytes out = {family, 0, 0, 7};
+    for (const auto& a : attributes) put(out, a);
+    return out;
+}
+
 bytes changed(bytes frame, std::size_t at, std::uint8_t value) {
     frame.at(at) = value;
     return frame;
@@ -71,6 +88,33 @@ bytes changed(bytes frame, std::size_t at, std::uint8_t value) {
 } // namespace
 
 BOOST_AUTO_TEST_SUITE(decoding)
+
+BOOST_AUTO_TEST_CASE(a_log_group_hands_over_packets) {
+    const auto inner = ipv4(tcp());
+    const auto header = attribute(1, {8, 0, 1, 0}), prefix = attribute(10, bytes(5, 'p'));
+    check_v4(nflog(2, {attribute(9, inner)}), link_type::nflog);
+    check_v4(nflog(2, {header, prefix, attribute(9, inner), attribute(3, bytes(20))}), link_type::nflog);
+    check_v4(nflog(2, {header, attribute(9, inner, false)}), link_type::nflog);
+    check_v4(nflog(2, {attribute(9 | 0x8000, inner)}), link_type::nflog); // a flag of netlink(7)
+    BOOST_TEST(decode(nflog(10, {header, attribute(9, ipv6(tcp()))}), link_type::nflog) == verdict::event);
+    // What a rule logs without its packet, of other families, or with what is no IP packet of the family.
+    BOOST_TEST(decode(nflog(2, {header, prefix}), link_type::nflog) == verdict::other);
+    BOOST_TEST(decode(nflog(2, {}), link_type::nflog) == verdict::other);
+    BOOST_TEST(decode(nflog(7, {attribute(9, inner)}), link_type::nflog) == verdict::other);
+    BOOST_TEST(decode(nflog(10, {attribute(9, inner)}), link_type::nflog) == verdict::malformed);
+    BOOST_TEST(decode(nflog(2, {attribute(9, ipv6(tcp()))}), link_type::nflog) == verdict::malformed);
+    BOOST_TEST(decode(changed(nflog(2, {attribute(9, inner)}), 1, 1), link_type::nflog) ==
+               verdict::malformed);
+}
+
+BOOST_AUTO_TEST_CASE(attributes_that_lie) {
+    const auto whole = nflog(2, {attribute(10, bytes(5, 'p')), attribute(9, ipv4(tcp()))});
+    for (std::size_t n = 0; n < whole.size(); ++n)
+        BOOST_TEST(decode(first_of(whole, n), link_type::nflog) != verdict::event);
+    for (const auto length : bytes{0, 3})
+        BOOST_TEST(decode(changed(changed(whole, 4, length), 5, 0), link_type::nflog) == verdict::malformed);
+    BOOST_TEST(decode(changed(changed(whole, 4, 0xff), 5, 0xff), link_type::nflog) == verdict::malformed);
+}
 
 BOOST_AUTO_TEST_CASE(each_link_type_carries_a_syn) {
     const auto inner = ipv4(tcp());

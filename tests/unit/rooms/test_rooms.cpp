@@ -23,7 +23,7 @@ const std::map<std::string, names> may_include = {
     {"firewall", {"base", "firewall"}},
     {"supervisor", {"base", "supervisor"}},
     {"grant", {"base", "key", "firewall", "grant"}},
-    {"config", {"base", "key", "firewall", "config"}},
+    {"config", {"base", "key", "packet", "firewall", "config"}},
     {"method", {"base", "key", "packet", "grant", "config", "client", "method"}},
     {"client", {"base", "key", "packet", "client"}},
     {"io",

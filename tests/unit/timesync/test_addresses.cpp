@@ -39,6 +39,16 @@ BOOST_AUTO_TEST_CASE(a_member_of_a_pool_takes_the_first_free_one_that_nobody_gav
     BOOST_TEST((pick(found, machines({1, 2}), left) == machine_at(3)));
 }
 
+BOOST_AUTO_TEST_CASE(another_port_is_no_other_machine) {
+    auto used = machines({1});
+    ++used[0].port;
+    auto found = machines({1, 2});
+    BOOST_TEST((pick(found, used, {}) == machine_at(2)));
+    BOOST_TEST(!pick(machines({1}), used, {}).has_value());
+    unused_first(found, used);
+    BOOST_TEST((found == machines({2, 1})));
+}
+
 BOOST_AUTO_TEST_CASE(the_memory_is_bounded) {
     given_up left;
     for (std::size_t i = 0; i < given_up::size + 1; ++i) left.add(machine_at(i));

@@ -100,6 +100,18 @@ BOOST_AUTO_TEST_CASE(two_names_of_one_machine_count_once) {
     BOOST_TEST(r.servers[1].problem == "the same machine as A: counts once");
 }
 
+BOOST_AUTO_TEST_CASE(a_machine_at_many_ports_counts_once) {
+    lab l(4);
+    auto other_port = machine_at(9);
+    ++other_port.port;
+    l.addresses = {{0, {machine_at(9)}}, {1, {other_port}}};
+    l.lies_at[machine_at(9)] = l.lies_at[other_port] = 100s;
+    l.begin();
+    l.run(600s);
+    BOOST_TEST(l.honest_now()); // one against two
+    BOOST_TEST(l.sync->report(l.now, l.system()).voices == 3u);
+}
+
 BOOST_AUTO_TEST_CASE(a_name_that_is_not_heard_takes_no_vote_of_its_machine) {
     lab l(3);
     l.addresses = {{0, {machine_at(9)}}, {1, {machine_at(9)}}};

@@ -161,7 +161,10 @@ private:
         double by = uniform(-walk, walk);
         if (true_ > ramp_from_ && true_ < ramp_from_ + 7200)
             by += true_ < ramp_from_ + 3600 ? 10e-6 / 60 : -10e-6 / 60;
-        if (o_.steps && random_() % 120 == 0) by += uniform(-5e-6, 5e-6);
+        if (o_.steps && random_() % 120 == 0 && true_ >= stepped_ + o_.steps_apart) {
+            by += uniform(-5e-6, 5e-6);
+            stepped_ = true_;
+        }
         frequency_ = std::clamp(frequency_ + by, -50e-6, 50e-6);
         slew();
         if (!o_.reroutes || random_() % 60 != 0) return;
@@ -271,6 +274,7 @@ private:
     nanoseconds asleep_ = 0ns;
     double true_ = 0; // seconds since the start
     double frequency_ = 0;
+    double stepped_ = 0; ///< when it did last
     nanoseconds system_offset_ = 0ns;
     double slew_ = 0; ///< of the system clock
     double ramp_from_ = 1e18;

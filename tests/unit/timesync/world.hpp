@@ -42,16 +42,17 @@ struct options {
     bool sleeps = false; ///< once, for hours
     bool outage = false; ///< all answers are lost, for hours
 
-    int naps = 0;          ///< sleeps of a second to hours
-    int pauses = 0;        ///< of the virtual machine, with all its clocks, whose system clock is then set
-    bool slewed = false;   ///< a daemon bends the system clock
-    bool steps = false;    ///< of the frequency, up to 5 ppm
-    bool ramps = false;    ///< temperature: 10 ppm in an hour, there and back
-    bool reroutes = false; ///< the paths' delays change, asymmetry and all
-    bool replays = false;  ///< somebody sends old answers again; some answers come late
-    bool adaptive = false; ///< liars are
-    bool smears = false;   ///< liars do nothing but smear
-    int leap = 0;          ///< at the end of the month: +1 a second is inserted, -1 left out
+    int naps = 0;           ///< sleeps of a second to hours
+    int pauses = 0;         ///< of the virtual machine, with all its clocks, whose system clock is then set
+    bool slewed = false;    ///< a daemon bends the system clock
+    bool steps = false;     ///< of the frequency, up to 5 ppm
+    double steps_apart = 0; ///< seconds between two of them, at the least
+    bool ramps = false;     ///< temperature: 10 ppm in an hour, there and back
+    bool reroutes = false;  ///< the paths' delays change, asymmetry and all
+    bool replays = false;   ///< somebody sends old answers again; some answers come late
+    bool adaptive = false;  ///< liars are
+    bool smears = false;    ///< liars do nothing but smear
+    int leap = 0;           ///< at the end of the month: +1 a second is inserted, -1 left out
     double kisses_from = 1e18; ///< true seconds since the start: forged ones, and nothing else comes through
     double kisses_to = 1e18;
     double wan = 0;     ///< all paths alike: delay and jitter of each way

@@ -6,10 +6,10 @@
 #include <algorithm>
 #include <boost/circular_buffer.hpp>
 
-namespace chronoknock::time_sequence {
+namespace chronoknock::method {
 
-/// A ration of derivations, so many a second, and the addresses that wait for it, the oldest first. Whoever
-/// waits keeps his place: where it is full, newcomers are turned away.
+/// A ration of derivations or decryptions, so many a second, and the addresses that wait for it, the oldest
+/// first. Whoever waits keeps his place: where it is full, newcomers are turned away.
 class lane {
 public:
     /// burst: what can be saved up; it is there at the start.
@@ -25,14 +25,14 @@ public:
 
     /// True if who comes now is served now.
     bool is_free() const { return has_ration() && waiting_.empty(); }
-    boost::circular_buffer<method::tracker::slot>& waiting() { return waiting_; }
-    const boost::circular_buffer<method::tracker::slot>& waiting() const { return waiting_; }
+    boost::circular_buffer<tracker::slot>& waiting() { return waiting_; }
+    const boost::circular_buffer<tracker::slot>& waiting() const { return waiting_; }
 
 private:
     double per_second_;
     double burst_;
     double left_;
-    boost::circular_buffer<method::tracker::slot> waiting_;
+    boost::circular_buffer<tracker::slot> waiting_;
 };
 
-} // namespace chronoknock::time_sequence
+} // namespace chronoknock::method

@@ -1,0 +1,115 @@
+#pragma once
+
+#include "base/hash.hpp"
+#include "method/lane.hpp"
+#include "method/method.hpp"
+#include "method/sealed/digits.hpp"
+#include "method/sealed/tags.hpp"
+#include "method/tracker.hpp"
+
+#include <array>
+#include <bitset>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace chronoknock::sealed {
+
+/// An error if the keys (indices into s.keys) have knocks of more SYNs than are remembered of an address.
+result<void> check_memory(const config::server& s, std::span<const std::uint32_t> keys);
+
+/// Finds the sealed requests of all keys in datagrams, echo requests, DNS questions and among the SYNs of
+/// each address. What is no message costs one look into the table of tags; decryptions are rationed.
+class verifier final : public method::verifier {
+public:
+    explicit verifier(const method::verifier_settings& s);
+
+    std::string_view method() const override { return credential::name; }
+    void take_over(method::verifier& before) override;
+    bool advance(instant, const time_estimate& t, std::size_t work) override {
+        return tags_.advance(t.t, work);
+    }
+    void observe(const packet::event& e, instant now) override;
+    std::vector<granting::claim> end_batch(instant now) override;
+    bool waiting() const override {
+        return !lanes_[known].waiting().empty() || !lanes_[stranger].waiting().empty() || !disturbed_.empty();
+    }
+    std::vector<std::pair<std::string_view, std::uint64_t>> count() const override;
+
+private:
+    /// Whom decryptions are for: each kind has a ration of its own, so that a flood in strangers' names keeps
+    /// out nobody who was here before.
+    enum turn : std::size_t { known, stranger, turns };
+    /// What is left of a key's part in a ration: whoever overheard one of its tags and floods with it uses up
+    /// that and nothing of other keys'.
+    struct part {
+        double left;
+        instant refilled{};
+    };
+    /// What of a key's is used here.
+    struct held_rest {
+        std::array<part, turns> parts;
+        std::vector<std::pair<service_mark, std::uint32_t>> services; ///< index into server.services
+        std::uint32_t zone = tags::none; ///< none: it does not use the carrier dns
+    };
+    enum class outcome { opened, forged, rationed };
+    /// How a message came.
+    struct arrival {
+        address source;
+        key::carrier carrier;
+        instant first; ///< when its first packet did
+    };
+
+    void observe_syn(const packet::event& e, instant now);
+    void observe_name(const packet::event& e, instant now);
+    void take(const message& m, const packet::event& e, key::carrier c, std::uint32_t zone, instant now);
+    bool may_carry(const tags::held_key& k, const packet::event& e, key::carrier c, std::uint32_t zone) const;
+
+    void look(method::tracker::slot s, instant now);
+    void look_deeper(instant now);
+    bool search(method::tracker::slot s, turn t, digit_search::depth d, instant now);
+    digit_search::verdict try_message(const message& m, std::uint32_t layout, turn t, const arrival& a);
+
+    outcome open(const tags::live& window, const message& m, turn t, const arrival& a, instant now);
+    bool take_ration(part& p, turn t, instant now);
+    void claim_for(const tags::live& window, const request& r, const message& m, const arrival& a);
+    turn turn_of(const address& who) const { return known_(who) ? known : stranger; }
+    std::uint64_t hash(const message& m, std::uint32_t held) const;
+
+    const config::server& server_;
+    hash_seed seed_;
+    std::function<bool(const address&)> known_;
+    tags tags_;
+    std::vector<held_rest> rests_;      ///< by the key's index in tags_
+    std::bitset<65536> syn_ports_;      ///< of some key's carrier ports
+    std::bitset<65536> datagram_ports_; ///< of some key's carrier udp
+    bool echoes_ = false;               ///< some key uses the carrier icmp
+    std::map<std::string, std::uint32_t, std::less<>> zones_;
+    std::uint32_t least_syns_ = ~0u; ///< fewest SYNs of an address that are worth a look
+    bool inherits_;                  ///< the tracker is that of the one before
+    method::tracker tracker_;
+    std::vector<method::tracker::slot> dirty_; ///< addresses that may have something complete
+    std::array<method::lane, turns> lanes_;
+    instant refilled_{};
+    /// An address whose SYNs may be a knock with noise in it, and when that is gone into: not at each SYN of
+    /// a knock that is not complete yet.
+    struct disturbed {
+        method::tracker::slot slot;
+        instant due;
+    };
+    boost::circular_buffer<disturbed> disturbed_; ///< the one that is due first in front
+    digit_search digits_;
+    /// Messages that were put together of SYNs and no key had sealed, by hash: with each SYN that comes they
+    /// would be tried again.
+    std::vector<std::uint64_t> forged_;
+    std::uint32_t trials_ = 0; ///< decryptions for the address that is looked at
+    std::vector<granting::claim> found_;
+    std::uint64_t tracked_ = 0;
+    std::uint64_t decryptions_ = 0;
+    std::uint64_t postponed_ = 0;
+    std::uint64_t turned_away_ = 0;
+};
+
+} // namespace chronoknock::sealed
