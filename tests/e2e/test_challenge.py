@@ -143,7 +143,8 @@ class Translated(Challenge):
         self.nat.run(["nft", "-f", "-"], stdin="""
             table ip nat { chain out { type nat hook postrouting priority srcnat;
                 oifname "eth0" masquerade random
-            } }""")
+            }
+            }""")
         self.inside = [self.hidden(n) for n in (1, 2)]
 
     def hidden(self, n):
