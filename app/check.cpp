@@ -1,5 +1,6 @@
 #include "app/options.hpp"
 #include "io/server_config.hpp"
+#include "io/store/record_summary.hpp"
 #include "io/system/clock.hpp"
 #include "io/system/privileges.hpp"
 #include "method/method.hpp"
@@ -10,6 +11,7 @@
 #include <functional>
 #include <iomanip>
 #include <iostream>
+#include <map>
 
 namespace chronoknock::app {
 
@@ -87,24 +89,36 @@ void print_services(const config::server& s) {
             if (std::ranges::count(k.services, i)) keys += (keys.empty() ? "" : ", ") + k.name;
         std::cout << "\nservice " << service.name << "\n";
         line("  ports", joined(service.ports, [](const auto& p) { return p.to_string(); }));
-        line("  open for", to_string(service.open_for) +
-                               (service.max_open_for > service.open_for
-                                    ? ", up to " + to_string(service.max_open_for) + " where a knock asks for it"
-                                    : "") +
-                               ", for " +
-                               (service.uses == 0 ? "any number of" : std::to_string(service.uses)) +
-                               " new connections; live ones outlast it");
+        line("  open for",
+             to_string(service.open_for) +
+                 (service.max_open_for > service.open_for
+                      ? ", up to " + to_string(service.max_open_for) + " where a knock asks for it"
+                      : "") +
+                 ", for " + (service.uses == 0 ? "any number of" : std::to_string(service.uses)) +
+                 " new connections; live ones outlast it");
         line("  opened by", keys.empty() ? "no key" : keys);
     }
 }
 
-void print_key(const config::server& s, const config::key_settings& k) {
+/// How many of a key's numbered knocks are left, if that matters. used: io::newest_places.
+std::optional<std::int64_t> left_of(const config::key_settings& k,
+                                    const std::map<std::string, std::int64_t>& used) {
+    const auto left = method::method_of(*k.key).left;
+    if (!left) return {};
+    const auto found = used.find(k.key->fingerprint());
+    return left(k, found == used.end() ? std::nullopt : std::optional(found->second));
+}
+
+void print_key(const config::server& s, const config::key_settings& k,
+               const std::map<std::string, std::int64_t>& used) {
     std::cout << "\nkey " << k.name << "\n";
     line("  file", k.file);
     line("  opens", joined(k.services, [&](auto i) { return s.services[i].name; }) +
                         (k.key->names_service() || k.services.size() == 1 ? "" : ", all at once"));
     for (const auto& [name, what] : method::method_of(*k.key).describe(k))
         line(name.empty() ? "" : "  " + name, what);
+    if (const auto left = left_of(k, used))
+        line("  left", std::to_string(*left) + " passwords, by the record in " + s.state);
     if (k.for_others) line("  opens for", "the address that a knock names, whoever sent it");
     if (k.knock_delay > 0s) line("  knock delay", to_string(k.knock_delay));
     std::cout << std::left << std::setw(14) << "  budget" << std::fixed << std::setprecision(1)
@@ -126,7 +140,7 @@ void doubt_pools(const config::time_settings& t, const std::function<void(const 
 }
 
 /// What is allowed and may still not be what the owner wants.
-void print_doubts(const config::server& s) {
+void print_doubts(const config::server& s, const std::map<std::string, std::int64_t>& used) {
     const auto doubt = [](const std::string& what) { tell("warning: " + what); };
     if (!s.time.servers.empty() && s.time.interval < shortest_polite_interval)
         doubt("[time] interval: public time servers refuse clients that ask more often than every " +
@@ -155,6 +169,9 @@ void print_doubts(const config::server& s) {
                   std::to_string(static_cast<int>(method::least_security_bits)) + " bits");
         if (const auto doubts = method::method_of(*k.key).doubts)
             for (const auto& one : doubts(k)) doubt(name + one);
+        if (const auto left = left_of(k, used); left && *left < key::few_left)
+            doubt(name + "only " + std::to_string(*left) +
+                  " one-time passwords are left: issue new ones (chronoknock keygen --method otp)");
         if (k.key->never_changes()) {
             doubt(name + "allow_weak: whoever sees one of its knocks can repeat it for ever");
             continue;
@@ -185,8 +202,12 @@ int run_check(const arguments& args) {
     if (!server) return say(bad_usage, server.error().text);
     print_settings(*server);
     print_services(*server);
-    for (const auto& k : server->keys) print_key(*server, k);
-    print_doubts(*server);
+    std::map<std::string, std::int64_t> used;
+    if (std::ranges::any_of(server->keys,
+                            [](const auto& k) { return method::method_of(*k.key).left != nullptr; }))
+        used = io::newest_places(server->state);
+    for (const auto& k : server->keys) print_key(*server, k, used);
+    print_doubts(*server, used);
     return done;
 }
 

@@ -47,6 +47,7 @@ usage knock_usage() {
         ("gap", text("MS"), "milliseconds between SYNs (0)")                                              //
         ("at", text("UNIX_TIME"), "knock for this moment, in seconds since 1970, whatever has been used") //
         ("no-wait", "fail when this window's sequence has been used, instead of waiting for the next")    //
+        ("resolver", text("HOST"), "send the carrier dns's question to this resolver, not to the target") //
         ("wait", text("PORT"), "try to connect to this TCP port until it opens, say how long it took")    //
         ("wait-limit", text("SECONDS"), "how long to try (10s)")                                          //
         ("allow-loose-permissions", "take a key file that others can read or write");
@@ -187,7 +188,7 @@ std::int64_t take_turn(const po::variables_map& options, const config::profile& 
     }
 
     const auto choose = [&](std::optional<std::int64_t> last) -> client::turn {
-        if (k.numbered()) return {last ? *last + 1 : 0, {}};
+        if (k.numbered()) return {k.number_after(last), {}};
         auto now = fix.time;
         now.t += io::boot_now() - fix.at;
         return client::choose_window(k.granularity(), now, last);
@@ -228,6 +229,7 @@ key::credential_ptr find_key(const po::variables_map& options, const config::pro
     if (!option) {
         auto k = io::load_key_file(p.key, p.allow_loose_permissions);
         if (!k) throw stop{say(bad_usage, k.error().text)};
+        if (!(*k)->can_knock()) throw stop{say(bad_usage, server_has_it(p.key))};
         return std::move(*k);
     }
     const std::string name = option->name;
@@ -241,6 +243,19 @@ key::credential_ptr find_key(const po::variables_map& options, const config::pro
     auto k = option->read(text);
     if (!k) throw stop{unfit(name, k.error())};
     return std::move(*k);
+}
+
+/// The resolver that is to carry the knock, if one is.
+std::optional<io::destination> find_resolver(const po::variables_map& options, const key::credential& k,
+                                             const method::knock_request& r) {
+    const auto host = given(options, "resolver");
+    if (!host) return {};
+    const auto known = k.carriers();
+    if (known.empty() || r.carrier.value_or(known.front()) != key::carrier::dns)
+        throw stop{unfit("resolver", {"expected none: the knock does not travel as a question of the DNS"})};
+    const auto found = io::resolve(*host);
+    if (!found) throw stop{unfit("resolver", found.error())};
+    return found->front();
 }
 
 int knock(const po::variables_map& options) {
@@ -257,6 +272,7 @@ int knock(const po::variables_map& options) {
     const auto random = io::random_secret(32);
     if (!random) return say(failed, random.error().text);
     request.random = *random;
+    const auto resolver = find_resolver(options, *k, request);
 
     const auto w = find_way(options, p);
     if (!p.source && !request.beneficiary && k->heeds_address() && client::is_translated(w.source, w.to.ip))
@@ -265,8 +281,12 @@ int knock(const po::variables_map& options) {
     request.source = w.source;
     request.at = options.count("at") ? *at : take_turn(options, p, *k, w);
 
+    if (const auto left = k->numbers_left(request.at); left && *left >= 0 && *left < key::few_left)
+        tell(std::to_string(*left) + " one-time passwords are left: make a new key before they are used up");
+
     io::knock_order order;
     order.to = w.to;
+    order.via = resolver;
     if (io::is_local(w.source)) order.bind = w.source;
     auto plan = method::method_of(*k).plan(*k, request);
     if (!plan) return say(failed, plan.error().text);
@@ -281,7 +301,8 @@ int knock(const po::variables_map& options) {
                 : io::send_knock(order);
     if (!report) return say(failed, report.error().text);
 
-    std::cout << "knocked on " << w.to.ip.to_string() << " from " << w.source.to_string() << ": "
+    std::cout << "knocked on " << w.to.ip.to_string()
+              << (resolver ? " through " + resolver->ip.to_string() : " from " + w.source.to_string()) << ": "
               << report->syns << " " << packets_of(order.shots, report->syns) << " in " << report->rounds
               << (report->rounds == 1 ? " round\n" : " rounds\n");
     if (p.wait == 0) return done;

@@ -18,12 +18,16 @@ constexpr nanoseconds most_open_for = 720h; // as [service.NAME] max_open_for
 std::optional<std::string> carried(const po::variables_map& options, const std::string& name, bool carries,
                                    const key::credential& k) {
     const auto text = given(options, name);
-    if (text && !carries) refuse(name, "expected none: knocks of the method " + std::string(k.method()) +
-                                           " do not say that");
+    if (text && !carries)
+        refuse(name, "expected none: knocks of the method " + std::string(k.method()) + " do not say that");
     return text;
 }
 
 } // namespace
+
+std::string server_has_it(const std::string& file) {
+    return file + ": expected the client's file of the two; the server's cannot knock";
+}
 
 void add_request_options(po::options_description& options) {
     options.add_options()                                                                                   //
@@ -56,8 +60,8 @@ void read_request(const po::variables_map& options, const key::credential& k, me
     }
     if (options.count("close")) {
         if (!carries.close)
-            refuse("close", "expected none: knocks of the method " + std::string(k.method()) +
-                                " do not say that");
+            refuse("close",
+                   "expected none: knocks of the method " + std::string(k.method()) + " do not say that");
         r.close = true;
     }
 }

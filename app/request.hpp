@@ -10,6 +10,9 @@ struct stop {
     int status;
 };
 
+/// What is wrong with a key file that can only be the server's (key::credential::can_knock).
+std::string server_has_it(const std::string& file);
+
 /// Adds the options for what a knock can ask for besides a service: --carrier, --for, --open-for, --close.
 void add_request_options(po::options_description& options);
 

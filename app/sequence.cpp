@@ -16,14 +16,16 @@ namespace {
 
 usage sequence_usage() {
     usage u{"sequence --key FILE --ip IP [OPTION...]",
-            "Prints what a knock of IP is made of, on one line: ports in order, or a message in hexadecimal, a name of\n"
+            "Prints what a knock of IP is made of, on one line: ports in order, or a message in hexadecimal, "
+            "a name of\n"
             "the DNS or words, as the key's method has it."};
-    u.options.add_options()                                                                                 //
-        ("key", text("FILE")->required(), "key file")                                                       //
-        ("ip", text("IP")->required(), "address that the knock comes from")                                 //
-        ("at", text("UNIX_TIME"), "moment, in seconds since 1970 (now); of numbered knocks the number (0)") //
-        ("service", text("NAME")->default_value(""), "service asked for (all); of an fwknop key tcp/22")    //
-        ("nonce", text("HEX"), "take this nonce, where the method has one (random)")                        //
+    u.options.add_options()                                                                             //
+        ("key", text("FILE")->required(), "key file")                                                   //
+        ("ip", text("IP")->required(), "address that the knock comes from")                             //
+        ("at", text("UNIX_TIME"), "moment, in seconds since 1970 (now); of numbered knocks the number") //
+        ("count", text("N"), "number of the one-time password (the first)")                             //
+        ("service", text("NAME")->default_value(""), "service asked for (all); of fwknop keys tcp/22")  //
+        ("nonce", text("HEX"), "take this nonce, where the method has one (random)")                    //
         ("allow-loose-permissions", "take a key file that others can read or write");
     add_request_options(u.options);
     return u;
@@ -35,9 +37,15 @@ int sequence(const po::variables_map& options) {
     const auto service = *given(options, "service");
     const auto k = io::load_key_file(*given(options, "key"), options.count("allow-loose-permissions"));
     if (!k) return say(bad_usage, k.error().text);
-    const auto at = number_option(options, "at", 0, std::numeric_limits<std::int64_t>::max(),
-                                  (*k)->numbered() ? 0 : to_seconds(io::system_now()));
-    if (!at) return unfit("at", at.error());
+    if (!(*k)->can_knock()) return say(bad_usage, server_has_it(*given(options, "key")));
+    const bool counted = options.count("count");
+    if (counted && !method::method_of(**k).carries.number)
+        return unfit("count", {"expected none: knocks of the method " + std::string((*k)->method()) +
+                               " are no one-time passwords"});
+    const auto option = counted ? "count" : "at";
+    const auto at = number_option(options, option, 0, std::numeric_limits<std::int64_t>::max(),
+                                  (*k)->numbered() ? (*k)->number_after({}) : to_seconds(io::system_now()));
+    if (!at) return unfit(option, at.error());
     if (const auto fits = client::check_service(service, **k); !fits)
         return unfit("service", fits.error());
 

@@ -37,7 +37,11 @@ result<std::vector<ini_section>> parse_ini(std::string_view text) {
             return fail(line, section.name.empty() ? "field " + printable(name) + " stands twice"
                                                    : "[" + printable(section.name) + "] " + printable(name) +
                                                          ": stands twice");
-        section.fields.push_back({std::string(name), trim(content.substr(equals + 1)), line});
+        auto with_blanks = content.substr(equals + 1);
+        if (with_blanks.starts_with(' ')) with_blanks.remove_prefix(1);
+        // A tab only aligns.
+        while (with_blanks.starts_with('\t')) with_blanks.remove_prefix(1);
+        section.fields.push_back({std::string(name), trim(content.substr(equals + 1)), line, with_blanks});
     }
     return sections;
 }

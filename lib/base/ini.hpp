@@ -12,6 +12,9 @@ struct ini_field {
     std::string name;
     std::string_view value; ///< within the text that was read: no copy of a secret is made
     int line = 0;
+    /// The value with the blanks before it, but for the one after "=": of what may begin with blanks. Empty
+    /// if it was not read from a file.
+    std::string_view with_blanks = {};
 };
 
 struct ini_section {

@@ -30,6 +30,8 @@ struct token {
         unix_time end;
     };
     std::optional<period> good;
+    /// When it is accepted although the record has no token of its key, or may lack some; none: always.
+    std::optional<period> unrecorded = {};
 };
 
 /// What a complete knock asks for. Whether it earns anything is for the replay guard to say.

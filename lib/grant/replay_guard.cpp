@@ -41,6 +41,10 @@ std::string_view to_string(judgement j) {
         return "further ahead of the newest accepted knock of its key than it may be";
     case judgement::before_state:
         return "its window began before this server's record of burnt knocks does";
+    case judgement::unrecorded:
+        return "this server has no record of the last one, and its key was not issued since and within a "
+               "day: "
+               "a new one must be";
     case judgement::too_soon:
         return "within the knock_delay of its key";
     case judgement::too_many:
@@ -49,7 +53,8 @@ std::string_view to_string(judgement j) {
     return "";
 }
 
-replay_guard::replay_guard(const std::vector<burnt>& known, unix_time floor) : floor_(floor) {
+replay_guard::replay_guard(const std::vector<burnt>& known, unix_time floor, std::optional<unix_time> lacking)
+    : floor_(floor), lacking_(lacking) {
     for (const auto& b : known) {
         auto& key = keys_[b.key];
         later(key.newest, b.place);
@@ -81,10 +86,20 @@ judgement replay_guard::judge(const attempt& a) {
         if (!acceptable(a.once.good->begin, a.once.good->end, a.arrival)) return judgement::outside_window;
         if (a.once.good->begin < floor_) return judgement::before_state;
     }
+    if (is_unrecorded(key, a)) return judgement::unrecorded;
     if (too_soon(key, a)) return judgement::too_soon;
     if (!make_room(a, key)) return judgement::too_many;
     reserve(a, key);
     return judgement::accepted;
+}
+
+/// What was burnt before the record was found lacking may not have been the newest.
+bool replay_guard::is_unrecorded(const per_key& key, const attempt& a) const {
+    if (!a.once.unrecorded) return false;
+    if (const auto last = newest(key); last && (!lacking_ || last->second.accepted >= *lacking_))
+        return false;
+    const auto& good = *a.once.unrecorded;
+    return !acceptable(good.begin, good.end, a.arrival) || (lacking_ && good.begin < *lacking_);
 }
 
 bool replay_guard::too_soon(const per_key& key, const attempt& a) const {
@@ -107,6 +122,23 @@ void replay_guard::reserve(const attempt& a, per_key& key) {
     f->second.who = a.beneficiary;
     f->second.accepted = a.now;
     key.last[a.beneficiary].reserved = a.now;
+}
+
+/// The newest one that opened, if one did.
+std::optional<std::pair<replay_guard::spot, replay_guard::fate>> replay_guard::newest(const per_key& key) {
+    if (!key.newest_opened) return {};
+    for (auto it = key.burnt.lower_bound({*key.newest_opened, {}});
+         it != key.burnt.end() && it->first.first == *key.newest_opened; ++it)
+        if (it->second.is == state::opened) return *it;
+    return {};
+}
+
+std::optional<burnt> replay_guard::newest(const std::string& key) const {
+    const auto of = keys_.find(key);
+    const auto found = of == keys_.end() ? std::nullopt : newest(of->second);
+    if (!found) return {};
+    const auto& [where, f] = *found;
+    return burnt{key, where.first, where.second, f.who, f.accepted};
 }
 
 /// What is on its way; null if that is not.

@@ -23,6 +23,7 @@ enum class judgement {
     too_old,        ///< older than its key's newest accepted one allows
     too_far_ahead,  ///< further ahead of its key's newest accepted one than it may be
     before_state,   ///< began before what is burnt was first written down
+    unrecorded,     ///< what its key's newest accepted one was is not known (any more)
     too_soon,       ///< within the key's knock_delay
     too_many, ///< its key was accepted too often in this place, or holds all that is remembered of a key
 };
@@ -50,10 +51,15 @@ public:
 
     /// known: what was burnt before. floor: what began before it is refused, because there may have been
     /// claims that `known` lacks (the state was lost, or the machine broke down before it was on disk).
-    replay_guard(const std::vector<burnt>& known, unix_time floor);
+    /// lacking: when the record was last found to lack some of its tokens; unix_time::max(): now, and from
+    /// the next floor on.
+    replay_guard(const std::vector<burnt>& known, unix_time floor, std::optional<unix_time> lacking = {});
 
     /// Sets another floor.
-    void set_floor(unix_time floor) { floor_ = floor; }
+    void set_floor(unix_time floor) {
+        floor_ = floor;
+        if (lacking_ == unix_time::max()) lacking_ = floor;
+    }
 
     /// Judges a claim and, if it accepts it, reserves its token: the caller writes burnt_of() down before it
     /// opens anything.
@@ -76,6 +82,8 @@ public:
 
     /// True if the address opened a door in the last month.
     bool knows(const address& who) const { return addresses_.contains(who); }
+    /// The newest token of a key (its fingerprint) that opened.
+    std::optional<burnt> newest(const std::string& key) const;
     std::size_t size() const;
 
 private:
@@ -108,9 +116,11 @@ private:
         std::map<std::optional<address>, use> last; ///< none: those of whom it was not written down
     };
 
+    bool is_unrecorded(const per_key& key, const attempt& a) const;
     bool too_soon(const per_key& key, const attempt& a) const;
     bool make_room(const attempt& a, per_key& key);
     void reserve(const attempt& a, per_key& key);
+    static std::optional<std::pair<spot, fate>> newest(const per_key& key);
     static fate* reserved(per_key& key, const burnt& b);
     static std::int64_t counted_in(const rules& by, std::int64_t place, unix_time accepted);
     static bool is_recent_enough(const per_key& key, std::int64_t place);
@@ -120,6 +130,7 @@ private:
     std::map<std::string, per_key> keys_;
     std::map<address, unix_time> addresses_;
     unix_time floor_;
+    std::optional<unix_time> lacking_;
     std::vector<burnt> displaced_;
 };
 

@@ -51,8 +51,9 @@ result<void> granter::open(const std::string& state, granting::terms t) {
     store_ = std::move(*opened);
     newest_ = store_->floor().value_or(unix_time{});
     for (const auto& b : *burnt) newest_ = std::max(newest_, b.accepted);
-    pipeline_.emplace(granting::replay_guard(*burnt, store_->floor().value_or(unix_time::max())),
-                      std::move(t));
+    pipeline_.emplace(
+        granting::replay_guard(*burnt, store_->floor().value_or(unix_time::max()), store_->lacking()),
+        std::move(t));
     recall_grants();
     return {};
 }

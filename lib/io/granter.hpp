@@ -40,6 +40,10 @@ public:
 
     /// Whether an address opened a door before.
     bool knows(const address& a) const { return pipeline_->guard().knows(a); }
+    /// The newest token of a key (its fingerprint) that opened.
+    std::optional<granting::burnt> newest_of(const std::string& key) const {
+        return pipeline_->guard().newest(key);
+    }
     /// The latest moment that the record knows of.
     unix_time newest() const { return newest_; }
     std::size_t burnt() const { return pipeline_ ? pipeline_->guard().size() : 0; }

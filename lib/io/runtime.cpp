@@ -94,7 +94,7 @@ void runtime::set_up() {
                      },
                      [this]() -> result<void> {
                          // Once: from then on the configuration has no secrets.
-                         if (!verifiers_) verifiers_ = make_verifiers(*configuration_, known(), nullptr);
+                         if (!verifiers_) verifiers_ = make_verifiers(*configuration_, record(), nullptr);
                          return {};
                      },
                      [this]() -> result<void> {
@@ -184,8 +184,8 @@ void runtime::read() {
         carry_out(supervisor_.read());
     };
     try {
-        beside_.run([reader = reader_, is_known = known(), old = configuration_.get(),
-                     before = verifiers_.get()] { return read_successor(reader, is_known, *old, before); },
+        beside_.run([reader = reader_, record = record(), old = configuration_.get(),
+                     before = verifiers_.get()] { return read_successor(reader, record, *old, before); },
                     done);
     } catch (const std::exception& e) {
         carry_out(supervisor_.not_read(e.what()));
@@ -288,8 +288,9 @@ void runtime::close() {
     stopped_();
 }
 
-known_address runtime::known() {
-    return [this](const address& a) { return granter_.knows(a); };
+record_view runtime::record() {
+    return {[this](const address& a) { return granter_.knows(a); },
+            [this](const std::string& key) { return granter_.newest_of(key); }};
 }
 
 std::unique_ptr<time_service> runtime::make_time(const config::server& c) {

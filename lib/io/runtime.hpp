@@ -88,7 +88,7 @@ private:
     void go_over();
     result<std::unique_ptr<listener>> start_capture(const config::server& c);
     std::unique_ptr<time_service> make_time(const config::server& c);
-    known_address known();
+    record_view record();
 
     void observe(const packet::event& e, instant now);
     void batch_end(instant now);

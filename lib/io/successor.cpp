@@ -34,13 +34,15 @@ hash_seed random_seed() {
 granting::terms terms_of(const config::server& c) {
     granting::terms t;
     for (const auto& k : c.keys) t.keys.push_back({k.name, k.knock_delay});
-    for (const auto& s : c.services) t.services.push_back({s.name, s.open_for, s.max_open_for, s.ports, s.uses});
+    for (const auto& s : c.services)
+        t.services.push_back({s.name, s.open_for, s.max_open_for, s.ports, s.uses});
     return t;
 }
 
-std::unique_ptr<method::verifier_set> make_verifiers(config::server& c, known_address known,
+std::unique_ptr<method::verifier_set> make_verifiers(config::server& c, record_view record,
                                                      const method::verifier_set* before) {
-    const method::verifier_settings common{c, {}, random_seed(), std::move(known), fill_randomly};
+    const method::verifier_settings common{
+        c, {}, random_seed(), std::move(record.known), fill_randomly, std::move(record.newest)};
     auto made = std::make_unique<method::verifier_set>(method::verifiers(common, before));
     for (auto& k : c.keys) k.key->forget_secret(); // the verifiers have what they need of them
     return made;
@@ -50,7 +52,7 @@ void populate(const method::verifier_set& verifiers) {
     for (const auto& table : verifiers.tables()) (void)chronoknock::populate(table);
 }
 
-result<successor> read_successor(const config_reader& reader, known_address known, const config::server& old,
+result<successor> read_successor(const config_reader& reader, record_view record, const config::server& old,
                                  const method::verifier_set* before) {
     auto read = reader();
     if (!read) return read.error();
@@ -59,7 +61,7 @@ result<successor> read_successor(const config_reader& reader, known_address know
     auto& c = *next.configuration;
     next.captures_other = c.interfaces != old.interfaces || c.also_for != old.also_for || c.log != old.log ||
                           method::wants(c) != method::wants(old);
-    next.verifiers = make_verifiers(c, std::move(known), before);
+    next.verifiers = make_verifiers(c, std::move(record), before);
     populate(*next.verifiers);
     next.terms = terms_of(c);
     return {boost::system::in_place_value, std::move(next)};

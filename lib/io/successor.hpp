@@ -6,12 +6,18 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
+#include <string>
 
 namespace chronoknock::io {
 
 /// Reads a configuration. It blocks, and may be called in another thread.
 using config_reader = std::function<result<config::server>()>;
-using known_address = std::function<bool(const address&)>;
+/// What verifiers ask the record of burnt tokens.
+struct record_view {
+    std::function<bool(const address&)> known; ///< method::verifier_settings::known
+    std::function<std::optional<granting::burnt>(const std::string&)> newest;
+};
 
 /// A configuration and what takes long to make of it.
 struct successor {
@@ -24,7 +30,7 @@ struct successor {
 granting::terms terms_of(const config::server& c);
 
 /// Verifiers for a configuration, whose secrets it wipes then. They are to take the place of `before`.
-std::unique_ptr<method::verifier_set> make_verifiers(config::server& c, known_address known,
+std::unique_ptr<method::verifier_set> make_verifiers(config::server& c, record_view record,
                                                      const method::verifier_set* before);
 
 /// Has the kernel give all the memory of their tables (base/zero_pages.hpp). It blocks; they may be in use
@@ -34,7 +40,7 @@ void populate(const method::verifier_set& verifiers);
 /// Reads what is to take the place of `old`, and makes verifiers to take the place of `before`. With other
 /// settings for what is remembered they have a table of their own from now on, beside the old one: without
 /// memory for both all stays as it is. Only for the time of the call, and blocks.
-result<successor> read_successor(const config_reader& reader, known_address known, const config::server& old,
+result<successor> read_successor(const config_reader& reader, record_view record, const config::server& old,
                                  const method::verifier_set* before);
 
 } // namespace chronoknock::io

@@ -4,11 +4,15 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace chronoknock::key {
+
+/// With fewer numbered knocks than that left of a key its owner is told to make a new one.
+inline constexpr std::int64_t few_left = 20;
 
 /// A key: what a key file holds, as its method reads it (chronoknock.key(5)).
 class credential {
@@ -22,8 +26,14 @@ public:
 
     /// Seconds that one of its knocks is made for; 0: its knocks do not depend on the time.
     virtual std::uint32_t granularity() const = 0;
-    /// Its knocks are numbered, from 0 on, and each is good once: the client remembers which comes next.
+    /// Its knocks are numbered and each is good once: the client remembers which it sent last.
     virtual bool numbered() const { return false; }
+    /// The number of the knock after number `last`, or of the first; of no knock, if they are used up.
+    virtual std::int64_t number_after(std::optional<std::int64_t> last) const { return last ? *last + 1 : 0; }
+    /// How many are left after a number, if a client is to be told when they run short.
+    virtual std::optional<std::int64_t> numbers_left(std::int64_t) const { return {}; }
+    /// Whether it can knock: false of the server's file, where that is another one than the client's.
+    virtual bool can_knock() const { return true; }
     /// Nothing can tell a replay of its knocks from a knock: they never change.
     virtual bool never_changes() const = 0;
     /// No two of its knocks are the same: the client has nothing to remember, and never waits for the next

@@ -6,6 +6,7 @@
 #include "base/time.hpp"
 #include "client/plan.hpp"
 #include "config/server.hpp"
+#include "grant/burnt.hpp"
 #include "grant/claim.hpp"
 #include "packet/capture_wish.hpp"
 #include "packet/datagram.hpp"
@@ -46,7 +47,8 @@ public:
     virtual void observe(const packet::event& e, instant now) = 0;
     /// Ends the batch: gives what was completed.
     virtual std::vector<granting::claim> end_batch(instant now) = 0;
-    /// What is to be sent in answer to what was seen, at once. Only to who knows a key: strangers get nothing.
+    /// What is to be sent in answer to what was seen, at once. Only to who knows a key: strangers get
+    /// nothing.
     virtual std::vector<packet::datagram> take_answers() { return {}; }
     /// True if end_batch wants to be called again soon, with or without events.
     virtual bool waiting() const { return false; }
@@ -65,6 +67,9 @@ struct verifier_settings {
     std::function<bool(const address&)> known;
     /// Fills bytes with what nobody can guess.
     std::function<void(std::span<std::uint8_t>)> random = {};
+    /// The newest token of a key (its fingerprint) that opened, as the record of burnt tokens has it. Like
+    /// `known` not to be asked before the first call of the verifier.
+    std::function<std::optional<granting::burnt>(const std::string&)> newest = {};
     /// Of the same method: the one whose place it is to take, with what that holds of addresses, so that
     /// there is no second table of them. It goes on working meanwhile, perhaps in another thread: only what
     /// never changes may be read of it. Until it has taken over, the new one can advance, and nothing else.
@@ -131,8 +136,13 @@ struct row {
         bool open_for = false;
         bool close = false;
         bool nonce = false; ///< knock_request::nonce; for `sequence` only
+        bool number = false; ///< which of its one-time passwords (`sequence --count`)
     };
     wishes carries = {};
+    /// How many numbered knocks of a key are left, if its owner is to be told when they run short. newest:
+    /// place of the newest token of it that opened.
+    std::optional<std::int64_t> (*left)(const config::key_settings& k,
+                                        std::optional<std::int64_t> newest) = nullptr;
     /// What a client sends on an answer of the server's to its knock (a datagram); none: the server does not
     /// answer. An error if it is none for this knock.
     result<client::plan> (*respond)(const key::credential& k, const knock_request& r,

@@ -2,6 +2,7 @@
 #include "method/challenge/method.hpp"
 #include "method/method.hpp"
 #include "method/sealed/method.hpp"
+#include "method/otp/method.hpp"
 #include "method/static/method.hpp"
 #include "method/time_sequence/method.hpp"
 #include "method/verifier_set.hpp"
@@ -19,6 +20,7 @@ const row table[] = {
     fixed::row(),
     sealed::row(),
     fwknop::row(),
+    otp::row(),
     challenge::row(),
 };
 
@@ -101,7 +103,8 @@ capture_wish wants(const config::server& s) {
     return all;
 }
 
-std::vector<std::unique_ptr<verifier>> verifiers(const verifier_settings& common, const verifier_set* before) {
+std::vector<std::unique_ptr<verifier>> verifiers(const verifier_settings& common,
+                                                 const verifier_set* before) {
     const auto& s = common.server;
     std::vector<std::unique_ptr<verifier>> all;
     for (const auto& r : table) {

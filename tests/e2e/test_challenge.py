@@ -222,7 +222,7 @@ class Replay(Challenge):
         guard.stop()
         guard.start()
         self.shut_again()
-        self.lab.sender(self.other).send([d.again() for d in heard])
+        self.replay(heard)
         guard.sigkill()
         guard.start()
         self.lab.sender(self.other).send([d.again() for d in heard])

@@ -55,7 +55,14 @@ class Reload(LabTest):
         def peak():
             status = pathlib.Path(f"/proc/{guard.process.pid}/status").read_text()
             return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024
+        def given():
+            """The kernel gives a table in the first moments: until nothing of it is left to be given."""
+            maps = pathlib.Path(f"/proc/{guard.process.pid}/smaps").read_text()
+            tables = [(int(size), int(rss)) for size, rss in re.findall(r"^Size:\s+(\d+) kB$.*?^Rss:\s+(\d+) kB$", maps, re.M | re.S)
+                      if int(size) > 100 << 10]
+            return tables and all(size == rss for size, rss in tables)
         self.wait_for(lambda: guard.status()["accepting"], "the server to go to work", 20)
+        self.wait_for(given, "the table to be there", 20)
         before = peak()
         self.assertGreater(before, 100)  # there is one
         for n in range(3):

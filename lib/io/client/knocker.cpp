@@ -120,31 +120,32 @@ private:
         const auto& shot = port == attempt::door ? no_shot : order_.shots[port];
         const bool echo = shot.kind == packet::kind::echo;
         const bool datagram = echo || shot.kind == packet::kind::datagram;
+        const auto& target = port != attempt::door && order_.via ? *order_.via : order_.to;
         if (datagram && order_.socket >= 0) return send_by(order_.socket, shot);
         attempt a{descriptor(), port, now, datagram};
         if (echo) {
-            auto made = open_ping_socket(order_.to.ip);
+            auto made = open_ping_socket(target.ip);
             if (!made) return made.error();
             a.socket = std::move(*made);
         } else {
-            a.socket = open_socket(order_.to.ip, datagram ? SOCK_DGRAM : SOCK_STREAM);
+            a.socket = open_socket(target.ip, datagram ? SOCK_DGRAM : SOCK_STREAM);
         }
         if (!a.socket) return why("cannot make a socket");
         const int on = 1;
         const linger reset{1, 0};
         // Whatever listens on a knock port gets a reset, not a conversation.
         ::setsockopt(a.socket.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-        if (order_.bind) {
+        if (order_.bind && &target == &order_.to) {
             ::setsockopt(a.socket.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
             const auto from = to_socket_address(*order_.bind, 0, order_.to.scope);
             if (::bind(a.socket.get(), from.get(), from.size) != 0)
                 return why("cannot send from " + order_.bind->to_string());
         }
         const auto number = port == attempt::door ? order_.wait_port : shot.port;
-        const auto to = to_socket_address(order_.to.ip, number, order_.to.scope);
+        const auto to = to_socket_address(target.ip, number, target.scope);
         int failure = ::connect(a.socket.get(), to.get(), to.size) == 0 ? 0 : errno;
         if (datagram && failure == 0) {
-            const auto payload = echo ? echo_request(order_.to.ip, shot.payload, ++pings_) : shot.payload;
+            const auto payload = echo ? echo_request(target.ip, shot.payload, ++pings_) : shot.payload;
             // A closed port answers by ICMP, an open one perhaps by itself.
             failure = ::send(a.socket.get(), payload.data(), payload.size(), 0) >= 0 ? EINPROGRESS : errno;
         }
@@ -154,7 +155,7 @@ private:
         }
         if (failure != 0 && failure != ECONNREFUSED) {
             errno = failure;
-            return why("cannot send to " + order_.to.ip.to_string());
+            return why("cannot send to " + target.ip.to_string());
         }
         finish(port, failure);
         return {};

@@ -28,6 +28,8 @@ bool is_local(const address& a);
 
 struct knock_order {
     destination to;
+    std::optional<destination> via =
+        {};                          ///< where the shots go instead: a resolver. Not sent from `bind` then
     std::optional<address> bind;     ///< send from this local address
     std::vector<client::shot> shots; ///< a round
     client::pace pace;

@@ -54,6 +54,7 @@ result<burnt_record> burnt_record::open(const std::string& path) {
     const auto whole = opened.is_whole();
     if (!whole) return whole.error();
     opened.lacks_some_ = !*whole;
+    if (const auto known = opened.find_lacking(*whole); !known) return known.error();
     std::optional<unix_time> floor;
     {
         statement s(opened.db_, "select t from floor where boot in (?, ?)");
@@ -70,6 +71,19 @@ result<burnt_record> burnt_record::open(const std::string& path) {
     return opened;
 }
 
+/// Marks that were renewed know that there was a record; a new one has new marks.
+result<void> burnt_record::find_lacking(bool whole) {
+    if (const auto made = db_.run("create table if not exists lacking (t integer not null)"); !made)
+        return made;
+    statement s(db_, "select t from lacking");
+    const auto row = s.step();
+    if (!row) return row.error();
+    if (*row) lacking_ = time_of(s.integer(0));
+    const bool was_used = marks_[0].now().count != 0 || marks_[1].now().count != 0;
+    if (!whole && was_used) lacking_ = unix_time::max();
+    return {};
+}
+
 result<void> burnt_record::write_floor(const std::string& boot, unix_time t) {
     if (const auto renewed = renew_mark(); !renewed) return renewed;
     if (const auto careful = db_.run("pragma synchronous = full"); !careful) return careful;
@@ -77,6 +91,11 @@ result<void> burnt_record::write_floor(const std::string& boot, unix_time t) {
         if (const auto gone = db_.run("delete from floor"); !gone) return gone.error();
         statement s(db_, "insert into floor values (?, ?)");
         if (const auto put = s.bind(boot).bind(count(t)).step(); !put) return put.error();
+        if (lacking_ == unix_time::max()) {
+            if (const auto gone = db_.run("delete from lacking"); !gone) return gone;
+            statement found(db_, "insert into lacking values (?)");
+            if (const auto put = found.bind(count(t)).step(); !put) return put.error();
+        }
         // Both: if the database lacked some, it knows neither.
         if (const auto noted = note_mark(last_); !noted) return noted;
         return note_mark(next());
@@ -94,6 +113,7 @@ result<void> burnt_record::set_floor(unix_time t) {
     if (done) {
         floor_ = t;
         lacks_some_ = false;
+        if (lacking_ == unix_time::max()) lacking_ = t;
     }
     return done;
 }

@@ -49,6 +49,9 @@ public:
     /// accepted last may not have reached the disk.
     std::optional<unix_time> floor() const { return floor_; }
     result<void> set_floor(unix_time t);
+    /// The floor that was set when it was last found that the file lacked tokens which it had, itself among
+    /// what may be lost; the greatest time before that is set. Nothing: never, as far as the marks know.
+    std::optional<unix_time> lacking() const { return lacking_; }
     /// Sees everything to the disk, so that the next boot finds no gap; waits for who holds the database.
     /// Nothing is to be burnt after it.
     result<void> close_cleanly();
@@ -61,6 +64,7 @@ private:
     result<void> note_mark(std::size_t mark);
     result<void> put_burnt(std::span<const granting::burnt> tokens);
     result<bool> is_whole();
+    result<void> find_lacking(bool whole);
     std::size_t next() const { return 1 - last_; }
     error keep_unburnt(error why);
 
@@ -68,6 +72,7 @@ private:
     std::array<store_mark, 2> marks_;
     std::size_t last_ = 0; ///< the mark that the last commit was noted with; the other is renewed next
     std::optional<unix_time> floor_;
+    std::optional<unix_time> lacking_;
     std::vector<granting::burnt> unburnt_;
     bool mark_holds_unburnt_ = false; ///< the mark that is next was renewed with all of them
     /// It may lack tokens, so that no commit but a new floor's may say that it is as the marks have it.

@@ -32,6 +32,9 @@ public:
     /// anew, because some of what is burnt may be lacking.
     virtual std::optional<unix_time> floor() const = 0;
     virtual result<void> set_floor(unix_time t) = 0;
+    /// When it was last found that tokens are lacking which it had; the greatest time while no floor was set
+    /// since. Nothing: never.
+    virtual std::optional<unix_time> lacking() const = 0;
 
     /// Keeps what happened: within a second or so; what a SIGKILL comes before is lost.
     virtual void note(granting::history_entry entry) = 0;

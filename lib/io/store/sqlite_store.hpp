@@ -25,6 +25,7 @@ public:
     void forget(std::vector<granting::burnt> tokens) override;
     std::optional<unix_time> floor() const override { return record_.floor(); }
     result<void> set_floor(unix_time t) override;
+    std::optional<unix_time> lacking() const override { return record_.lacking(); }
     void note(granting::history_entry entry) override;
     result<std::vector<granting::history_entry>> history(std::size_t most) override;
     result<void> close_cleanly() override;

@@ -131,6 +131,8 @@ result<void> write_new_file(const std::string& path, std::string_view text) {
     return {};
 }
 
+void remove_file(const std::string& path) { ::unlink(path.c_str()); }
+
 result<void> replace_file(const std::string& path, std::string_view text) {
     make_folders(std::filesystem::path(path).parent_path());
     const auto fresh = path + ".new";

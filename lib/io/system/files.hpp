@@ -22,6 +22,9 @@ result<key::credential_ptr> load_key_file(const std::string& path, bool allow_lo
 /// written in full is removed again.
 result<void> write_new_file(const std::string& path, std::string_view text);
 
+/// Takes back a file that write_new_file() wrote.
+void remove_file(const std::string& path);
+
 /// Writes a file, mode 0600, with the folders it needs, and sees it to the disk: whoever looks, and whenever
 /// the power fails, finds the old file or the new one, whole.
 result<void> replace_file(const std::string& path, std::string_view text);

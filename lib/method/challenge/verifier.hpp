@@ -43,12 +43,14 @@ private:
     request_id id_of(const time_sequence::match& m) const;
     bool is_timely(const time_sequence::match& m, instant now) const;
     void answer(const time_sequence::match& m, instant now);
+    bool is_spent(const time_sequence::match& m) const;
     conversation* begin(const time_sequence::match& m, const way& w, instant now);
     void claim(const conversation& c);
 
     const config::server& server_;
     hash_seed seed_;
     std::function<void(std::span<std::uint8_t>)> random_;
+    std::function<std::optional<granting::burnt>(const std::string&)> newest_;
     time_sequence::matcher matcher_;
     conversations conversations_;
     std::vector<std::int32_t> held_; ///< by key of the server: index into sealers_

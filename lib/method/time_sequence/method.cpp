@@ -4,6 +4,7 @@
 #include "key/deriver.hpp"
 #include "method/time_sequence/budget.hpp"
 #include "method/time_sequence/credential.hpp"
+#include "method/time_sequence/generate.hpp"
 #include "method/time_sequence/verifier.hpp"
 
 namespace chronoknock::time_sequence {
@@ -42,6 +43,10 @@ result<client::plan> plan(const key::credential& c, const method::knock_request&
 
 } // namespace
 
-method::row row() { return {credential::name, read, wants, verify, security_bits, describe, plan}; }
+method::row row() {
+    method::row r{credential::name, read, wants, verify, security_bits, describe, plan};
+    r.generate = generate;
+    return r;
+}
 
 } // namespace chronoknock::time_sequence

@@ -144,6 +144,27 @@ BOOST_AUTO_TEST_CASE(what_is_burnt_and_the_floor_are_kept) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(a_record_that_was_lost_is_told_from_a_new_one) {
+    const state_files files;
+    {
+        auto s = files.open();
+        BOOST_TEST((s.lacking() == std::nullopt));
+        BOOST_REQUIRE(s.set_floor(floor_set));
+        BOOST_REQUIRE(s.burn(knocks_of(0, 1)));
+        BOOST_TEST((s.lacking() == std::nullopt));
+    }
+    BOOST_TEST((files.open().lacking() == std::nullopt));
+    for (const auto* end : {"", "-wal", "-shm"}) fs::remove(files.path + end);
+    BOOST_TEST((files.open().lacking() == unix_time::max()));
+    {
+        auto s = files.open(); // and still, as long as there is no floor
+        BOOST_TEST((s.lacking() == unix_time::max()));
+        BOOST_REQUIRE(s.set_floor(floor_set + seconds(9)));
+        BOOST_TEST((s.lacking() == floor_set + seconds(9)));
+    }
+    BOOST_TEST((files.open().lacking() == floor_set + seconds(9)));
+}
+
 BOOST_AUTO_TEST_CASE(a_kill_before_the_commit_costs_nothing) {
     const state_files files;
     BOOST_REQUIRE(files.open().set_floor(floor_set));

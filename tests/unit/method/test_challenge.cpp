@@ -66,6 +66,10 @@ struct lab {
                 .seed = {1, 2, 3, before ? 5u : 4u},
                 .known = [](const address&) { return false; },
                 .random = [this](std::span<std::uint8_t> out) { std::ranges::fill(out, ++nonces); },
+                .newest = [this](const std::string& key) -> std::optional<granting::burnt> {
+                    if (!burnt || burnt->key != key) return std::nullopt;
+                    return burnt;
+                },
                 .before = before};
     }
     challenge::verifier make() {
@@ -118,6 +122,7 @@ struct lab {
     address elsewhere = *address::parse("192.0.2.2");
     address me = *address::parse("198.51.100.1");
     std::uint8_t nonces = 0;
+    std::optional<granting::burnt> burnt; ///< of the record
 };
 
 } // namespace
@@ -385,6 +390,17 @@ BOOST_FIXTURE_TEST_CASE(forged_answers_are_none, lab) {
     BOOST_TEST(!row.respond(k, wish(), {}).has_value());
     BOOST_TEST(!row.respond(k, wish("", epoch + 10), answer.payload).has_value());
     BOOST_TEST(row.respond(k, wish(), answer.payload).has_value());
+}
+
+BOOST_FIXTURE_TEST_CASE(after_a_restart_what_the_record_has_is_not_answered, lab) {
+    const auto fingerprint = server.keys[0].key->fingerprint();
+    burnt = granting::burnt{fingerprint, epoch, "web", who, {}};
+    auto v = make();
+    BOOST_TEST(send(v, request(wish("web")), 1).answers.empty());
+    BOOST_TEST(send(v, request(wish("ssh")), 1.1).answers.size() == 1u);
+    burnt->place = epoch + 20; // the clock was ahead: nothing older than one window goes
+    BOOST_TEST(send(v, request(wish("", epoch)), 2).answers.empty());
+    BOOST_TEST(send(v, request(wish("", epoch + 10)), 11).answers.size() == 1u);
 }
 
 BOOST_FIXTURE_TEST_CASE(conversation_outlives_a_reload, lab) {

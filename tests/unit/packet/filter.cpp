@@ -75,4 +75,11 @@ BOOST_AUTO_TEST_CASE(the_snapshot_holds_the_headers_and_the_wished_payload) {
     BOOST_TEST(packet::snapshot_length({.datagrams = ports, .most_of_payload = 300}) == 22u + 60 + 8 + 300);
 }
 
+BOOST_AUTO_TEST_CASE(a_log_tells_no_payload) {
+    const auto ports = *port_set::parse("1-2");
+    BOOST_TEST(!packet::capture_wish{.syns = ports}.needs_packets());
+    BOOST_TEST((!packet::capture_wish{.syns = ports, .datagrams = ports}.needs_packets()));
+    BOOST_TEST((packet::capture_wish{.datagrams = ports, .most_of_payload = 1}.needs_packets()));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
