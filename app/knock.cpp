@@ -2,6 +2,7 @@
 #include "client/reach.hpp"
 #include "client/window.hpp"
 #include "config/profile.hpp"
+#include "io/client/dialogue.hpp"
 #include "io/client/knocker.hpp"
 #include "io/client/window_memory.hpp"
 #include "io/system/clock.hpp"
@@ -294,7 +295,10 @@ int knock(const po::variables_map& options) {
     if (p.rounds != 0) order.pace.least = order.pace.most = p.rounds;
     order.wait_port = p.wait;
     order.wait_limit = p.wait_limit;
-    const auto report = io::send_knock(order);
+    const auto respond = method::method_of(*k).respond;
+    const auto report =
+        respond ? io::send_dialogue(order, [&](auto answer) { return respond(*k, request, answer); })
+                : io::send_knock(order);
     if (!report) return say(failed, report.error().text);
 
     std::cout << "knocked on " << w.to.ip.to_string()

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "config/server.hpp"
+#include "io/answer/answerer.hpp"
 #include "io/capture/capture.hpp"
 #include "io/control/control.hpp"
 #include "io/control/status.hpp"
@@ -108,6 +109,7 @@ private:
     std::unique_ptr<time_service> time_;
     std::unique_ptr<method::verifier_set> verifiers_;
     std::unique_ptr<listener> listener_;
+    answerer answerer_;
     std::optional<next_one> next_;
     config_reader reader_;
     std::vector<completion> asked_; ///< for a reload

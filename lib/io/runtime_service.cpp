@@ -82,6 +82,7 @@ void runtime::batch_end(instant now) {
     if (!t) return;
     verifiers_->advance(now, *t, sequences_per_tick);
     const auto claims = verifiers_->end_batch(now);
+    for (const auto& d : verifiers_->take_answers()) answerer_.send(d, now);
     if (!claims.empty()) granter_.judge(claims, now, *t);
 }
 

@@ -42,7 +42,7 @@ private:
 } // namespace
 
 struct deriver::impl {
-    explicit impl(const psk& k) : key(k) {
+    impl(const psk& k, const purpose& p) : key(k), purpose(p) {
         if (k.secret.empty()) throw std::logic_error("a key without its secret makes no sequence");
         key.secret = secret_bytes();
         if (key.hmac) {
@@ -54,40 +54,30 @@ struct deriver::impl {
     }
 
     psk key; ///< without the secret
+    key::purpose purpose;
     std::optional<digest> hash;
     std::optional<plain_message> plain_text;
     std::optional<expander> expand;
     label text;
 
-    /// Ports of the words that stand at `words`, two bytes each, most significant first.
-    void to_ports(const std::uint8_t* words, std::span<std::uint16_t> out) const {
-        const auto first = key.ports.ranges().front(); // most often the only one
-        for (auto& port : out) {
-            const std::uint32_t word = std::uint32_t{words[0]} << 8 | words[1];
-            const auto index = word * key.ports.size() >> 16;
-            port = index < first.size() ? static_cast<std::uint16_t>(first.first + index) : key.ports[index];
-            words += 2;
-        }
-    }
-
     std::uint16_t selector(std::int64_t t0, std::string_view service) {
-        text.begin(key.realm, service, "selector");
+        text.begin(key.realm, service, purpose.selector);
         if (!key.ignore_time) text.add_time(t0);
         std::array<std::uint8_t, 2> word;
         expand->expand(text.bytes(), word);
         std::uint16_t port;
-        to_ports(word.data(), {&port, 1});
+        to_ports(key.ports, word.data(), {&port, 1});
         return port;
     }
 
     void plain(const address& who, std::int64_t t0, std::span<std::uint16_t> out) {
         std::array<std::uint8_t, EVP_MAX_MD_SIZE> words;
         (*hash)(plain_text->of(who, t0), words.data());
-        to_ports(words.data(), out);
+        to_ports(key.ports, words.data(), out);
     }
 
     void tail(const address& who, std::int64_t t0, std::string_view service, std::span<std::uint16_t> out) {
-        text.begin(key.realm, service, "sequence");
+        text.begin(key.realm, service, purpose.rest);
         if (!key.ignore_ip) {
             text.add(who.family());
             text.add(who.bytes());
@@ -95,11 +85,21 @@ struct deriver::impl {
         if (!key.ignore_time) text.add_time(t0);
         std::array<std::uint8_t, 2 * most_words> words;
         expand->expand(text.bytes(), std::span{words}.first(2 * out.size()));
-        to_ports(words.data(), out);
+        to_ports(key.ports, words.data(), out);
     }
 };
 
-deriver::deriver(const psk& k) : impl_(std::make_unique<impl>(k)) {}
+void to_ports(const port_set& pool, const std::uint8_t* words, std::span<std::uint16_t> out) {
+    const auto first = pool.ranges().front(); // most often the only one
+    for (auto& port : out) {
+        const std::uint32_t word = std::uint32_t{words[0]} << 8 | words[1];
+        const auto index = word * pool.size() >> 16;
+        port = index < first.size() ? static_cast<std::uint16_t>(first.first + index) : pool[index];
+        words += 2;
+    }
+}
+
+deriver::deriver(const psk& k, const purpose& p) : impl_(std::make_unique<impl>(k, p)) {}
 deriver::deriver(deriver&&) noexcept = default;
 deriver& deriver::operator=(deriver&&) noexcept = default;
 deriver::~deriver() = default;

@@ -11,11 +11,20 @@
 
 namespace chronoknock::key {
 
+/// What a sequence is for: the words of its labels (chronoknock-protocol(7), DERIVATION and METHODS).
+struct purpose {
+    std::string_view selector = "selector";
+    std::string_view rest = "sequence";
+};
+
+/// The ports of words, which stand at `words`, two bytes each, most significant first.
+void to_ports(const port_set& pool, const std::uint8_t* words, std::span<std::uint16_t> out);
+
 /// Turns a key into knock sequences (chronoknock-protocol(7), DERIVATION). Holds OpenSSL contexts keyed once
 /// and reused, for a plain digest a copy of the secret; not for two threads at a time.
 class deriver {
 public:
-    explicit deriver(const psk& k);
+    explicit deriver(const psk& k, const purpose& p = {});
     deriver(deriver&&) noexcept;
     deriver& operator=(deriver&&) noexcept;
     ~deriver();

@@ -1,4 +1,5 @@
 #include "method/fwknop/method.hpp"
+#include "method/challenge/method.hpp"
 #include "method/method.hpp"
 #include "method/sealed/method.hpp"
 #include "method/otp/method.hpp"
@@ -20,6 +21,7 @@ const row table[] = {
     sealed::row(),
     fwknop::row(),
     otp::row(),
+    challenge::row(),
 };
 
 /// Indices into s.keys of a method's.

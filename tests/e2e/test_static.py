@@ -1,13 +1,26 @@
 """Fixed sequences: with and without a key file, by our client and knockd's, pads, and what a replay earns."""
 
+import os
+import pty
 import re
+import select
 import unittest
 
-from case import PORT, LabTest
+from case import LabTest
 from lab import wait_for
 
 SEQUENCE = "7000,udp/8000,9000"
 PAD = [f"{7000 + n},{8000 + n},udp/{9000 + n}" for n in range(12)]
+
+
+def read_until(terminal, text, seconds=15):
+    """What a program has written to its terminal when it comes to a text."""
+    shown = b""
+    while text not in shown:
+        if not select.select([terminal], [], [], seconds)[0]:
+            raise AssertionError(f"{text!r} expected, and this came: {shown!r}")
+        shown += os.read(terminal, 4096)
+    return shown
 
 
 class Static(LabTest):
@@ -51,6 +64,43 @@ class Static(LabTest):
         self.start(self.static_key("7000,8000,udp/9000"), "allow_weak = true", "mode = strict")
         self.client.run(["knock", "-d", "5", self.server.ip4, "7000:tcp", "8000:tcp", "9000:udp"])
         self.assert_opens(self.client)
+
+    def test_over_ipv6(self):
+        self.start(self.static_key(SEQUENCE), "allow_weak = true")
+        self.client.run([self.lab.program, "knock", self.server.ip6, "--gap", "5", "--ports", SEQUENCE])
+        self.assert_opens(self.client, self.server.ip6)
+
+    def test_typed_at_a_terminal_and_unseen(self):
+        """At a terminal of its own, as a user has it."""
+        self.start(self.static_key(SEQUENCE), "allow_weak = true")
+        pid, terminal = pty.fork()
+        if pid == 0:
+            self.client._enter()
+            os.execv(self.lab.program, [self.lab.program, "knock", self.server.ip4, "--gap", "5", "--ports", "-"])
+        self.addCleanup(os.close, terminal)
+        shown = read_until(terminal, b"ports: ")
+        os.write(terminal, SEQUENCE.encode() + b"\n")
+        shown += read_until(terminal, b"knocked on")
+        self.assertEqual(os.waitpid(pid, 0)[1], 0)
+        self.assertNotIn(b"7000", shown)
+        self.assert_opens(self.client)
+
+    def test_our_client_opens_knockd(self):
+        config = self.server.home / "knockd.conf"
+        config.write_text(f"""
+[options]
+    logfile = {self.server.home}/knockd.log
+[open]
+    sequence = 7000,8000:udp,9000
+    seq_timeout = 5
+    tcpflags = syn
+    command = /usr/bin/touch {self.server.home}/opened-%IP%
+""", encoding="ascii")
+        knockd = self.server.spawn(["/usr/sbin/knockd", "-v", "-i", "eth0", "-c", config])
+        knockd.wait_for_text("listening on")
+        for host, how in ((self.client, ["--ports", SEQUENCE]), (self.other, ["--key", self.static_key(SEQUENCE)])):
+            self.knock(host, *how, "--rounds", "1")
+            wait_for((self.server.home / f"opened-{host.ip4}").exists, f"knockd to open to {host.name}")
 
     def test_refused_unless_allowed_to_be_weak(self):
         key = self.static_key(SEQUENCE)

@@ -31,47 +31,6 @@ constexpr nanoseconds try_lifetime = 3s;
 
 error why(const std::string& what) { return {what + ": " + std::strerror(errno)}; }
 
-struct socket_address {
-    sockaddr_storage storage{};
-    socklen_t size = 0;
-
-    const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
-};
-
-socket_address to_socket_address(const address& a, std::uint16_t port, std::uint32_t scope) {
-    socket_address s;
-    if (a.is_v4()) {
-        auto& in = reinterpret_cast<sockaddr_in&>(s.storage);
-        in.sin_family = AF_INET;
-        in.sin_port = htons(port);
-        std::memcpy(&in.sin_addr, a.bytes().data(), 4);
-        s.size = sizeof in;
-    } else {
-        auto& in = reinterpret_cast<sockaddr_in6&>(s.storage);
-        in.sin6_family = AF_INET6;
-        in.sin6_port = htons(port);
-        in.sin6_scope_id = scope;
-        std::memcpy(&in.sin6_addr, a.bytes().data(), 16);
-        s.size = sizeof in;
-    }
-    return s;
-}
-
-std::optional<destination> to_destination(const sockaddr* s) {
-    if (s->sa_family == AF_INET) {
-        std::array<std::uint8_t, 4> bytes;
-        std::memcpy(bytes.data(), &reinterpret_cast<const sockaddr_in*>(s)->sin_addr, bytes.size());
-        return destination{address::v4(bytes)};
-    }
-    if (s->sa_family == AF_INET6) {
-        const auto* in = reinterpret_cast<const sockaddr_in6*>(s);
-        std::array<std::uint8_t, 16> bytes;
-        std::memcpy(bytes.data(), &in->sin6_addr, bytes.size());
-        return destination{address::v6(bytes), in->sin6_scope_id};
-    }
-    return std::nullopt;
-}
-
 descriptor open_socket(const address& family, int type, int protocol = 0) {
     return descriptor(
         ::socket(family.is_v4() ? AF_INET : AF_INET6, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol));
@@ -162,6 +121,7 @@ private:
         const bool echo = shot.kind == packet::kind::echo;
         const bool datagram = echo || shot.kind == packet::kind::datagram;
         const auto& target = port != attempt::door && order_.via ? *order_.via : order_.to;
+        if (datagram && order_.socket >= 0) return send_by(order_.socket, shot);
         attempt a{descriptor(), port, now, datagram};
         if (echo) {
             auto made = open_ping_socket(target.ip);
@@ -199,6 +159,15 @@ private:
         }
         finish(port, failure);
         return {};
+    }
+
+    /// By the socket of the order, which is told of nothing that comes back.
+    result<void> send_by(int socket, const client::shot& shot) const {
+        const auto to = to_socket_address(order_.to.ip, shot.port, order_.to.scope);
+        if (::sendto(socket, shot.payload.data(), shot.payload.size(), 0, to.get(), to.size) >= 0 ||
+            errno == ECONNREFUSED)
+            return {};
+        return why("cannot send to " + order_.to.ip.to_string());
     }
 
     result<void> try_door(instant now) {

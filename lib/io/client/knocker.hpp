@@ -5,6 +5,7 @@
 #include "base/time.hpp"
 #include "client/plan.hpp"
 #include "client/volley.hpp"
+#include "io/client/socket_address.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -15,12 +16,6 @@
 /// The shell of a knock. Needs no privilege: a SYN is a nonblocking connect(), a ping goes by a socket that
 /// the kernel lets some groups have (icmp(7), ping_group_range).
 namespace chronoknock::io {
-
-/// An address to send to, with the interface that a link-local one needs.
-struct destination {
-    address ip;
-    std::uint32_t scope = 0;
-};
 
 /// The addresses of a host, by name or number, in the order to try them (RFC 6724, as getaddrinfo(3) has it).
 result<std::vector<destination>> resolve(const std::string& host);
@@ -40,6 +35,7 @@ struct knock_order {
     client::pace pace;
     std::uint16_t wait_port = 0; ///< TCP port whose opening is waited for; 0: none
     nanoseconds wait_limit = seconds(10);
+    int socket = -1; ///< all datagrams go by this one; -1: each by its own
 };
 
 struct knock_report {

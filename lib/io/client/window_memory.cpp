@@ -21,8 +21,9 @@ statement& bind(statement& s, const window_owner& o) {
 
 window_owner owner_of(const key::credential& k, const address& target, const std::string& service,
                       const address& source) {
-    // Numbers are used up whichever address of the server they were sent to.
-    return {k.numbered() ? "" : target.to_string(), k.fingerprint(), service,
+    // Numbers are used up whichever address of the server they were sent to, and so are windows of keys that
+    // ignore the client's: its IPv4 and IPv6 addresses are one server.
+    return {k.numbered() || !k.heeds_address() ? "" : target.to_string(), k.fingerprint(), service,
             k.heeds_address() ? source.to_string() : ""};
 }
 

@@ -35,13 +35,18 @@ distinct_ports distinct_of(std::uint32_t n, std::size_t ports) {
     return {reach(1e-18), reach(0.01)};
 }
 
-keyring::keyring(const config::server& server, std::span<const std::uint32_t> keys)
+const sequence_kind& knocks() {
+    static const sequence_kind kind{packet::kind::syn, {}, &psk_of};
+    return kind;
+}
+
+keyring::keyring(const config::server& server, std::span<const std::uint32_t> keys, const sequence_kind& kind)
     : server_(server), by_port_(65536, none), expected_(65537, 0.0f) {
     held_.reserve(keys.size());
     std::size_t most_nodes = 0;
     for (const auto index : keys) {
         const auto& settings = server.keys[index];
-        const auto& k = psk_of(settings);
+        const auto& k = kind.psk_of(settings);
         const auto* const before = held_.empty() ? nullptr : &held_.back();
         const bool same_pool = before && k.ports == before->psk->ports;
         for (const auto range : same_pool ? std::span<const port_range>() : k.ports.ranges())
@@ -49,7 +54,7 @@ keyring::keyring(const config::server& server, std::span<const std::uint32_t> ke
         const bool same_draw = same_pool && k.length == before->psk->length;
         const auto distinct = same_draw ? before->distinct : distinct_of(k.length, k.ports.size());
         const auto held = static_cast<std::uint32_t>(held_.size());
-        held_.push_back({&k, settings.mode, key::deriver(k), distinct});
+        held_.push_back({&k, settings.mode, key::deriver(k, kind.purpose), distinct});
         least_syns_ = std::min<std::uint32_t>(least_syns_, distinct.least);
         sequences_.push_back({{index, sequence_id::all_services}, held, 0, -1, {}});
         if (!k.hmac) {
@@ -57,7 +62,7 @@ keyring::keyring(const config::server& server, std::span<const std::uint32_t> ke
             continue;
         }
         const auto each =
-            static_cast<float>(live_sequences(settings, server.time.max_error) / k.ports.size());
+            static_cast<float>(live_sequences(k, settings.services.size(), server.time.max_error) / k.ports.size());
         for (const auto range : k.ports.ranges()) {
             expected_[range.first] += each;
             expected_[range.last + 1u] -= each;

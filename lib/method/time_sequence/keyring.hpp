@@ -2,6 +2,7 @@
 
 #include "config/server.hpp"
 #include "key/deriver.hpp"
+#include "packet/event.hpp"
 
 #include <bitset>
 #include <cstdint>
@@ -21,6 +22,15 @@ struct sequence_id {
     bool operator==(const sequence_id&) const = default;
 };
 
+/// How the sequences that are looked for travel, and what they are for.
+struct sequence_kind {
+    packet::kind packets;
+    key::purpose purpose;
+    const key::psk& (*psk_of)(const config::key_settings& k); ///< of a key of the method
+};
+/// That of this method: SYNs.
+const sequence_kind& knocks();
+
 /// How many different ports a sequence has, some of them being the same by chance.
 struct distinct_ports {
     std::uint8_t least;   ///< fewer have a chance of less than 1e-18
@@ -35,7 +45,8 @@ class keyring {
 public:
     /// timeout: how long a knock may have begun before it is complete (knock_settings::timeout).
     /// keys: those of this method, indices into server::keys.
-    keyring(const config::server& server, std::span<const std::uint32_t> keys);
+    keyring(const config::server& server, std::span<const std::uint32_t> keys,
+            const sequence_kind& kind = knocks());
 
     /// Brings the live windows up to t: those acceptable for a knock that began within the timeout before t,
     /// the error being max_error at most, and the next ones a little ahead. Derives for at most `lines`

@@ -41,8 +41,9 @@ method::tracker::settings tracker_settings(const config::knock_settings& k) {
 } // namespace
 
 matcher::matcher(const config::server& server, std::span<const std::uint32_t> keys, const hash_seed& seed,
-                 std::function<bool(const address&)> is_known, const matcher* before)
-    : seed_(seed), known_(std::move(is_known)), keyring_(server, keys),
+                 std::function<bool(const address&)> is_known, const matcher* before,
+                 const sequence_kind& kind)
+    : seed_(seed), packets_(kind.packets), known_(std::move(is_known)), keyring_(server, keys, kind),
       inherits_(before && before->tracker_.made_with() == tracker_settings(server.knock)),
       tracker_(inherits_ ? method::tracker::settings{} : tracker_settings(server.knock), seed),
       lanes_(make_lanes(server.knock.tracked)), hints_(before ? 0 : hint_count) {}
@@ -68,7 +69,7 @@ std::array<method::lane, matcher::turns> matcher::make_lanes(std::uint32_t track
 }
 
 void matcher::observe(const packet::event& e, instant now) {
-    if (e.kind != packet::kind::syn || !keyring_.in_any_pool(e.port)) {
+    if (e.kind != packets_ || !keyring_.in_any_pool(e.port)) {
         ++counters_.outside_pool;
         return;
     }
@@ -305,8 +306,13 @@ bool matcher::try_sequence(std::uint32_t l, std::int64_t t0, turn t) {
     if (std::any_of(begin, found_.end(),
                     [&](const match& m) { return m.id == keyring_.id_of(l) && m.t0 == t0; }))
         return true;
-    found_.push_back(
-        {view_.who, keyring_.id_of(l), t0, now_ - tracker_.age(view_.r.syns[complete->first], now_)});
+    // The port whose turn to come was last.
+    std::uint16_t last_port = view_.r.syns[complete->first].port;
+    auto missed = sequence_;
+    for (const auto& syn : view_.r.syns.subspan(complete->first))
+        if (std::erase(missed, syn.port) != 0) last_port = syn.port;
+    found_.push_back({view_.who, keyring_.id_of(l), t0,
+                      now_ - tracker_.age(view_.r.syns[complete->first], now_), last_port});
     return true;
 }
 

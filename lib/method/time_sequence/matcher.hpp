@@ -24,6 +24,7 @@ struct match {
     sequence_id id;
     std::int64_t t0;
     instant first; ///< when its first SYN arrived
+    std::uint16_t last_port; ///< the one that completed it
 };
 
 /// Finds complete sequences among the SYNs of each address. A SYN costs a lookup; an address is looked at
@@ -42,9 +43,11 @@ public:
     /// known: tells whether an address opened a door before: what is derived for such is rationed apart from
     /// what is derived for strangers.
     /// keys: those of this method, indices into server::keys.
+    /// kind: what packets it is made of; "SYN" below means these.
     /// before: whose place it is to take (method::verifier_settings::before). Its seed must be another.
     matcher(const config::server& server, std::span<const std::uint32_t> keys, const hash_seed& seed,
-            std::function<bool(const address&)> known, const matcher* before = nullptr);
+            std::function<bool(const address&)> known, const matcher* before = nullptr,
+            const sequence_kind& kind = knocks());
 
     /// Takes what is remembered, if the settings for that are the same, with the rations and those who wait
     /// for them; between two batches.
@@ -107,6 +110,7 @@ private:
     std::uint64_t hash(std::uint32_t l, std::int64_t t0, const address& who) const;
 
     hash_seed seed_;
+    packet::kind packets_;
     std::function<bool(const address&)> known_;
     keyring keyring_;
     bool inherits_; ///< the tracker is that of the one before
