@@ -47,10 +47,15 @@ verifier::verifier(const method::verifier_settings& s)
     for (const auto key : s.keys) {
         const auto& held = secrets_of(server_.keys[key]);
         ports_.set(held.port);
-        groups_[held.port].push_back({key, held.cipher, key::hmac(held.hmac_digest, held.hmac)});
+        groups_[held.port].keys.push_back({key, held.cipher, key::hmac(held.hmac_digest, held.hmac)});
     }
-    for (auto& [port, keys] : groups_)
-        std::ranges::stable_sort(keys, {}, [](const held_key& k) { return k.mac.size(); });
+    for (auto& [port, of_port] : groups_) {
+        std::ranges::stable_sort(of_port.keys, {}, [](const held_key& k) { return k.mac.size(); });
+        for (const auto& k : of_port.keys)
+            if (const auto digits = digits_of(k.mac.size());
+                of_port.digits.empty() || of_port.digits.back() != digits)
+                of_port.digits.push_back(digits);
+    }
 }
 
 void verifier::take_over(method::verifier& other) {
@@ -64,20 +69,11 @@ void verifier::take_over(method::verifier& other) {
     turned_away_ = before.turned_away_;
 }
 
-bool verifier::has_form(const group& keys, byte_view payload) const {
-    std::size_t tried = 0;
-    for (const auto& k : keys) {
-        const auto size = k.mac.size();
-        if (size == tried) continue;
-        if (fwknop::has_form(payload, digits_of(size))) return true;
-        tried = size;
-    }
-    return false;
-}
-
 void verifier::observe(const packet::event& e, instant now) {
     if (e.kind != packet::kind::datagram || !ports_[e.port]) return;
-    if (!has_form(groups_.at(e.port), e.payload)) return;
+    if (std::ranges::none_of(groups_.find(e.port)->second.digits,
+                             [&](std::size_t digits) { return has_form(e.payload, digits); }))
+        return;
     const bool is_free = room_.empty() && room_.ration() > 0;
     auto& room = !is_free && known_(e.source) ? known_room_ : room_;
     if (room.full() || !is_text(e.payload)) {
@@ -109,7 +105,7 @@ void verifier::serve(waiting_room& room) {
 bool verifier::try_keys(candidate& c, std::size_t& ration) {
     const auto found = groups_.find(c.port);
     if (found == groups_.end()) return true;
-    auto& keys = found->second;
+    auto& keys = found->second.keys;
     std::size_t size = 0;
     std::optional<key::secret_bytes> tag;
     const held_key* unread = nullptr; // the key of the HMAC is not enough
@@ -118,7 +114,7 @@ bool verifier::try_keys(candidate& c, std::size_t& ration) {
         const auto digits = digits_of(k.mac.size());
         if (std::exchange(size, k.mac.size()) != k.mac.size()) {
             tag.reset();
-            if (fwknop::has_form(c.payload(), digits)) tag = tag_of(c.payload(), digits);
+            if (has_form(c.payload(), digits)) tag = tag_of(c.payload(), digits);
         }
         if (!tag) continue;
         if (ration == 0) return false;

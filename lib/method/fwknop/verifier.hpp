@@ -37,9 +37,11 @@ private:
         key::hmac mac;
     };
     /// The keys of a port, those with the same length of HMAC together.
-    using group = std::vector<held_key>;
+    struct group {
+        std::vector<held_key> keys = {};
+        std::vector<std::size_t> digits = {}; ///< that an HMAC has on the wire, each length once
+    };
 
-    bool has_form(const group& keys, byte_view payload) const;
     void serve(waiting_room& room);
     bool try_keys(candidate& c, std::size_t& ration);
     void read(const held_key& k, const candidate& c, std::string_view text);
