@@ -117,6 +117,7 @@ private:
     bool guard_kept_ = false;           ///< for the next boot
     std::uint64_t untimely_ = 0;        ///< SYNs that came while no knock counted
     std::uint64_t untimely_before_ = 0; ///< as many of them at the last tick
+    instant tick_due_{};
     instant started_;
     instant minute_; ///< when report_each_minute spoke last
     instant pruned_;

@@ -52,6 +52,7 @@ void runtime::tick() {
 }
 
 void runtime::tick_after(nanoseconds wait) {
+    tick_due_ = boot_now() + wait;
     timer_.expires_after(wait);
     timer_.async_wait([this](boost::system::error_code stopped) {
         if (!stopped) tick();
@@ -84,6 +85,8 @@ void runtime::batch_end(instant now) {
     const auto claims = verifiers_->end_batch(now);
     for (const auto& d : verifiers_->take_answers()) answerer_.send(d, now);
     if (!claims.empty()) granter_.judge(claims, now, *t);
+    // Who waits for a ration must not wait for the next packet. (Not put off by each batch of a flood.)
+    if (verifiers_->waiting() && tick_due_ > now + tick_busy) tick_after(tick_busy);
 }
 
 boost::json::object runtime::status() {

@@ -5,7 +5,6 @@ name, opens nothing.
 """
 
 import pathlib
-import random
 import socket
 import sys
 import time
@@ -20,7 +19,7 @@ _WINDOW = 2
 # Method, what keygen is told besides, what knock is told besides.
 _WAYS = (
     ("time-sequence", ["--granularity", str(_WINDOW)], []),
-    ("static", None, []),
+    ("static", [], []),
     ("sealed", ["--granularity", str(_WINDOW), "--carrier", "ports"], []),
     ("sealed", ["--granularity", str(_WINDOW), "--carrier", "udp"], []),
     ("sealed", ["--granularity", str(_WINDOW), "--carrier", "icmp"], []),
@@ -36,18 +35,12 @@ class Way:
     """A way of knocking with a key of its own."""
 
     def __init__(self, lab, method, fields, options):
-        carrier = fields[fields.index("--carrier") + 1] if fields and "--carrier" in fields else ""
+        carrier = fields[fields.index("--carrier") + 1] if "--carrier" in fields else ""
         self.title = method + (f" by {carrier}" if carrier else "")
         self.name = f"{method}-{carrier}" if carrier else method
         self.options = options
         self.key = lab.folder / f"{self.name}.key"
         self.server_key = self.key
-        if fields is None:  # a pad; it has no secret to be generated
-            dice = random.SystemRandom()
-            pad = "; ".join(", ".join(str(dice.randrange(1024, 65536)) for _ in range(8)) for _ in range(12))
-            self.key.write_text(f"method = static\nsequence = {pad}\n", encoding="ascii")
-            self.key.chmod(0o600)
-            return
         lab.router.run([lab.program, "keygen", "--method", method, "--out", self.key, *fields])
         other = pathlib.Path(f"{self.key}.server")
         if other.exists():

@@ -51,7 +51,8 @@ class Otp(Case):
     def test_refused(self):
         out = self.folder / "k"
         for options, message in [
-                (["--method", "static"], "--method: expected one of time-sequence"),
+                (["--method", "knockd"], "--method: expected one of time-sequence"),
+                (["--method", "static", "--ports", "7000,8000"], "--ports: expected none"),
                 (["--server-out", "s"], "--server-out: expected none"),
                 (["--method", "otp", "--field", "verifier=1:0011223344556677"], "--verifier: expected none"),
                 (["--method", "otp", "--bits", "512"], "--bits: unknown field"),

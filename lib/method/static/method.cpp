@@ -1,10 +1,12 @@
 #include "method/static/method.hpp"
 
+#include "key/psk.hpp"
 #include "method/guesses.hpp"
 #include "method/static/key.hpp"
 #include "method/static/verifier.hpp"
 
 #include <algorithm>
+#include <bitset>
 #include <cmath>
 
 namespace chronoknock::fixed {
@@ -63,10 +65,28 @@ result<client::plan> plan(const key::credential& c, const method::knock_request&
     return client::plan{all[number]};
 }
 
+/// A pad of SYNs, no port of it twice: whoever heard some of its sequences knows none of the others' ports.
+result<method::key_files> generate(std::span<const ini_field> fields, std::span<const std::uint8_t> random,
+                                   std::int64_t) {
+    constexpr std::size_t sequences = 100, ports = 10;
+    constexpr std::uint32_t first = 1024;
+    if (!fields.empty()) return error{key::place_of(fields.front()) + "expected none: a pad is made at random"};
+    std::bitset<65536> taken;
+    std::string text = "method = static\nsequence = ";
+    for (std::size_t made = 0; made < sequences * ports; random = random.subspan(2)) {
+        const std::uint32_t word = std::uint32_t{random[0]} << 8 | random[1];
+        if (word < first || taken[word]) continue;
+        taken.set(word);
+        text += (made == 0 ? "" : made % ports == 0 ? "; " : ", ") + std::to_string(word);
+        ++made;
+    }
+    return method::key_files{text + "\n"};
+}
+
 } // namespace
 
 method::row row() {
-    return {credential::name,
+    method::row r{credential::name,
             read_key,
             wants,
             verify,
@@ -77,6 +97,8 @@ method::row row() {
                                    "knock on these ports, 7000,udp/8000, without a key file; - asks for them",
                                    read_sequences},
             check_ports};
+    r.generate = generate;
+    return r;
 }
 
 } // namespace chronoknock::fixed
