@@ -37,7 +37,13 @@ config::server configure(std::span<const method::row* const> methods, std::size_
             const auto name = std::string(m->name) + std::to_string(i);
             std::vector<std::uint8_t> random(8192);
             fill(random);
-            auto made = m->generate({}, random, 1'800'000'000);
+            // By as many carriers as the method has.
+            result<method::key_files> made = error{""};
+            for (const std::string_view carriers : {"udp,icmp,dns", "udp,dns", ""}) {
+                const ini_field fields[] = {{"carrier", carriers}, {"zone", "knock.example.org"}};
+                made = m->generate(carriers.empty() ? std::span<const ini_field>() : fields, random, 1'800'000'000);
+                if (made) break;
+            }
             if (!made) throw std::runtime_error(name + ": " + made.error().text);
             files["/" + name] = made->server.empty() ? made->client : made->server;
             text += "[key." + name + "]\nfile = /" + name + "\nservices = ssh\nallow_weak = true\n";

@@ -42,7 +42,7 @@ bool has_one_of(const service& s, const std::vector<endpoint_range>& asked) {
 
 verifier::verifier(const method::verifier_settings& s)
     : server_(s.server), known_(s.known),
-      known_room_(hmacs_per_second, hmacs_per_second * burst_seconds, most_waiting, most_waiting / 2),
+      known_room_(hmacs_per_second, hmacs_per_second * burst_seconds, most_waiting, most_of_source),
       room_(hmacs_per_second, hmacs_per_second * burst_seconds, most_waiting, most_of_source) {
     for (const auto key : s.keys) {
         const auto& held = secrets_of(server_.keys[key]);

@@ -14,8 +14,9 @@
 namespace chronoknock::fwknop {
 
 /// HMACs a second for addresses that opened a door before, and as many for all others. Nothing in a packet tells
-/// whose it is: one costs an HMAC for each key of its port. So many take a hundredth of a second or two.
-inline constexpr double hmacs_per_second = 20'000;
+/// whose it is: one costs an HMAC for each key of its port. So many take some
+/// hundredths of a second.
+inline constexpr double hmacs_per_second = 60'000;
 
 /// Finds the key of each packet, by trying its HMAC with all that have its port, and reads what it asks for.
 class verifier final : public method::verifier {

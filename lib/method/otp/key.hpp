@@ -16,7 +16,8 @@
 namespace chronoknock::otp {
 
 inline constexpr std::uint32_t most_count = 1'000'000;
-inline constexpr std::uint32_t most_lookahead = 64;
+/// More would leave less than 60 bits.
+inline constexpr std::uint32_t most_lookahead = 16;
 
 /// What both files of a key say.
 struct settings {

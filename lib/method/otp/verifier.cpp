@@ -16,10 +16,17 @@ constexpr nanoseconds claims_settle_within = 10s;
 /// How long after it was issued a verifier is good without a record (chronoknock-protocol(7), METHODS).
 constexpr std::int64_t day = 86400;
 
+// Hashes a second, each of them 0.2 us: whoever sends words of right parity costs some, and needs no key for it.
+constexpr double hashes_per_second = 400'000;
+constexpr double burst_seconds = 0.1;
+
+method::lane make_lane() { return method::lane(hashes_per_second, hashes_per_second * burst_seconds, 0); }
+
 } // namespace
 
 verifier::verifier(const method::verifier_settings& s)
-    : server_(s.server), newest_(s.newest), tables_{table{key::otp_hash(key::otp_function::md5)},
+    : server_(s.server), known_address_(s.known), newest_(s.newest), lane_(make_lane()),
+      known_lane_(make_lane()), tables_{table{key::otp_hash(key::otp_function::md5)},
                                                     table{key::otp_hash(key::otp_function::sha1)}} {
     for (const auto key : s.keys) {
         chain c{key, 0, 0};
@@ -115,12 +122,20 @@ void verifier::observe(const packet::event& e, instant now) {
 
 /// zone: of the DNS; empty for a datagram.
 void verifier::look_up(key::otp_value password, const packet::event& e, std::string_view zone, instant now) {
+    auto& ration = !lane_.has_ration() && known_address_(e.source) ? known_lane_ : lane_;
+    if (!ration.has_ration()) {
+        ++turned_away_;
+        return;
+    }
     ++passwords_;
     if (!std::exchange(moved_, true)) move_all_on(now);
     for (auto& t : tables_) {
         auto value = password;
         for (std::uint32_t hashes = 0; hashes <= t.lookahead && !t.by_last.empty(); ++hashes) {
-            if (hashes != 0) value = t.hash.next(value);
+            if (hashes != 0) {
+                value = t.hash.next(value);
+                ration.spend(1);
+            }
             const auto [from, to] = t.by_last.equal_range(value);
             for (auto it = from; it != to; ++it) {
                 const auto& of = credential_of(chains_[it->second]);
@@ -166,14 +181,17 @@ void verifier::claim(std::uint32_t index, std::uint32_t hashes, key::otp_value p
     found_.push_back(std::move(found));
 }
 
-std::vector<granting::claim> verifier::end_batch(instant) {
+std::vector<granting::claim> verifier::end_batch(instant now) {
+    lane_.refill(now - refilled_);
+    known_lane_.refill(now - refilled_);
+    refilled_ = now;
     ++batch_;
     moved_ = false;
     return std::exchange(found_, {});
 }
 
 std::vector<std::pair<std::string_view, std::uint64_t>> verifier::count() const {
-    return {{"tracked", passwords_}};
+    return {{"tracked", passwords_}, {"turned_away", turned_away_}};
 }
 
 } // namespace chronoknock::otp

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "method/lane.hpp"
 #include "method/method.hpp"
 #include "method/otp/key.hpp"
 
@@ -59,7 +60,12 @@ private:
                instant now);
 
     const config::server& server_;
+    std::function<bool(const address&)> known_address_;
     std::function<std::optional<granting::burnt>(const std::string&)> newest_;
+    method::lane lane_;       ///< hashes for everybody,
+    method::lane known_lane_; ///< and for addresses that opened a door before, when strangers have used those up
+    instant refilled_{};
+    std::uint64_t turned_away_ = 0;
     std::vector<chain> chains_;
     std::array<table, 2> tables_;
     bool dns_ = false;                  ///< a key has that carrier

@@ -4,6 +4,7 @@
 
 #include <boost/test/unit_test.hpp>
 #include <string>
+#include <vector>
 
 using namespace chronoknock;
 
@@ -33,13 +34,13 @@ BOOST_AUTO_TEST_CASE(ports_alone_are_in_a_log) {
 }
 
 BOOST_AUTO_TEST_CASE(messages_and_answers_are_not) {
-    for (const std::string file :
-         {"method = sealed\ncarrier = udp\n" + secret, "method = sealed\ncarrier = icmp\n" + secret,
+    for (const auto& file : std::vector<std::string>{
+          "method = sealed\ncarrier = udp\n" + secret, "method = sealed\ncarrier = icmp\n" + secret,
           "method = sealed\ncarrier = dns\nzone = knock.example\n" + secret,
           "method = challenge\n" + secret,
-          std::string("method = fwknop\nkey_base64 = AAECAwQFBgcICQoLDA0ODw==\n"
-                      "hmac_key_base64 = AAECAwQFBgcICQoLDA0ODw==\n"),
-          std::string("method = otp\nseed = abc\nverifier = 100:0011223344556677\nissued = 1\n")}) {
+          "method = fwknop\nkey_base64 = AAECAwQFBgcICQoLDA0ODw==\n"
+          "hmac_key_base64 = AAECAwQFBgcICQoLDA0ODw==\n",
+          "method = otp\nseed = abc\nverifier = 100:0011223344556677\nissued = 1\n"}) {
         const auto text = complaint(file);
         BOOST_TEST(text.find("[key.alice]") != text.npos, file << text);
         BOOST_TEST(text.find("log") != text.npos, file << text);

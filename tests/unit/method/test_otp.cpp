@@ -55,11 +55,13 @@ struct lab {
     otp::verifier make(const method::verifier* before = nullptr) {
         keys.resize(server.keys.size());
         std::iota(keys.begin(), keys.end(), 0u);
-        method::verifier_settings s{server, keys, {1, 2, 3, 4}, {}};
+        method::verifier_settings s{server, keys, {1, 2, 3, 4}, [this](const address&) { return known; }};
         s.newest = [this](const std::string& key) { return guard.newest(key); };
         s.before = before;
         return otp::verifier(s);
     }
+
+    bool known = false; ///< `who` opened a door before
 
     std::vector<granting::claim> send(otp::verifier& v, std::string_view text, std::uint16_t port = 40000) {
         v.observe({who,
@@ -194,7 +196,7 @@ BOOST_AUTO_TEST_CASE(otp_key_files_that_are_refused) {
           {"method = otp\nseed = x\nverifier = 0:0011223344556677\nissued = 1\n",
            "line 3: verifier: expected COUNT:HEX"},
           {"method = otp\nseed = x\nverifier = 5:0011223344556677\n", "issued: expected, and missing"},
-          {server_file(5, "lookahead = 0\n"), "line 6: lookahead: expected a whole number from 1 to 64"},
+          {server_file(5, "lookahead = 0\n"), "line 6: lookahead: expected a whole number from 1 to 16"},
           {"method = otp\nfunction = sha1\n", "line 2: function: expected otp-sha1 or otp-md5"}}) {
         BOOST_TEST(complaint(text).starts_with(expected), complaint(text));
         BOOST_TEST(complaint(text).find("long enough") == std::string::npos);
@@ -388,3 +390,26 @@ BOOST_AUTO_TEST_CASE(otp_keys_that_keygen_makes) {
     BOOST_TEST(
         row->generate(too_many, random, issued).error().text.starts_with("line 0: lookahead: expected"));
 }
+/// Words of right parity are no secret: whoever sends them has the server hash, as far as the ration goes.
+BOOST_FIXTURE_TEST_CASE(hashes_for_strangers_are_rationed, lab) {
+    key(server_file(100));
+    auto v = make();
+    v.end_batch(now);
+    const auto payload = key::otp_words(password(3, key::otp_function::md5));
+    const packet::event e{who, me, packet::kind::datagram, 5353, 40000, 0,
+                          {reinterpret_cast<const std::uint8_t*>(payload.data()), payload.size()}};
+    for (int i = 0; i < 100'000; ++i) v.observe(e, now);
+    BOOST_TEST(v.end_batch(now).empty());
+    const auto count = v.count();
+    BOOST_TEST(count[0].second < 11'000u); // 40,000 hashes at once, four each
+    BOOST_TEST(count[1].second == 100'000u - count[0].second);
+    BOOST_TEST(send(v, key::otp_words(password(99))).empty());
+    known = true;
+    BOOST_TEST(send(v, key::otp_words(password(99))).size() == 1u);
+    known = false;
+    for (int i = 0; i < 100'000; ++i) v.observe(e, now);
+    now += 1s;
+    v.end_batch(now);
+    BOOST_TEST(send(v, key::otp_words(password(99))).size() == 1u);
+}
+
