@@ -50,7 +50,7 @@ class Static(LabTest):
         self.knock(self.client, "--ports", SEQUENCE)
         self.assert_opens(self.client)
         self.assert_shut(self.other)
-        guard.wait_log("key fixed opens web")
+        guard.wait_log(f"key fixed opens web for 30s to {self.client.ip4}, sequence (")
         for port in ("7000", "8000", "9000"):
             self.assertNotIn(port, re.sub(r"\d\d:\d\d:\d\d|pid \d+", "", guard.log()))
 
