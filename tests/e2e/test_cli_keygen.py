@@ -2,6 +2,8 @@
 
 import json
 import pathlib
+import resource
+import signal
 import stat
 import time
 import unittest
@@ -47,6 +49,18 @@ class Otp(Case):
                                                         self.folder / mine.removesuffix(".server"), status=1))
             self.assertEqual((self.folder / mine).read_text(), "mine")
             self.assertFalse((self.folder / its).exists())
+
+    def test_killed_while_it_writes(self):
+        def cannot_write_so_much():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))
+
+        for method in ("otp", "static", "time-sequence"):
+            with self.subTest(method):
+                # Python ignores SIGXFSZ; run_program restores the signals of a child.
+                killed = self.run_program("keygen", "--method", method, "--out", self.folder / "k",
+                                          preexec_fn=cannot_write_so_much)
+                self.assertEqual(killed.returncode, -signal.SIGXFSZ)
+                self.assertEqual(list(self.folder.iterdir()), [])
 
     def test_refused(self):
         out = self.folder / "k"
