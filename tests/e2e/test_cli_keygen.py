@@ -94,6 +94,8 @@ class Sequence(Case):
     def test_the_first_by_default_and_only_of_passwords(self):
         key = self.put("k", "method = otp\nfunction = otp-md5\nseed = TeSt\npassphrase = This is a test.\ncount = 100\n")
         self.assertEqual(self.done("sequence", "--key", key, "--ip", "::1"), "BAIL TUFT BITS GANG CHEF THY\n")
+        self.assertEqual(self.refused("sequence", "--key", key, "--ip", "::1", "--count", 1, "--at", 1),
+                         "--count: expected none beside --at")
         other = self.put("o", "secret = 000102030405060708090a0b0c0d0e0f\n")
         self.assertTrue(self.refused("sequence", "--key", other, "--ip", "::1", "--count", 1)
                         .startswith("--count: expected none"))
