@@ -37,16 +37,17 @@ usage knock_usage() {
         ("key", text("FILE"), "key file; TARGET is a host")                               //
         ("config", text("FILE"), "file with profiles (~/.config/chronoknock/client.ini)") //
         ("time-server", po::value<std::vector<std::string>>()->value_name("HOST"),
-         "HOST[:PORT] or nts://HOST[:PORT], may be repeated (pool.ntp.org); none: the system clock")      //
-        ("nts-ca", text("FILE"), "file of the authorities for nts:// servers (the system's)")             //
-        ("require-nts", "let only authenticated time servers count")                                      //
-        ("source", text("IP"), "address that the server sees (as the route says)")                        //
-        ("ipv4,4", "knock on the target's IPv4 address")                                                  //
-        ("ipv6,6", "knock on the target's IPv6 address")                                                  //
-        ("rounds", text("N"), "send so many rounds (2, and up to 5 while ports do not answer)")           //
-        ("gap", text("MS"), "milliseconds between SYNs (0)")                                              //
-        ("at", text("UNIX_TIME"), "knock for this moment, in seconds since 1970, whatever has been used;\n"
-                                  "of a one-time key send this number, and the next time the one after it") //
+         "HOST[:PORT] or nts://HOST[:PORT], may be repeated (pool.ntp.org); none: the system clock") //
+        ("nts-ca", text("FILE"), "file of the authorities for nts:// servers (the system's)")        //
+        ("require-nts", "let only authenticated time servers count")                                 //
+        ("source", text("IP"), "address that the server sees (as the route says)")                   //
+        ("ipv4,4", "knock on the target's IPv4 address")                                             //
+        ("ipv6,6", "knock on the target's IPv6 address")                                             //
+        ("rounds", text("N"), "send so many rounds (2, and up to 5 while ports do not answer)")      //
+        ("gap", text("MS"), "milliseconds between SYNs (0)")                                         //
+        ("at", text("UNIX_TIME"),
+         "knock for this moment, in seconds since 1970, whatever has been used;\n"
+         "of a one-time key send this number, and the next time the one after it")                        //
         ("no-wait", "fail when this window's sequence has been used, instead of waiting for the next")    //
         ("resolver", text("HOST"), "send the carrier dns's question to this resolver, not to the target") //
         ("wait", text("PORT"), "try to connect to this TCP port until it opens, say how long it took")    //
@@ -320,8 +321,7 @@ int knock(const po::variables_map& options) {
     request.source = w.source;
     const auto wanted = options.count("at") ? std::optional(*at) : std::nullopt;
     taken_number taken;
-    if (k->numbered())
-        taken = take_number(wanted, *k, io::owner_of(*k, w.to.ip, p.service, w.source));
+    if (k->numbered()) taken = take_number(wanted, *k, io::owner_of(*k, w.to.ip, p.service, w.source));
     request.at = k->numbered() ? taken.number : wanted ? *wanted : take_turn(options, p, *k, w);
 
     if (const auto left = k->numbers_left(request.at); left && *left >= 0 && *left < key::few_left)

@@ -62,7 +62,8 @@ log_follower::actions log_follower::ends(std::string_view head, std::string_view
 }
 
 /// Where to go on in a file of which nothing is known but what was read of the one before.
-std::uint64_t log_follower::place_in(std::string_view head, std::string_view end, std::uint64_t end_at) const {
+std::uint64_t log_follower::place_in(std::string_view head, std::string_view end,
+                                     std::uint64_t end_at) const {
     const auto size = end_at + end.size();
     if (from_end_) return size;
     if (tail_.size() >= least_tail)

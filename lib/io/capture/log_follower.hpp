@@ -35,14 +35,14 @@ struct file_state {
 class log_follower {
 public:
     enum class action {
-        look,  ///< ask the kernel of the file of that name, then of the open one, then looked()
-        open,  ///< the file of that name, then opened() or open_failed()
-        close, ///< the open file
-        read,  ///< most_per_read bytes from offset() on, then read() or read_failed()
-        read_ends, ///< the first most_head bytes and the last most_per_read ones, then ends() or read_failed()
-        wait,  ///< until something may have changed, recheck_after at the most; then wake()
-        pause, ///< pause_length, then wake()
-        yield, ///< wake() after others had their turn
+        look,      ///< ask the kernel of the file of that name, then of the open one, then looked()
+        open,      ///< the file of that name, then opened() or open_failed()
+        close,     ///< the open file
+        read,      ///< most_per_read bytes from offset() on, then read() or read_failed()
+        read_ends, ///< its first most_head bytes and last most_per_read ones, then ends() or read_failed()
+        wait,      ///< until something may have changed, recheck_after at the most; then wake()
+        pause,     ///< pause_length, then wake()
+        yield,     ///< wake() after others had their turn
         tell_following,
         tell_absent,
         tell_open_failed,
@@ -95,8 +95,8 @@ private:
     std::uint64_t position_ = 0; ///< of the first byte that was not read yet
     /// What stands before it. Is something else there, the file was rewritten.
     std::string tail_;
-    std::string head_;     ///< what it begins with
-    bool emptied_ = false; ///< it was cut to nothing: head_ and tail_ are what it had before
+    std::string head_;         ///< what it begins with
+    bool emptied_ = false;     ///< it was cut to nothing: head_ and tail_ are what it had before
     std::int64_t checked_ = 0; ///< the file as modified then has tail_, if it has the size
     std::int64_t started_;     ///< ns
     bool from_end_ = true;     ///< the file that is opened

@@ -58,9 +58,10 @@ result<void> window_memory::release(const window_owner& owner, std::int64_t clai
                                     std::optional<std::int64_t> before) {
     // One statement is one transaction.
     statement put_back(
-        db_, before ? "update used set t0 = ? "
-                      "where target = ? and key = ? and service = ? and source = ? and t0 = ?"
-                    : "delete from used where target = ? and key = ? and service = ? and source = ? and t0 = ?");
+        db_, before
+                 ? "update used set t0 = ? "
+                   "where target = ? and key = ? and service = ? and source = ? and t0 = ?"
+                 : "delete from used where target = ? and key = ? and service = ? and source = ? and t0 = ?");
     if (before) put_back.bind(*before);
     if (const auto done = bind(put_back, owner).bind(claimed).step(); !done) return done.error();
     return {};

@@ -208,8 +208,7 @@ BOOST_AUTO_TEST_CASE(a_claim_is_released_while_it_is_the_last) {
     BOOST_TEST(claim(owner, 9).has_value());
     BOOST_TEST(last.value() == 8);
     // A choice that fails claims nothing.
-    const auto refused =
-        memory->claim(owner, [](auto) -> result<client::turn> { return error{"too far"}; });
+    const auto refused = memory->claim(owner, [](auto) -> result<client::turn> { return error{"too far"}; });
     BOOST_REQUIRE(!refused.has_value());
     BOOST_TEST(refused.error().text == "too far");
     BOOST_TEST(claim(owner, 10).has_value());
