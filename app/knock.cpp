@@ -37,15 +37,17 @@ usage knock_usage() {
         ("key", text("FILE"), "key file; TARGET is a host")                               //
         ("config", text("FILE"), "file with profiles (~/.config/chronoknock/client.ini)") //
         ("time-server", po::value<std::vector<std::string>>()->value_name("HOST"),
-         "HOST[:PORT] or nts://HOST[:PORT], may be repeated (pool.ntp.org); none: the system clock")      //
-        ("nts-ca", text("FILE"), "file of the authorities for nts:// servers (the system's)")             //
-        ("require-nts", "let only authenticated time servers count")                                      //
-        ("source", text("IP"), "address that the server sees (as the route says)")                        //
-        ("ipv4,4", "knock on the target's IPv4 address")                                                  //
-        ("ipv6,6", "knock on the target's IPv6 address")                                                  //
-        ("rounds", text("N"), "send so many rounds (2, and up to 5 while ports do not answer)")           //
-        ("gap", text("MS"), "milliseconds between SYNs (0)")                                              //
-        ("at", text("UNIX_TIME"), "knock for this moment, in seconds since 1970, whatever has been used") //
+         "HOST[:PORT] or nts://HOST[:PORT], may be repeated (pool.ntp.org); none: the system clock") //
+        ("nts-ca", text("FILE"), "file of the authorities for nts:// servers (the system's)")        //
+        ("require-nts", "let only authenticated time servers count")                                 //
+        ("source", text("IP"), "address that the server sees (as the route says)")                   //
+        ("ipv4,4", "knock on the target's IPv4 address")                                             //
+        ("ipv6,6", "knock on the target's IPv6 address")                                             //
+        ("rounds", text("N"), "send so many rounds (2, and up to 5 while ports do not answer)")      //
+        ("gap", text("MS"), "milliseconds between SYNs (0)")                                         //
+        ("at", text("UNIX_TIME"),
+         "knock for this moment, in seconds since 1970, whatever has been used;\n"
+         "of a one-time key send this number, and the next time the one after it")                        //
         ("no-wait", "fail when this window's sequence has been used, instead of waiting for the next")    //
         ("resolver", text("HOST"), "send the carrier dns's question to this resolver, not to the target") //
         ("wait", text("PORT"), "try to connect to this TCP port until it opens, say how long it took")    //
@@ -171,14 +173,55 @@ io::time_fix find_time(const config::profile& p) {
     return *fix;
 }
 
+/// The number of a one-time key that a knock uses, noted as used before the knock is sent.
+struct taken_number {
+    std::int64_t number = 0;
+    std::optional<std::int64_t> before; ///< the one that was noted until then
+    io::window_owner owner;
+    std::optional<io::window_memory> memory; ///< none: nothing is noted
+
+    /// Nothing was sent: the next knock takes it.
+    void give_back() {
+        if (!memory) return;
+        if (const auto done = memory->release(owner, number, before); !done) tell(done.error().text);
+    }
+};
+
+/// The next number, or the one that is wanted. A wanted one that is further ahead than the server looks would
+/// open nothing, and whoever hears a password can make those before it.
+taken_number take_number(std::optional<std::int64_t> wanted, const key::credential& k,
+                         const io::window_owner& owner) {
+    taken_number taken{wanted.value_or(0), {}, owner, {}};
+    const auto path = io::window_memory_path();
+    auto memory = path ? io::window_memory::open(*path) : path.error();
+    if (!memory) {
+        if (!wanted) throw stop{say(failed, memory.error().text)};
+        tell(memory.error().text + "; going on without");
+        return taken;
+    }
+    std::string too_far;
+    const auto turn = memory->claim(owner, [&](std::optional<std::int64_t> last) -> result<client::turn> {
+        taken.before = last;
+        if (!wanted) return client::turn{k.number_after(last), {}};
+        if (!last || k.numbers_between(*last, *wanted) <= k.most_ahead()) return client::turn{*wanted, {}};
+        too_far = "expected at most " + std::to_string(k.most_ahead()) + " knocks beyond number " +
+                  std::to_string(*last) + ", which was sent last: the server looks no further";
+        return error{too_far};
+    });
+    if (!too_far.empty()) throw stop{unfit("at", error{too_far})};
+    if (!turn) throw stop{say(failed, turn.error().text)};
+    taken.number = turn->t0;
+    taken.memory = std::move(*memory);
+    return taken;
+}
+
 /// The window to knock for, once its time has come.
 std::int64_t take_turn(const po::variables_map& options, const config::profile& p, const key::credential& k,
                        const way& w) {
     if (k.never_changes()) return 0;
-    io::time_fix fix{};
-    if (!k.numbered()) fix = find_time(p);
+    const auto fix = find_time(p);
     const nanoseconds g = seconds(k.granularity());
-    if (!k.numbered() && fix.time.error > g / 2)
+    if (fix.time.error > g / 2)
         tell("the clock may be off by " + in_words(fix.time.error) +
              ", more than half of the key's granularity: the server may refuse the knock");
 
@@ -188,14 +231,12 @@ std::int64_t take_turn(const po::variables_map& options, const config::profile& 
     }
 
     const auto choose = [&](std::optional<std::int64_t> last) -> client::turn {
-        if (k.numbered()) return {k.number_after(last), {}};
         auto now = fix.time;
         now.t += io::boot_now() - fix.at;
         return client::choose_window(k.granularity(), now, last);
     };
     const auto path = io::window_memory_path();
     auto memory = path ? io::window_memory::open(*path) : path.error();
-    if (!memory && k.numbered()) throw stop{say(failed, memory.error().text)};
     if (!memory) {
         tell(memory.error().text + "; going on without");
         return choose({}).t0;
@@ -203,7 +244,6 @@ std::int64_t take_turn(const po::variables_map& options, const config::profile& 
     const auto owner = io::owner_of(k, w.to.ip, p.service, w.source);
     for (;;) {
         const auto turn = memory->claim(owner, choose);
-        if (!turn && k.numbered()) throw stop{say(failed, turn.error().text)};
         if (!turn) {
             tell(turn.error().text + "; going on without");
             return choose({}).t0;
@@ -279,7 +319,10 @@ int knock(const po::variables_map& options) {
         tell("knocking for " + w.source.to_string() +
              ", which a router will replace; --source IP says what the server sees");
     request.source = w.source;
-    request.at = options.count("at") ? *at : take_turn(options, p, *k, w);
+    const auto wanted = options.count("at") ? std::optional(*at) : std::nullopt;
+    taken_number taken;
+    if (k->numbered()) taken = take_number(wanted, *k, io::owner_of(*k, w.to.ip, p.service, w.source));
+    request.at = k->numbered() ? taken.number : wanted ? *wanted : take_turn(options, p, *k, w);
 
     if (const auto left = k->numbers_left(request.at); left && *left >= 0 && *left < key::few_left)
         tell(std::to_string(*left) + " one-time passwords are left: make a new key before they are used up");
@@ -289,17 +332,24 @@ int knock(const po::variables_map& options) {
     order.via = resolver;
     if (io::is_local(w.source)) order.bind = w.source;
     auto plan = method::method_of(*k).plan(*k, request);
-    if (!plan) return say(failed, plan.error().text);
+    if (!plan) {
+        taken.give_back();
+        return say(failed, plan.error().text);
+    }
     order.shots = std::move(plan->shots);
     order.pace.gap = p.gap;
     if (p.rounds != 0) order.pace.least = order.pace.most = p.rounds;
     order.wait_port = p.wait;
     order.wait_limit = p.wait_limit;
     const auto respond = method::method_of(*k).respond;
+    std::uint32_t sent = 0;
     const auto report =
         respond ? io::send_dialogue(order, [&](auto answer) { return respond(*k, request, answer); })
-                : io::send_knock(order);
-    if (!report) return say(failed, report.error().text);
+                : io::send_knock(order, &sent);
+    if (!report) {
+        if (sent == 0) taken.give_back();
+        return say(failed, report.error().text);
+    }
 
     std::cout << "knocked on " << w.to.ip.to_string()
               << (resolver ? " through " + resolver->ip.to_string() : " from " + w.source.to_string()) << ": "

@@ -42,6 +42,7 @@ int sequence(const po::variables_map& options) {
     if (counted && !method::method_of(**k).carries.number)
         return unfit("count", {"expected none: knocks of the method " + std::string((*k)->method()) +
                                " are no one-time passwords"});
+    if (counted && options.count("at")) return unfit("count", {"expected none beside --at"});
     const auto option = counted ? "count" : "at";
     const auto at = number_option(options, option, 0, std::numeric_limits<std::int64_t>::max(),
                                   (*k)->numbered() ? (*k)->number_after({}) : to_seconds(io::system_now()));

@@ -30,6 +30,11 @@ public:
     virtual bool numbered() const { return false; }
     /// The number of the knock after number `last`, or of the first; of no knock, if they are used up.
     virtual std::int64_t number_after(std::optional<std::int64_t> last) const { return last ? *last + 1 : 0; }
+    /// How many knocks further on number `to` is than number `from`; negative: before it.
+    virtual std::int64_t numbers_between(std::int64_t from, std::int64_t to) const { return to - from; }
+    /// How many beyond the one it accepted last the server of a numbered key looks for, as far as the client
+    /// knows.
+    virtual std::int64_t most_ahead() const { return 0; }
     /// How many are left after a number, if a client is to be told when they run short.
     virtual std::optional<std::int64_t> numbers_left(std::int64_t) const { return {}; }
     /// Whether it can knock: false of the server's file, where that is another one than the client's.

@@ -2,6 +2,8 @@
 
 import json
 import pathlib
+import resource
+import signal
 import stat
 import time
 import unittest
@@ -48,6 +50,18 @@ class Otp(Case):
             self.assertEqual((self.folder / mine).read_text(), "mine")
             self.assertFalse((self.folder / its).exists())
 
+    def test_killed_while_it_writes(self):
+        def cannot_write_so_much():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))
+
+        for method in ("otp", "static", "time-sequence"):
+            with self.subTest(method):
+                # Python ignores SIGXFSZ; run_program restores the signals of a child.
+                killed = self.run_program("keygen", "--method", method, "--out", self.folder / "k",
+                                          preexec_fn=cannot_write_so_much)
+                self.assertEqual(killed.returncode, -signal.SIGXFSZ)
+                self.assertEqual(list(self.folder.iterdir()), [])
+
     def test_refused(self):
         out = self.folder / "k"
         for options, message in [
@@ -80,6 +94,8 @@ class Sequence(Case):
     def test_the_first_by_default_and_only_of_passwords(self):
         key = self.put("k", "method = otp\nfunction = otp-md5\nseed = TeSt\npassphrase = This is a test.\ncount = 100\n")
         self.assertEqual(self.done("sequence", "--key", key, "--ip", "::1"), "BAIL TUFT BITS GANG CHEF THY\n")
+        self.assertEqual(self.refused("sequence", "--key", key, "--ip", "::1", "--count", 1, "--at", 1),
+                         "--count: expected none beside --at")
         other = self.put("o", "secret = 000102030405060708090a0b0c0d0e0f\n")
         self.assertTrue(self.refused("sequence", "--key", other, "--ip", "::1", "--count", 1)
                         .startswith("--count: expected none"))

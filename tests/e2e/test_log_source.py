@@ -302,6 +302,48 @@ class Files(LogTest):
         self.assertEqual(guard.status()["log"]["lines_matched"], 1)
         self.assert_shut(self.client)
 
+    def test_what_was_read_does_not_count_again(self):
+        """An editor rewrites the file, or somebody cuts it: old lines are no knock."""
+        key = self.server.home / "fixed.key"
+        key.write_text("method = static\nsequence = 17000, 18000, 19000\n", encoding="ascii")
+        key.chmod(0o600)
+        self.append("some\nthing\n")
+        guard = self.log_guard(key, keys={"fixed": (key, "web", "allow_weak = true")}, wait=False, open_for=2)
+        sniffer = self.lab.sniffer(self.server)
+        self.client.run(["knock", "-d", "20", self.server.ip4, "17000:tcp", "18000:tcp", "19000:tcp"])
+        knock = self.written(sniffer.syns(target=self.server.ip4))
+        self.append(knock)
+        guard.wait_log("opens web")
+        marker = knock.splitlines()[0].replace("DPT=17000", "DPT=1").replace(self.client.ip4, self.other.ip4) + "\n"
+
+        def earns_nothing(number, change):
+            change()
+            guard.wait_log("going on behind what it held", count=number)
+            matched = guard.status()["log"]["lines_matched"]
+            self.append(marker)
+            self.lines(matched + 1, guard)
+            self.assertEqual(guard.status()["log"]["lines_matched"], matched + 1)
+            self.assertEqual(guard.log().count("opens web"), 1)
+
+        def put_in_its_place(text):
+            new = self.log.with_suffix(".tmp")
+            new.write_text(text)
+            new.rename(self.log)
+            guard.wait_log("replaced by another file")
+
+        # Within the second in which a copy passes for a later round of the knock it would be no news.
+        time.sleep(1.5)
+        put_in_its_place("x\n" + self.log.read_text())
+        matched = guard.status()["log"]["lines_matched"]
+        self.append(marker)
+        self.lines(matched + 1, guard)
+        self.assertEqual(guard.status()["log"]["lines_matched"], 4)
+        earns_nothing(1, lambda: os.truncate(self.log, self.log.stat().st_size - 3))
+        earns_nothing(2, lambda: self.log.write_text("y\n" + self.log.read_text()))
+        # They would open it still.
+        self.append(knock)
+        guard.wait_log("opens web", count=2)
+
     def test_hostile_lines_open_nothing(self):
         key = self.key()
         self.append("")

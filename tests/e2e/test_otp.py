@@ -205,13 +205,56 @@ class ByUdp(OtpTest):
         self.assertIn("19 one-time passwords are left", said)
         guard.wait_log("one-time password 19, few are left")
         self.assertIn("[key.pw] only 19 one-time passwords are left", check().stderr)
-        done = self.client.knock(self.server, key, "", "--at", "0")
-        self.assertIn("0 one-time passwords are left", done.stderr)
         short, _ = self.make("--count", "1", name="short")
-        self.client.knock(self.server, short)
+        self.assertIn("chronoknock: 0 one-time passwords are left", self.client.knock(self.server, short).stderr)
         done = self.client.knock(self.server, short, check=False)
         self.assertEqual(done.returncode, 1)
         self.assertIn("used up", done.stderr)
+
+
+class InStep(OtpTest):
+    """The client's number and the server's."""
+
+    def test_a_knock_that_could_not_be_sent_uses_nothing_up(self):
+        key, server_key = self.make()
+        guard = self.start(server_key)
+        self.client.knock(self.server, key)
+        guard.wait_log("one-time password 999")
+        self.client.run(["nft", "-f", "-"], stdin="""table inet t { chain o {
+            type filter hook output priority 0; meta l4proto udp drop;
+            }; }""")
+        for more in [(), (), (), (), (), ("--at", "999")]:
+            done = self.client.knock(self.server, key, "", *more, check=False)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("Operation not permitted", done.stderr)
+        self.client.run(["nft", "delete table inet t"])
+        self.client.knock(self.server, key)
+        guard.wait_log("one-time password 998")
+
+    def test_set_back_after_too_many_were_lost(self):
+        key, server_key = self.make()
+        guard = self.start(server_key)
+        self.lab.router_rules("meta l4proto udp drop")
+        for _ in range(4):
+            self.client.knock(self.server, key)
+        self.lab.router_rules("meta l4proto udp accept")
+        self.client.knock(self.server, key)  # the fifth: too far ahead
+        self.client.knock(self.server, key, "", "--at", "999")
+        guard.wait_log("one-time password 999")
+        self.client.knock(self.server, key)
+        guard.wait_log("one-time password 998")
+        self.assertEqual(guard.log().count("opens web"), 2)
+
+    def test_none_is_sent_that_gives_many_away(self):
+        key, _ = self.make()
+        self.client.knock(self.server, key, "", "--at", "900")  # nothing is remembered yet
+        for number in (0, 895):
+            done = self.client.knock(self.server, key, "", "--at", number, check=False)
+            self.assertEqual((done.returncode, done.stdout), (2, ""))
+            self.assertEqual(done.stderr, "chronoknock: --at: expected at most 4 knocks beyond number 900, which was sent "
+                                          "last: the server looks no further\n")
+        self.client.knock(self.server, key, "", "--at", "896")
+        self.client.knock(self.server, key, "", "--at", "999")
 
 
 class ByDns(OtpTest):

@@ -50,7 +50,7 @@ class Static(LabTest):
         self.knock(self.client, "--ports", SEQUENCE)
         self.assert_opens(self.client)
         self.assert_shut(self.other)
-        guard.wait_log("key fixed opens web")
+        guard.wait_log(f"key fixed opens web for 30s to {self.client.ip4}, sequence (")
         for port in ("7000", "8000", "9000"):
             self.assertNotIn(port, re.sub(r"\d\d:\d\d:\d\d|pid \d+", "", guard.log()))
 
@@ -121,6 +121,24 @@ class Static(LabTest):
         self.assert_shut(self.other)
         self.knock(self.other, "--ports", PAD[8])
         self.assert_opens(self.other)
+
+    def test_pad_is_set_back_after_too_many_were_lost(self):
+        key = self.static_key("; ".join(PAD))
+        guard = self.start(key, "mode = strict", "allow_weak = true")
+        self.knock(self.client, "--key", key)
+        guard.wait_log("sequence 1")
+        self.lab.router_rules("ip protocol { tcp, udp } drop")
+        for _ in range(8):
+            self.knock(self.client, "--key", key, "--rounds", "1")
+        refused = self.knock(self.client, "--key", key, "--at", "17", check=False)
+        self.assertIn("--at: expected at most 8 knocks beyond number 8", refused.stderr)
+        self.lab.router_rules("accept")
+        self.knock(self.client, "--key", key)  # the ninth
+        self.knock(self.client, "--key", key, "--at", "1")
+        guard.wait_log("sequence 2")
+        self.knock(self.client, "--key", key)
+        guard.wait_log("sequence 3")
+        self.assertEqual(guard.log().count("opens web"), 3)
 
     def test_pad_stays_used_after_a_restart(self):
         key = self.static_key("; ".join(PAD))

@@ -7,12 +7,15 @@
 #include "io/system/clock.hpp"
 #include "io/system/descriptor.hpp"
 
+#include <algorithm>
+#include <array>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <span>
 #include <sys/inotify.h>
 #include <sys/stat.h>
 #include <utility>
@@ -21,6 +24,9 @@
 namespace chronoknock::io {
 
 namespace {
+
+// The clock that files are stamped by is behind by a tick of the kernel's, of 10 ms at the most.
+constexpr auto file_time_lag = milliseconds(20);
 
 std::optional<file_state> state_of(const struct stat& s) {
     return file_state{s.st_dev, s.st_ino, static_cast<std::uint64_t>(s.st_size),
@@ -34,7 +40,8 @@ public:
     impl(boost::asio::io_context& context, std::string path, std::shared_ptr<const packet::log_format> format,
          sink to)
         : context_(context), path_(std::move(path)), folder_(path_.substr(0, path_.rfind('/') + 1)),
-          format_(std::move(format)), sink_(std::move(to)), changes_(context), timer_(context) {}
+          format_(std::move(format)), sink_(std::move(to)), changes_(context), timer_(context),
+          follower_((system_now() - file_time_lag).time_since_epoch().count()) {}
 
     result<void> start() {
         buffer_.resize(log_follower::most_per_read);
@@ -145,6 +152,8 @@ private:
             return {};
         case action::read:
             return read();
+        case action::read_ends:
+            return read_ends();
         case action::wait:
             wait();
             return {};
@@ -171,6 +180,9 @@ private:
             return {};
         case action::tell_truncated:
             write(log::level::info, "truncated; reading it from its beginning");
+            return {};
+        case action::tell_rewritten:
+            write(log::level::warning, "shortened or rewritten; going on behind what it held");
             return {};
         }
         return {};
@@ -207,15 +219,30 @@ private:
         file_ = descriptor();
     }
 
+    /// As many bytes as there are, up to the buffer's size; -1: it cannot be read.
+    ssize_t read_at(std::uint64_t offset, std::span<char> into) {
+        const auto n = ::pread(file_.get(), into.data(), into.size(), static_cast<off_t>(offset));
+        if (n < 0) problem_ = std::string("cannot read: ") + std::strerror(errno);
+        return n;
+    }
+
     log_follower::actions read() {
-        const auto n =
-            ::pread(file_.get(), buffer_.data(), buffer_.size(), static_cast<off_t>(follower_.offset()));
-        if (n < 0) {
-            problem_ = std::string("cannot read: ") + std::strerror(errno);
-            return follower_.read_failed();
-        }
+        const auto n = read_at(follower_.offset(), buffer_);
+        if (n < 0) return follower_.read_failed();
         return follower_.read({buffer_.data(), static_cast<std::size_t>(n)},
                               [this](std::string_view one) { take(one); });
+    }
+
+    log_follower::actions read_ends() {
+        struct stat s {};
+        std::array<char, log_follower::most_head> head;
+        const auto size = ::fstat(file_.get(), &s) == 0 ? static_cast<std::uint64_t>(s.st_size) : 0;
+        const auto end_at = size - std::min<std::uint64_t>(size, buffer_.size());
+        const auto of_head = read_at(0, std::span(head).first(std::min<std::uint64_t>(size, head.size())));
+        const auto of_end = read_at(end_at, std::span(buffer_).first(size - end_at));
+        if (of_head < 0 || of_end < 0) return follower_.read_failed();
+        return follower_.ends({head.data(), static_cast<std::size_t>(of_head)},
+                              {buffer_.data(), static_cast<std::size_t>(of_end)}, end_at);
     }
 
     void take(std::string_view text) {

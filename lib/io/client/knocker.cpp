@@ -89,6 +89,7 @@ public:
             const auto action = volley_.next(now);
             if (action.what == client::volley::step::send) {
                 if (const auto sent = start(action.port, now); !sent) return sent.error();
+                ++sent_;
                 last_syn_ = now;
                 next_try_ = now + first_try;
                 between_tries_ = first_try;
@@ -112,6 +113,8 @@ public:
             if (!opened_after_) wait(until - now);
         }
     }
+
+    std::uint32_t sent() const { return sent_; }
 
 private:
     /// Begins a connection to a port of the sequence or to the door.
@@ -211,6 +214,7 @@ private:
     instant next_try_{};
     nanoseconds between_tries_ = first_try;
     std::optional<nanoseconds> opened_after_;
+    std::uint32_t sent_ = 0;
     std::uint16_t pings_ = 0;
 };
 
@@ -248,6 +252,11 @@ bool is_local(const address& a) {
     return socket && ::bind(socket.get(), here.get(), here.size) == 0;
 }
 
-result<knock_report> send_knock(const knock_order& order) { return knocker(order).run(); }
+result<knock_report> send_knock(const knock_order& order, std::uint32_t* sent) {
+    knocker k(order);
+    auto report = k.run();
+    if (sent) *sent = k.sent();
+    return report;
+}
 
 } // namespace chronoknock::io

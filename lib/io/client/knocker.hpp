@@ -46,7 +46,8 @@ struct knock_report {
 };
 
 /// Knocks, and with a wait_port tries to connect to it, between rounds and after the last, until it opens or
-/// wait_limit after the last SYN. An error when this machine cannot send; it names no port.
-result<knock_report> send_knock(const knock_order& order);
+/// wait_limit after the last SYN. An error when this machine cannot send; it names no port. sent: packets of
+/// the knock that the kernel took, also when it fails.
+result<knock_report> send_knock(const knock_order& order, std::uint32_t* sent = nullptr);
 
 } // namespace chronoknock::io

@@ -33,9 +33,7 @@ result<window_memory> window_memory::open(const std::string& path) {
     return window_memory(std::move(*db));
 }
 
-result<client::turn>
-window_memory::claim(const window_owner& owner,
-                     const std::function<client::turn(std::optional<std::int64_t>)>& choose) {
+result<client::turn> window_memory::claim(const window_owner& owner, const chooser& choose) {
     return db_.transaction([&]() -> result<client::turn> {
         std::optional<std::int64_t> last;
         {
@@ -46,14 +44,27 @@ window_memory::claim(const window_owner& owner,
             if (*row) last = find.integer(0);
         }
         const auto turn = choose(last);
-        if (turn.wait != nanoseconds(0)) return turn;
+        if (!turn || turn->wait != nanoseconds(0)) return turn;
         statement note(db_, "insert or replace into used values (?, ?, ?, ?, ?)");
-        if (const auto noted = bind(note, owner).bind(turn.t0).step(); !noted) return noted.error();
+        if (const auto noted = bind(note, owner).bind(turn->t0).step(); !noted) return noted.error();
         statement forget(db_, "delete from used where key = ? and t0 < ?");
-        if (const auto done = forget.bind(owner.key).bind(turn.t0 - forget_after).step(); !done)
+        if (const auto done = forget.bind(owner.key).bind(turn->t0 - forget_after).step(); !done)
             return done.error();
         return turn;
     });
+}
+
+result<void> window_memory::release(const window_owner& owner, std::int64_t claimed,
+                                    std::optional<std::int64_t> before) {
+    // One statement is one transaction.
+    statement put_back(
+        db_, before
+                 ? "update used set t0 = ? "
+                   "where target = ? and key = ? and service = ? and source = ? and t0 = ?"
+                 : "delete from used where target = ? and key = ? and service = ? and source = ? and t0 = ?");
+    if (before) put_back.bind(*before);
+    if (const auto done = bind(put_back, owner).bind(claimed).step(); !done) return done.error();
+    return {};
 }
 
 result<std::string> window_memory_path() {

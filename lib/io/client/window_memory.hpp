@@ -30,10 +30,16 @@ public:
     /// Opens the database, making it and its folders, for the user alone, if need be.
     static result<window_memory> open(const std::string& path);
 
+    using chooser = std::function<result<client::turn>(std::optional<std::int64_t> last)>;
+
     /// Asks `choose` for a turn, given the window used last, and when it need not wait, notes it as used: in
-    /// one transaction, so that two knocks at a time do not take the same window.
-    result<client::turn> claim(const window_owner& owner,
-                               const std::function<client::turn(std::optional<std::int64_t>)>& choose);
+    /// one transaction, so that two knocks at a time do not take the same window. An error of `choose` leaves
+    /// all as it was.
+    result<client::turn> claim(const window_owner& owner, const chooser& choose);
+
+    /// Takes back the claim of `claimed`, of which nothing was sent: `before` is the one used last again,
+    /// unless another one was claimed meanwhile.
+    result<void> release(const window_owner& owner, std::int64_t claimed, std::optional<std::int64_t> before);
 
 private:
     explicit window_memory(database db) : db_(std::move(db)) {}

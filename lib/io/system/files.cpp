@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -87,12 +88,56 @@ bool write_all(int fd, std::string_view text) {
     return true;
 }
 
+std::string folder_of(const std::string& path) {
+    const auto slash = path.rfind('/');
+    return slash == path.npos ? "." : path.substr(0, slash + 1);
+}
+
 /// The name of a file is on the disk once its folder is.
 void sync_folder(const std::string& path) {
-    const auto slash = path.rfind('/');
-    const auto folder = slash == path.npos ? std::string(".") : path.substr(0, slash + 1);
-    const descriptor held(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const descriptor held(::open(folder_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (held) ::fsync(held.get());
+}
+
+/// Writes an open file in full, mode 0600, and sees it to the disk.
+bool fill(int fd, std::string_view text) {
+    // Whatever the umask took away; it never adds.
+    return ::fchmod(fd, 0600) == 0 && write_all(fd, text) && ::fsync(fd) == 0;
+}
+
+error not_made(const std::string& path) {
+    return errno == EEXIST ? error{path + ": exists already, and is never overwritten"}
+                           : why(path, "cannot create");
+}
+
+/// Gives a file that has no name its own (open(2), O_TMPFILE). Fails if the name is taken.
+bool give_name(int fd, const std::string& path) {
+    const auto by_descriptor = "/proc/self/fd/" + std::to_string(fd);
+    return ::linkat(AT_FDCWD, by_descriptor.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) == 0;
+}
+
+/// Renames a file. Fails if the new name is taken. Not every file system has links, nor every one the flag.
+bool rename_new(const std::string& from, const std::string& to) {
+    if (::link(from.c_str(), to.c_str()) == 0) {
+        ::unlink(from.c_str());
+        return true;
+    }
+    return errno != EEXIST &&
+           ::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0;
+}
+
+/// By a temporary name beside it: where the file system has no files without a name, or /proc is missing.
+result<void> write_by_other_name(const std::string& path, std::string_view text) {
+    auto other = path + ".XXXXXX";
+    const descriptor file(::mkostemp(other.data(), O_CLOEXEC));
+    if (!file) return not_made(path);
+    result<void> done;
+    if (!fill(file.get(), text))
+        done = why(path, "cannot write");
+    else if (!rename_new(other, path))
+        done = not_made(path);
+    if (!done) ::unlink(other.c_str());
+    return done;
 }
 
 } // namespace
@@ -117,15 +162,16 @@ result<key::credential_ptr> load_key_file(const std::string& path, bool allow_lo
 }
 
 result<void> write_new_file(const std::string& path, std::string_view text) {
-    const descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0600));
-    if (!file)
-        return errno == EEXIST ? error{path + ": exists already, and is never overwritten"}
-                               : why(path, "cannot create");
-    // Whatever the umask took away; it never adds.
-    if (::fchmod(file.get(), 0600) != 0 || !write_all(file.get(), text) || ::fsync(file.get()) != 0) {
-        const auto failure = why(path, "cannot write");
-        ::unlink(path.c_str());
-        return failure;
+    // It gets its name once it is whole: who is killed before leaves nothing.
+    const descriptor file(::open(folder_of(path).c_str(), O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600));
+    if (!file) {
+        if (const auto written = write_by_other_name(path, text); !written) return written;
+    } else {
+        if (!fill(file.get(), text)) return why(path, "cannot write");
+        if (!give_name(file.get(), path)) {
+            if (errno == EEXIST) return not_made(path);
+            if (const auto written = write_by_other_name(path, text); !written) return written;
+        }
     }
     sync_folder(path);
     return {};

@@ -18,8 +18,9 @@ result<std::string> read_file(const std::string& path, std::size_t most = 16 << 
 /// or write, and one that belongs to somebody who is neither we nor root, for he can.
 result<key::credential_ptr> load_key_file(const std::string& path, bool allow_loose_permissions);
 
-/// Writes a file that was not there, mode 0600, and sees it to the disk. Never overwrites; what cannot be
-/// written in full is removed again.
+/// Writes a file that was not there, mode 0600, and sees it to the disk. Never overwrites. The file comes to
+/// be whole or not at all, also when we are killed; only where the file system has no files without a name
+/// (open(2), O_TMPFILE) a kill leaves one with six characters behind its name.
 result<void> write_new_file(const std::string& path, std::string_view text);
 
 /// Takes back a file that write_new_file() wrote.

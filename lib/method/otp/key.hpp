@@ -16,6 +16,7 @@
 namespace chronoknock::otp {
 
 inline constexpr std::uint32_t most_count = 1'000'000;
+inline constexpr std::uint32_t default_lookahead = 4;
 /// More would leave less than 60 bits.
 inline constexpr std::uint32_t most_lookahead = 16;
 
@@ -40,7 +41,7 @@ struct last_password {
     std::uint32_t count = 0;
     key::otp_value value = 0;
     std::int64_t issued = 0; ///< seconds since the epoch
-    std::uint32_t lookahead = 4;
+    std::uint32_t lookahead = default_lookahead;
 };
 
 /// One of the two files of a key: exactly one of client and server is there.
@@ -59,6 +60,10 @@ public:
     std::uint32_t granularity() const override { return 0; }
     bool numbered() const override { return true; }
     std::int64_t number_after(std::optional<std::int64_t> last) const override;
+    std::int64_t numbers_between(std::int64_t from, std::int64_t to) const override {
+        return from - std::min<std::int64_t>(to, most_count);
+    }
+    std::int64_t most_ahead() const override { return server_ ? server_->lookahead : default_lookahead; }
     std::optional<std::int64_t> numbers_left(std::int64_t number) const override { return number; }
     bool can_knock() const override { return client_.has_value(); }
     bool never_changes() const override { return false; }

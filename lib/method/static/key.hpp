@@ -5,11 +5,15 @@
 #include "config/server.hpp"
 #include "key/credential.hpp"
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
 
 namespace chronoknock::fixed {
+
+/// How many sequences of a pad are looked for beyond the last one that was used: knocks get lost.
+inline constexpr std::int64_t look_ahead = 8;
 
 /// The ports of a knock, in order.
 using sequence = std::vector<client::shot>;
@@ -26,6 +30,7 @@ public:
     const std::string& fingerprint() const override { return fingerprint_; }
     std::uint32_t granularity() const override { return 0; }
     bool numbered() const override { return sequences_.size() > 1; }
+    std::int64_t most_ahead() const override { return look_ahead; }
     bool never_changes() const override { return sequences_.size() == 1; }
     bool heeds_address() const override { return false; }
     bool names_service() const override { return false; }

@@ -162,6 +162,7 @@ granting::claim verifier::claim_of(const candidate& c, const address& who, insta
         claim.description = "sequence " + std::to_string(c.index + 1);
     } else {
         claim.once.identity = who.to_string();
+        claim.description = "sequence";
     }
     claim.first = first;
     return claim;

@@ -10,9 +10,6 @@
 
 namespace chronoknock::fixed {
 
-/// How many sequences of a pad are looked for beyond the last one that was used: knocks get lost.
-inline constexpr std::int64_t look_ahead = 8;
-
 /// An error if the keys (indices into s.keys) have more different ports than a verifier can tell apart.
 result<void> check_ports(const config::server& s, std::span<const std::uint32_t> keys);
 

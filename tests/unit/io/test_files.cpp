@@ -113,7 +113,7 @@ BOOST_AUTO_TEST_CASE(new_file_is_for_the_owner_alone_and_never_overwrites) {
                f / "no/k" + ": cannot create: No such file or directory");
 }
 
-BOOST_AUTO_TEST_CASE(what_cannot_be_written_in_full_is_removed) {
+BOOST_AUTO_TEST_CASE(what_cannot_be_written_in_full_is_not_there) {
     const folder f;
     // SIGXFSZ ignored, a write beyond the limit fails as on a full disk
     struct rlimit before {};
@@ -126,7 +126,7 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_written_in_full_is_removed) {
     std::signal(SIGXFSZ, handler);
     BOOST_REQUIRE(!written.has_value());
     BOOST_TEST(written.error().text == f / "k" + ": cannot write: File too large");
-    BOOST_TEST(!std::filesystem::exists(f / "k"));
+    BOOST_TEST(std::filesystem::is_empty(f.path()));
 }
 
 BOOST_AUTO_TEST_CASE(secrets_differ) {
@@ -180,6 +180,41 @@ BOOST_AUTO_TEST_CASE(numbers_of_a_pad_are_counted_whatever_else_is_knocked) {
             .has_value());
     BOOST_TEST(number(v4) == 1);
     BOOST_TEST(number(v6) == 2); // the same server, by its other address
+}
+
+BOOST_AUTO_TEST_CASE(a_claim_is_released_while_it_is_the_last) {
+    const folder f;
+    auto memory = io::window_memory::open(f / "client.db");
+    BOOST_REQUIRE(memory.has_value());
+    const io::window_owner owner{"", "k", "", ""}, other{"", "l", "", ""};
+    std::optional<std::int64_t> last;
+    const auto claim = [&](const io::window_owner& of, std::int64_t number) {
+        return memory->claim(of, [&](auto told) {
+            last = told;
+            return client::turn{number, 0ns};
+        });
+    };
+    BOOST_TEST(claim(other, 5).has_value());
+    BOOST_TEST(claim(owner, 5).has_value());
+    BOOST_TEST(memory->release(owner, 5, std::nullopt).has_value());
+    BOOST_TEST(claim(owner, 6).has_value());
+    BOOST_TEST(!last.has_value());
+    BOOST_TEST(claim(owner, 7).has_value());
+    BOOST_TEST(memory->release(owner, 7, 6).has_value());
+    BOOST_TEST(claim(owner, 8).has_value());
+    BOOST_TEST(last.value() == 6);
+    BOOST_TEST(memory->release(owner, 7, 6).has_value()); // another one came in between
+    BOOST_TEST(memory->release(owner, 6, std::nullopt).has_value());
+    BOOST_TEST(claim(owner, 9).has_value());
+    BOOST_TEST(last.value() == 8);
+    // A choice that fails claims nothing.
+    const auto refused = memory->claim(owner, [](auto) -> result<client::turn> { return error{"too far"}; });
+    BOOST_REQUIRE(!refused.has_value());
+    BOOST_TEST(refused.error().text == "too far");
+    BOOST_TEST(claim(owner, 10).has_value());
+    BOOST_TEST(last.value() == 9);
+    BOOST_TEST(claim(other, 6).has_value());
+    BOOST_TEST(last.value() == 5);
 }
 
 BOOST_AUTO_TEST_CASE(used_windows_are_remembered_for_each_knock) {

@@ -18,6 +18,7 @@ std::ostream& operator<<(std::ostream& out, log_follower::action a) {
                                             "open",
                                             "close",
                                             "read",
+                                            "read_ends",
                                             "wait",
                                             "pause",
                                             "yield",
@@ -26,7 +27,8 @@ std::ostream& operator<<(std::ostream& out, log_follower::action a) {
                                             "tell_open_failed",
                                             "tell_read_failed",
                                             "tell_replaced",
-                                            "tell_truncated"};
+                                            "tell_truncated",
+                                            "tell_rewritten"};
     return out << names[static_cast<int>(a)];
 }
 std::ostream& operator<<(std::ostream& out, const log_follower::actions& all) {
@@ -52,24 +54,25 @@ struct world {
     struct file {
         std::uint64_t inode = 0;
         std::string text;
+        bool old = false; ///< not modified since the start
     };
     file* named = nullptr;
     file* held = nullptr;
-    log_follower machine;
+    log_follower machine{0};
     texts lines;
-    std::vector<action> done; ///< but look and read
+    std::vector<action> done; ///< but look, read and read_ends
     bool may_open = true;
     bool may_read = true;
     std::size_t reads = 0;
 
     static std::optional<file_state> state(const file* f) {
         if (!f) return std::nullopt;
-        const auto version = std::hash<std::string>{}(f->text); // for the time of its last change
-        return file_state{1, f->inode, f->text.size(), static_cast<std::int64_t>(version)};
+        const auto version = std::hash<std::string>{}(f->text) >> 1; // for the time of its last change
+        return file_state{1, f->inode, f->text.size(), f->old ? -1 : static_cast<std::int64_t>(version)};
     }
 
     actions carry_out(action a) {
-        if (a != action::look && a != action::read) done.push_back(a);
+        if (a != action::look && a != action::read && a != action::read_ends) done.push_back(a);
         switch (a) {
         case action::look:
             return machine.looked(state(named), state(held));
@@ -86,6 +89,12 @@ struct world {
             BOOST_REQUIRE(machine.offset() <= held->text.size());
             const auto bytes = held->text.substr(machine.offset(), log_follower::most_per_read);
             return machine.read(bytes, [this](std::string_view one) { lines.emplace_back(one); });
+        }
+        case action::read_ends: {
+            if (!may_read) return machine.read_failed();
+            const auto& text = held->text;
+            const auto end_at = text.size() - std::min(text.size(), log_follower::most_per_read);
+            return machine.ends(text.substr(0, log_follower::most_head), text.substr(end_at), end_at);
         }
         default:
             return {};
@@ -240,11 +249,109 @@ BOOST_AUTO_TEST_CASE(cut_between_the_look_and_the_reading) {
     w.named = &f;
     w.turn();
     WANTS(w.machine.looked(file_state{1, 7, 9}, file_state{1, 7, 9}), {action::read});
-    WANTS(w.machine.read("", [](std::string_view) {}), {action::tell_truncated, action::look});
-    WANTS(w.machine.read("", [](std::string_view) {}), {action::pause});
+    WANTS(w.machine.read("", [](std::string_view) {}), {action::read_ends});
+    WANTS(w.machine.ends("", "", 0), {action::tell_truncated, action::look});
     f.text = "new\n";
     w.turn();
     LINES(w, {"new"});
+}
+
+/// A log of so many lines, each with a time of its own.
+std::string log_of(int first, int last) {
+    std::string text;
+    for (int n = first; n < last; ++n)
+        text += "Nov 28 16:25:10 server kernel: [" + std::to_string(100000 + n) + "] knock\n";
+    return text;
+}
+
+BOOST_AUTO_TEST_CASE(what_was_read_does_not_come_again_in_a_copy) {
+    const auto text = log_of(0, 1000);
+    const auto shortened = log_of(0, 500) + log_of(501, 1000);
+    const auto last_one_deleted = log_of(0, 999);
+    for (const bool in_place : {false, true})
+        for (const auto& [copy, lines] :
+             std::vector<std::pair<std::string, texts>>{{text + "new\n", {"new"}}, // an editor's
+                                                        {"x\n" + text + "new\n", {"new"}},
+                                                        {shortened, {}},
+                                                        {shortened + "new\n", {"new"}},
+                                                        {last_one_deleted, {}},
+                                                        {text.substr(0, text.size() - 3), {}}}) {
+            world w;
+            world::file f{7, ""}, other{8, copy};
+            w.named = &f;
+            w.turn();
+            f.text = text;
+            w.turn();
+            BOOST_TEST(w.lines.size() == 1000u);
+            if (in_place)
+                f.text = copy;
+            else
+                w.named = &other;
+            w.turn();
+            BOOST_TEST(w.lines == lines, boost::test_tools::per_element());
+            w.turn();
+            LINES(w, {});
+            w.named->text += "\nnewer\n";
+            w.turn();
+            BOOST_TEST_REQUIRE(!w.lines.empty());
+            BOOST_TEST(w.lines.back() == "newer");
+            BOOST_TEST(w.lines.size() <= 2u);
+        }
+}
+
+BOOST_AUTO_TEST_CASE(nor_when_it_is_emptied_and_written_again) {
+    world w;
+    world::file f{7, log_of(0, 1000)};
+    w.named = &f;
+    w.turn();
+    f.text += log_of(1000, 1010);
+    w.turn();
+    BOOST_TEST(w.lines.size() == 10u);
+    const auto text = f.text;
+    f.text = "";
+    TURN(w, {action::tell_truncated, action::wait});
+    TURN(w, {action::wait});
+    f.text = "x\n" + text;
+    TURN(w, {action::tell_rewritten, action::pause});
+    LINES(w, {});
+    f.text += "new\n";
+    w.turn();
+    LINES(w, {"new"});
+    f.text = "";
+    w.turn();
+    f.text = log_of(2000, 2003); // another log
+    TURN(w, {action::pause});
+    BOOST_TEST(w.lines.size() == 3u);
+}
+
+BOOST_AUTO_TEST_CASE(a_file_cut_shorter_is_read_from_its_new_end) {
+    world w;
+    world::file f{7, log_of(0, 1000)};
+    w.named = &f;
+    w.turn();
+    f.text = log_of(0, 10) + "half of a";
+    TURN(w, {action::tell_rewritten, action::pause});
+    LINES(w, {});
+    f.text += " line\nnew\n";
+    w.turn();
+    LINES(w, {"new"});
+}
+
+BOOST_AUTO_TEST_CASE(a_late_file_of_before_the_start_is_read_from_its_end) {
+    world w;
+    TURN(w, {action::tell_absent, action::wait});
+    world::file f{7, "old\n", true};
+    w.named = &f;
+    TURN(w, {action::open, action::tell_following, action::pause});
+    LINES(w, {});
+    f.old = false;
+    f.text += "new\n";
+    w.turn();
+    LINES(w, {"new"});
+    world::file older{8, "older\n", true}; // put in its place
+    w.named = &older;
+    w.turn();
+    LINES(w, {});
 }
 
 BOOST_AUTO_TEST_CASE(a_turn_is_bounded) {
