@@ -320,7 +320,7 @@ class Files(LogTest):
             change()
             guard.wait_log("going on behind what it held", count=number)
             matched = guard.status()["log"]["lines_matched"]
-            self.append(marker)
+            self.append("\n" + marker)  # behind what was cut through
             self.lines(matched + 1, guard)
             self.assertEqual(guard.status()["log"]["lines_matched"], matched + 1)
             self.assertEqual(guard.log().count("opens web"), 1)

@@ -47,7 +47,7 @@ log_follower::actions log_follower::find_place() {
 log_follower::actions log_follower::ends(std::string_view head, std::string_view end, std::uint64_t end_at) {
     const bool opened = std::exchange(opening_, false);
     const bool was_emptied = std::exchange(emptied_, !opened && head.empty());
-    position_ = place_in(head, end, end_at);
+    position_ = emptied_ ? 0 : place_in(head, end, end_at);
     from_end_ = false;
     if (!emptied_) {
         const auto before = end.substr(0, position_ - std::min(position_, end_at));
