@@ -161,8 +161,9 @@ private:
         double by = uniform(-walk, walk);
         if (true_ > ramp_from_ && true_ < ramp_from_ + 7200)
             by += true_ < ramp_from_ + 3600 ? 10e-6 / 60 : -10e-6 / 60;
+        if (o_.ramps) by += heat();
         if (o_.steps && random_() % 120 == 0 && true_ >= stepped_ + o_.steps_apart) {
-            by += uniform(-5e-6, 5e-6);
+            by += uniform(-2e-6, 2e-6);
             stepped_ = true_;
         }
         frequency_ = std::clamp(frequency_ + by, -50e-6, 50e-6);
@@ -171,6 +172,17 @@ private:
         auto& s = servers_[random_() % servers_.size()];
         s.there = std::pow(10.0, uniform(-3.5, -0.7));
         s.back = std::pow(10.0, uniform(-3.5, -0.7));
+    }
+
+    // A load that comes or goes heats or cools: up to 1 ppm a minute for 5 minutes, or longer if it is slower,
+    // 5 ppm in all. What the frequency changes by in this minute.
+    double heat() {
+        if (heat_minutes_ == 0 && random_() % 120 == 0) {
+            const double ppm = random_() % 2 == 0 ? 1 : uniform(0.1, 1);
+            heat_minutes_ = static_cast<int>(uniform(5, 5 / ppm));
+            heat_ = sign() * ppm * 1e-6;
+        }
+        return heat_minutes_ > 0 ? --heat_minutes_, heat_ : 0;
     }
 
     // The machine and all its clocks stand still, and the host sets its system clock afterwards.
@@ -278,6 +290,8 @@ private:
     nanoseconds system_offset_ = 0ns;
     double slew_ = 0; ///< of the system clock
     double ramp_from_ = 1e18;
+    double heat_ = 0;      ///< of the frequency, in a minute
+    int heat_minutes_ = 0; ///< left
     double leap_at_ = 1e18;
     std::vector<double> naps_; ///< true seconds since the start
     std::vector<double> pauses_;

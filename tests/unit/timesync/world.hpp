@@ -45,9 +45,9 @@ struct options {
     int naps = 0;           ///< sleeps of a second to hours
     int pauses = 0;         ///< of the virtual machine, with all its clocks, whose system clock is then set
     bool slewed = false;    ///< a daemon bends the system clock
-    bool steps = false;     ///< of the frequency, up to 5 ppm
+    bool steps = false;     ///< of the frequency, up to 2 ppm
     double steps_apart = 0; ///< seconds between two of them, at the least
-    bool ramps = false;     ///< temperature: 10 ppm in an hour, there and back
+    bool ramps = false;     ///< temperature: 10 ppm in an hour, there and back; 1 ppm a minute, for minutes
     bool reroutes = false;  ///< the paths' delays change, asymmetry and all
     bool replays = false;   ///< somebody sends old answers again; some answers come late
     bool adaptive = false;  ///< liars are
