@@ -63,6 +63,7 @@ private:
     result<void> renew_mark();
     result<void> note_mark(std::size_t mark);
     result<void> put_burnt(std::span<const granting::burnt> tokens);
+    result<bool> begins_now();
     result<bool> is_whole();
     result<void> find_lacking(bool whole);
     std::size_t next() const { return 1 - last_; }
