@@ -56,10 +56,11 @@ public:
     replay_guard(const std::vector<burnt>& known, unix_time floor, std::optional<unix_time> lacking = {});
 
     /// Sets another floor. provisional: the store does not have it, and the clock that it is by may be wrong:
-    /// it does not tell until when the record lacked something.
+    /// it does not tell until when the record lacked something. Another one does, also if it is earlier than
+    /// the last: the clock was ahead when that was set.
     void set_floor(unix_time floor, bool provisional = false) {
         floor_ = floor;
-        if (!provisional && lacking_ == unix_time::max()) lacking_ = floor;
+        if (!provisional && lacking_ && *lacking_ > floor) lacking_ = floor;
     }
 
     /// Judges a claim and, if it accepts it, reserves its token: the caller writes burnt_of() down before it

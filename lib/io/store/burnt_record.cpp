@@ -91,7 +91,9 @@ result<void> burnt_record::write_floor(const std::string& boot, unix_time t) {
         if (const auto gone = db_.run("delete from floor"); !gone) return gone.error();
         statement s(db_, "insert into floor values (?, ?)");
         if (const auto put = s.bind(boot).bind(count(t)).step(); !put) return put.error();
-        if (lacking_ == unix_time::max()) {
+        // A floor of earlier than the last one shows that the clock was ahead when that was set, and so when
+        // the loss was found.
+        if (lacking_ && *lacking_ > t) {
             if (const auto gone = db_.run("delete from lacking"); !gone) return gone;
             statement found(db_, "insert into lacking values (?)");
             if (const auto put = found.bind(count(t)).step(); !put) return put.error();
@@ -113,7 +115,7 @@ result<void> burnt_record::set_floor(unix_time t) {
     if (done) {
         floor_ = t;
         lacks_some_ = false;
-        if (lacking_ == unix_time::max()) lacking_ = t;
+        if (lacking_ && *lacking_ > t) lacking_ = t;
     }
     return done;
 }

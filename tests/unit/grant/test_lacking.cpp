@@ -41,4 +41,15 @@ BOOST_AUTO_TEST_CASE(a_provisional_floor_tells_nothing_of_the_loss) {
     BOOST_TEST((judge(guard, 31, 1, for_a_day(0)) == judgement::accepted)); // it goes on from that one
 }
 
+BOOST_AUTO_TEST_CASE(a_loss_was_not_found_later_than_the_floor_after_it) {
+    replay_guard guard({}, at(864000), at(864000)); // the clock was ahead
+    BOOST_TEST((judge(guard, 10, 0, for_a_day(9)) == judgement::unrecorded));
+    guard.set_floor(at(5), true);
+    BOOST_TEST((judge(guard, 10, 0, for_a_day(9)) == judgement::unrecorded));
+    guard.set_floor(at(10));
+    BOOST_TEST((judge(guard, 20, 0, for_a_day(9)) == judgement::unrecorded));
+    guard.set_floor(at(30));
+    BOOST_TEST((judge(guard, 40, 0, for_a_day(10)) == judgement::accepted));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -165,6 +165,22 @@ BOOST_AUTO_TEST_CASE(a_record_that_was_lost_is_told_from_a_new_one) {
     BOOST_TEST((files.open().lacking() == floor_set + seconds(9)));
 }
 
+BOOST_AUTO_TEST_CASE(a_loss_was_not_found_later_than_the_floor_after_it) {
+    const state_files files;
+    BOOST_REQUIRE(files.open().set_floor(floor_set));
+    for (const auto* end : {"", "-wal", "-shm"}) fs::remove(files.path + end);
+    BOOST_REQUIRE(files.open().set_floor(floor_set + std::chrono::hours(240))); // the clock was ahead
+    {
+        auto s = files.open();
+        BOOST_TEST((s.lacking() == floor_set + std::chrono::hours(240)));
+        BOOST_REQUIRE(s.set_floor(floor_set + seconds(9)));
+        BOOST_TEST((s.lacking() == floor_set + seconds(9)));
+    }
+    BOOST_TEST((files.open().lacking() == floor_set + seconds(9)));
+    BOOST_REQUIRE(files.open().set_floor(floor_set + seconds(99)));
+    BOOST_TEST((files.open().lacking() == floor_set + seconds(9)));
+}
+
 /// As long as no clock is there to set one by.
 BOOST_AUTO_TEST_CASE(a_new_record_without_a_floor_lacks_nothing) {
     for (const bool cleanly : {true, false}) {
