@@ -56,9 +56,10 @@ struct close_services {
     bool operator==(const close_services&) const = default;
 };
 
-/// Have the replay guard refuse what began before this.
+/// Have the replay guard refuse what began before this. Provisional: the store does not have it.
 struct guard_from {
     unix_time floor;
+    bool provisional = false;
     bool operator==(const guard_from&) const = default;
 };
 

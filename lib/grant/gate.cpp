@@ -24,7 +24,7 @@ actions gate::update(const std::optional<time_estimate>& t, bool trusted, std::o
         state_ = state::provisional;
         if (holds(provisional_, *t)) return {}; // else the clock was ahead when it was set, too
         provisional_ = earliest;
-        return {guard_from{earliest}};
+        return {guard_from{earliest, true}};
     }
     state_ = state::writing;
     floor_ = earliest;

@@ -51,7 +51,7 @@ public:
     /// For claims to come. What is being written down for a service that has other ports or uses from now on,
     /// or is gone, is not opened any more: by the name it would open what was not asked for.
     void set_terms(terms t);
-    void set_floor(unix_time floor) { guard_.set_floor(floor); }
+    void set_floor(unix_time floor, bool provisional) { guard_.set_floor(floor, provisional); }
 
     /// What an earlier process granted: the history, the newest first, and what of it is open at `now` yet. A
     /// key can close that; ends are known when the first claims come and what time it is.

@@ -51,14 +51,16 @@ public:
 
     /// known: what was burnt before. floor: what began before it is refused, because there may have been
     /// claims that `known` lacks (the state was lost, or the machine broke down before it was on disk).
-    /// lacking: when the record was last found to lack some of its tokens; unix_time::max(): now, and from
-    /// the next floor on.
+    /// lacking: when the record was last found to lack some of its tokens; unix_time::max(): now, and
+    /// until the next floor that is not provisional.
     replay_guard(const std::vector<burnt>& known, unix_time floor, std::optional<unix_time> lacking = {});
 
-    /// Sets another floor.
-    void set_floor(unix_time floor) {
+    /// Sets another floor. provisional: the store does not have it, and the clock that it is by may be wrong:
+    /// it does not tell until when the record lacked something. Another one does, also if it is earlier than
+    /// the last: the clock was ahead when that was set.
+    void set_floor(unix_time floor, bool provisional = false) {
         floor_ = floor;
-        if (lacking_ == unix_time::max()) lacking_ = floor;
+        if (!provisional && lacking_ && *lacking_ > floor) lacking_ = floor;
     }
 
     /// Judges a claim and, if it accepts it, reserves its token: the caller writes burnt_of() down before it

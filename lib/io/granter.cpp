@@ -96,7 +96,9 @@ void granter::carry_out(granting::actions todo) {
                            for (const auto& one : c.what) closes.push_back({c.who, one.service, one.left});
                            apply(c.knock, std::move(closes));
                        },
-                       [this](const granting::guard_from& g) { pipeline_->set_floor(g.floor); },
+                       [this](const granting::guard_from& g) {
+                           pipeline_->set_floor(g.floor, g.provisional);
+                       },
                        [this](const granting::write_floor& w) {
                            ask_shell([&](const auto& take) { take(store_->set_floor(w.floor)); },
                                      [this](const result<void>& done) { carry_out(gate_.written(done)); });

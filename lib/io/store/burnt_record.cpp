@@ -91,7 +91,9 @@ result<void> burnt_record::write_floor(const std::string& boot, unix_time t) {
         if (const auto gone = db_.run("delete from floor"); !gone) return gone.error();
         statement s(db_, "insert into floor values (?, ?)");
         if (const auto put = s.bind(boot).bind(count(t)).step(); !put) return put.error();
-        if (lacking_ == unix_time::max()) {
+        // A floor of earlier than the last one shows that the clock was ahead when that was set, and so when
+        // the loss was found.
+        if (lacking_ && *lacking_ > t) {
             if (const auto gone = db_.run("delete from lacking"); !gone) return gone;
             statement found(db_, "insert into lacking values (?)");
             if (const auto put = found.bind(count(t)).step(); !put) return put.error();
@@ -113,7 +115,7 @@ result<void> burnt_record::set_floor(unix_time t) {
     if (done) {
         floor_ = t;
         lacks_some_ = false;
-        if (lacking_ == unix_time::max()) lacking_ = t;
+        if (lacking_ && *lacking_ > t) lacking_ = t;
     }
     return done;
 }
@@ -122,8 +124,9 @@ result<void> burnt_record::close_cleanly() {
     db_.set_patience(close_patience);
     if (has_unburnt())
         if (auto done = burn({}); !done) return done;
-    if (!floor_ || lacks_some_) return {};
-    if (auto done = write_floor(any_boot, *floor_); !done) return done;
+    if (lacks_some_) return {};
+    if (floor_)
+        if (auto done = write_floor(any_boot, *floor_); !done) return done;
     for (auto& mark : marks_)
         if (auto done = mark.sync(); !done) return done;
     return {};
@@ -148,9 +151,28 @@ result<void> burnt_record::note_mark(std::size_t mark) {
     return {};
 }
 
+/// True if nothing was ever burnt in it, no floor set, and neither mark renewed: no record was lost here. Then
+/// its marks are noted, so that it is known to be whole also as long as it has no floor.
+result<bool> burnt_record::begins_now() {
+    if (marks_[0].now().count != 0 || marks_[1].now().count != 0) return false;
+    {
+        statement s(db_, "select exists (select 1 from burnt) or exists (select 1 from floor)");
+        const auto row = s.step();
+        if (!row) return row.error();
+        if (s.integer(0) != 0) return false;
+    }
+    const auto done = db_.transaction([&]() -> result<void> {
+        if (const auto noted = note_mark(0); !noted) return noted;
+        return note_mark(1);
+    });
+    if (!done) return done.error();
+    return true;
+}
+
 /// True if the marks are as they were noted, or the only commit that they know more of could be made good.
 result<bool> burnt_record::is_whole() {
     std::array<store_mark::state, 2> noted;
+    bool knows_marks = false;
     {
         statement s(db_, "select one, count, changed from mark where one in (0, 1)");
         for (;;) {
@@ -158,10 +180,12 @@ result<bool> burnt_record::is_whole() {
             if (!row) return row.error();
             if (!*row) break;
             noted[static_cast<std::size_t>(s.integer(0))] = {s.integer(1), s.integer(2)};
+            knows_marks = true;
         }
     }
+    if (!knows_marks) return begins_now();
     last_ = noted[1].count > noted[0].count ? 1 : 0;
-    if (noted[last_].count == 0 || marks_[last_].now() != noted[last_]) return false;
+    if (marks_[last_].now() != noted[last_]) return false;
     if (marks_[next()].now() == noted[next()]) return true;
     const auto pending = decode_pending_burn(marks_[next()].held());
     if (!pending || pending->after != noted[last_]) return false;

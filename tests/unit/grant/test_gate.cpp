@@ -78,7 +78,7 @@ BOOST_AUTO_TEST_CASE(a_floor_that_lies_ahead_locks_nobody_out) {
 
 BOOST_AUTO_TEST_CASE(what_a_clock_says_that_is_not_relied_on_is_not_kept) {
     granting::gate g;
-    BOOST_TEST((g.update(clock_says(0), false, std::nullopt) == actions{guard_from{at(0)}}));
+    BOOST_TEST((g.update(clock_says(0), false, std::nullopt) == actions{guard_from{at(0), true}}));
     BOOST_TEST((g.now() == granting::gate::state::provisional));
     BOOST_TEST(g.lets_pass());
     BOOST_TEST((g.update(clock_says(1), false, std::nullopt) == actions{})); // it stays where it began
@@ -88,17 +88,17 @@ BOOST_AUTO_TEST_CASE(what_a_clock_says_that_is_not_relied_on_is_not_kept) {
     BOOST_TEST((g.update(clock_says(2), true, std::nullopt) == actions{write_floor{at(2)}}));
     BOOST_TEST((g.written({}) == actions{guard_from{at(2)}, begins}));
     // Of a floor ahead, not relied on: none but for the time being.
-    BOOST_TEST((g.update(clock_says(1), false, at(2)) == actions{guard_from{at(1)}}));
+    BOOST_TEST((g.update(clock_says(1), false, at(2)) == actions{guard_from{at(1), true}}));
     BOOST_TEST((g.update(clock_says(3), false, at(2)) == actions{guard_from{at(2)}})); // it holds again
     BOOST_TEST((g.now() == granting::gate::state::open));
 }
 
 BOOST_AUTO_TEST_CASE(a_provisional_floor_that_lies_ahead_begins_anew) {
     granting::gate g;
-    BOOST_TEST((g.update(clock_says(3600), false, std::nullopt) == actions{guard_from{at(3600)}}));
+    BOOST_TEST((g.update(clock_says(3600), false, std::nullopt) == actions{guard_from{at(3600), true}}));
     // By the clock's error it may have been right.
     BOOST_TEST((g.update(clock_says(3599, 2s), false, std::nullopt) == actions{}));
-    BOOST_TEST((g.update(clock_says(0, 2s), false, std::nullopt) == actions{guard_from{at(2)}}));
+    BOOST_TEST((g.update(clock_says(0, 2s), false, std::nullopt) == actions{guard_from{at(2), true}}));
     BOOST_TEST((g.update(clock_says(1, 2s), false, std::nullopt) == actions{}));
     BOOST_TEST((g.now() == granting::gate::state::provisional));
 }

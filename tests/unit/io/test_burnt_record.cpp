@@ -165,6 +165,60 @@ BOOST_AUTO_TEST_CASE(a_record_that_was_lost_is_told_from_a_new_one) {
     BOOST_TEST((files.open().lacking() == floor_set + seconds(9)));
 }
 
+BOOST_AUTO_TEST_CASE(a_loss_was_not_found_later_than_the_floor_after_it) {
+    const state_files files;
+    BOOST_REQUIRE(files.open().set_floor(floor_set));
+    for (const auto* end : {"", "-wal", "-shm"}) fs::remove(files.path + end);
+    BOOST_REQUIRE(files.open().set_floor(floor_set + std::chrono::hours(240))); // the clock was ahead
+    {
+        auto s = files.open();
+        BOOST_TEST((s.lacking() == floor_set + std::chrono::hours(240)));
+        BOOST_REQUIRE(s.set_floor(floor_set + seconds(9)));
+        BOOST_TEST((s.lacking() == floor_set + seconds(9)));
+    }
+    BOOST_TEST((files.open().lacking() == floor_set + seconds(9)));
+    BOOST_REQUIRE(files.open().set_floor(floor_set + seconds(99)));
+    BOOST_TEST((files.open().lacking() == floor_set + seconds(9)));
+}
+
+/// As long as no clock is there to set one by.
+BOOST_AUTO_TEST_CASE(a_new_record_without_a_floor_lacks_nothing) {
+    for (const bool cleanly : {true, false}) {
+        const state_files files;
+        (void)files.open();
+        const auto begun = files.take();
+        for (int burnt = 0; burnt < 3; ++burnt) {
+            auto s = files.open();
+            BOOST_TEST((s.lacking() == std::nullopt));
+            BOOST_TEST(!s.floor().has_value());
+            BOOST_TEST(has_all(s, burnt));
+            BOOST_REQUIRE(s.burn(knocks_of(burnt, 1)));
+            if (cleanly) BOOST_REQUIRE(s.close_cleanly());
+        }
+        files.kill_before_commit([](io::burnt_record& s) { (void)s.burn(knocks_of(3, 2)); });
+        {
+            auto s = files.open();
+            BOOST_TEST((s.lacking() == std::nullopt));
+            BOOST_TEST(has_all(s, 5));
+        }
+        for (const auto* end : {"", "-wal", "-shm"}) fs::remove(files.path + end);
+        put_back({*begun.find(files.path)}, false); // as it was when it was new
+        BOOST_TEST((files.open().lacking() == unix_time::max()));
+        fs::remove(files.path);
+        BOOST_TEST((files.open().lacking() == unix_time::max()));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_kill_at_the_first_knock_of_a_record_costs_nothing) {
+    const state_files files;
+    files.kill_before_commit([](io::burnt_record& s) { (void)s.burn(knocks_of(0, 1)); });
+    auto s = files.open();
+    BOOST_TEST((s.lacking() == std::nullopt));
+    BOOST_TEST(has_all(s, 1));
+    BOOST_REQUIRE(s.set_floor(floor_set));
+    BOOST_TEST((files.open().floor() == floor_set));
+}
+
 BOOST_AUTO_TEST_CASE(a_kill_before_the_commit_costs_nothing) {
     const state_files files;
     BOOST_REQUIRE(files.open().set_floor(floor_set));
