@@ -46,6 +46,7 @@ void pipeline::set_terms(terms t) {
     for (auto& [batch, knocks] : redeeming_)
         for (auto& k : knocks) k.outdated = k.outdated || !std::ranges::all_of(k.openings, same);
     holders_.keep([&](const std::string& service) { return same({{}, service, {}}); });
+    std::erase_if(earlier_, [&](const earlier& one) { return !same({{}, one.service, {}}); });
     terms_ = std::move(t);
 }
 
