@@ -1,49 +1,73 @@
 #include "grant/holders.hpp"
 
 #include <algorithm>
-#include <utility>
 
 namespace chronoknock::granting {
 
-std::optional<instant> holders::hold(const std::string& key, const address& who, const std::string& service,
-                                     instant end, instant now) {
+template <class Predicate>
+void holders::erase(const address& who, const std::string& service, Predicate unwanted) {
+    const auto found = open_.find({who, service});
+    if (found == open_.end()) return;
+    std::erase_if(found->second, unwanted);
+    if (found->second.empty()) open_.erase(found);
+}
+
+holders::ticket holders::hold(const std::string& key, const address& who, const std::string& service,
+                              std::optional<instant> end, instant now) {
+    const auto over = [now](const change& c) { return c.is_over(now); };
     if (open_.size() >= sweep_at_) {
-        for (auto& [grant, by] : open_) std::erase_if(by, [&](const holder& h) { return h.end <= now; });
+        for (auto& [grant, by] : open_) std::erase_if(by, over);
         std::erase_if(open_, [](const auto& o) { return o.second.empty(); });
         sweep_at_ = std::max(least_sweep, 2 * open_.size());
     }
     const std::pair grant(who, service);
-    if (open_.size() >= most && !open_.contains(grant)) return {};
+    if (open_.size() >= most && !open_.contains(grant)) return 0;
     auto& by = open_[grant];
-    std::erase_if(by, [&](const holder& h) { return h.end <= now; });
-    const auto known = std::ranges::find(by, key, &holder::key);
-    if (known != by.end()) return std::exchange(known->end, end);
-    by.push_back({key, end});
-    return {};
+    std::erase_if(by, over);
+    by.push_back({key, end, ++last_});
+    return last_;
+}
+
+void holders::settle(const std::string& key, const address& who, const std::string& service, ticket t,
+                     bool alone) {
+    erase(who, service, [&](const change& c) {
+        return (c.number < t && (alone || c.key == key)) || (c.number == t && !c.end);
+    });
+}
+
+void holders::undo(const address& who, const std::string& service, ticket t) {
+    erase(who, service, [t](const change& c) { return c.number == t; });
 }
 
 bool holders::holds(const std::string& key, const address& who, const std::string& service,
                     instant now) const {
-    const auto found = open_.find({who, service});
-    return found != open_.end() &&
-           std::ranges::any_of(found->second, [&](const holder& h) { return h.key == key && h.end > now; });
+    const auto& by = of(who, service);
+    const auto last = std::find_if(by.rbegin(), by.rend(), [&](const change& c) { return c.key == key; });
+    return last != by.rend() && last->end && !last->is_over(now);
 }
 
-void holders::let_go(const std::string& key, const address& who, const std::string& service) {
-    const auto found = open_.find({who, service});
-    if (found == open_.end()) return;
-    std::erase_if(found->second, [&](const holder& h) { return h.key == key; });
-    if (found->second.empty()) open_.erase(found);
+bool holders::holds_newest(const std::string& key, const address& who, const std::string& service,
+                           instant now) const {
+    const auto& by = of(who, service);
+    return !by.empty() && by.back().key == key && holds(key, who, service, now);
 }
 
 std::optional<instant> holders::held_by_another(const std::string& key, const address& who,
                                                 const std::string& service, instant now) const {
-    const auto found = open_.find({who, service});
+    const auto& by = of(who, service);
     std::optional<instant> longest;
-    if (found == open_.end()) return longest;
-    for (const auto& h : found->second)
-        if (h.key != key && h.end > now && (!longest || h.end > *longest)) longest = h.end;
+    for (auto c = by.rbegin(); c != by.rend(); ++c) { // most often the newest is the longest
+        if (c->key == key || !c->end || c->is_over(now) || (longest && *c->end <= *longest)) continue;
+        const auto is_of_its_key = [&](const change& newer) { return newer.key == c->key; };
+        if (std::none_of(by.rbegin(), c, is_of_its_key)) longest = c->end;
+    }
     return longest;
+}
+
+const holders::changes& holders::of(const address& who, const std::string& service) const {
+    static const changes none;
+    const auto found = open_.find({who, service});
+    return found == open_.end() ? none : found->second;
 }
 
 } // namespace chronoknock::granting

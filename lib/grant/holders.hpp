@@ -4,6 +4,7 @@
 #include "base/time.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -14,17 +15,29 @@ namespace chronoknock::granting {
 
 /// Which keys hold which grant open, and until when. The firewall has one opening for an address and a
 /// service, whoever opened it; so that a key closes what it has opened and nothing of another's, this says
-/// who holds it. Of more than `most` openings at once the later ones are not known: no key closes them.
+/// who holds it. A change counts from when the firewall is asked for it, so that those that are on their way
+/// together are seen in their order; settle() or undo() tells what became of it. Of more than `most` openings
+/// at once the later ones are not known: no key closes them.
 class holders {
 public:
     static constexpr std::size_t most = 100'000;
 
-    /// A key (its name) holds the grant until `end`, whatever it held before: given back, if it did at `now`.
-    std::optional<instant> hold(const std::string& key, const address& who, const std::string& service,
-                                instant end, instant now);
+    /// A change, as settle() and undo() take it; 0: one that is not known.
+    using ticket = std::uint64_t;
+
+    /// A key (its name) holds the grant until `end`, none: not at all, whatever it held before.
+    ticket hold(const std::string& key, const address& who, const std::string& service,
+                std::optional<instant> end, instant now);
+    /// A change of the key's is made: what it held before is over, and with `alone` what every other one did.
+    void settle(const std::string& key, const address& who, const std::string& service, ticket t,
+                bool alone);
+    /// The change could not be made: what was before it goes on, unless another change followed.
+    void undo(const address& who, const std::string& service, ticket t);
+
     bool holds(const std::string& key, const address& who, const std::string& service, instant now) const;
-    /// The key holds it no longer.
-    void let_go(const std::string& key, const address& who, const std::string& service);
+    /// True if the key holds it, and the newest change of all is its own.
+    bool holds_newest(const std::string& key, const address& who, const std::string& service,
+                      instant now) const;
     /// Until when another key holds it; none: no other one does at `now`.
     std::optional<instant> held_by_another(const std::string& key, const address& who,
                                            const std::string& service, instant now) const;
@@ -36,13 +49,23 @@ public:
     std::size_t size() const { return open_.size(); }
 
 private:
-    struct holder {
+    struct change {
         std::string key;
-        instant end;
+        std::optional<instant> end;
+        ticket number;
+        bool is_over(instant now) const { return end && *end <= now; }
     };
+    /// Of a grant, the newest last. Of those of a key the last one counts.
+    using changes = std::vector<change>;
+
+    const changes& of(const address& who, const std::string& service) const;
+    template <class Predicate>
+    void erase(const address& who, const std::string& service, Predicate unwanted);
+
     static constexpr std::size_t least_sweep = 1024;
 
-    std::map<std::pair<address, std::string>, std::vector<holder>> open_;
+    std::map<std::pair<address, std::string>, changes> open_;
+    ticket last_ = 0;
     std::size_t sweep_at_ = least_sweep;
 };
 

@@ -46,6 +46,7 @@ void pipeline::set_terms(terms t) {
     for (auto& [batch, knocks] : redeeming_)
         for (auto& k : knocks) k.outdated = k.outdated || !std::ranges::all_of(k.openings, same);
     holders_.keep([&](const std::string& service) { return same({{}, service, {}}); });
+    std::erase_if(earlier_, [&](const earlier& one) { return !same({{}, one.service, {}}); });
     terms_ = std::move(t);
 }
 
@@ -79,7 +80,8 @@ void pipeline::remember(std::span<const history_entry> history, std::span<const 
 void pipeline::carry_on(instant now, unix_time t) {
     for (const auto& e : std::exchange(earlier_, {}))
         if (const auto end = std::min(now + (e.end - t), e.latest); end > now)
-            holders_.hold(e.key, e.who, e.service, end, now);
+            holders_.settle(e.key, e.who, e.service, holders_.hold(e.key, e.who, e.service, end, now),
+                            has_uses(e.service));
 }
 
 actions pipeline::judge(std::span<const claim> claims, instant now, const time_estimate& t) {
@@ -169,25 +171,36 @@ actions pipeline::redeemed(std::uint64_t batch, const result<void>& done, instan
     return todo;
 }
 
-/// The firewall has one opening for all keys: it lasts as long as the longest.
+bool pipeline::has_uses(const std::string& service) const {
+    const auto found = std::ranges::find(terms_.services, service, &terms::service::name);
+    return found != terms_.services.end() && found->uses > 0;
+}
+
+/// The firewall has one opening for all keys: it lasts as long as the longest. Where that has a number of
+/// uses, the newest takes the place of the others: how many of theirs are left nobody knows.
 action pipeline::open(std::uint64_t number, knock& k, instant now) {
     auto openings = k.openings;
     for (auto& o : openings) {
-        k.held_before.push_back(holders_.hold(k.key, o.who, o.service, now + o.open_for, now));
+        k.tickets.push_back(holders_.hold(k.key, o.who, o.service, now + o.open_for, now));
+        if (has_uses(o.service)) continue;
         if (const auto end = holders_.held_by_another(k.key, o.who, o.service, now))
             o.open_for = std::max(o.open_for, *end - now);
     }
     return open_services{number, std::move(openings)};
 }
 
-/// What the key does not hold it does not close, and what another one holds as well stays open for that
-/// (where a grant has a number of uses, with all of them: how many were left to whom nobody knows).
-close_services pipeline::close(std::uint64_t number, knock& k, instant now) const {
+/// What the key does not hold it does not close, and what another one holds as well stays open for that.
+close_services pipeline::close(std::uint64_t number, knock& k, instant now) {
     const auto who = *k.once.who;
     close_services c{number, who, {}};
-    std::erase_if(k.openings, [&](const opening& o) { return !holders_.holds(k.key, who, o.service, now); });
+    std::erase_if(k.openings, [&](const opening& o) {
+        return has_uses(o.service) ? !holders_.holds_newest(k.key, who, o.service, now)
+                                   : !holders_.holds(k.key, who, o.service, now);
+    });
     for (const auto& o : k.openings) {
-        const auto end = holders_.held_by_another(k.key, who, o.service, now);
+        k.tickets.push_back(holders_.hold(k.key, who, o.service, {}, now));
+        const auto end =
+            has_uses(o.service) ? std::nullopt : holders_.held_by_another(k.key, who, o.service, now);
         c.what.push_back({o.service, end ? std::optional(*end - now) : std::nullopt});
     }
     if (c.what.empty()) k.line += ", which had none of it open";
@@ -202,10 +215,10 @@ actions pipeline::carried_out(std::uint64_t number, const result<void>& done, in
     const bool opens = k.wish == claim::wish::open;
     for (std::size_t i = 0; i < k.openings.size(); ++i) {
         const auto& o = k.openings[i];
-        if (!done && opens && k.held_before[i])
-            holders_.hold(k.key, o.who, o.service, *k.held_before[i], now);
-        else if (bool(done) != opens)
-            holders_.let_go(k.key, o.who, o.service);
+        if (done)
+            holders_.settle(k.key, o.who, o.service, k.tickets[i], has_uses(o.service));
+        else
+            holders_.undo(o.who, o.service, k.tickets[i]);
     }
     if (!done) {
         fail(k, done.error(), now, todo);

@@ -82,7 +82,7 @@ private:
         std::string line; ///< for the log
         instant seen;
         bool outdated = false; ///< a service of it has changed
-        std::vector<std::optional<instant>> held_before = {}; ///< until when its key held each of openings
+        std::vector<holders::ticket> tickets = {}; ///< of each of openings
     };
     /// A grant of an earlier process.
     struct earlier {
@@ -97,7 +97,8 @@ private:
     void refuse(const claim& c, const std::string& why, instant now, unix_time t, actions& todo);
     void carry_on(instant now, unix_time t);
     action open(std::uint64_t number, knock& k, instant now);
-    close_services close(std::uint64_t number, knock& k, instant now) const;
+    close_services close(std::uint64_t number, knock& k, instant now);
+    bool has_uses(const std::string& service) const;
     void fail(const knock& k, const error& why, instant now, actions& todo);
 
     replay_guard guard_;

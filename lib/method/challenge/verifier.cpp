@@ -27,7 +27,7 @@ std::string key_name(const config::key_settings& k) {
 } // namespace
 
 verifier::verifier(const method::verifier_settings& s)
-    : server_(s.server), seed_(s.seed), random_(s.random), newest_(s.newest),
+    : server_(s.server), seed_(s.seed), random_(s.random), newest_(s.newest), is_burnt_(s.is_burnt),
       matcher_(s.server, s.keys, s.seed, s.known,
                s.before ? &static_cast<const verifier*>(s.before)->matcher_ : nullptr, requests()),
       conversations_(s.server.knock.memory, s.server.knock.timeout, s.seed), held_(s.server.keys.size(), -1),
@@ -36,6 +36,7 @@ verifier::verifier(const method::verifier_settings& s)
     for (const auto key : s.keys) {
         held_[key] = static_cast<std::int32_t>(sealers_.size());
         sealers_.emplace_back(psk_of(server_.keys[key]));
+        key_of_.emplace(key_name(server_.keys[key]), key);
     }
 }
 
@@ -106,12 +107,12 @@ void verifier::answer(const time_sequence::match& m, instant now) {
 /// True if the record of burnt knocks says that nothing can come of the request: after a restart it is all that
 /// is known of those before, and whoever heard them is to get no answer.
 bool verifier::is_spent(const time_sequence::match& m) const {
-    if (!newest_) return false;
+    if (!newest_ || !is_burnt_) return false;
     const auto& settings = server_.keys[m.id.key];
-    const auto newest = newest_(settings.key->fingerprint());
-    if (!newest) return false;
-    if (m.t0 < newest->place - psk_of(settings).granularity) return true;
-    return m.t0 == newest->place && id_of(m).service == newest->identity;
+    const auto& key = settings.key->fingerprint();
+    const auto newest = newest_(key);
+    if (newest && m.t0 < newest->place - psk_of(settings).granularity) return true;
+    return is_burnt_(key, m.t0, id_of(m).service);
 }
 
 conversation* verifier::begin(const time_sequence::match& m, const way& w, instant now) {
@@ -134,28 +135,26 @@ conversation* verifier::begin(const time_sequence::match& m, const way& w, insta
 
 /// The response is complete. What it was asked for may be configured otherwise meanwhile.
 void verifier::claim(const conversation& c) {
-    for (std::uint32_t k = 0; k < server_.keys.size(); ++k) {
-        const auto& settings = server_.keys[k];
-        if (held_[k] < 0 || key_name(settings) != c.id.key) continue;
-        granting::claim made;
-        made.key = k;
-        made.source = made.beneficiary = c.who;
-        for (const auto service : settings.services)
-            if (c.id.service.empty() || server_.services[service].name == c.id.service)
-                made.services.push_back(static_cast<std::uint32_t>(service));
-        if (made.services.empty()) continue;
-        const auto g = psk_of(settings).granularity;
-        const unix_time begin{seconds(c.id.t0)};
-        made.once.key = settings.key->fingerprint();
-        made.once.identity = c.id.service;
-        made.once.place = c.id.t0;
-        made.once.slack = g;
-        made.once.good = {{begin, begin + seconds(2 * g)}};
-        made.first = c.first;
-        made.description = "window " + utc(c.id.t0);
-        claims_.push_back(std::move(made));
-        return;
-    }
+    const auto found = key_of_.find(c.id.key);
+    if (found == key_of_.end()) return;
+    const auto& settings = server_.keys[found->second];
+    granting::claim made;
+    made.key = found->second;
+    made.source = made.beneficiary = c.who;
+    for (const auto service : settings.services)
+        if (c.id.service.empty() || server_.services[service].name == c.id.service)
+            made.services.push_back(static_cast<std::uint32_t>(service));
+    if (made.services.empty()) return;
+    const auto g = psk_of(settings).granularity;
+    const unix_time begin{seconds(c.id.t0)};
+    made.once.key = settings.key->fingerprint();
+    made.once.identity = c.id.service;
+    made.once.place = c.id.t0;
+    made.once.slack = g;
+    made.once.good = {{begin, begin + seconds(2 * g)}};
+    made.first = c.first;
+    made.description = "window " + utc(c.id.t0);
+    claims_.push_back(std::move(made));
 }
 
 std::vector<std::pair<std::string_view, std::uint64_t>> verifier::count() const {
