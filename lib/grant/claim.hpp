@@ -30,7 +30,7 @@ struct token {
         unix_time end;
     };
     std::optional<period> good;
-    /// When it is accepted although the record has no token of its key, or may lack some; none: always.
+    /// When it is good with no record of its key, but none lost since begin. End max(): ever; none: always.
     std::optional<period> unrecorded = {};
 };
 

@@ -42,9 +42,8 @@ std::string_view to_string(judgement j) {
     case judgement::before_state:
         return "its window began before this server's record of burnt knocks does";
     case judgement::unrecorded:
-        return "this server has no record of the last one, and its key was not issued since and within a "
-               "day: "
-               "a new one must be";
+        return "this server has no record of the last one, and its key was not issued since, or not within "
+               "a day: a new one must be";
     case judgement::too_soon:
         return "within the knock_delay of its key";
     case judgement::too_many:
@@ -99,7 +98,9 @@ bool replay_guard::is_unrecorded(const per_key& key, const attempt& a) const {
     if (const auto last = newest(key); last && (!lacking_ || last->second.accepted >= *lacking_))
         return false;
     const auto& good = *a.once.unrecorded;
-    return !acceptable(good.begin, good.end, a.arrival) || (lacking_ && good.begin < *lacking_);
+    if (lacking_ && good.begin < *lacking_) return true;
+    // Without an end the clock plays no part.
+    return good.end != unix_time::max() && !acceptable(good.begin, good.end, a.arrival);
 }
 
 bool replay_guard::too_soon(const per_key& key, const attempt& a) const {

@@ -87,6 +87,7 @@ void runtime::batch_end(instant now) {
     if (!claims.empty()) granter_.judge(claims, now, *t);
     // Who waits for a ration must not wait for the next packet. (Not put off by each batch of a flood.)
     if (verifiers_->waiting() && tick_due_ > now + tick_busy) tick_after(tick_busy);
+    verifiers_->rethrow();
 }
 
 boost::json::object runtime::status() {

@@ -3,6 +3,7 @@
 #include "method/method.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <iterator>
 #include <string_view>
 #include <utility>
@@ -34,10 +35,21 @@ public:
     void observe(const packet::event& e, instant now) {
         for (const auto& v : all_) v->observe(e, now);
     }
+    /// Gives what was completed. One that throws costs the others nothing: see rethrow().
     std::vector<granting::claim> end_batch(instant now) {
         std::vector<granting::claim> claims;
-        for (const auto& v : all_) std::ranges::move(v->end_batch(now), std::back_inserter(claims));
+        for (const auto& v : all_) {
+            try {
+                std::ranges::move(v->end_batch(now), std::back_inserter(claims));
+            } catch (...) {
+                if (!failure_) failure_ = std::current_exception();
+            }
+        }
         return claims;
+    }
+    /// Throws what end_batch() caught, the first of it. To be called when the claims were taken care of.
+    void rethrow() {
+        if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
     }
     std::vector<packet::datagram> take_answers() {
         std::vector<packet::datagram> sum;
@@ -64,6 +76,7 @@ public:
 
 private:
     std::vector<std::unique_ptr<verifier>> all_;
+    std::exception_ptr failure_;
 };
 
 } // namespace chronoknock::method

@@ -4,10 +4,11 @@ import os
 import pty
 import re
 import select
+import time
 import unittest
 
-from case import LabTest
-from lab import wait_for
+from case import PORT, LabTest
+from lab import CLOCK_ERROR, wait_for
 
 SEQUENCE = "7000,udp/8000,9000"
 PAD = [f"{7000 + n},{8000 + n},udp/{9000 + n}" for n in range(12)]
@@ -151,6 +152,28 @@ class Static(LabTest):
         self.assert_shut(self.other)
         self.knock(self.client, "--key", key)  # number 1: the client remembers
         guard.wait_log("sequence 2")
+
+    def test_pad_whose_record_was_lost(self):
+        """A copy of a sequence that was used, or of one that was passed over, opens nothing: a new pad must be made."""
+        key = self.static_key("; ".join(PAD))
+        guard = self.start(key, "mode = strict", "allow_weak = true")
+        self.knock(self.client, "--key", key)
+        self.assert_opens(self.client)
+        guard.stop()
+        for end in ("", "-wal", "-shm"):
+            guard.state.with_name(guard.state.name + end).unlink(missing_ok=True)
+        guard.restart()
+        self.is_refused(guard, self.other, PAD[0], "no record of the last one")
+        self.knock(self.other, "--ports", PAD[1])
+        self.lab.next_window(1, after=time.time() + CLOCK_ERROR)  # `issued` has whole seconds
+        new = self.server.home / "new.key"
+        self.server.run([self.lab.program, "keygen", "--method", "static", "--out", new])
+        guard.write({"web": f"ports = tcp/{PORT}"}, {"fixed": (new, "web", "mode = strict")}, {"knock": "tracked = 1024"})
+        guard.reload()
+        guard.wait_log("configuration read again")
+        self.assert_shut(self.other)
+        self.knock(self.other, "--key", new)
+        self.assert_opens(self.other)
 
 
 if __name__ == "__main__":

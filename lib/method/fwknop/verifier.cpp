@@ -92,13 +92,23 @@ std::vector<granting::claim> verifier::end_batch(instant now) {
     return std::exchange(found_, {});
 }
 
-/// Tries those who wait, the oldest first, as far as the ration goes.
+/// Tries those who wait, the oldest first, as far as the ration goes. One that it cannot be done for waits no
+/// longer: it would keep the others waiting for ever.
 void verifier::serve(waiting_room& room) {
     const auto most = std::min(room.ration(), hmacs_at_once);
     auto ration = most;
-    while (!room.empty() && ration > 0 && try_keys(room.front(), ration)) room.pop();
-    room.spend(most - ration);
-    hmacs_ += most - ration;
+    const auto spend = [&] {
+        room.spend(most - ration);
+        hmacs_ += most - ration;
+    };
+    try {
+        while (!room.empty() && ration > 0 && try_keys(room.front(), ration)) room.pop();
+    } catch (...) {
+        room.pop();
+        spend();
+        throw;
+    }
+    spend();
 }
 
 /// True if a datagram is done with: its key was found, or there is none.

@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 #include "key/fingerprint.hpp"
+#include "key/psk.hpp"
 
 #include <algorithm>
 #include <optional>
@@ -12,6 +13,7 @@ namespace {
 
 constexpr std::size_t most_ports = 64;
 constexpr std::size_t most_sequences = 4096;
+constexpr std::int64_t latest_time = 253402300799; // the year 9999
 
 std::optional<client::shot> read_port(std::string_view text) {
     client::shot shot;
@@ -37,8 +39,8 @@ std::string fingerprint_of(const std::vector<sequence>& sequences) {
 
 } // namespace
 
-credential::credential(std::vector<sequence> sequences)
-    : sequences_(std::move(sequences)), fingerprint_(fingerprint_of(sequences_)) {}
+credential::credential(std::vector<sequence> sequences, std::int64_t issued)
+    : sequences_(std::move(sequences)), issued_(issued), fingerprint_(fingerprint_of(sequences_)) {}
 
 std::uint32_t credential::least_memory() const {
     std::size_t most = 0;
@@ -71,15 +73,28 @@ result<key::credential_ptr> read_sequences(std::string_view text) {
 
 result<key::credential_ptr> read_key(std::span<const ini_field> fields) {
     const ini_field* found = nullptr;
+    const ini_field* found_issued = nullptr;
+    std::int64_t issued = 0;
     for (const auto& f : fields) {
-        const auto at = "line " + std::to_string(f.line) + ": " + printable(f.name) + ": ";
-        if (f.name != "sequence") return error{at + "unknown field; expected method or sequence"};
-        found = &f;
+        if (f.name == "issued") {
+            const auto time = parse_number(f.value, 0, latest_time);
+            if (!time) return error{key::place_of(f) + time.error().text};
+            issued = *time;
+            found_issued = &f;
+        } else if (f.name == "sequence") {
+            found = &f;
+        } else {
+            return error{key::place_of(f) + "unknown field; expected method, sequence or issued"};
+        }
     }
     if (!found) return error{"sequence: expected, and missing"};
     auto k = read_sequences(found->value);
-    if (!k) return error{"line " + std::to_string(found->line) + ": sequence: " + k.error().text};
-    return k;
+    if (!k) return error{key::place_of(*found) + k.error().text};
+    if (!found_issued) return k;
+    if (!(*k)->numbered())
+        return error{key::place_of(*found_issued) + "expected of a pad only, not of a single sequence"};
+    return key::credential_ptr(
+        std::make_shared<credential>(static_cast<const credential&>(**k).sequences(), issued));
 }
 
 } // namespace chronoknock::fixed

@@ -21,9 +21,11 @@ using sequence = std::vector<client::shot>;
 /// One sequence, which never changes, or a one-time pad: sequences that are each good once, in order.
 class credential final : public key::credential {
 public:
-    explicit credential(std::vector<sequence> sequences);
+    /// issued: when a pad was made, in seconds since the epoch; it is no part of the secret.
+    explicit credential(std::vector<sequence> sequences, std::int64_t issued = 0);
 
     const std::vector<sequence>& sequences() const { return sequences_; }
+    std::int64_t issued() const { return issued_; }
 
     static constexpr std::string_view name = "static"; ///< of the method
     std::string_view method() const override { return name; }
@@ -39,6 +41,7 @@ public:
 
 private:
     std::vector<sequence> sequences_;
+    std::int64_t issued_;
     std::string fingerprint_;
 };
 

@@ -67,12 +67,12 @@ result<client::plan> plan(const key::credential& c, const method::knock_request&
 
 /// A pad of SYNs, no port of it twice: whoever heard some of its sequences knows none of the others' ports.
 result<method::key_files> generate(std::span<const ini_field> fields, std::span<const std::uint8_t> random,
-                                   std::int64_t) {
+                                   std::int64_t now) {
     constexpr std::size_t sequences = 100, ports = 10;
     constexpr std::uint32_t first = 1024;
     if (!fields.empty()) return error{key::place_of(fields.front()) + "expected none: a pad is made at random"};
     std::bitset<65536> taken;
-    std::string text = "method = static\nsequence = ";
+    std::string text = "method = static\nissued = " + std::to_string(now) + "\nsequence = ";
     for (std::size_t made = 0; made < sequences * ports; random = random.subspan(2)) {
         const std::uint32_t word = std::uint32_t{random[0]} << 8 | random[1];
         if (word < first || taken[word]) continue;

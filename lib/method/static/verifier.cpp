@@ -159,6 +159,9 @@ granting::claim verifier::claim_of(const candidate& c, const address& who, insta
         claim.once.identity = std::to_string(c.index);
         claim.once.place = c.index;
         claim.once.ahead = look_ahead;
+        // The order is all that refuses a sequence that was used: without the record of it none is taken.
+        const auto issued = static_cast<const credential&>(k).issued();
+        claim.once.unrecorded = granting::token::period{unix_time{seconds(issued)}, unix_time::max()};
         claim.description = "sequence " + std::to_string(c.index + 1);
     } else {
         claim.once.identity = who.to_string();

@@ -52,4 +52,29 @@ BOOST_AUTO_TEST_CASE(a_loss_was_not_found_later_than_the_floor_after_it) {
     BOOST_TEST((judge(guard, 40, 0, for_a_day(10)) == judgement::accepted));
 }
 
+BOOST_AUTO_TEST_CASE(a_pad_whose_record_was_lost_is_refused) {
+    const token::period old{at(-100), unix_time::max()};
+    const token::period made_since{at(20), unix_time::max()};
+    const token::period undated{unix_time{}, unix_time::max()};
+    replay_guard first_start({}, at(20));
+    BOOST_TEST((judge(first_start, 30, 1, undated) == judgement::accepted));
+    replay_guard clock_behind({}, at(20)); // of a pad the clock is not asked
+    BOOST_TEST((judge(clock_behind, 10, 1, made_since) == judgement::accepted));
+    for (const auto& pad : {old, undated}) {
+        auto lost = a_guard;
+        BOOST_TEST((judge(lost, 10, 1, pad) == judgement::unrecorded));
+        lost.set_floor(at(20));
+        BOOST_TEST((judge(lost, 30, 1, pad) == judgement::unrecorded));
+        BOOST_TEST((judge(lost, 86400 * 400, 1, pad) == judgement::unrecorded));
+        BOOST_TEST((judge(lost, 86400 * 400, 0, made_since) == judgement::accepted));
+    }
+    // An older copy of the record: its newest may not have been the last.
+    replay_guard put_back({{"key", 1, "1", here, at(5)}}, at(20), at(20));
+    BOOST_TEST((judge(put_back, 30, 2, old) == judgement::unrecorded));
+    // It was used since.
+    replay_guard used({{"key", 1, "1", here, at(25)}}, at(20), at(20));
+    BOOST_TEST((judge(used, 30, 1, old) == judgement::replayed));
+    BOOST_TEST((judge(used, 30, 2, old) == judgement::accepted));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

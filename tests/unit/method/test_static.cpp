@@ -80,6 +80,9 @@ BOOST_AUTO_TEST_CASE(key_file_of_a_fixed_sequence) {
     BOOST_REQUIRE(p.has_value());
     BOOST_TEST((*p)->numbered());
     BOOST_TEST(!(*p)->never_changes());
+    const auto dated = method::read_key("method = static\nissued = 5\nsequence = " + std::string(pad) + "\n");
+    BOOST_REQUIRE_MESSAGE(dated.has_value(), dated.error().text);
+    BOOST_TEST((*dated)->fingerprint() == (*p)->fingerprint());
 }
 
 BOOST_AUTO_TEST_CASE(unfit_key_file_is_named_and_not_quoted) {
@@ -91,7 +94,11 @@ BOOST_AUTO_TEST_CASE(unfit_key_file_is_named_and_not_quoted) {
     BOOST_TEST(complaint("method = static\nsequence = 1,2;1,2\n") ==
                "line 2: sequence: expected each sequence of a pad once");
     BOOST_TEST(complaint("method = static\nsequence = 1,2\nrealm = x\n") ==
-               "line 3: realm: unknown field; expected method or sequence");
+               "line 3: realm: unknown field; expected method, sequence or issued");
+    BOOST_TEST(complaint("method = static\nsequence = 1,2\nissued = 5\n") ==
+               "line 3: issued: expected of a pad only, not of a single sequence");
+    BOOST_TEST(complaint("method = static\nsequence = 1,2;3,4\nissued = -5\n")
+                   .starts_with("line 3: issued: expected a whole number"));
     BOOST_TEST(complaint("method = statics\nsequence = 1,2\n").starts_with("line 1: method: expected "));
 }
 
@@ -148,6 +155,19 @@ BOOST_FIXTURE_TEST_CASE(sequences_of_a_pad_have_their_place, lab) {
     BOOST_TEST(third[0].once.ahead == 8);
     BOOST_TEST(first[0].once.identity != third[0].once.identity);
     BOOST_TEST(!first[0].once.good.has_value());
+    BOOST_REQUIRE(first[0].once.unrecorded.has_value());
+    BOOST_TEST((first[0].once.unrecorded->begin == unix_time{}));
+    BOOST_TEST((first[0].once.unrecorded->end == unix_time::max()));
+}
+
+BOOST_FIXTURE_TEST_CASE(pad_is_as_old_as_its_file_says, lab) {
+    key(pad);
+    const auto text = "method = static\nissued = 5\nsequence = " + std::string(pad) + "\n";
+    server.keys[0].key = *method::read_key(text);
+    auto v = make();
+    const auto claims = send(v, "7000,8000,9000");
+    BOOST_REQUIRE(claims.size() == 1u);
+    BOOST_TEST((claims[0].once.unrecorded->begin == unix_time{seconds(5)}));
 }
 
 BOOST_FIXTURE_TEST_CASE(datagrams_are_never_taken_for_retransmissions, lab) {
