@@ -141,6 +141,13 @@ std::optional<burnt> replay_guard::newest(const std::string& key) const {
     return burnt{key, where.first, where.second, f.who, f.accepted};
 }
 
+bool replay_guard::is_burnt(const std::string& key, std::int64_t place, const std::string& identity) const {
+    const auto of = keys_.find(key);
+    if (of == keys_.end()) return false;
+    const auto known = of->second.burnt.find({place, identity});
+    return known != of->second.burnt.end() && known->second.is != state::failed;
+}
+
 /// What is on its way; null if that is not.
 replay_guard::fate* replay_guard::reserved(per_key& key, const burnt& b) {
     const auto known = key.burnt.find({b.place, b.identity});

@@ -84,6 +84,8 @@ public:
     bool knows(const address& who) const { return addresses_.contains(who); }
     /// The newest token of a key (its fingerprint) that opened.
     std::optional<burnt> newest(const std::string& key) const;
+    /// True if a token of a key (its fingerprint) has opened or is on its way.
+    bool is_burnt(const std::string& key, std::int64_t place, const std::string& identity) const;
     std::size_t size() const;
 
 private:

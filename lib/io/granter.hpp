@@ -44,6 +44,10 @@ public:
     std::optional<granting::burnt> newest_of(const std::string& key) const {
         return pipeline_->guard().newest(key);
     }
+    /// Whether a token of a key (its fingerprint) has opened or is on its way.
+    bool is_burnt(const std::string& key, std::int64_t place, const std::string& identity) const {
+        return pipeline_->guard().is_burnt(key, place, identity);
+    }
     /// The latest moment that the record knows of.
     unix_time newest() const { return newest_; }
     std::size_t burnt() const { return pipeline_ ? pipeline_->guard().size() : 0; }

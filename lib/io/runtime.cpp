@@ -290,7 +290,10 @@ void runtime::close() {
 
 record_view runtime::record() {
     return {[this](const address& a) { return granter_.knows(a); },
-            [this](const std::string& key) { return granter_.newest_of(key); }};
+            [this](const std::string& key) { return granter_.newest_of(key); },
+            [this](const std::string& key, std::int64_t place, const std::string& identity) {
+                return granter_.is_burnt(key, place, identity);
+            }};
 }
 
 std::unique_ptr<time_service> runtime::make_time(const config::server& c) {

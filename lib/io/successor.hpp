@@ -4,6 +4,7 @@
 #include "grant/pipeline.hpp"
 #include "method/verifier_set.hpp"
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -17,6 +18,7 @@ using config_reader = std::function<result<config::server>()>;
 struct record_view {
     std::function<bool(const address&)> known; ///< method::verifier_settings::known
     std::function<std::optional<granting::burnt>(const std::string&)> newest;
+    std::function<bool(const std::string&, std::int64_t, const std::string&)> is_burnt;
 };
 
 /// A configuration and what takes long to make of it.

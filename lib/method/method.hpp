@@ -70,6 +70,9 @@ struct verifier_settings {
     /// The newest token of a key (its fingerprint) that opened, as the record of burnt tokens has it. Like
     /// `known` not to be asked before the first call of the verifier.
     std::function<std::optional<granting::burnt>(const std::string&)> newest = {};
+    /// True if a token of a key (its fingerprint, then the token's place and identity) is burnt, by that
+    /// record. Not to be asked before the first call either.
+    std::function<bool(const std::string&, std::int64_t, const std::string&)> is_burnt = {};
     /// Of the same method: the one whose place it is to take, with what that holds of addresses, so that
     /// there is no second table of them. It goes on working meanwhile, perhaps in another thread: only what
     /// never changes may be read of it. Until it has taken over, the new one can advance, and nothing else.

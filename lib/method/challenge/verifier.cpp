@@ -27,7 +27,7 @@ std::string key_name(const config::key_settings& k) {
 } // namespace
 
 verifier::verifier(const method::verifier_settings& s)
-    : server_(s.server), seed_(s.seed), random_(s.random), newest_(s.newest),
+    : server_(s.server), seed_(s.seed), random_(s.random), newest_(s.newest), is_burnt_(s.is_burnt),
       matcher_(s.server, s.keys, s.seed, s.known,
                s.before ? &static_cast<const verifier*>(s.before)->matcher_ : nullptr, requests()),
       conversations_(s.server.knock.memory, s.server.knock.timeout, s.seed), held_(s.server.keys.size(), -1),
@@ -106,12 +106,12 @@ void verifier::answer(const time_sequence::match& m, instant now) {
 /// True if the record of burnt knocks says that nothing can come of the request: after a restart it is all that
 /// is known of those before, and whoever heard them is to get no answer.
 bool verifier::is_spent(const time_sequence::match& m) const {
-    if (!newest_) return false;
+    if (!newest_ || !is_burnt_) return false;
     const auto& settings = server_.keys[m.id.key];
-    const auto newest = newest_(settings.key->fingerprint());
-    if (!newest) return false;
-    if (m.t0 < newest->place - psk_of(settings).granularity) return true;
-    return m.t0 == newest->place && id_of(m).service == newest->identity;
+    const auto& key = settings.key->fingerprint();
+    const auto newest = newest_(key);
+    if (newest && m.t0 < newest->place - psk_of(settings).granularity) return true;
+    return is_burnt_(key, m.t0, id_of(m).service);
 }
 
 conversation* verifier::begin(const time_sequence::match& m, const way& w, instant now) {

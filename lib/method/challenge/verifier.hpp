@@ -51,6 +51,7 @@ private:
     hash_seed seed_;
     std::function<void(std::span<std::uint8_t>)> random_;
     std::function<std::optional<granting::burnt>(const std::string&)> newest_;
+    std::function<bool(const std::string&, std::int64_t, const std::string&)> is_burnt_;
     time_sequence::matcher matcher_;
     conversations conversations_;
     std::vector<std::int32_t> held_; ///< by key of the server: index into sealers_

@@ -72,6 +72,25 @@ BOOST_AUTO_TEST_CASE(a_knock_is_good_once) {
     BOOST_TEST(!guard.knows(*address::parse("192.0.2.3")));
 }
 
+BOOST_AUTO_TEST_CASE(what_is_burnt) {
+    replay_guard guard({burnt_before("ssh", 0, 1)}, {});
+    const auto is_burnt = [&](std::int64_t t0, const std::string& key = "key", const std::string& service = "ssh") {
+        return guard.is_burnt(key, epoch + t0, identity_of(service, here));
+    };
+    BOOST_TEST(is_burnt(0)); // by the record
+    BOOST_TEST(!is_burnt(0, "other"));
+    BOOST_TEST(!is_burnt(0, "key", "web"));
+    BOOST_TEST(!is_burnt(10));
+    const auto k = a_knock(11, 10);
+    guard.judge(k.attempt());
+    BOOST_TEST(is_burnt(10)); // on its way
+    guard.failed(k.what());
+    BOOST_TEST(!is_burnt(10));
+    judge(guard, k);
+    BOOST_TEST(is_burnt(10));
+    BOOST_TEST(is_burnt(0)); // the newest one does not hide it
+}
+
 BOOST_AUTO_TEST_CASE(the_window_and_the_one_before) {
     for (const auto& [when, t0, error, good] : {
              std::tuple{5.0, 0, 0ms, true},

@@ -67,9 +67,15 @@ struct lab {
                 .known = [](const address&) { return false; },
                 .random = [this](std::span<std::uint8_t> out) { std::ranges::fill(out, ++nonces); },
                 .newest = [this](const std::string& key) -> std::optional<granting::burnt> {
-                    if (!burnt || burnt->key != key) return std::nullopt;
-                    return burnt;
+                    if (burnt.empty() || burnt.back().key != key) return std::nullopt;
+                    return burnt.back();
                 },
+                .is_burnt =
+                    [this](const std::string& key, std::int64_t place, const std::string& identity) {
+                        return std::ranges::any_of(burnt, [&](const granting::burnt& b) {
+                            return b.key == key && b.place == place && b.identity == identity;
+                        });
+                    },
                 .before = before};
     }
     challenge::verifier make() {
@@ -122,7 +128,7 @@ struct lab {
     address elsewhere = *address::parse("192.0.2.2");
     address me = *address::parse("198.51.100.1");
     std::uint8_t nonces = 0;
-    std::optional<granting::burnt> burnt; ///< of the record
+    std::vector<granting::burnt> burnt; ///< of the record: the newest last
 };
 
 } // namespace
@@ -394,13 +400,43 @@ BOOST_FIXTURE_TEST_CASE(forged_answers_are_none, lab) {
 
 BOOST_FIXTURE_TEST_CASE(after_a_restart_what_the_record_has_is_not_answered, lab) {
     const auto fingerprint = server.keys[0].key->fingerprint();
-    burnt = granting::burnt{fingerprint, epoch, "web", who, {}};
+    burnt = {{fingerprint, epoch, "web", who, {}}};
     auto v = make();
     BOOST_TEST(send(v, request(wish("web")), 1).answers.empty());
     BOOST_TEST(send(v, request(wish("ssh")), 1.1).answers.size() == 1u);
-    burnt->place = epoch + 20; // the clock was ahead: nothing older than one window goes
+    burnt[0].place = epoch + 20; // the clock was ahead: nothing older than one window goes
     BOOST_TEST(send(v, request(wish("", epoch)), 2).answers.empty());
     BOOST_TEST(send(v, request(wish("", epoch + 10)), 11).answers.size() == 1u);
+}
+
+BOOST_FIXTURE_TEST_CASE(after_a_restart_also_what_was_burnt_before_the_newest_is_not_answered, lab) {
+    const auto fingerprint = server.keys[0].key->fingerprint();
+    // The window before, and two services in one.
+    burnt = {{fingerprint, epoch, "web", who, {}},
+             {fingerprint, epoch + 10, "ssh", who, {}},
+             {fingerprint, epoch + 10, "web", who, {}}};
+    auto v = make();
+    BOOST_TEST(send(v, request(wish("web")), 11, elsewhere).answers.empty());
+    BOOST_TEST(send(v, request(wish("ssh", epoch + 10)), 11.1, elsewhere).answers.empty());
+    BOOST_TEST(send(v, request(wish("web", epoch + 10)), 11.2, elsewhere).answers.empty());
+    BOOST_TEST(send(v, request(wish("ssh")), 11.3).answers.size() == 1u);
+    BOOST_TEST(send(v, request(wish("", epoch + 10)), 11.4).answers.size() == 1u);
+}
+
+BOOST_FIXTURE_TEST_CASE(response_claims_five_times_at_most, lab) {
+    for (const auto mode : {config::matching::set, config::matching::strict}) {
+        server.keys[0].mode = mode;
+        auto v = make();
+        const auto r = wish("web");
+        const auto ports = response(r, send(v, request(r), 1).answers.at(0));
+        std::size_t claims = 0;
+        for (int i = 1; i <= 20; ++i) claims += send(v, ports, 1 + 0.1 * i).claims.size();
+        BOOST_TEST(claims == 5u); // once, and should burning it fail
+        // The client's next request is not worse off.
+        const auto next = wish("ssh");
+        const auto more = response(next, send(v, request(next), 4).answers.at(0));
+        BOOST_TEST(send(v, more, 4.1).claims.size() == 1u);
+    }
 }
 
 BOOST_FIXTURE_TEST_CASE(conversation_outlives_a_reload, lab) {
