@@ -29,7 +29,8 @@ struct conversation {
     std::vector<std::uint8_t> challenge;
     std::vector<std::uint16_t> response; ///< ports that are waited for
     bool strict = false;
-    std::uint32_t answers = 0; ///< how often the challenge was sent
+    std::uint32_t answers = 0;     ///< how often the challenge was sent
+    std::uint32_t completions = 0; ///< how often its response was complete
 
     // What came from `who` since:
     std::uint32_t datagrams = 0;       ///< how many
@@ -43,6 +44,9 @@ struct conversation {
 class conversations {
 public:
     static constexpr std::size_t most = 4096;
+    /// A response is complete so often at most: once, and four times should burning it fail. More is a flood of
+    /// repeats, and costs nothing.
+    static constexpr std::uint32_t most_completions = 5;
 
     /// memory: of the packets of an address so many count (set mode). timeout: how long a response may take.
     conversations(std::uint32_t memory, nanoseconds timeout, const hash_seed& seed)
@@ -91,11 +95,14 @@ void conversations::observe(const address& who, std::uint16_t port, instant now,
     const auto [begin, end] = by_address_.equal_range(who);
     for (auto it = begin; it != end;) {
         auto& c = all_[it->second];
-        if (is_over(c, now)) {
+        if (is_over(c, now) || c.completions == most_completions) {
             it = by_address_.erase(it);
             continue;
         }
-        if (completes(c, port)) done(c);
+        if (completes(c, port)) {
+            ++c.completions;
+            done(c);
+        }
         ++it;
     }
 }

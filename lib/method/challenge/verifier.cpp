@@ -36,6 +36,7 @@ verifier::verifier(const method::verifier_settings& s)
     for (const auto key : s.keys) {
         held_[key] = static_cast<std::int32_t>(sealers_.size());
         sealers_.emplace_back(psk_of(server_.keys[key]));
+        key_of_.emplace(key_name(server_.keys[key]), key);
     }
 }
 
@@ -134,28 +135,26 @@ conversation* verifier::begin(const time_sequence::match& m, const way& w, insta
 
 /// The response is complete. What it was asked for may be configured otherwise meanwhile.
 void verifier::claim(const conversation& c) {
-    for (std::uint32_t k = 0; k < server_.keys.size(); ++k) {
-        const auto& settings = server_.keys[k];
-        if (held_[k] < 0 || key_name(settings) != c.id.key) continue;
-        granting::claim made;
-        made.key = k;
-        made.source = made.beneficiary = c.who;
-        for (const auto service : settings.services)
-            if (c.id.service.empty() || server_.services[service].name == c.id.service)
-                made.services.push_back(static_cast<std::uint32_t>(service));
-        if (made.services.empty()) continue;
-        const auto g = psk_of(settings).granularity;
-        const unix_time begin{seconds(c.id.t0)};
-        made.once.key = settings.key->fingerprint();
-        made.once.identity = c.id.service;
-        made.once.place = c.id.t0;
-        made.once.slack = g;
-        made.once.good = {{begin, begin + seconds(2 * g)}};
-        made.first = c.first;
-        made.description = "window " + utc(c.id.t0);
-        claims_.push_back(std::move(made));
-        return;
-    }
+    const auto found = key_of_.find(c.id.key);
+    if (found == key_of_.end()) return;
+    const auto& settings = server_.keys[found->second];
+    granting::claim made;
+    made.key = found->second;
+    made.source = made.beneficiary = c.who;
+    for (const auto service : settings.services)
+        if (c.id.service.empty() || server_.services[service].name == c.id.service)
+            made.services.push_back(static_cast<std::uint32_t>(service));
+    if (made.services.empty()) return;
+    const auto g = psk_of(settings).granularity;
+    const unix_time begin{seconds(c.id.t0)};
+    made.once.key = settings.key->fingerprint();
+    made.once.identity = c.id.service;
+    made.once.place = c.id.t0;
+    made.once.slack = g;
+    made.once.good = {{begin, begin + seconds(2 * g)}};
+    made.first = c.first;
+    made.description = "window " + utc(c.id.t0);
+    claims_.push_back(std::move(made));
 }
 
 std::vector<std::pair<std::string_view, std::uint64_t>> verifier::count() const {

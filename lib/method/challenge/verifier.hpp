@@ -8,6 +8,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
+#include <unordered_map>
 #include <vector>
 
 namespace chronoknock::challenge {
@@ -55,6 +57,7 @@ private:
     time_sequence::matcher matcher_;
     conversations conversations_;
     std::vector<std::int32_t> held_; ///< by key of the server: index into sealers_
+    std::unordered_map<std::string, std::uint32_t> key_of_; ///< by what tells keys in requests
     std::vector<sealer> sealers_;
     std::vector<way> ways_; ///< by a hash of source and port; a newer one takes an older one's place
     std::vector<packet::datagram> answers_;
