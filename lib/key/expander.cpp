@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <stdexcept>
@@ -39,6 +40,7 @@ struct expander::impl {
             std::copy_n(block.begin(), taken, out.begin());
             out = out.subspan(taken);
         }
+        OPENSSL_cleanse(block.data(), block.size()); // it may have been a key
     }
 
     std::size_t size_;

@@ -100,6 +100,12 @@ result<block> s2v(byte_view key, std::initializer_list<byte_view> associated, by
 
 siv::~siv() { OPENSSL_cleanse(key_.data(), key_.size()); }
 
+siv siv::derive(expander& e, byte_view info) {
+    siv made;
+    e.expand(info, made.key_);
+    return made;
+}
+
 /// RFC 5297, section 2.6: the counter starts at the tag with the two top bits of its lower words cleared.
 result<std::vector<std::uint8_t>> siv::crypt(std::span<const std::uint8_t, tag_size> tag,
                                              byte_view in) const {

@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "base/reader.hpp"
+#include "key/expander.hpp"
 
 #include <array>
 #include <cstddef>
@@ -23,6 +24,9 @@ public:
     explicit siv(const key_bytes& k) : key_(k) {}
     ~siv();
 
+    /// With a key that is expanded from another one for `info`; no copy of it is left behind.
+    static siv derive(expander& e, byte_view info);
+
     /// tag || ciphertext. associated: in order; with a nonce, that comes last (RFC 5297, section 3). An error
     /// only if OpenSSL fails.
     result<std::vector<std::uint8_t>> seal(std::initializer_list<byte_view> associated,
@@ -33,9 +37,10 @@ public:
                                            byte_view sealed) const;
 
 private:
+    siv() = default;
     result<std::vector<std::uint8_t>> crypt(std::span<const std::uint8_t, tag_size> tag, byte_view in) const;
 
-    key_bytes key_;
+    key_bytes key_{};
 };
 
 } // namespace chronoknock::key

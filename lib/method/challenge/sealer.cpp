@@ -19,9 +19,7 @@ std::array<std::uint8_t, address_size> address16(const address& a) {
 key::siv make_siv(const key::psk& k, key::expander& expand) {
     key::label label;
     label.begin(k.realm, "", "challenge");
-    key::siv::key_bytes bytes;
-    expand.expand(label.bytes(), bytes);
-    return key::siv(bytes);
+    return key::siv::derive(expand, label.bytes());
 }
 
 std::array<std::uint8_t, 8> time8(std::int64_t t0) {

@@ -87,14 +87,12 @@ byte_view siv_of(const message& m) { return byte_view(m).subspan(tag_size, key::
 
 sealer::sealer(const key::psk& k)
     : realm_(k.realm), granularity_(k.granularity), expander_(k.digest, k.secret),
-      siv_(seal_key(k, expander_)) {}
+      siv_(make_siv(k, expander_)) {}
 
-key::siv::key_bytes sealer::seal_key(const key::psk& k, key::expander& e) {
+key::siv sealer::make_siv(const key::psk& k, key::expander& e) {
     key::label info;
     info.begin(k.realm, "", "seal");
-    key::siv::key_bytes bytes{};
-    e.expand(info.bytes(), bytes);
-    return bytes;
+    return key::siv::derive(e, info.bytes());
 }
 
 std::uint32_t sealer::tag(std::int64_t t0) {

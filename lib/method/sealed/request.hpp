@@ -61,7 +61,7 @@ public:
     std::optional<request> open(const message& m) const;
 
 private:
-    static key::siv::key_bytes seal_key(const key::psk& k, key::expander& e);
+    static key::siv make_siv(const key::psk& k, key::expander& e);
 
     std::string realm_;
     std::int64_t granularity_;
