@@ -294,7 +294,7 @@ std::optional<io::destination> find_resolver(const po::variables_map& options, c
     if (known.empty() || r.carrier.value_or(known.front()) != key::carrier::dns)
         throw stop{unfit("resolver", {"expected none: the knock does not travel as a question of the DNS"})};
     const auto found = io::resolve(*host);
-    if (!found) throw stop{unfit("resolver", found.error())};
+    if (!found) throw stop{say(failed, "--resolver: " + found.error().text)};
     return found->front();
 }
 

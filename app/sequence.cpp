@@ -56,11 +56,14 @@ int sequence(const po::variables_map& options) {
     read_request(options, **k, request);
     std::vector<std::uint8_t> nonce;
     if (const auto text = given(options, "nonce")) {
-        if (!method::method_of(**k).carries.nonce)
+        const auto size = method::method_of(**k).carries.nonce;
+        if (size == 0)
             return unfit("nonce", error{"expected none: knocks of the method " + std::string((*k)->method()) +
                                         " have none"});
         auto bytes = parse_hex(*text);
         if (!bytes) return unfit("nonce", bytes.error());
+        if (bytes->size() != size)
+            return unfit("nonce", error{"expected " + std::to_string(size) + " bytes in hexadecimal"});
         nonce = std::move(*bytes);
         request.nonce = nonce;
     }

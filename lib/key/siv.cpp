@@ -28,36 +28,6 @@ using mac_context = owned<EVP_MAC_CTX, EVP_MAC_CTX_free>;
 
 error broken() { return {"OpenSSL: AES-SIV is not to be had"}; }
 
-/// OpenSSL 3.0's AES-128-SIV refuses empty plaintext, which is what every NTS request has, and empty
-/// associated data; so SIV is put together here of its CMAC and its counter mode.
-class cmac {
-public:
-    explicit cmac(byte_view key) {
-        const owned<EVP_MAC, EVP_MAC_free> mac{EVP_MAC_fetch(nullptr, "CMAC", nullptr)};
-        context_.reset(mac ? EVP_MAC_CTX_new(mac.get()) : nullptr);
-        char name[] = "AES-128-CBC";
-        const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_CIPHER, name, 0),
-                                     OSSL_PARAM_construct_end()};
-        ok_ = context_ && EVP_MAC_init(context_.get(), key.data(), key.size(), params) == 1;
-    }
-
-    block operator()(byte_view head, byte_view tail = {}) {
-        block out{};
-        std::size_t size = 0;
-        ok_ = ok_ && EVP_MAC_init(context_.get(), nullptr, 0, nullptr) == 1 &&
-              EVP_MAC_update(context_.get(), head.data(), head.size()) == 1 &&
-              EVP_MAC_update(context_.get(), tail.data(), tail.size()) == 1 &&
-              EVP_MAC_final(context_.get(), out.data(), &size, out.size()) == 1;
-        return out;
-    }
-
-    explicit operator bool() const { return ok_; }
-
-private:
-    mac_context context_;
-    bool ok_ = false;
-};
-
 /// Multiplication by x in GF(2^128) (RFC 5297, section 2.3).
 block doubled(const block& b) {
     block out{};
@@ -71,33 +41,96 @@ block doubled(const block& b) {
 
 void xor_into(block& to, const block& from) { std::ranges::transform(to, from, to.begin(), std::bit_xor{}); }
 
-/// RFC 5297, section 2.4.
-result<block> s2v(byte_view key, std::initializer_list<byte_view> associated, byte_view plain) {
-    cmac mac{key};
-    block d = mac(block{});
-    for (const auto a : associated) {
-        d = doubled(d);
-        xor_into(d, mac(a));
+} // namespace
+
+/// OpenSSL 3.0's AES-128-SIV refuses empty plaintext, which is what every NTS request has, and empty
+/// associated data; so SIV is put together here of its CMAC and its counter mode.
+class siv::contexts {
+public:
+    explicit contexts(const key_bytes& key) {
+        const auto halves = std::span(key);
+        const owned<EVP_MAC, EVP_MAC_free> mac{EVP_MAC_fetch(nullptr, "CMAC", nullptr)};
+        const cipher aes{EVP_CIPHER_fetch(nullptr, "AES-128-CTR", nullptr)};
+        mac_.reset(mac ? EVP_MAC_CTX_new(mac.get()) : nullptr);
+        counter_.reset(EVP_CIPHER_CTX_new());
+        char name[] = "AES-128-CBC";
+        const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_CIPHER, name, 0),
+                                     OSSL_PARAM_construct_end()};
+        ok_ = mac_ && counter_ && aes && EVP_MAC_init(mac_.get(), halves.data(), half, params) == 1 &&
+              EVP_EncryptInit_ex2(counter_.get(), aes.get(), halves.data() + half, nullptr, nullptr) == 1;
+        of_zero_ = cmac(block{});
     }
-    block tag;
-    if (plain.size() >= d.size()) {
-        const auto tail = plain.last(d.size());
-        std::ranges::transform(d, tail, d.begin(), std::bit_xor{});
-        tag = mac(plain.first(plain.size() - d.size()), d);
-    } else {
+
+    contexts(const contexts&) = delete;
+    contexts& operator=(const contexts&) = delete;
+    ~contexts() { OPENSSL_cleanse(of_zero_.data(), of_zero_.size()); }
+
+    /// False once OpenSSL has failed.
+    explicit operator bool() const { return ok_; }
+
+    /// RFC 5297, section 2.4.
+    block s2v(std::initializer_list<byte_view> associated, byte_view plain) {
+        block d = of_zero_;
+        for (const auto a : associated) {
+            d = doubled(d);
+            xor_into(d, cmac(a));
+        }
+        if (plain.size() >= d.size()) {
+            const auto tail = plain.last(d.size());
+            std::ranges::transform(d, tail, d.begin(), std::bit_xor{});
+            return cmac(plain.first(plain.size() - d.size()), d);
+        }
         block padded{};
         std::ranges::copy(plain, padded.begin());
         padded[plain.size()] = 0x80;
         d = doubled(d);
         xor_into(d, padded);
-        tag = mac(d);
+        return cmac(d);
     }
-    if (!mac) return broken();
-    return tag;
+
+    /// RFC 5297, section 2.6: the counter starts at the tag with the two top bits of its lower words cleared.
+    std::vector<std::uint8_t> crypt(std::span<const std::uint8_t, tag_size> tag, byte_view in) {
+        std::vector<std::uint8_t> out(in.size());
+        if (in.empty()) return out;
+        block start;
+        std::ranges::copy(tag, start.begin());
+        start[8] &= 0x7f;
+        start[12] &= 0x7f;
+        int size = 0;
+        ok_ = ok_ && EVP_EncryptInit_ex2(counter_.get(), nullptr, nullptr, start.data(), nullptr) == 1 &&
+              EVP_EncryptUpdate(counter_.get(), out.data(), &size, in.data(), static_cast<int>(in.size())) == 1;
+        return out;
+    }
+
+private:
+    static constexpr std::size_t half = key_size / 2;
+
+    block cmac(byte_view head, byte_view tail = {}) {
+        block out{};
+        std::size_t size = 0;
+        ok_ = ok_ && EVP_MAC_init(mac_.get(), nullptr, 0, nullptr) == 1 &&
+              EVP_MAC_update(mac_.get(), head.data(), head.size()) == 1 &&
+              EVP_MAC_update(mac_.get(), tail.data(), tail.size()) == 1 &&
+              EVP_MAC_final(mac_.get(), out.data(), &size, out.size()) == 1;
+        return out;
+    }
+
+    mac_context mac_;        ///< CMAC with the first half of the key
+    cipher_context counter_; ///< AES-CTR with the second
+    bool ok_ = false;
+    block of_zero_;          ///< CMAC of a block of zeros, where each S2V begins
+};
+
+siv::siv() = default;
+siv::siv(const key_bytes& k) : key_(k) {}
+siv::siv(const siv& other) : key_(other.key_) {}
+siv& siv::operator=(const siv& other) {
+    key_ = other.key_;
+    contexts_.reset();
+    return *this;
 }
-
-} // namespace
-
+siv::siv(siv&& other) noexcept = default;
+siv& siv::operator=(siv&& other) noexcept = default;
 siv::~siv() { OPENSSL_cleanse(key_.data(), key_.size()); }
 
 siv siv::derive(expander& e, byte_view info) {
@@ -106,33 +139,20 @@ siv siv::derive(expander& e, byte_view info) {
     return made;
 }
 
-/// RFC 5297, section 2.6: the counter starts at the tag with the two top bits of its lower words cleared.
-result<std::vector<std::uint8_t>> siv::crypt(std::span<const std::uint8_t, tag_size> tag,
-                                             byte_view in) const {
-    if (in.empty()) return std::vector<std::uint8_t>{};
-    block start;
-    std::ranges::copy(tag, start.begin());
-    start[8] &= 0x7f;
-    start[12] &= 0x7f;
-    const cipher aes{EVP_CIPHER_fetch(nullptr, "AES-128-CTR", nullptr)};
-    const cipher_context context{EVP_CIPHER_CTX_new()};
-    std::vector<std::uint8_t> out(in.size());
-    int size = 0;
-    if (!aes || !context ||
-        EVP_EncryptInit_ex2(context.get(), aes.get(), key_.data() + 16, start.data(), nullptr) != 1 ||
-        EVP_EncryptUpdate(context.get(), out.data(), &size, in.data(), static_cast<int>(in.size())) != 1)
-        return broken();
-    return out;
+siv::contexts* siv::use() const {
+    if (!contexts_ || !*contexts_) contexts_ = std::make_unique<contexts>(key_);
+    return *contexts_ ? contexts_.get() : nullptr;
 }
 
 result<std::vector<std::uint8_t>> siv::seal(std::initializer_list<byte_view> associated,
                                             byte_view plain) const {
-    const auto tag = s2v(byte_view{key_}.first(16), associated, plain);
-    if (!tag) return tag.error();
-    const auto text = crypt(*tag, plain);
-    if (!text) return text.error();
-    std::vector<std::uint8_t> out{tag->begin(), tag->end()};
-    out.insert(out.end(), text->begin(), text->end());
+    auto* const c = use();
+    if (!c) return broken();
+    const auto tag = c->s2v(associated, plain);
+    const auto text = c->crypt(tag, plain);
+    if (!*c) return broken();
+    std::vector<std::uint8_t> out{tag.begin(), tag.end()};
+    out.insert(out.end(), text.begin(), text.end());
     return out;
 }
 
@@ -140,12 +160,13 @@ result<std::vector<std::uint8_t>> siv::open(std::initializer_list<byte_view> ass
                                             byte_view sealed) const {
     const error forged{"the authenticator does not fit the packet"};
     if (sealed.size() < tag_size) return forged;
+    auto* const c = use();
+    if (!c) return broken();
     const auto tag = sealed.first<tag_size>();
-    auto plain = crypt(tag, sealed.subspan(tag_size));
-    if (!plain) return plain;
-    const auto expected = s2v(byte_view{key_}.first(16), associated, *plain);
-    if (!expected) return expected.error();
-    if (CRYPTO_memcmp(expected->data(), tag.data(), tag_size) != 0) return forged;
+    auto plain = c->crypt(tag, sealed.subspan(tag_size));
+    const auto expected = c->s2v(associated, plain);
+    if (!*c) return broken();
+    if (CRYPTO_memcmp(expected.data(), tag.data(), tag_size) != 0) return forged;
     return plain;
 }
 

@@ -8,20 +8,27 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <memory>
 #include <span>
 #include <vector>
 
 namespace chronoknock::key {
 
 /// AEAD_AES_SIV_CMAC_256 (RFC 5297): what every NTS server must know (RFC 8915, section 5.1), and what sealed
-/// knocks and challenges are made with. Safe even if a nonce comes twice.
+/// knocks and challenges are made with. Safe even if a nonce comes twice. What OpenSSL makes of the key is
+/// kept from the first use on (1.5 KB), since to make it costs more than a short message does. Not for two
+/// threads at a time.
 class siv {
 public:
     static constexpr std::size_t key_size = 32;
     static constexpr std::size_t tag_size = 16;
     using key_bytes = std::array<std::uint8_t, key_size>;
 
-    explicit siv(const key_bytes& k) : key_(k) {}
+    explicit siv(const key_bytes& k);
+    siv(const siv& other);
+    siv& operator=(const siv& other);
+    siv(siv&& other) noexcept;
+    siv& operator=(siv&& other) noexcept;
     ~siv();
 
     /// With a key that is expanded from another one for `info`; no copy of it is left behind.
@@ -37,10 +44,13 @@ public:
                                            byte_view sealed) const;
 
 private:
-    siv() = default;
-    result<std::vector<std::uint8_t>> crypt(std::span<const std::uint8_t, tag_size> tag, byte_view in) const;
+    siv();
+    class contexts;
+    /// Null if OpenSSL fails.
+    contexts* use() const;
 
     key_bytes key_{};
+    mutable std::unique_ptr<contexts> contexts_;
 };
 
 } // namespace chronoknock::key

@@ -8,20 +8,32 @@
 
 namespace chronoknock::method {
 
-/// A ration of derivations or decryptions, so many a second, and the addresses that wait for it, the oldest
-/// first. Whoever waits keeps his place: where it is full, newcomers are turned away.
-class lane {
+/// A ration of derivations or decryptions, so many a second.
+class ration {
 public:
     /// burst: what can be saved up; it is there at the start.
-    lane(double per_second, double burst, std::size_t most_waiting)
-        : per_second_(per_second), burst_(burst), left_(burst), waiting_(most_waiting) {}
+    constexpr ration(double per_second, double burst) : per_second_(per_second), burst_(burst), left_(burst) {}
 
     void refill(nanoseconds passed) {
         left_ = std::min(burst_, left_ + std::chrono::duration<double>(passed).count() * per_second_);
     }
     bool has_ration() const { return left_ >= 1; }
+    bool is_over_half() const { return 2 * left_ > burst_; }
     /// What was begun may go into debt: the next one waits until that is made up for.
     void spend(double derivations) { left_ -= derivations; }
+
+private:
+    double per_second_;
+    double burst_;
+    double left_;
+};
+
+/// A ration and the addresses that wait for it, the oldest first. Whoever waits keeps his place: where it is
+/// full, newcomers are turned away.
+class lane : public ration {
+public:
+    lane(double per_second, double burst, std::size_t most_waiting)
+        : ration(per_second, burst), waiting_(most_waiting) {}
 
     /// True if who comes now is served now.
     bool is_free() const { return has_ration() && waiting_.empty(); }
@@ -29,9 +41,6 @@ public:
     const boost::circular_buffer<tracker::slot>& waiting() const { return waiting_; }
 
 private:
-    double per_second_;
-    double burst_;
-    double left_;
     boost::circular_buffer<tracker::slot> waiting_;
 };
 

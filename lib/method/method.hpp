@@ -138,8 +138,8 @@ struct row {
         bool beneficiary = false;
         bool open_for = false;
         bool close = false;
-        bool nonce = false; ///< knock_request::nonce; for `sequence` only
-        bool number = false; ///< which of its one-time passwords (`sequence --count`)
+        std::size_t nonce = 0; ///< bytes of knock_request::nonce, for `sequence` only; 0: it has none
+        bool number = false;   ///< which of its one-time passwords (`sequence --count`)
     };
     wishes carries = {};
     /// How many numbered knocks of a key are left, if its owner is to be told when they run short. newest:

@@ -359,16 +359,33 @@ class Sequence(unittest.TestCase):
 
     def test_bad_options(self):
         fields = {"method": "sealed", "secret": "00" * 16}
-        for options, complaint in ((("--nonce", "0011"), "nonce: expected 4 bytes"),
+        for options, complaint in ((("--nonce", "0011"), "--nonce: expected 4 bytes in hexadecimal"),
+                                   (("--nonce", ""), "--nonce"),
                                    (("--nonce", "xx"), "--nonce"),
                                    (("--carrier", "dns"), "--carrier"),
                                    (("--open-for", "0"), "--open-for"),
                                    (("--for", "nowhere"), "--for")):
             done = self.run_sequence(fields, "--ip", "192.0.2.1", *options)
             with self.subTest(options=options):
-                self.assertNotEqual(done.returncode, 0)
+                self.assertEqual(done.returncode, 2)
                 self.assertIn(complaint, done.stderr)
                 self.assertEqual(done.stdout, "")
+        done = self.run_sequence({**fields, "method": "challenge"}, "--ip", "192.0.2.1", "--nonce", "aabb")
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
+        self.assertIn("--nonce: expected 16 bytes in hexadecimal", done.stderr)
+
+    def test_a_resolver_that_is_not_found_is_no_bad_option(self):
+        path = self.folder / "a.key"
+        path.write_text(f"method = sealed\nsecret = {'00' * 16}\ncarrier = udp, dns\nzone = knock.example\n",
+                        encoding="ascii")
+        path.chmod(0o600)
+        for options, status, complaint in ((("--carrier", "dns", "--resolver", "nosuch.invalid"), 1, "nosuch.invalid"),
+                                           (("--resolver", "127.0.0.1"), 2, "--resolver: expected none")):
+            done = subprocess.run([self.program, "knock", "127.0.0.1", "--key", path, "--time-server", "none", *options],
+                                  capture_output=True, text=True, check=False)
+            with self.subTest(options=options):
+                self.assertEqual(done.returncode, status)
+                self.assertIn(complaint, done.stderr)
 
 
 if __name__ == "__main__":

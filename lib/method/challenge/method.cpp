@@ -74,7 +74,7 @@ result<client::plan> respond(const key::credential& c, const method::knock_reque
 method::row row() {
     method::row r{credential::name, read_key, wants, verify, security_bits, describe, plan};
     r.generate = generate;
-    r.carries.nonce = true;
+    r.carries.nonce = nonce_bytes().size();
     r.respond = respond;
     return r;
 }

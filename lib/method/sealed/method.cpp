@@ -169,7 +169,7 @@ method::row row() {
             .check = check_memory,
             .doubts = doubts,
             .generate = generate,
-            .carries = {.beneficiary = true, .open_for = true, .close = true, .nonce = true}};
+            .carries = {.beneficiary = true, .open_for = true, .close = true, .nonce = nonce_size}};
 }
 
 } // namespace chronoknock::sealed

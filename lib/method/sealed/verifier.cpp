@@ -14,19 +14,24 @@ namespace {
 
 constexpr std::uint32_t slack = 64; // an address is looked at the latest after so many SYNs of it
 
-// Decryptions a second, each of them some microseconds, for all keys and of one key.
-constexpr double for_all = 20'000;
-constexpr double for_one_key = 2'000;
+// Decryptions a second, each of 1.2 us and what is around it. Half of a ration is for the keys' parts, and the
+// other half for whoever comes: so twenty keys whose tags were overheard take nothing of the others' parts,
+// and one alone can have nearly all.
+constexpr double for_wholes = 100'000;
+constexpr double for_syns = 80'000;
+constexpr double part_of_key = 1.0 / 50;
 constexpr double burst_seconds = 0.1;
 constexpr std::uint32_t most_trials = 64; // for one address at a time
 constexpr std::size_t most_waiting = 1024;
 
 // An address is searched for a knock in noise once in so long: that is more than a round of a knock takes,
-// and all trials then are fewer than a key's part in the ration.
+// and all trials then are no more than a key's part in the ration.
 constexpr nanoseconds settle = milliseconds(40);
 constexpr std::uint8_t is_disturbed = static_cast<std::uint8_t>(method::tracker::soon << 2);
 constexpr std::uint8_t in_lane = static_cast<std::uint8_t>(method::tracker::soon << 1);
-constexpr std::size_t forged_count = std::size_t{1} << 13;
+constexpr std::size_t most_queued = 1024; // whole messages
+constexpr std::size_t most_queued_of_key = 64;
+constexpr std::size_t remembered = std::size_t{1} << 13; // messages, as forged, and as opened
 
 method::tracker::settings tracker_settings(const config::server& s, const tags& t) {
     if (t.layouts().empty()) return {};
@@ -39,8 +44,10 @@ std::size_t most_waiting_of(const config::server& s) {
 }
 
 method::lane make_lane(const config::server& s) {
-    return method::lane(for_all, for_all * burst_seconds, most_waiting_of(s));
+    return method::lane(for_syns, for_syns * burst_seconds, most_waiting_of(s));
 }
+
+constexpr method::ration full_ration(for_wholes, for_wholes * burst_seconds);
 
 } // namespace
 
@@ -58,16 +65,18 @@ verifier::verifier(const method::verifier_settings& s)
                 static_cast<const verifier*>(s.before)->tracker_.made_with() ==
                     tracker_settings(s.server, tags_)),
       tracker_(inherits_ ? method::tracker::settings{} : tracker_settings(s.server, tags_), s.seed),
-      lanes_{make_lane(s.server), make_lane(s.server)}, disturbed_(most_waiting_of(s.server)),
-      forged_(tags_.layouts().empty() ? 0 : forged_count) {
+      lanes_{make_lane(s.server), make_lane(s.server)}, wholes_{full_ration, full_ration},
+      queues_{message_queue(most_queued, most_queued_of_key), message_queue(most_queued, most_queued_of_key)},
+      disturbed_(most_waiting_of(s.server)), forged_(remembered), opened_(remembered) {
     for (const auto& l : tags_.layouts()) {
         for (std::uint32_t port = l.as.range().first; port <= l.as.range().last; ++port) syn_ports_.set(port);
         least_syns_ = std::min(least_syns_, static_cast<std::uint32_t>(l.as.digits()));
     }
     const port_set* before = nullptr;
     for (const auto& h : tags_.all_held()) {
-        constexpr part full{for_one_key * burst_seconds};
-        held_rest rest{{full, full}, {}};
+        constexpr part of_whole{for_wholes * part_of_key * burst_seconds};
+        constexpr part of_syn{for_syns * part_of_key * burst_seconds};
+        held_rest rest{{{{of_whole, of_whole}, {of_syn, of_syn}}}, {of_whole, of_whole}, {}};
         for (const auto service : server_.keys[h.key].services)
             rest.services.emplace_back(mark_of(server_.services[service].name),
                                        static_cast<std::uint32_t>(service));
@@ -99,7 +108,7 @@ void verifier::take_over(method::verifier& other) {
 }
 
 void verifier::observe(const packet::event& e, instant now) {
-    const bool whole = e.payload.size() == message_size;
+    const bool fits = e.payload.size() == message_size;
     const auto take_payload = [&](key::carrier c) {
         message m;
         std::memcpy(m.data(), e.payload.data(), m.size());
@@ -110,11 +119,11 @@ void verifier::observe(const packet::event& e, instant now) {
         if (syn_ports_[e.port]) observe_syn(e, now);
         return;
     case packet::kind::datagram:
-        if (whole && datagram_ports_[e.port]) take_payload(key::carrier::udp);
+        if (fits && datagram_ports_[e.port]) take_payload(key::carrier::udp);
         if (e.port == packet::dns_port && !zones_.empty()) observe_name(e, now);
         return;
     case packet::kind::echo:
-        if (whole && echoes_) take_payload(key::carrier::icmp);
+        if (fits && echoes_) take_payload(key::carrier::icmp);
         return;
     }
 }
@@ -145,10 +154,25 @@ void verifier::take(const message& m, const packet::event& e, key::carrier c, st
     for (; n != tags::none; n = tags_.at(n).next) {
         const auto& window = tags_.at(n);
         if (!may_carry(tags_.held(window.held), e, c, zone)) continue;
-        const auto done = open(window, m, t, {e.source, c, now}, now);
+        const arrival a{e.source, c, now};
+        const auto h = hash(m, window.held);
+        const bool waits = queues_[t].of_key(window.held) > 0; // then others were here first
+        const auto done = waits ? outcome::rationed : open(window, m, h, whole, t, a, now);
         if (done == outcome::opened) return;
-        if (done == outcome::rationed) ++turned_away_;
+        if (done == outcome::rationed) hold({m, window, a, h, hash(e.source, window.held)}, t);
     }
+}
+
+void verifier::hold(const message_queue::entry& e, turn t) {
+    if (forged_[e.hash % forged_.size()] == e.hash) return;
+    // What was opened before is not worth a place: a replay, or a later round of what opened.
+    if (opened_[e.hash % opened_.size()] == e.hash || !queues_[t].push(e)) ++turned_away_;
+}
+
+void verifier::serve_queue(turn t, instant now) {
+    queues_[t].serve([&](const message_queue::entry& e) {
+        return open(e.window, e.m, e.hash, whole, t, e.how, now) != outcome::rationed;
+    });
 }
 
 void verifier::observe_syn(const packet::event& e, instant now) {
@@ -164,7 +188,9 @@ void verifier::observe_syn(const packet::event& e, instant now) {
 
 std::vector<granting::claim> verifier::end_batch(instant now) {
     for (auto& l : lanes_) l.refill(now - refilled_);
+    for (auto& r : wholes_) r.refill(now - refilled_);
     refilled_ = now;
+    for (const auto t : {known, stranger}) serve_queue(t, now);
     for (const auto t : {known, stranger})
         for (auto& waiting = lanes_[t].waiting(); !waiting.empty() && lanes_[t].has_ration();
              waiting.pop_front()) {
@@ -213,6 +239,7 @@ bool verifier::search(method::tracker::slot s, turn t, digit_search::depth d, in
     std::bitset<65536> used;
     bool found = false;
     bool left_some = false;
+    bool complete = true;
     trials_ = 0;
     for (std::uint32_t i = 0; i < tags_.layouts().size(); ++i) {
         const auto& l = tags_.layouts()[i];
@@ -221,16 +248,22 @@ bool verifier::search(method::tracker::slot s, turn t, digit_search::depth d, in
             digits_(l.as, l.tags, syns, tracker_.fresh(s), d, [&](const message& m, std::size_t first) {
                 return try_message(m, i, t, {who, key::carrier::ports, now - tracker_.age(syns[first], now)});
             });
-        if (done == digit_search::verdict::enough && trials_ < most_trials && !lanes_[t].has_ration())
-            return false;
+        if (done == digit_search::verdict::enough && trials_ < most_trials) {
+            if (!lanes_[t].has_ration()) {
+                complete = false;
+                break;
+            }
+            ++turned_away_; // the key's part is used up
+        }
         left_some |= done == digit_search::verdict::sealed_by_none && digits_.left_some();
         if (done != digit_search::verdict::opened) continue;
         found = true;
         for (std::uint32_t port = l.as.range().first; port <= l.as.range().last; ++port) used.set(port);
     }
-    tracker_.mark_looked_at(s);
+    if (complete) tracker_.mark_looked_at(s);
     // A knock's SYNs are used up by it: what completes it again is a later round, or a replay.
     if (found) tracker_.forget(s, [&](std::uint16_t port) { return used[port]; });
+    if (!complete) return false;
     if (left_some && !(tracker_.waits(s) & is_disturbed) && !disturbed_.full()) {
         tracker_.waits(s) |= is_disturbed;
         disturbed_.push_back({s, now + settle});
@@ -244,39 +277,48 @@ digit_search::verdict verifier::try_message(const message& m, std::uint32_t layo
         const auto& window = tags_.at(n);
         if (tags_.held(window.held).layout != layout) continue;
         const auto h = hash(m, window.held);
-        auto& remembered = forged_[h % forged_.size()];
-        if (remembered == h) continue;
+        if (forged_[h % forged_.size()] == h) continue;
         if (trials_ == most_trials) return digit_search::verdict::enough;
         ++trials_;
-        switch (open(window, m, t, a, refilled_)) {
+        switch (open(window, m, h, of_syns, t, a, refilled_)) {
         case outcome::opened:
             return digit_search::verdict::opened;
         case outcome::rationed:
             return digit_search::verdict::enough;
         case outcome::forged:
-            remembered = h;
+            break;
         }
     }
     return digit_search::verdict::sealed_by_none;
 }
 
-bool verifier::take_ration(part& p, turn t, instant now) {
-    p.left =
-        std::min(for_one_key * burst_seconds,
-                 p.left + std::chrono::duration<double>(std::max(now - p.refilled, nanoseconds(0))).count() *
-                              for_one_key);
+bool verifier::take_ration(std::uint32_t held, form f, turn t, bool again, instant now) {
+    auto& all = f == whole ? wholes_[t] : static_cast<method::ration&>(lanes_[t]);
+    auto& rest = rests_[held];
+    auto& p = again ? rest.repeats[t] : rest.parts[f][t];
+    const double per_second = part_of_key * (again || f == whole ? for_wholes : for_syns);
+    const std::chrono::duration<double> passed = std::max(now - p.refilled, nanoseconds(0));
+    p.left = std::min(per_second * burst_seconds, p.left + passed.count() * per_second);
     p.refilled = std::max(p.refilled, now);
-    if (p.left < 1 || !lanes_[t].has_ration()) return false;
-    p.left -= 1;
-    lanes_[t].spend(1);
+    if (!all.has_ration()) return false;
+    if (again || !all.is_over_half()) {
+        if (p.left < 1) return false;
+        p.left -= 1;
+    }
+    all.spend(1);
     return true;
 }
 
-verifier::outcome verifier::open(const tags::live& window, const message& m, turn t, const arrival& a,
-                                 instant now) {
-    if (!take_ration(rests_[window.held].parts[t], t, now)) return outcome::rationed;
+/// hash: of m and the key.
+verifier::outcome verifier::open(const tags::live& window, const message& m, std::uint64_t hash, form f,
+                                 turn t, const arrival& a, instant now) {
+    auto& forged = forged_[hash % forged_.size()];
+    auto& opened = opened_[hash % opened_.size()];
+    if (forged == hash) return outcome::forged;
+    if (!take_ration(window.held, f, t, opened == hash, now)) return outcome::rationed;
     ++decryptions_;
     const auto r = tags_.held(window.held).sealer.open(m);
+    (r ? opened : forged) = hash;
     if (!r) return outcome::forged;
     claim_for(window, *r, m, a);
     return outcome::opened;
@@ -324,6 +366,11 @@ std::uint64_t verifier::hash(const message& m, std::uint32_t held) const {
         h = fold(h ^ word ^ seed_[0], seed_[1] | 1);
     }
     return h ^ seed_[3];
+}
+
+std::uint64_t verifier::hash(const address& who, std::uint32_t held) const {
+    const auto [high, low] = words(who);
+    return fold(fold(high ^ held ^ seed_[0], seed_[1] | 1) ^ low ^ seed_[2], seed_[3] | 1);
 }
 
 std::vector<std::pair<std::string_view, std::uint64_t>> verifier::count() const {

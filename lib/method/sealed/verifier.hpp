@@ -4,6 +4,7 @@
 #include "method/lane.hpp"
 #include "method/method.hpp"
 #include "method/sealed/digits.hpp"
+#include "method/sealed/message_queue.hpp"
 #include "method/sealed/tags.hpp"
 #include "method/tracker.hpp"
 
@@ -34,7 +35,8 @@ public:
     void observe(const packet::event& e, instant now) override;
     std::vector<granting::claim> end_batch(instant now) override;
     bool waiting() const override {
-        return !lanes_[known].waiting().empty() || !lanes_[stranger].waiting().empty() || !disturbed_.empty();
+        return std::ranges::any_of(lanes_, [](const auto& l) { return !l.waiting().empty(); }) ||
+               std::ranges::any_of(queues_, [](const auto& q) { return !q.empty(); }) || !disturbed_.empty();
     }
     std::vector<std::pair<std::string_view, std::uint64_t>> count() const override;
 
@@ -42,26 +44,23 @@ private:
     /// Whom decryptions are for: each kind has a ration of its own, so that a flood in strangers' names keeps
     /// out nobody who was here before.
     enum turn : std::size_t { known, stranger, turns };
+    /// What is decrypted: a message that came in one packet, or one put together of SYNs. SYNs stand for many
+    /// messages, so there is a ration for each: those use up nothing of the others'.
+    enum form : std::size_t { whole, of_syns, forms };
     /// What is left of a key's part in a ration: whoever overheard one of its tags and floods with it uses up
-    /// that and nothing of other keys'.
+    /// that and what nobody needs, and nothing of other keys'.
     struct part {
         double left;
         instant refilled{};
     };
     /// What of a key's is used here.
     struct held_rest {
-        std::array<part, turns> parts;
+        std::array<std::array<part, turns>, forms> parts;
+        std::array<part, turns> repeats; ///< for what it has sealed, again
         std::vector<std::pair<service_mark, std::uint32_t>> services; ///< index into server.services
         std::uint32_t zone = tags::none; ///< none: it does not use the carrier dns
     };
     enum class outcome { opened, forged, rationed };
-    /// How a message came.
-    struct arrival {
-        address source;
-        key::carrier carrier;
-        instant first; ///< when its first packet did
-    };
-
     void observe_syn(const packet::event& e, instant now);
     void observe_name(const packet::event& e, instant now);
     void take(const message& m, const packet::event& e, key::carrier c, std::uint32_t zone, instant now);
@@ -72,11 +71,15 @@ private:
     bool search(method::tracker::slot s, turn t, digit_search::depth d, instant now);
     digit_search::verdict try_message(const message& m, std::uint32_t layout, turn t, const arrival& a);
 
-    outcome open(const tags::live& window, const message& m, turn t, const arrival& a, instant now);
-    bool take_ration(part& p, turn t, instant now);
+    outcome open(const tags::live& window, const message& m, std::uint64_t hash, form f, turn t,
+                 const arrival& a, instant now);
+    bool take_ration(std::uint32_t held, form f, turn t, bool again, instant now);
+    void hold(const message_queue::entry& e, turn t);
+    void serve_queue(turn t, instant now);
     void claim_for(const tags::live& window, const request& r, const message& m, const arrival& a);
     turn turn_of(const address& who) const { return known_(who) ? known : stranger; }
     std::uint64_t hash(const message& m, std::uint32_t held) const;
+    std::uint64_t hash(const address& who, std::uint32_t held) const;
 
     const config::server& server_;
     hash_seed seed_;
@@ -91,7 +94,9 @@ private:
     bool inherits_;                  ///< the tracker is that of the one before
     method::tracker tracker_;
     std::vector<method::tracker::slot> dirty_; ///< addresses that may have something complete
-    std::array<method::lane, turns> lanes_;
+    std::array<method::lane, turns> lanes_;    ///< for messages of SYNs
+    std::array<method::ration, turns> wholes_; ///< for whole ones
+    std::array<message_queue, turns> queues_;
     instant refilled_{};
     /// An address whose SYNs may be a knock with noise in it, and when that is gone into: not at each SYN of
     /// a knock that is not complete yet.
@@ -101,9 +106,10 @@ private:
     };
     boost::circular_buffer<disturbed> disturbed_; ///< the one that is due first in front
     digit_search digits_;
-    /// Messages that were put together of SYNs and no key had sealed, by hash: with each SYN that comes they
-    /// would be tried again.
+    /// By hash, messages that no key had sealed (those of SYNs would be tried again with each SYN that comes),
+    /// and messages that one had.
     std::vector<std::uint64_t> forged_;
+    std::vector<std::uint64_t> opened_;
     std::uint32_t trials_ = 0; ///< decryptions for the address that is looked at
     std::vector<granting::claim> found_;
     std::uint64_t tracked_ = 0;

@@ -71,6 +71,33 @@ BOOST_AUTO_TEST_CASE(nonce_vector) {
     BOOST_TEST(k.open({first, second, nonce}, sealed).value() == plain);
 }
 
+BOOST_AUTO_TEST_CASE(what_is_kept_of_a_key_is_that_keys) {
+    const auto ad = hex(ad1);
+    const auto plain = hex("112233445566778899aabbccddee");
+    const auto sealed = hex("85632d07c6e8f37f950acd320a2ecc9340c02b9690c4dc04daef7f6afe5c");
+    auto forged = sealed;
+    forged.back() ^= 1;
+    auto k = siv_of(key1);
+    const auto other = siv_of("7f7e7d7c7b7a79787776757473727170404142434445464748494a4b4c4d4e4f");
+    const auto by_other = other.seal({ad}, plain).value();
+    for (int again = 0; again < 3; ++again) {
+        BOOST_TEST(!k.open({ad}, forged));
+        BOOST_TEST(!k.open({ad, ad}, sealed));
+        BOOST_TEST(k.open({ad}, sealed).value() == plain);
+        BOOST_TEST(k.seal({ad}, plain).value() == sealed);
+        BOOST_TEST(!other.open({ad}, sealed));
+    }
+    auto copy = k;
+    auto moved = std::move(k);
+    BOOST_TEST(copy.open({ad}, sealed).value() == plain);
+    BOOST_TEST(moved.open({ad}, sealed).value() == plain);
+    copy = other; // which was used as the first key
+    BOOST_TEST(!copy.open({ad}, sealed));
+    BOOST_TEST(copy.open({ad}, by_other).value() == plain);
+    copy = std::move(moved);
+    BOOST_TEST(copy.open({ad}, sealed).value() == plain);
+}
+
 // Known answers made by the openssl command's CMAC, S2V done by hand.
 BOOST_AUTO_TEST_CASE(empty_plaintext) {
     const auto nonce = hex("000102030405060708090a0b0c0d0e0f");

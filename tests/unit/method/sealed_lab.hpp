@@ -61,6 +61,12 @@ struct lab {
     }
     void advance(verifier& v, double s) { v.advance(at(s), {clock(at(s)), nanoseconds(0)}, ~std::size_t{0}); }
 
+    /// Nothing has been used of any ration.
+    void begin(verifier& v, double s) {
+        advance(v, s);
+        v.end_batch(at(s));
+    }
+
     request asks(double s, std::string_view service = "") const {
         request r;
         r.who = who;

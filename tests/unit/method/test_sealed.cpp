@@ -194,6 +194,8 @@ BOOST_AUTO_TEST_CASE(unfit_key_files) {
         "line 3: bits: expected ports up to 65535, and with this base, bits and order the last one would be "
         "87039");
     BOOST_TEST(complaint("bits = 11\norder = sequential\n") == "accepted");
+    BOOST_TEST(complaint("bits = 3\n") == "line 3: bits: expected a whole number from 4 to 16, not '3'");
+    BOOST_TEST(complaint("bits = 4\n") == "accepted");
     BOOST_TEST(complaint("order = any\n") == "line 3: order: expected indexed or sequential, not 'any'");
     BOOST_TEST(complaint("base = 18500\n").starts_with("line 3: base: expected ports up to 65535"));
     BOOST_TEST(complaint("zone = a..b\n").starts_with("line 3: zone: expected a name like"));
@@ -265,10 +267,11 @@ BOOST_FIXTURE_TEST_CASE(what_is_captured_for_a_key, lab) {
 }
 
 BOOST_FIXTURE_TEST_CASE(memory_that_holds_no_knock_is_refused, lab) {
-    key("carrier = ports\nbits = 1\n").mode = config::matching::strict;
+    key("carrier = ports\nbits = 4\n").mode = config::matching::strict;
+    server.knock.memory = 113;
     BOOST_TEST(method::check(server).error().text == "keys of the method sealed: expected [knock] memory of "
-                                                     "at least 456, the SYNs of a knock of [key.k0]");
-    server.knock.memory = 456;
+                                                     "at least 114, the SYNs of a knock of [key.k0]");
+    server.knock.memory = 114;
     BOOST_TEST(method::check(server).has_value());
 }
 
