@@ -67,7 +67,9 @@ verifier::verifier(const method::verifier_settings& s)
       tracker_(inherits_ ? method::tracker::settings{} : tracker_settings(s.server, tags_), s.seed),
       lanes_{make_lane(s.server), make_lane(s.server)}, wholes_{full_ration, full_ration},
       queues_{message_queue(most_queued, most_queued_of_key), message_queue(most_queued, most_queued_of_key)},
-      disturbed_(most_waiting_of(s.server)), forged_(remembered), opened_(remembered) {
+      disturbed_{boost::circular_buffer<disturbed>(most_waiting_of(s.server)),
+                 boost::circular_buffer<disturbed>(most_waiting_of(s.server))},
+      forged_(remembered), opened_(remembered) {
     for (const auto& l : tags_.layouts()) {
         for (std::uint32_t port = l.as.range().first; port <= l.as.range().last; ++port) syn_ports_.set(port);
         least_syns_ = std::min(least_syns_, static_cast<std::uint32_t>(l.as.digits()));
@@ -197,7 +199,7 @@ std::vector<granting::claim> verifier::end_batch(instant now) {
             if (!search(waiting.front(), t, digit_search::depth::newest, now)) break;
             tracker_.waits(waiting.front()) &= static_cast<std::uint8_t>(~in_lane);
         }
-    look_deeper(now);
+    for (const auto t : {known, stranger}) look_deeper(t, now);
     for (const auto s : dirty_) {
         tracker_.waits(s) &= static_cast<std::uint8_t>(~method::tracker::soon);
         look(s, now);
@@ -220,13 +222,12 @@ void verifier::look(method::tracker::slot s, instant now) {
     lane.waiting().push_back(s);
 }
 
-void verifier::look_deeper(instant now) {
-    for (; !disturbed_.empty() && disturbed_.front().due <= now; disturbed_.pop_front()) {
-        const auto s = disturbed_.front().slot;
-        const auto t = turn_of(tracker_.who(s));
-        if (!lanes_[t].has_ration()) return;
+void verifier::look_deeper(turn t, instant now) {
+    auto& queue = disturbed_[t];
+    for (; !queue.empty() && queue.front().due <= now && lanes_[t].has_ration(); queue.pop_front()) {
+        const auto s = queue.front().slot;
+        if (!search(s, t, digit_search::depth::older, now)) return;
         tracker_.waits(s) &= static_cast<std::uint8_t>(~is_disturbed);
-        search(s, t, digit_search::depth::older, now);
     }
 }
 
@@ -264,10 +265,13 @@ bool verifier::search(method::tracker::slot s, turn t, digit_search::depth d, in
     // A knock's SYNs are used up by it: what completes it again is a later round, or a replay.
     if (found) tracker_.forget(s, [&](std::uint16_t port) { return used[port]; });
     if (!complete) return false;
-    if (left_some && !(tracker_.waits(s) & is_disturbed) && !disturbed_.full()) {
-        tracker_.waits(s) |= is_disturbed;
-        disturbed_.push_back({s, now + settle});
+    if (!left_some || (tracker_.waits(s) & is_disturbed)) return true;
+    if (disturbed_[t].full()) {
+        ++turned_away_;
+        return true;
     }
+    tracker_.waits(s) |= is_disturbed;
+    disturbed_[t].push_back({s, now + settle});
     return true;
 }
 

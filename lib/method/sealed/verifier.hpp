@@ -36,7 +36,8 @@ public:
     std::vector<granting::claim> end_batch(instant now) override;
     bool waiting() const override {
         return std::ranges::any_of(lanes_, [](const auto& l) { return !l.waiting().empty(); }) ||
-               std::ranges::any_of(queues_, [](const auto& q) { return !q.empty(); }) || !disturbed_.empty();
+               std::ranges::any_of(queues_, [](const auto& q) { return !q.empty(); }) ||
+               std::ranges::any_of(disturbed_, [](const auto& q) { return !q.empty(); });
     }
     std::vector<std::pair<std::string_view, std::uint64_t>> count() const override;
 
@@ -67,7 +68,7 @@ private:
     bool may_carry(const tags::held_key& k, const packet::event& e, key::carrier c, std::uint32_t zone) const;
 
     void look(method::tracker::slot s, instant now);
-    void look_deeper(instant now);
+    void look_deeper(turn t, instant now);
     bool search(method::tracker::slot s, turn t, digit_search::depth d, instant now);
     digit_search::verdict try_message(const message& m, std::uint32_t layout, turn t, const arrival& a);
 
@@ -104,7 +105,7 @@ private:
         method::tracker::slot slot;
         instant due;
     };
-    boost::circular_buffer<disturbed> disturbed_; ///< the one that is due first in front
+    std::array<boost::circular_buffer<disturbed>, turns> disturbed_; ///< the one that is due first in front
     digit_search digits_;
     /// By hash, messages that no key had sealed (those of SYNs would be tried again with each SYN that comes),
     /// and messages that one had.
