@@ -19,13 +19,13 @@ etc/packages.sh build run test
 owner=$(stat -c %U .)
 as_owner() { case $owner in root|UNKNOWN) "$@" ;; *) runuser -u "$owner" -- "$@" ;; esac; }
 
-build() {
+build() { # preset, targets
   as_owner cmake --preset "$1" >/dev/null
-  as_owner cmake --build "build/$1"
+  as_owner cmake --build "build/$1" --target "${@:2}"
 }
 
-build release
+build release all
 ctest --test-dir build/release --output-on-failure --no-tests=error -j "$(nproc)"
 [ -n "$sanitizers" ] || exit 0
-build asan
+build asan unit_and_fuzz
 ctest --test-dir build/asan --output-on-failure --no-tests=error -j "$(nproc)" -R '^(unit|fuzz)\.'
