@@ -31,7 +31,8 @@ constexpr std::string_view default_time_server = "pool.ntp.org";
 usage knock_usage() {
     usage u{"knock TARGET [SERVICE] [OPTION...]",
             "Knocks on a server's door. TARGET is a host with --key FILE, or else a profile of the client's\n"
-            "own configuration. SERVICE is the one service asked for, instead of all that the key may open; of an\n"
+            "own configuration. SERVICE is the one service asked for, instead of all that the key may open; "
+            "of an\n"
             "fwknop key the ports, as in tcp/22,udp/53."};
     u.options.add_options()                                                               //
         ("key", text("FILE"), "key file; TARGET is a host")                               //

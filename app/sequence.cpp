@@ -47,8 +47,7 @@ int sequence(const po::variables_map& options) {
     const auto at = number_option(options, option, 0, std::numeric_limits<std::int64_t>::max(),
                                   (*k)->numbered() ? (*k)->number_after({}) : to_seconds(io::system_now()));
     if (!at) return unfit(option, at.error());
-    if (const auto fits = client::check_service(service, **k); !fits)
-        return unfit("service", fits.error());
+    if (const auto fits = client::check_service(service, **k); !fits) return unfit("service", fits.error());
 
     const auto random = io::random_secret(32);
     if (!random) return say(failed, random.error().text);

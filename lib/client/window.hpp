@@ -30,8 +30,8 @@ struct turn {
 /// nothing (granularity 0) knocks at once.
 turn choose_window(std::uint32_t granularity, const time_estimate& now, std::optional<std::int64_t> last);
 
-/// Whether a knock of a key can ask for one service (empty: for all): the name is fit, and the key's knocks name
-/// one (credential::names_service, asks_for_ports).
+/// Whether a knock of a key can ask for one service (empty: for all): the name is fit, and the key's knocks
+/// name one (credential::names_service, asks_for_ports).
 result<void> check_service(std::string_view service, const key::credential& k);
 
 } // namespace chronoknock::client

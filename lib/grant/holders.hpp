@@ -29,8 +29,7 @@ public:
     ticket hold(const std::string& key, const address& who, const std::string& service,
                 std::optional<instant> end, instant now);
     /// A change of the key's is made: what it held before is over, and with `alone` what every other one did.
-    void settle(const std::string& key, const address& who, const std::string& service, ticket t,
-                bool alone);
+    void settle(const std::string& key, const address& who, const std::string& service, ticket t, bool alone);
     /// The change could not be made: what was before it goes on, unless another change followed.
     void undo(const address& who, const std::string& service, ticket t);
 

@@ -77,11 +77,11 @@ private:
     struct knock {
         burnt once;
         claim::wish wish;
-        std::string key; ///< its name
+        std::string key;               ///< its name
         std::vector<opening> openings; ///< or what it closes
-        std::string line; ///< for the log
+        std::string line;              ///< for the log
         instant seen;
-        bool outdated = false; ///< a service of it has changed
+        bool outdated = false;                     ///< a service of it has changed
         std::vector<holders::ticket> tickets = {}; ///< of each of openings
     };
     /// A grant of an earlier process.

@@ -78,35 +78,34 @@ void granter::update_gate(const std::optional<time_estimate>& t, const std::func
 
 void granter::carry_out(granting::actions todo) {
     for (auto& action : todo)
-        std::visit(each_of{
-                       [this](granting::redeem& r) {
-                           ask_shell([&](const auto& take) { store_->redeem(std::move(r.tokens), take); },
-                                     [this, batch = r.batch](const result<void>& done) {
-                                         carry_out(pipeline_->redeemed(batch, done, boot_now()));
-                                     });
-                       },
-                       [this](granting::forget& f) { store_->forget(std::move(f.tokens)); },
-                       [this](const granting::open_services& o) {
-                           std::vector<firewall::change> opens;
-                           for (const auto& g : o.what) opens.push_back({g.who, g.service, g.open_for});
-                           apply(o.knock, std::move(opens));
-                       },
-                       [this](const granting::close_services& c) {
-                           std::vector<firewall::change> closes;
-                           for (const auto& one : c.what) closes.push_back({c.who, one.service, one.left});
-                           apply(c.knock, std::move(closes));
-                       },
-                       [this](const granting::guard_from& g) {
-                           pipeline_->set_floor(g.floor, g.provisional);
-                       },
-                       [this](const granting::write_floor& w) {
-                           ask_shell([&](const auto& take) { take(store_->set_floor(w.floor)); },
-                                     [this](const result<void>& done) { carry_out(gate_.written(done)); });
-                       },
-                       [this](granting::note& n) { store_->note(std::move(n.entry)); },
-                       [](const granting::tell& t) { log::write(level_of(t.level), t.line); },
-                   },
-                   action);
+        std::visit(
+            each_of{
+                [this](granting::redeem& r) {
+                    ask_shell([&](const auto& take) { store_->redeem(std::move(r.tokens), take); },
+                              [this, batch = r.batch](const result<void>& done) {
+                                  carry_out(pipeline_->redeemed(batch, done, boot_now()));
+                              });
+                },
+                [this](granting::forget& f) { store_->forget(std::move(f.tokens)); },
+                [this](const granting::open_services& o) {
+                    std::vector<firewall::change> opens;
+                    for (const auto& g : o.what) opens.push_back({g.who, g.service, g.open_for});
+                    apply(o.knock, std::move(opens));
+                },
+                [this](const granting::close_services& c) {
+                    std::vector<firewall::change> closes;
+                    for (const auto& one : c.what) closes.push_back({c.who, one.service, one.left});
+                    apply(c.knock, std::move(closes));
+                },
+                [this](const granting::guard_from& g) { pipeline_->set_floor(g.floor, g.provisional); },
+                [this](const granting::write_floor& w) {
+                    ask_shell([&](const auto& take) { take(store_->set_floor(w.floor)); },
+                              [this](const result<void>& done) { carry_out(gate_.written(done)); });
+                },
+                [this](granting::note& n) { store_->note(std::move(n.entry)); },
+                [](const granting::tell& t) { log::write(level_of(t.level), t.line); },
+            },
+            action);
 }
 
 void granter::apply(std::uint64_t knock, std::vector<firewall::change> changes) {

@@ -41,14 +41,13 @@ granting::terms terms_of(const config::server& c) {
 
 std::unique_ptr<method::verifier_set> make_verifiers(config::server& c, record_view record,
                                                      const method::verifier_set* before) {
-    const method::verifier_settings common{
-        c,
-        {},
-        random_seed(),
-        std::move(record.known),
-        fill_randomly,
-        std::move(record.newest),
-        std::move(record.is_burnt)};
+    const method::verifier_settings common{c,
+                                           {},
+                                           random_seed(),
+                                           std::move(record.known),
+                                           fill_randomly,
+                                           std::move(record.newest),
+                                           std::move(record.is_burnt)};
     auto made = std::make_unique<method::verifier_set>(method::verifiers(common, before));
     for (auto& k : c.keys) k.key->forget_secret(); // the verifiers have what they need of them
     return made;

@@ -57,8 +57,9 @@ result<std::vector<carrier>> parse_carriers(std::string_view text, std::span<con
 
 result<std::string> parse_zone(std::string_view text, std::size_t room) {
     std::string zone(text.ends_with('.') ? text.substr(0, text.size() - 1) : text);
-    std::ranges::transform(zone, zone.begin(),
-                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    std::ranges::transform(zone, zone.begin(), [](char c) {
+        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    });
     const auto most = most_of_name - room;
     bool fits = zone.size() <= most;
     for (std::string_view rest = zone; fits;) {

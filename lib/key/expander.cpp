@@ -13,9 +13,9 @@
 
 namespace chronoknock::key {
 
-/// On OpenSSL's HMAC, in a context keyed once: its KDF of that name keys one anew at each call, three times the
-/// cost, and a server with many keys expands some before it answers. By the low-level calls: EVP_MAC keeps a
-/// copy of the key, these only the states of the hash that come of it.
+/// On OpenSSL's HMAC, in a context keyed once: its KDF of that name keys one anew at each call, three times
+/// the cost, and a server with many keys expands some before it answers. By the low-level calls: EVP_MAC
+/// keeps a copy of the key, these only the states of the hash that come of it.
 struct expander::impl {
     impl(const std::string& digest, std::span<const std::uint8_t> prk)
         : size_(digest_size(digest)), digest_(EVP_MD_fetch(nullptr, digest.c_str(), nullptr), EVP_MD_free),

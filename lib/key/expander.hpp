@@ -10,8 +10,8 @@
 
 namespace chronoknock::key {
 
-/// HKDF-Expand (RFC 5869, section 2.3) with a key as PRK: T(i) = HMAC(PRK, T(i-1) || info || i). Keyed once; a
-/// copy of the key is not kept. Not for two threads at a time.
+/// HKDF-Expand (RFC 5869, section 2.3) with a key as PRK: T(i) = HMAC(PRK, T(i-1) || info || i). Keyed once;
+/// a copy of the key is not kept. Not for two threads at a time.
 class expander {
 public:
     /// digest: OpenSSL's name of it. Throws std::runtime_error if OpenSSL has no HMAC with it.
@@ -30,9 +30,9 @@ private:
 /// t as 8 bytes, most significant first.
 void store_time(std::int64_t t, std::uint8_t* out);
 
-/// What a derivation says that it is for (chronoknock-protocol(7), DERIVATION): "chronoknock/1", realm, service
-/// and purpose, a zero byte after each, then whatever is added. One buffer, kept from one derivation to the
-/// next.
+/// What a derivation says that it is for (chronoknock-protocol(7), DERIVATION): "chronoknock/1", realm,
+/// service and purpose, a zero byte after each, then whatever is added. One buffer, kept from one derivation
+/// to the next.
 class label {
 public:
     /// service: empty for all, or where it plays no part.

@@ -18,10 +18,11 @@ context begin(byte_view secret, const std::uint8_t* salt, bool encrypts) {
     std::array<std::uint8_t, EVP_MAX_KEY_LENGTH> key{};
     std::array<std::uint8_t, EVP_MAX_IV_LENGTH> iv{};
     context c{EVP_CIPHER_CTX_new(), EVP_CIPHER_CTX_free};
-    const bool ok = c &&
-                    EVP_BytesToKey(EVP_aes_256_cbc(), EVP_md5(), salt, secret.data(),
-                                   static_cast<int>(secret.size()), 1, key.data(), iv.data()) == 32 &&
-                    EVP_CipherInit_ex(c.get(), EVP_aes_256_cbc(), nullptr, key.data(), iv.data(), encrypts) == 1;
+    const bool ok =
+        c &&
+        EVP_BytesToKey(EVP_aes_256_cbc(), EVP_md5(), salt, secret.data(), static_cast<int>(secret.size()), 1,
+                       key.data(), iv.data()) == 32 &&
+        EVP_CipherInit_ex(c.get(), EVP_aes_256_cbc(), nullptr, key.data(), iv.data(), encrypts) == 1;
     OPENSSL_cleanse(key.data(), key.size());
     if (!ok) c.reset();
     return c;

@@ -9,8 +9,9 @@
 #include <string_view>
 #include <vector>
 
-/// AES-256-CBC with key and IV by EVP_BytesToKey (MD5, one round, 8 bytes of salt), as `openssl enc -md md5` has
-/// it and fwknop after it: "Salted__" || salt || ciphertext. It tells nothing of a change: authenticate first.
+/// AES-256-CBC with key and IV by EVP_BytesToKey (MD5, one round, 8 bytes of salt), as `openssl enc -md md5`
+/// has it and fwknop after it: "Salted__" || salt || ciphertext. It tells nothing of a change: authenticate
+/// first.
 namespace chronoknock::key {
 
 inline constexpr std::size_t cipher_salt_size = 8;

@@ -97,8 +97,9 @@ public:
         start[8] &= 0x7f;
         start[12] &= 0x7f;
         int size = 0;
-        ok_ = ok_ && EVP_EncryptInit_ex2(counter_.get(), nullptr, nullptr, start.data(), nullptr) == 1 &&
-              EVP_EncryptUpdate(counter_.get(), out.data(), &size, in.data(), static_cast<int>(in.size())) == 1;
+        ok_ =
+            ok_ && EVP_EncryptInit_ex2(counter_.get(), nullptr, nullptr, start.data(), nullptr) == 1 &&
+            EVP_EncryptUpdate(counter_.get(), out.data(), &size, in.data(), static_cast<int>(in.size())) == 1;
         return out;
     }
 
@@ -118,7 +119,7 @@ private:
     mac_context mac_;        ///< CMAC with the first half of the key
     cipher_context counter_; ///< AES-CTR with the second
     bool ok_ = false;
-    block of_zero_;          ///< CMAC of a block of zeros, where each S2V begins
+    block of_zero_; ///< CMAC of a block of zeros, where each S2V begins
 };
 
 siv::siv() = default;

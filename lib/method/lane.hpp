@@ -12,7 +12,8 @@ namespace chronoknock::method {
 class ration {
 public:
     /// burst: what can be saved up; it is there at the start.
-    constexpr ration(double per_second, double burst) : per_second_(per_second), burst_(burst), left_(burst) {}
+    constexpr ration(double per_second, double burst)
+        : per_second_(per_second), burst_(burst), left_(burst) {}
 
     void refill(nanoseconds passed) {
         left_ = std::min(burst_, left_ + std::chrono::duration<double>(passed).count() * per_second_);

@@ -1,8 +1,8 @@
-#include "method/fwknop/method.hpp"
 #include "method/challenge/method.hpp"
+#include "method/fwknop/method.hpp"
 #include "method/method.hpp"
-#include "method/sealed/method.hpp"
 #include "method/otp/method.hpp"
+#include "method/sealed/method.hpp"
 #include "method/static/method.hpp"
 #include "method/time_sequence/method.hpp"
 #include "method/verifier_set.hpp"
@@ -16,12 +16,7 @@ namespace {
 
 /// The first one is that of a key file which names none.
 const row table[] = {
-    time_sequence::row(),
-    fixed::row(),
-    sealed::row(),
-    fwknop::row(),
-    otp::row(),
-    challenge::row(),
+    time_sequence::row(), fixed::row(), sealed::row(), fwknop::row(), otp::row(), challenge::row(),
 };
 
 /// Indices into s.keys of a method's.

@@ -17,7 +17,7 @@ constexpr std::uint8_t protocol_tcp = 6;
 constexpr std::uint8_t protocol_udp = 17;
 constexpr std::uint8_t protocol_icmp = 1;
 constexpr std::uint8_t protocol_icmpv6 = 58;
-constexpr std::uint8_t echo_request = 8;     // RFC 792
+constexpr std::uint8_t echo_request = 8;      // RFC 792
 constexpr std::uint8_t echo_request_v6 = 128; // RFC 4443, section 4.1
 constexpr std::uint16_t more_fragments = 0x2000;
 constexpr std::uint16_t fragment_offset = 0x1fff;
@@ -41,8 +41,7 @@ address address_of(std::span<const std::uint8_t> bytes) {
     return bytes.size() == 4 ? address::v4(bytes.first<4>()) : address::v6(bytes.first<16>());
 }
 
-void write(const ip_header& ip, kind kind, std::uint16_t source_port, std::uint16_t port,
-           event& out) {
+void write(const ip_header& ip, kind kind, std::uint16_t source_port, std::uint16_t port, event& out) {
     out.source = address_of(ip.source);
     out.destination = address_of(ip.destination);
     out.kind = kind;

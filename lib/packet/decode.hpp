@@ -24,10 +24,9 @@ enum class verdict {
 
 /// Decodes one captured frame: Ethernet with up to two tags (802.1Q, 802.1ad), cooked, raw IP, NFLOG; IPv4
 /// (RFC 791), IPv6 (RFC 8200) without extension headers; TCP (RFC 9293), UDP (RFC 768), echo requests of ICMP
-/// (RFC 792) and ICMPv6 (RFC 4443). The frame may have been cut after the TCP flags or the header of UDP or an
-/// echo request. What is sent to a group or to all is `other`, and so is a
-/// datagram in fragments. `out` is written only when the verdict is event. Never reads past the frame, never
-/// throws.
+/// (RFC 792) and ICMPv6 (RFC 4443). The frame may have been cut after the TCP flags or the header of UDP or
+/// an echo request. What is sent to a group or to all is `other`, and so is a datagram in fragments. `out` is
+/// written only when the verdict is event. Never reads past the frame, never throws.
 [[nodiscard]] verdict decode(link type, std::span<const std::uint8_t> frame, event& out);
 
 } // namespace chronoknock::packet

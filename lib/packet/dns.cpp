@@ -61,8 +61,8 @@ std::vector<std::uint8_t> make_dns_question(std::string_view name, std::uint16_t
         out.push_back(static_cast<std::uint8_t>(n >> 8));
         out.push_back(static_cast<std::uint8_t>(n));
     };
-    for (const std::uint16_t n : {id, recursion_desired, std::uint16_t{1}, std::uint16_t{0}, std::uint16_t{0},
-                                  std::uint16_t{0}})
+    for (const std::uint16_t n :
+         {id, recursion_desired, std::uint16_t{1}, std::uint16_t{0}, std::uint16_t{0}, std::uint16_t{0}})
         put_u16(n);
     while (!name.empty()) {
         const auto label = name.substr(0, name.find('.'));

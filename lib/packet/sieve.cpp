@@ -12,7 +12,7 @@ std::bitset<65536> bits_of(const port_set& ports) {
 
 } // namespace
 
-sieve::sieve(const capture_wish& wish) : syns_(bits_of(wish.syns)), datagrams_(bits_of(wish.datagrams)),
-                                          echoes_(wish.echoes) {}
+sieve::sieve(const capture_wish& wish)
+    : syns_(bits_of(wish.syns)), datagrams_(bits_of(wish.datagrams)), echoes_(wish.echoes) {}
 
 } // namespace chronoknock::packet

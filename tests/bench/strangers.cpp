@@ -1,7 +1,7 @@
 // What a stranger's packet costs the verifiers: for each method alone with so many keys, and for all methods
 // together with as many keys each. Packets are SYNs and 57-byte datagrams to ports that some key has, echo
-// requests and DNS questions, all from random addresses, all of random content. No frame is decoded and nothing
-// is captured: this is the part that grows with methods and keys.
+// requests and DNS questions, all from random addresses, all of random content. No frame is decoded and
+// nothing is captured: this is the part that grows with methods and keys.
 #include "base/hash.hpp"
 #include "method/method.hpp"
 #include "method/verifier_set.hpp"
@@ -41,15 +41,16 @@ config::server configure(std::span<const method::row* const> methods, std::size_
             result<method::key_files> made = error{""};
             for (const std::string_view carriers : {"udp,icmp,dns", "udp,dns", ""}) {
                 const ini_field fields[] = {{"carrier", carriers}, {"zone", "knock.example.org"}};
-                made = m->generate(carriers.empty() ? std::span<const ini_field>() : fields, random, 1'800'000'000);
+                made = m->generate(carriers.empty() ? std::span<const ini_field>() : fields, random,
+                                   1'800'000'000);
                 if (made) break;
             }
             if (!made) throw std::runtime_error(name + ": " + made.error().text);
             files["/" + name] = made->server.empty() ? made->client : made->server;
             text += "[key." + name + "]\nfile = /" + name + "\nservices = ssh\nallow_weak = true\n";
         }
-    auto read = config::parse_server(text, "/bench.ini",
-                                     [&](const std::string& path) { return method::read_key(files.at(path)); });
+    auto read = config::parse_server(
+        text, "/bench.ini", [&](const std::string& path) { return method::read_key(files.at(path)); });
     if (!read) throw std::runtime_error(read.error().text);
     return std::move(*read);
 }
@@ -69,8 +70,8 @@ std::vector<packet::event> packets(const stream& s, const method::capture_wish& 
     const auto& ports = s.kind == packet::kind::syn ? wish.syns : wish.datagrams;
     const bool dns = std::string_view(s.name) == "DNS";
     std::vector<packet::event> all;
-    if ((s.kind == packet::kind::echo && !wish.echoes) || (s.kind != packet::kind::echo && ports.size() == 0) ||
-        (dns && !ports.contains(packet::dns_port)))
+    if ((s.kind == packet::kind::echo && !wish.echoes) ||
+        (s.kind != packet::kind::echo && ports.size() == 0) || (dns && !ports.contains(packet::dns_port)))
         return all;
     payloads.assign(1024, {});
     for (auto& p : payloads) {
@@ -110,7 +111,8 @@ double cost(method::verifier_set& verifiers, const std::vector<packet::event>& e
     for (int round = 0; round < rounds; ++round) {
         const auto begin = std::chrono::steady_clock::now();
         for (std::size_t i = 0; i < events.size();) {
-            for (const auto end = std::min(i + 64, events.size()); i < end; ++i) verifiers.observe(events[i], now);
+            for (const auto end = std::min(i + 64, events.size()); i < end; ++i)
+                verifiers.observe(events[i], now);
             claims += verifiers.end_batch(now).size();
             now += std::chrono::microseconds(64);
             verifiers.advance(now, clock(now), 256);
@@ -174,7 +176,8 @@ void run(std::size_t keys, std::size_t count, int rounds) {
 int main(int argc, char** argv) try {
     std::size_t keys = 1000, count = 1'000'000;
     int rounds = 3;
-    po::options_description options("strangers: what a stranger's packet costs, by method and for all together");
+    po::options_description options(
+        "strangers: what a stranger's packet costs, by method and for all together");
     auto add = options.add_options();
     add("help", "this");
     add("keys", po::value(&keys), "keys of each method (1000)");

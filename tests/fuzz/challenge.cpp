@@ -9,7 +9,8 @@ using namespace chronoknock;
 namespace {
 
 const key::credential& shared_key() {
-    static const auto k = *method::read_key("method = challenge\nsecret = 00112233445566778899aabbccddeeff\n");
+    static const auto k =
+        *method::read_key("method = challenge\nsecret = 00112233445566778899aabbccddeeff\n");
     return *k;
 }
 
@@ -20,8 +21,8 @@ const key::psk& psk() {
 
 } // namespace
 
-/// What a client takes for an answer: nothing that was not sealed with the key; and of what was, the same comes
-/// out as went in.
+/// What a client takes for an answer: nothing that was not sealed with the key; and of what was, the same
+/// comes out as went in.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const byte_view input{data, size};
     const method::knock_request r{.source = {}, .at = 0, .service = ""};
@@ -35,6 +36,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto sealed = seals.seal(0, m).value();
     const auto opened = seals.open(0, sealed);
     if (!opened || !(*opened == m)) std::abort();
-    if (method::method_of(shared_key()).respond(shared_key(), r, sealed).value().shots.size() != 16) std::abort();
+    if (method::method_of(shared_key()).respond(shared_key(), r, sealed).value().shots.size() != 16)
+        std::abort();
     return 0;
 }

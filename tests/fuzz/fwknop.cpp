@@ -9,8 +9,8 @@
 
 using namespace chronoknock;
 
-/// The first byte says what the rest is: a datagram, or the fields of a message, to which a digest is added. What
-/// is accepted is written as the same again, and no reason of a refusal repeats what was read.
+/// The first byte says what the rest is: a datagram, or the fields of a message, to which a digest is added.
+/// What is accepted is written as the same again, and no reason of a refusal repeats what was read.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     if (size == 0) return 0;
     const byte_view rest{data + 1, size - 1};

@@ -35,14 +35,14 @@ void answerer::send(const packet::datagram& d, instant now) {
         sockaddr_in to{};
         to.sin_family = AF_INET;
         std::memcpy(&to.sin_addr, d.destination.bytes().data(), sizeof to.sin_addr);
-        sent = ::sendto(s.get(), bytes.data(), bytes.size(), MSG_DONTWAIT, reinterpret_cast<const sockaddr*>(&to),
-                        sizeof to);
+        sent = ::sendto(s.get(), bytes.data(), bytes.size(), MSG_DONTWAIT,
+                        reinterpret_cast<const sockaddr*>(&to), sizeof to);
     } else {
         sockaddr_in6 to{};
         to.sin6_family = AF_INET6;
         std::memcpy(&to.sin6_addr, d.destination.bytes().data(), sizeof to.sin6_addr);
-        sent = ::sendto(s.get(), bytes.data(), bytes.size(), MSG_DONTWAIT, reinterpret_cast<const sockaddr*>(&to),
-                        sizeof to);
+        sent = ::sendto(s.get(), bytes.data(), bytes.size(), MSG_DONTWAIT,
+                        reinterpret_cast<const sockaddr*>(&to), sizeof to);
     }
     if (sent < 0) failed(errno, now);
 }

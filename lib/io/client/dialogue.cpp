@@ -34,8 +34,8 @@ public:
     dialogue(const knock_order& order, const responder& respond) : order_(order), respond_(respond) {}
 
     result<void> open() {
-        socket_ = descriptor(
-            ::socket(order_.to.ip.is_v4() ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+        socket_ = descriptor(::socket(order_.to.ip.is_v4() ? AF_INET : AF_INET6,
+                                      SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
         if (!socket_) return why("cannot make a socket");
         // Not connected: the answer may come from any port of the request, and ICMP is not heard of (ip(7)).
         if (!order_.bind) return {};
@@ -114,8 +114,9 @@ private:
     }
 
     static std::uint16_t port_of(const socket_address& s) {
-        return s.storage.ss_family == AF_INET ? ntohs(reinterpret_cast<const sockaddr_in&>(s.storage).sin_port)
-                                              : ntohs(reinterpret_cast<const sockaddr_in6&>(s.storage).sin6_port);
+        return s.storage.ss_family == AF_INET
+                   ? ntohs(reinterpret_cast<const sockaddr_in&>(s.storage).sin_port)
+                   : ntohs(reinterpret_cast<const sockaddr_in6&>(s.storage).sin6_port);
     }
 
     const knock_order& order_;
@@ -133,8 +134,9 @@ result<knock_report> send_dialogue(knock_order order, const responder& respond) 
     auto response = d.ask();
     if (!response) return response.error();
     if (!*response)
-        return error{"the server did not answer: it is not there, its clock or the key is another, or the packets "
-                     "got lost"};
+        return error{
+            "the server did not answer: it is not there, its clock or the key is another, or the packets "
+            "got lost"};
     order.shots = std::move((*response)->shots);
     order.socket = d.socket();
     auto report = send_knock(order);

@@ -151,8 +151,8 @@ result<void> burnt_record::note_mark(std::size_t mark) {
     return {};
 }
 
-/// True if nothing was ever burnt in it, no floor set, and neither mark renewed: no record was lost here. Then
-/// its marks are noted, so that it is known to be whole also as long as it has no floor.
+/// True if nothing was ever burnt in it, no floor set, and neither mark renewed: no record was lost here.
+/// Then its marks are noted, so that it is known to be whole also as long as it has no floor.
 result<bool> burnt_record::begins_now() {
     if (marks_[0].now().count != 0 || marks_[1].now().count != 0) return false;
     {

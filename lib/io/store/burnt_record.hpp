@@ -50,8 +50,8 @@ public:
     std::optional<unix_time> floor() const { return floor_; }
     result<void> set_floor(unix_time t);
     /// The floor that was set when it was last found that the file lacked tokens which it had, itself among
-    /// what may be lost, or an earlier one that was set after that, when the clock had been ahead; the greatest
-    /// time before one is set. Nothing: never, as far as the marks know.
+    /// what may be lost, or an earlier one that was set after that, when the clock had been ahead; the
+    /// greatest time before one is set. Nothing: never, as far as the marks know.
     std::optional<unix_time> lacking() const { return lacking_; }
     /// Sees everything to the disk, so that the next boot finds no gap; waits for who holds the database.
     /// Nothing is to be burnt after it.

@@ -33,19 +33,20 @@ struct conversation {
     std::uint32_t completions = 0; ///< how often its response was complete
 
     // What came from `who` since:
-    std::uint32_t datagrams = 0;       ///< how many
-    std::vector<std::uint32_t> seen{}; ///< of each port of the response, the number of its latest one; 0: none
+    std::uint32_t datagrams = 0; ///< how many
+    std::vector<std::uint32_t>
+        seen{}; ///< of each port of the response, the number of its latest one; 0: none
     std::vector<std::uint16_t> latest{}; ///< in strict mode: their ports, as many as the response has
 };
 
 /// The requests that were answered, and how far their responses are. Only who has a key, or repeats what he
-/// had sent, makes one; there are so many at most, and the oldest makes room. One that is over is still known,
-/// so that whoever repeats its request from elsewhere learns nothing.
+/// had sent, makes one; there are so many at most, and the oldest makes room. One that is over is still
+/// known, so that whoever repeats its request from elsewhere learns nothing.
 class conversations {
 public:
     static constexpr std::size_t most = 4096;
-    /// A response is complete so often at most: once, and four times should burning it fail. More is a flood of
-    /// repeats, and costs nothing.
+    /// A response is complete so often at most: once, and four times should burning it fail. More is a flood
+    /// of repeats, and costs nothing.
     static constexpr std::uint32_t most_completions = 5;
 
     /// memory: of the packets of an address so many count (set mode). timeout: how long a response may take.
@@ -63,8 +64,8 @@ public:
     conversation& begin(conversation c);
     bool is_over(const conversation& c, instant now) const { return now - c.since > timeout_; }
 
-    /// A datagram came from an address to a port of some key's pool. Calls done(conversation) for each response
-    /// that it completes.
+    /// A datagram came from an address to a port of some key's pool. Calls done(conversation) for each
+    /// response that it completes.
     template <class Done>
     void observe(const address& who, std::uint16_t port, instant now, Done done);
 

@@ -31,7 +31,8 @@ std::array<std::uint8_t, 8> time8(std::int64_t t0) {
 } // namespace
 
 sealer::sealer(const key::psk& k)
-    : realm_(k.realm), ports_(k.ports), length_(k.length), expand_(k.digest, k.secret), siv_(make_siv(k, expand_)) {}
+    : realm_(k.realm), ports_(k.ports), length_(k.length), expand_(k.digest, k.secret),
+      siv_(make_siv(k, expand_)) {}
 
 result<std::vector<std::uint8_t>> sealer::seal(std::int64_t t0, const message& m) const {
     std::vector<std::uint8_t> plain(m.nonce.begin(), m.nonce.end());

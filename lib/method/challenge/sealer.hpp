@@ -28,8 +28,8 @@ struct message {
     bool operator==(const message&) const = default;
 };
 
-/// Seals and opens challenges of a key, and turns them into responses (chronoknock-protocol(7), METHODS). Needs
-/// the secret only while it is made. Not for two threads at a time.
+/// Seals and opens challenges of a key, and turns them into responses (chronoknock-protocol(7), METHODS).
+/// Needs the secret only while it is made. Not for two threads at a time.
 class sealer {
 public:
     explicit sealer(const key::psk& k);
@@ -39,7 +39,8 @@ public:
     /// An error if it was not sealed with this key for this window.
     result<message> open(std::int64_t t0, byte_view sealed) const;
     /// The ports of the response for a service, or with an empty name for all: as many as the request has.
-    std::vector<std::uint16_t> response(const nonce_bytes& nonce, const address& source, std::string_view service);
+    std::vector<std::uint16_t> response(const nonce_bytes& nonce, const address& source,
+                                        std::string_view service);
 
 private:
     std::string realm_;

@@ -20,9 +20,7 @@ const time_sequence::sequence_kind& requests() {
 }
 
 /// What tells a key in requests: two keys may have one secret, and another realm.
-std::string key_name(const config::key_settings& k) {
-    return k.key->fingerprint() + '\0' + psk_of(k).realm;
-}
+std::string key_name(const config::key_settings& k) { return k.key->fingerprint() + '\0' + psk_of(k).realm; }
 
 } // namespace
 
@@ -57,7 +55,8 @@ bool verifier::advance(instant now, const time_estimate& t, std::size_t work) {
 }
 
 void verifier::observe(const packet::event& e, instant now) {
-    if (e.kind != packet::kind::datagram || !e.payload.empty() || !matcher_.keys().in_any_pool(e.port)) return;
+    if (e.kind != packet::kind::datagram || !e.payload.empty() || !matcher_.keys().in_any_pool(e.port))
+        return;
     auto one = e;
     one.sequence = ++datagrams_;
     way_of(e.source, e.port) = {e.source, e.destination, e.source_port, e.port};
@@ -104,8 +103,8 @@ void verifier::answer(const time_sequence::match& m, instant now) {
     answers_.push_back({w.destination, w.port, m.who, w.source_port, c->challenge});
 }
 
-/// True if the record of burnt knocks says that nothing can come of the request: after a restart it is all that
-/// is known of those before, and whoever heard them is to get no answer.
+/// True if the record of burnt knocks says that nothing can come of the request: after a restart it is all
+/// that is known of those before, and whoever heard them is to get no answer.
 bool verifier::is_spent(const time_sequence::match& m) const {
     if (!newest_ || !is_burnt_) return false;
     const auto& settings = server_.keys[m.id.key];

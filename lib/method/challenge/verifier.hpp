@@ -56,7 +56,7 @@ private:
     std::function<bool(const std::string&, std::int64_t, const std::string&)> is_burnt_;
     time_sequence::matcher matcher_;
     conversations conversations_;
-    std::vector<std::int32_t> held_; ///< by key of the server: index into sealers_
+    std::vector<std::int32_t> held_;                        ///< by key of the server: index into sealers_
     std::unordered_map<std::string, std::uint32_t> key_of_; ///< by what tells keys in requests
     std::vector<sealer> sealers_;
     std::vector<way> ways_; ///< by a hash of source and port; a newer one takes an older one's place

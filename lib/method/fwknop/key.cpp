@@ -69,7 +69,8 @@ result<key::credential_ptr> read_key(std::span<const ini_field> fields) {
         else
             done = error{"unknown field; expected method, key_base64, hmac_key_base64, hmac_digest or port"};
         if (!done)
-            return error{"line " + std::to_string(f.line) + ": " + printable(f.name) + ": " + done.error().text};
+            return error{"line " + std::to_string(f.line) + ": " + printable(f.name) + ": " +
+                         done.error().text};
     }
     if (s.cipher.empty()) return error{"key_base64: expected, and missing"};
     if (s.hmac.empty()) return error{"hmac_key_base64: expected, and missing"};

@@ -20,7 +20,15 @@ constexpr std::size_t most_fields = 9;
 constexpr std::int64_t latest = 9'000'000'000;           // nanoseconds since the epoch go a little further
 constexpr std::int64_t longest = 10 * 365 * 24 * 3600LL; // the service bounds what is granted
 
-enum type { command, access, nat_access, timed_access, timed_nat_access, local_nat_access, timed_local_nat_access };
+enum type {
+    command,
+    access,
+    nat_access,
+    timed_access,
+    timed_nat_access,
+    local_nat_access,
+    timed_local_nat_access
+};
 
 std::string base64_of(std::string_view text) {
     return key::to_base64({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
@@ -89,8 +97,9 @@ bool read_access(std::string_view text, message& m) {
 std::string to_text(const message& m) {
     auto asked = m.who.to_string();
     for (const auto& p : m.ports) asked += "," + p.to_string();
-    auto text = m.random + ":" + base64_of(m.user) + ":" + std::to_string(m.time) + ":" + std::string(version) +
-                ":" + std::to_string(m.open_for ? timed_access : access) + ":" + base64_of(asked);
+    auto text = m.random + ":" + base64_of(m.user) + ":" + std::to_string(m.time) + ":" +
+                std::string(version) + ":" + std::to_string(m.open_for ? timed_access : access) + ":" +
+                base64_of(asked);
     if (m.open_for) text += ":" + std::to_string(m.open_for->count());
     return text + ":" + digest_of(text, "sha256");
 }

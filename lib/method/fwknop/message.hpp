@@ -13,8 +13,8 @@
 
 namespace chronoknock::fwknop {
 
-/// What a packet says when it is decrypted: a request for access, fwknop's message types 1 and, with a duration,
-/// 3 (chronoknock-protocol(7), METHODS).
+/// What a packet says when it is decrypted: a request for access, fwknop's message types 1 and, with a
+/// duration, 3 (chronoknock-protocol(7), METHODS).
 struct message {
     std::string random; ///< 16 digits: no two packets are the same
     std::string user;
@@ -28,8 +28,8 @@ struct message {
 /// The text of a message, its digest (SHA-256) included.
 std::string to_text(const message& m);
 
-/// The fields of a text before its digest; none if the digest does not fit: the text was not decrypted with its
-/// key, or is none of fwknop's. The fields are within the text.
+/// The fields of a text before its digest; none if the digest does not fit: the text was not decrypted with
+/// its key, or is none of fwknop's. The fields are within the text.
 std::optional<std::vector<std::string_view>> read_fields(std::string_view text);
 
 /// Why a message is refused, and the time it says, if that can be told.

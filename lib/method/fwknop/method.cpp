@@ -15,8 +15,8 @@ namespace chronoknock::fwknop {
 
 namespace {
 
-constexpr double bits = 128;            // of the weakest HMAC and the shortest secret
-constexpr const char* user = "knock";   // no server of ours heeds it
+constexpr double bits = 128;             // of the weakest HMAC and the shortest secret
+constexpr const char* user = "knock";    // no server of ours heeds it
 constexpr std::size_t cipher_bytes = 32; // what fwknop's own key generator makes
 constexpr std::size_t hmac_bytes = 64;
 
@@ -34,7 +34,8 @@ double security_bits(const config::key_settings&, const config::server&) { retur
 std::vector<std::pair<std::string, std::string>> describe(const config::key_settings& k) {
     return {{"packet", "fwknop's, AES-256 and HMAC of " + secrets_of(k).hmac_digest +
                            "; it asks for the ports to open"},
-            {"", "good for " + chronoknock::to_string(nanoseconds(most_apart)) + " before and after the time that it says"}};
+            {"", "good for " + chronoknock::to_string(nanoseconds(most_apart)) +
+                     " before and after the time that it says"}};
 }
 
 /// 16 decimal digits of 8 bytes.
@@ -54,7 +55,8 @@ result<client::plan> plan(const key::credential& c, const method::knock_request&
         return error{"fwknop's packets have room for an IPv4 address only: expected one to open for, not " +
                      who.to_string()};
     if (r.random.size() < key::cipher_salt_size + 8) return error{"expected random bytes for a packet"};
-    message m{random_digits(r.random.subspan(key::cipher_salt_size, 8)), user, r.at, who, std::move(*ports), {}};
+    message m{
+        random_digits(r.random.subspan(key::cipher_salt_size, 8)), user, r.at, who, std::move(*ports), {}};
     if (r.open_for) m.open_for = std::chrono::ceil<seconds>(*r.open_for);
     key::hmac mac(held.hmac_digest, held.hmac);
     const auto sent = seal(held.cipher, mac, r.random.first<key::cipher_salt_size>(), to_text(m));

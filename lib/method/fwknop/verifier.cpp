@@ -16,7 +16,8 @@ namespace {
 constexpr double burst_seconds = 1;
 constexpr std::size_t most_waiting = 128;
 constexpr std::size_t most_of_source = 4;
-// A batch of packets must not wait longer for them than some milliseconds; what is left waits for the next tick.
+// A batch of packets must not wait longer for them than some milliseconds; what is left waits for the next
+// tick.
 constexpr std::size_t hmacs_at_once = 4096;
 
 /// What no two packets have in common, whatever was done to them on the way.
@@ -176,7 +177,8 @@ void verifier::read(const held_key& k, const candidate& c, std::string_view text
     for (const auto service : settings.services)
         if (has_one_of(server_.services[service], m.ports))
             claim.services.push_back(static_cast<std::uint32_t>(service));
-    if (claim.services.empty()) return refuse(k, c, {"none of its services has a port that it asks for", m.time});
+    if (claim.services.empty())
+        return refuse(k, c, {"none of its services has a port that it asks for", m.time});
     if (m.open_for) claim.open_for = *m.open_for;
     claim.once.identity = identity_of(text);
     claim.once.place = m.time;

@@ -13,9 +13,8 @@
 
 namespace chronoknock::fwknop {
 
-/// HMACs a second for addresses that opened a door before, and as many for all others. Nothing in a packet tells
-/// whose it is: one costs an HMAC for each key of its port. So many take some
-/// hundredths of a second.
+/// HMACs a second for addresses that opened a door before, and as many for all others. Nothing in a packet
+/// tells whose it is: one costs an HMAC for each key of its port. So many take some hundredths of a second.
 inline constexpr double hmacs_per_second = 60'000;
 
 /// Finds the key of each packet, by trying its HMAC with all that have its port, and reads what it asks for.

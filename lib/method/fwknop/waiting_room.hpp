@@ -24,8 +24,8 @@ struct candidate {
     byte_view payload() const { return byte_view(bytes).first(size); }
 };
 
-/// A ration of HMACs, so many a second, and the datagrams that wait for it, the oldest first: as much memory as
-/// it is made with. Whoever waits keeps his place: where it is full, newcomers are turned away.
+/// A ration of HMACs, so many a second, and the datagrams that wait for it, the oldest first: as much memory
+/// as it is made with. Whoever waits keeps his place: where it is full, newcomers are turned away.
 class waiting_room {
 public:
     enum class outcome { taken, repeated, full };

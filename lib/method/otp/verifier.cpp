@@ -16,7 +16,8 @@ constexpr nanoseconds claims_settle_within = 10s;
 /// How long after it was issued a verifier is good without a record (chronoknock-protocol(7), METHODS).
 constexpr std::int64_t day = 86400;
 
-// Hashes a second, each of them 0.2 us: whoever sends words of right parity costs some, and needs no key for it.
+// Hashes a second, each of them 0.2 us: whoever sends words of right parity costs some, and needs no key for
+// it.
 constexpr double hashes_per_second = 400'000;
 constexpr double burst_seconds = 0.1;
 
@@ -27,7 +28,7 @@ method::lane make_lane() { return method::lane(hashes_per_second, hashes_per_sec
 verifier::verifier(const method::verifier_settings& s)
     : server_(s.server), known_address_(s.known), newest_(s.newest), lane_(make_lane()),
       known_lane_(make_lane()), tables_{table{key::otp_hash(key::otp_function::md5)},
-                                                    table{key::otp_hash(key::otp_function::sha1)}} {
+                                        table{key::otp_hash(key::otp_function::sha1)}} {
     for (const auto key : s.keys) {
         chain c{key, 0, 0};
         const auto& of = credential_of(c);

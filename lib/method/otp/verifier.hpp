@@ -62,8 +62,9 @@ private:
     const config::server& server_;
     std::function<bool(const address&)> known_address_;
     std::function<std::optional<granting::burnt>(const std::string&)> newest_;
-    method::lane lane_;       ///< hashes for everybody,
-    method::lane known_lane_; ///< and for addresses that opened a door before, when strangers have used those up
+    method::lane lane_; ///< hashes for everybody,
+    method::lane
+        known_lane_; ///< and for addresses that opened a door before, when strangers have used those up
     instant refilled_{};
     std::uint64_t turned_away_ = 0;
     std::vector<chain> chains_;

@@ -37,8 +37,8 @@ const std::array<own_field, 5> own_fields = {{
      [](settings& s, std::string_view text) { return put(s.carriers, key::parse_carriers(text, known)); }},
     {"base",
      [](settings& s, std::string_view text) { return put(s.layout.base, parse_number(text, 0, last_port)); }},
-    {"bits",
-     [](settings& s, std::string_view text) { return put(s.layout.bits, parse_number(text, least_bits, 16)); }},
+    {"bits", [](settings& s,
+                std::string_view text) { return put(s.layout.bits, parse_number(text, least_bits, 16)); }},
     {"order",
      [](settings& s, std::string_view text) -> result<void> {
          if (text != "indexed" && text != "sequential")

@@ -14,9 +14,9 @@ namespace {
 
 constexpr std::uint32_t slack = 64; // an address is looked at the latest after so many SYNs of it
 
-// Decryptions a second, each of 1.2 us and what is around it. Half of a ration is for the keys' parts, and the
-// other half for whoever comes: so twenty keys whose tags were overheard take nothing of the others' parts,
-// and one alone can have nearly all.
+// Decryptions a second, each of 1.2 us and what is around it. Half of a ration is for the keys' parts, and
+// the other half for whoever comes: so twenty keys whose tags were overheard take nothing of the others'
+// parts, and one alone can have nearly all.
 constexpr double for_wholes = 100'000;
 constexpr double for_syns = 80'000;
 constexpr double part_of_key = 1.0 / 50;
@@ -47,7 +47,7 @@ method::lane make_lane(const config::server& s) {
     return method::lane(for_syns, for_syns * burst_seconds, most_waiting_of(s));
 }
 
-constexpr method::ration full_ration(for_wholes, for_wholes * burst_seconds);
+constexpr method::ration full_ration(for_wholes, for_wholes* burst_seconds);
 
 } // namespace
 

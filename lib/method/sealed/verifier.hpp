@@ -57,7 +57,7 @@ private:
     /// What of a key's is used here.
     struct held_rest {
         std::array<std::array<part, turns>, forms> parts;
-        std::array<part, turns> repeats; ///< for what it has sealed, again
+        std::array<part, turns> repeats;                              ///< for what it has sealed, again
         std::vector<std::pair<service_mark, std::uint32_t>> services; ///< index into server.services
         std::uint32_t zone = tags::none; ///< none: it does not use the carrier dns
     };
@@ -107,8 +107,8 @@ private:
     };
     std::array<boost::circular_buffer<disturbed>, turns> disturbed_; ///< the one that is due first in front
     digit_search digits_;
-    /// By hash, messages that no key had sealed (those of SYNs would be tried again with each SYN that comes),
-    /// and messages that one had.
+    /// By hash, messages that no key had sealed (those of SYNs would be tried again with each SYN that
+    /// comes), and messages that one had.
     std::vector<std::uint64_t> forged_;
     std::vector<std::uint64_t> opened_;
     std::uint32_t trials_ = 0; ///< decryptions for the address that is looked at

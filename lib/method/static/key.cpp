@@ -17,8 +17,8 @@ constexpr std::int64_t latest_time = 253402300799; // the year 9999
 
 std::optional<client::shot> read_port(std::string_view text) {
     client::shot shot;
-    for (const auto& [mark, kind] :
-         {std::pair{std::string_view("udp/"), packet::kind::datagram}, {std::string_view("tcp/"), packet::kind::syn}})
+    for (const auto& [mark, kind] : {std::pair{std::string_view("udp/"), packet::kind::datagram},
+                                     {std::string_view("tcp/"), packet::kind::syn}})
         if (text.starts_with(mark)) {
             shot.kind = kind;
             text.remove_prefix(mark.size());

@@ -70,7 +70,8 @@ result<method::key_files> generate(std::span<const ini_field> fields, std::span<
                                    std::int64_t now) {
     constexpr std::size_t sequences = 100, ports = 10;
     constexpr std::uint32_t first = 1024;
-    if (!fields.empty()) return error{key::place_of(fields.front()) + "expected none: a pad is made at random"};
+    if (!fields.empty())
+        return error{key::place_of(fields.front()) + "expected none: a pad is made at random"};
     std::bitset<65536> taken;
     std::string text = "method = static\nissued = " + std::to_string(now) + "\nsequence = ";
     for (std::size_t made = 0; made < sequences * ports; random = random.subspan(2)) {
@@ -86,17 +87,18 @@ result<method::key_files> generate(std::span<const ini_field> fields, std::span<
 } // namespace
 
 method::row row() {
-    method::row r{credential::name,
-            read_key,
-            wants,
-            verify,
-            security_bits,
-            describe,
-            plan,
-            method::row::by_option{"ports", "LIST",
-                                   "knock on these ports, 7000,udp/8000, without a key file; - asks for them",
-                                   read_sequences},
-            check_ports};
+    method::row r{
+        credential::name,
+        read_key,
+        wants,
+        verify,
+        security_bits,
+        describe,
+        plan,
+        method::row::by_option{"ports", "LIST",
+                               "knock on these ports, 7000,udp/8000, without a key file; - asks for them",
+                               read_sequences},
+        check_ports};
     r.generate = generate;
     return r;
 }

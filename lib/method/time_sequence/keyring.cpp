@@ -61,8 +61,8 @@ keyring::keyring(const config::server& server, std::span<const std::uint32_t> ke
             plain_.push_back(static_cast<std::uint32_t>(sequences_.size() - 1));
             continue;
         }
-        const auto each =
-            static_cast<float>(live_sequences(k, settings.services.size(), server.time.max_error) / k.ports.size());
+        const auto each = static_cast<float>(
+            live_sequences(k, settings.services.size(), server.time.max_error) / k.ports.size());
         for (const auto range : k.ports.ranges()) {
             expected_[range.first] += each;
             expected_[range.last + 1u] -= each;

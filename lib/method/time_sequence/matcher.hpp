@@ -23,7 +23,7 @@ struct match {
     address who;
     sequence_id id;
     std::int64_t t0;
-    instant first; ///< when its first SYN arrived
+    instant first;           ///< when its first SYN arrived
     std::uint16_t last_port; ///< the one that completed it
 };
 

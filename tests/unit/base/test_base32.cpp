@@ -14,9 +14,13 @@ BOOST_AUTO_TEST_SUITE(base32)
 
 /// The vectors of RFC 4648, section 10, less the padding.
 BOOST_AUTO_TEST_CASE(known_answers) {
-    for (const auto& [plain, text] :
-         {std::pair{"", ""}, {"f", "co"}, {"fo", "cpng"}, {"foo", "cpnmu"}, {"foob", "cpnmuog"},
-          {"fooba", "cpnmuoj1"}, {"foobar", "cpnmuoj1e8"}}) {
+    for (const auto& [plain, text] : {std::pair{"", ""},
+                                      {"f", "co"},
+                                      {"fo", "cpng"},
+                                      {"foo", "cpnmu"},
+                                      {"foob", "cpnmuog"},
+                                      {"fooba", "cpnmuoj1"},
+                                      {"foobar", "cpnmuoj1e8"}}) {
         BOOST_TEST(to_base32hex(bytes(plain)) == text);
         const auto back = from_base32hex(text);
         BOOST_REQUIRE(back.has_value());

@@ -19,7 +19,8 @@ std::ostream& operator<<(std::ostream& out, const sample& s) { return out << s.t
 
 /// Fields that stand in line 4 of a profile.
 constexpr sample unfit_fields[] = {
-    {"service = 1", "4: [profile.home] service: expected the name of a service, or ports like tcp/22, not '1'"},
+    {"service = 1",
+     "4: [profile.home] service: expected the name of a service, or ports like tcp/22, not '1'"},
     {"time_servers =", "4: [profile.home] time_servers: expected at least one server"},
     {"time_servers = none, a",
      "4: [profile.home] time_servers: expected HOST[:PORT] or nts://HOST[:PORT] or pool:NAME[:PORT], not "
@@ -51,7 +52,8 @@ constexpr sample unfit_fields[] = {
 
 BOOST_AUTO_TEST_CASE(profile_asks_for_a_service_or_for_ports) {
     for (const std::string service : {"", "ssh", "tcp/22", "tcp/22,udp/53"}) {
-        const auto p = parse_profiles("[profile.home]\nhost = h\nkey = k\nservice = " + service + "\n", "c.ini");
+        const auto p =
+            parse_profiles("[profile.home]\nhost = h\nkey = k\nservice = " + service + "\n", "c.ini");
         BOOST_REQUIRE(p.has_value());
         BOOST_TEST(p->front().service == service);
     }

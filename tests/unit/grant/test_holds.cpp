@@ -69,8 +69,8 @@ struct world {
     granting::pipeline line;
     nanoseconds now{0};
     int knocks = 0;
-    nanoseconds lasts{};              ///< what the latest open() asked of the firewall
-    std::optional<nanoseconds> left;  ///< what the latest close() did
+    nanoseconds lasts{};             ///< what the latest open() asked of the firewall
+    std::optional<nanoseconds> left; ///< what the latest close() did
     actions told;
 };
 

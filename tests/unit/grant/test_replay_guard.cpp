@@ -74,7 +74,8 @@ BOOST_AUTO_TEST_CASE(a_knock_is_good_once) {
 
 BOOST_AUTO_TEST_CASE(what_is_burnt) {
     replay_guard guard({burnt_before("ssh", 0, 1)}, {});
-    const auto is_burnt = [&](std::int64_t t0, const std::string& key = "key", const std::string& service = "ssh") {
+    const auto is_burnt = [&](std::int64_t t0, const std::string& key = "key",
+                              const std::string& service = "ssh") {
         return guard.is_burnt(key, epoch + t0, identity_of(service, here));
     };
     BOOST_TEST(is_burnt(0)); // by the record

@@ -55,12 +55,13 @@ BOOST_AUTO_TEST_CASE(same_compares_all_bytes) {
     BOOST_TEST(key::same({}, {}));
 }
 
-// printf 'hello, fwknop' | openssl enc -aes-256-cbc -md md5 -S 0102030405060708 -pass pass:secret (OpenSSL 3.0.19,
-// which leaves "Salted__" and the salt to the caller).
+// printf 'hello, fwknop' | openssl enc -aes-256-cbc -md md5 -S 0102030405060708 -pass pass:secret
+// (OpenSSL 3.0.19, which leaves "Salted__" and the salt to the caller).
 BOOST_AUTO_TEST_CASE(cipher_is_that_of_openssl_enc) {
     const std::array<std::uint8_t, 8> salt = {1, 2, 3, 4, 5, 6, 7, 8};
     const auto sealed = key::seal_salted(view("secret"), salt, view("hello, fwknop"));
-    const auto expected = parse_hex("53616c7465645f5f0102030405060708a5f8a6dd49a4fd9c419b1dfc085f8a6e").value();
+    const auto expected =
+        parse_hex("53616c7465645f5f0102030405060708a5f8a6dd49a4fd9c419b1dfc085f8a6e").value();
     BOOST_TEST(sealed == expected);
     const auto plain = key::open_salted(view("secret"), sealed);
     BOOST_REQUIRE(plain.has_value());
@@ -69,7 +70,8 @@ BOOST_AUTO_TEST_CASE(cipher_is_that_of_openssl_enc) {
 
 BOOST_AUTO_TEST_CASE(what_was_not_sealed_so_is_not_opened) {
     const std::array<std::uint8_t, 8> salt = {1, 2, 3, 4, 5, 6, 7, 8};
-    const auto sealed = key::seal_salted(view("secret"), salt, view("hello, fwknop, and more than one block"));
+    const auto sealed =
+        key::seal_salted(view("secret"), salt, view("hello, fwknop, and more than one block"));
     for (std::size_t size = 0; size < sealed.size(); ++size) {
         const auto cut = byte_view(sealed).first(size);
         const auto plain = key::open_salted(view("secret"), cut);

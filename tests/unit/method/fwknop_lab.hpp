@@ -34,8 +34,8 @@ struct lab {
         return key::to_base64(bytes);
     }
     static std::string file(std::uint8_t first, std::string_view more = "") {
-        return "method = fwknop\nkey_base64 = " + base64(first, 32) + "\nhmac_key_base64 = " + base64(first, 64) +
-               "\n" + std::string(more);
+        return "method = fwknop\nkey_base64 = " + base64(first, 32) +
+               "\nhmac_key_base64 = " + base64(first, 64) + "\n" + std::string(more);
     }
 
     void key(std::uint8_t first, std::string_view more = "", bool for_others = false) {
@@ -68,7 +68,8 @@ struct lab {
     /// Fields with a digest of ours, sealed.
     std::string seal_fields(const std::string& fields, std::size_t k = 0) const {
         std::array<std::uint8_t, 32> hash;
-        key::digest("sha256")({reinterpret_cast<const std::uint8_t*>(fields.data()), fields.size()}, hash.data());
+        key::digest("sha256")({reinterpret_cast<const std::uint8_t*>(fields.data()), fields.size()},
+                              hash.data());
         return seal_text(fields + ":" + key::to_base64(hash), k);
     }
     packet::event datagram(std::string_view payload, std::uint16_t port = 62201) const {

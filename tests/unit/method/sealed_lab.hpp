@@ -53,11 +53,12 @@ struct lab {
         const verifier* before = nullptr) {
         keys.resize(server.keys.size());
         std::iota(keys.begin(), keys.end(), 0u);
-        return verifier({.server = server,
-                         .keys = keys,
-                         .seed = {0x9e3779b97f4a7c15, 0xbf58476d1ce4e5b9, 0x94d049bb133111eb, 0xd6e8feb86659fd93},
-                         .known = std::move(known),
-                         .before = before});
+        return verifier(
+            {.server = server,
+             .keys = keys,
+             .seed = {0x9e3779b97f4a7c15, 0xbf58476d1ce4e5b9, 0x94d049bb133111eb, 0xd6e8feb86659fd93},
+             .known = std::move(known),
+             .before = before});
     }
     void advance(verifier& v, double s) { v.advance(at(s), {clock(at(s)), nanoseconds(0)}, ~std::size_t{0}); }
 

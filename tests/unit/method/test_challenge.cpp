@@ -194,7 +194,9 @@ BOOST_AUTO_TEST_CASE(key_files) {
     const auto file = [](const std::string& more) {
         return "method = challenge\nsecret = " + std::string(secret) + "\n" + more;
     };
-    const auto heeds = [&](const std::string& more) { return (*method::read_key(file(more)))->heeds_address(); };
+    const auto heeds = [&](const std::string& more) {
+        return (*method::read_key(file(more)))->heeds_address();
+    };
     BOOST_TEST(!heeds(""));
     BOOST_TEST(!heeds("ignore = ip\n"));
     BOOST_TEST(heeds("ignore =\n"));

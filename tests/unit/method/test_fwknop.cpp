@@ -10,13 +10,15 @@ using fwknop::lab;
 
 namespace {
 
-/// By Debian's fwknop 2.6.10, as root: --test -A tcp/22 -a 10.0.0.1 --use-hmac -f 60, the keys being lab::key(0).
+/// By Debian's fwknop 2.6.10, as root: --test -A tcp/22 -a 10.0.0.1 --use-hmac -f 60, the keys being
+/// lab::key(0).
 constexpr std::string_view theirs =
-    "8ayd8x7J6IA5oD80owXoouPYaX3dgI5UbLbNYKJeHODCiozWLt3FnlsTrH2gpBrtKCNUlqlOD3eBCvwP+hDSJeO8yOpl25dXb1jRbxVTnaCEhLSA"
+    "8ayd8x7J6IA5oD80owXoouPYaX3dgI5UbLbNYKJeHODCiozWLt3FnlsTrH2gpBrtKCNUlqlOD3eBCvwP+"
+    "hDSJeO8yOpl25dXb1jRbxVTnaCEhLSA"
     "3VbnebhXxVKMOHmCP5nTbOYsBM+9lWye4lQFnQVRsWwveb+ZI4GiuAAr29+5GbfAIzW+CagNNwpT6T/Mz0x4hmmIXTWk";
 /// What it says itself that this is.
-constexpr std::string_view their_text =
-    "1126845583991380:cm9vdA:1795884717:3.0.0:3:MTAuMC4wLjEsdGNwLzIy:60:zQt2db4IGyeyYixtGiHDSjv9Hj9m4RZad4qR7f2kYqI";
+constexpr std::string_view their_text = "1126845583991380:cm9vdA:1795884717:3.0.0:3:MTAuMC4wLjEsdGNwLzIy:60:"
+                                        "zQt2db4IGyeyYixtGiHDSjv9Hj9m4RZad4qR7f2kYqI";
 
 std::string complaint(std::string_view text) {
     const auto k = method::read_key(text);
@@ -51,8 +53,9 @@ BOOST_AUTO_TEST_CASE(key_file_of_fwknop) {
     BOOST_TEST(held.cipher.size() == 32u);
     BOOST_TEST(held.hmac.size() == 64u);
     // As fwknop's own generator writes it, padded; the same key.
-    const auto padded = method::read_key("method = fwknop\nkey_base64 = " + lab::base64(0, 32) +
-                                         "=\nhmac_key_base64 = " + lab::base64(0, 64) + "==\nport = 1\nhmac_digest = md5\n");
+    const auto padded =
+        method::read_key("method = fwknop\nkey_base64 = " + lab::base64(0, 32) +
+                         "=\nhmac_key_base64 = " + lab::base64(0, 64) + "==\nport = 1\nhmac_digest = md5\n");
     BOOST_REQUIRE_MESSAGE(padded.has_value(), padded.error().text);
     BOOST_TEST((*padded)->fingerprint() == (*k)->fingerprint());
     BOOST_TEST((*k)->fingerprint() != (*method::read_key(lab::file(1)))->fingerprint());
@@ -71,8 +74,9 @@ BOOST_AUTO_TEST_CASE(unfit_key_file_of_fwknop_is_named_and_not_quoted) {
     BOOST_TEST(complaint(lab::file(0, "hmac_digest = sha3-256\n")) ==
                "line 4: hmac_digest: expected md5, sha1, sha256, sha384 or sha512, not 'sha3-256'");
     BOOST_TEST(complaint(lab::file(0, "port = 0\n")).starts_with("line 4: port: "));
-    BOOST_TEST(complaint(lab::file(0, "realm = x\n")) ==
-               "line 4: realm: unknown field; expected method, key_base64, hmac_key_base64, hmac_digest or port");
+    BOOST_TEST(
+        complaint(lab::file(0, "realm = x\n")) ==
+        "line 4: realm: unknown field; expected method, key_base64, hmac_key_base64, hmac_digest or port");
 }
 
 BOOST_FIXTURE_TEST_CASE(packet_of_fwknop_is_read, lab) {
@@ -114,7 +118,8 @@ BOOST_AUTO_TEST_CASE(text_of_fwknop_is_read_and_written) {
 
 BOOST_FIXTURE_TEST_CASE(message_comes_back_as_it_was_written, lab) {
     for (auto m : {asking(), asking("tcp/22,udp/53,tcp/65535")}) {
-        for (const auto duration : {std::optional<seconds>(), std::optional(seconds(1)), std::optional(seconds(86400))}) {
+        for (const auto duration :
+             {std::optional<seconds>(), std::optional(seconds(1)), std::optional(seconds(86400))}) {
             m.open_for = duration;
             const auto text = fwknop::to_text(m);
             const auto all = fwknop::read_fields(text);
@@ -229,23 +234,26 @@ BOOST_FIXTURE_TEST_CASE(fields_of_another_form_are_refused, lab) {
     for (const auto* time : {"", "-1", "+1", " 1", "1.5", "9000000001", "99999999999999999999", "0x10"})
         BOOST_TEST(with(2, time) == form, time);
     BOOST_TEST(with(2, "9000000000") == "granted"); // the replay guard has its own opinion of that
-    for (const auto* version : {"", "2.0.2", "4.0.0", "3", "3.0.0.0.0", "3.0.x"}) BOOST_TEST(with(3, version) == form);
+    for (const auto* version : {"", "2.0.2", "4.0.0", "3", "3.0.0.0.0", "3.0.x"})
+        BOOST_TEST(with(3, version) == form);
     for (const auto* type : {"", "x", "-1", "100", "1 "}) BOOST_TEST(with(4, type) == form);
     BOOST_TEST(with(4, "7") == "a message of a type that is not known");
     BOOST_TEST(with(4, "0") == "it asks for a command to be run, which is never done");
     for (const auto* type : {"2", "4", "5", "6"})
         BOOST_TEST(with(4, type) == "it asks for a translation of addresses, which is never made");
     BOOST_TEST(with(4, "3") == form); // and says no duration
-    for (const auto* access : {"", "10.0.0.1", "10.0.0.1,", "10.0.0.1,tcp/0", "10.0.0.1,none/0", "10.0.0.1,tcp/22,",
-                               "10.0.0.1,icmp/1", "10.0.0.256,tcp/22", "::1,tcp/22", "::ffff:10.0.0.1,tcp/22x", "tcp/22",
-                               "10.0.0.1;tcp/22", "10.0.0.1,tcp/22-23", "10.0.0.1,tcp/22\n"})
+    for (const auto* access :
+         {"", "10.0.0.1", "10.0.0.1,", "10.0.0.1,tcp/0", "10.0.0.1,none/0", "10.0.0.1,tcp/22,",
+          "10.0.0.1,icmp/1", "10.0.0.256,tcp/22", "::1,tcp/22", "::ffff:10.0.0.1,tcp/22x", "tcp/22",
+          "10.0.0.1;tcp/22", "10.0.0.1,tcp/22-23", "10.0.0.1,tcp/22\n"})
         BOOST_TEST(with(5, encoded(access)) == asked, access);
     BOOST_TEST(with(5, encoded("10.0.0.1,tcp/22" + std::string(300, ' '))) == asked);
     BOOST_TEST(outcome(v, seal_fields(joined(fields()) + ":60")) == form); // of type 1
     auto timed = fields();
     timed[4] = "3";
     for (const auto* duration : {"", "-1", "x", "315360001"})
-        BOOST_TEST(outcome(v, seal_fields(joined(timed) + ":" + duration)) == "expected a duration in seconds in it");
+        BOOST_TEST(outcome(v, seal_fields(joined(timed) + ":" + duration)) ==
+                   "expected a duration in seconds in it");
     BOOST_TEST(outcome(v, seal_fields(joined(timed) + ":60:1")) == form);
     BOOST_TEST(outcome(v, seal_fields("1:2:3:4:5")) == form);
     BOOST_TEST(outcome(v, seal_fields(std::string(40, ':'))) == form);
@@ -293,14 +301,16 @@ BOOST_FIXTURE_TEST_CASE(opens_the_services_of_its_key_that_have_a_port_asked_for
     auto v = make();
     const auto opened = [&](std::string_view ports) {
         const auto claims = send(v, seal_text(to_text(asking(ports))));
-        return claims.size() == 1 && claims[0].unfit.empty() ? claims[0].services : std::vector<std::uint32_t>{99};
+        return claims.size() == 1 && claims[0].unfit.empty() ? claims[0].services
+                                                             : std::vector<std::uint32_t>{99};
     };
     BOOST_TEST((opened("tcp/22") == std::vector<std::uint32_t>{0}));
     BOOST_TEST((opened("tcp/8005") == std::vector<std::uint32_t>{1}));
     BOOST_TEST((opened("udp/443,tcp/1") == std::vector<std::uint32_t>{1}));
     BOOST_TEST((opened("tcp/8010,tcp/22") == std::vector<std::uint32_t>{0, 1}));
     for (const auto* ports : {"udp/22", "tcp/23", "tcp/443", "tcp/8011"})
-        BOOST_TEST(outcome(v, seal_text(to_text(asking(ports)))) == "none of its services has a port that it asks for");
+        BOOST_TEST(outcome(v, seal_text(to_text(asking(ports)))) ==
+                   "none of its services has a port that it asks for");
 }
 
 BOOST_FIXTURE_TEST_CASE(plan_is_a_packet_that_the_verifier_takes, lab) {
@@ -317,7 +327,8 @@ BOOST_FIXTURE_TEST_CASE(plan_is_a_packet_that_the_verifier_takes, lab) {
     BOOST_TEST(shot.port == 1234);
     BOOST_TEST((parse_hex(plan->text).value() == shot.payload));
     auto v = make();
-    const auto claims = send(v, {reinterpret_cast<const char*>(shot.payload.data()), shot.payload.size()}, 1, 1234);
+    const auto claims =
+        send(v, {reinterpret_cast<const char*>(shot.payload.data()), shot.payload.size()}, 1, 1234);
     BOOST_REQUIRE(claims.size() == 1u);
     BOOST_TEST(claims[0].unfit == "");
     BOOST_TEST((claims[0].services == std::vector<std::uint32_t>{0, 1}));
@@ -328,8 +339,9 @@ BOOST_FIXTURE_TEST_CASE(plan_is_a_packet_that_the_verifier_takes, lab) {
     BOOST_TEST(method::method_of(*server.keys[0].key).plan(*server.keys[0].key, r).has_error());
     r.service = "tcp/22";
     r.source = *address::parse("2001:db8::1");
-    BOOST_TEST(method::method_of(*server.keys[0].key).plan(*server.keys[0].key, r).error().text ==
-               "fwknop's packets have room for an IPv4 address only: expected one to open for, not 2001:db8::1");
+    BOOST_TEST(
+        method::method_of(*server.keys[0].key).plan(*server.keys[0].key, r).error().text ==
+        "fwknop's packets have room for an IPv4 address only: expected one to open for, not 2001:db8::1");
     r.beneficiary = address();
     BOOST_TEST(method::method_of(*server.keys[0].key).plan(*server.keys[0].key, r).has_value());
 }
@@ -347,7 +359,8 @@ BOOST_AUTO_TEST_CASE(key_is_made) {
     const std::vector<ini_field> some = {{"port", "1000", 0}, {"hmac_digest", "sha512", 0}};
     const auto other = row.generate(some, random, 0);
     BOOST_REQUIRE(other.has_value());
-    BOOST_TEST(other->client.starts_with("method = fwknop\nport = 1000\nhmac_digest = sha512\nkey_base64 = "));
+    BOOST_TEST(
+        other->client.starts_with("method = fwknop\nport = 1000\nhmac_digest = sha512\nkey_base64 = "));
     const std::vector<ini_field> bad = {{"port", "x", 1}};
     BOOST_TEST(row.generate(bad, random, 0).error().text.starts_with("line 1: port: "));
 }

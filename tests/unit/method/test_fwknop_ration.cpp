@@ -1,4 +1,5 @@
-// What strangers' datagrams may cost: HMACs are rationed, those for addresses that opened a door before apart.
+// What strangers' datagrams may cost: HMACs are rationed, those for addresses that opened a door before
+// apart.
 #include "fwknop_lab.hpp"
 
 using namespace chronoknock;

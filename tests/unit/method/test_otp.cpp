@@ -396,7 +396,12 @@ BOOST_FIXTURE_TEST_CASE(hashes_for_strangers_are_rationed, lab) {
     auto v = make();
     v.end_batch(now);
     const auto payload = key::otp_words(password(3, key::otp_function::md5));
-    const packet::event e{who, me, packet::kind::datagram, 5353, 40000, 0,
+    const packet::event e{who,
+                          me,
+                          packet::kind::datagram,
+                          5353,
+                          40000,
+                          0,
                           {reinterpret_cast<const std::uint8_t*>(payload.data()), payload.size()}};
     for (int i = 0; i < 100'000; ++i) v.observe(e, now);
     BOOST_TEST(v.end_batch(now).empty());
@@ -412,4 +417,3 @@ BOOST_FIXTURE_TEST_CASE(hashes_for_strangers_are_rationed, lab) {
     v.end_batch(now);
     BOOST_TEST(send(v, key::otp_words(password(99))).size() == 1u);
 }
-

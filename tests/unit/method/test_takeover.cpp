@@ -13,8 +13,8 @@ namespace {
 struct change : lab {
     std::unique_ptr<method::verifier_set> make_set(const config::server& c,
                                                    const method::verifier_set* before = nullptr) {
-        return std::make_unique<method::verifier_set>(method::verifiers(
-            {c, {}, {++seed, 2, 3, 4}, [this](const address&) { return known; }}, before));
+        return std::make_unique<method::verifier_set>(
+            method::verifiers({c, {}, {++seed, 2, 3, 4}, [this](const address&) { return known; }}, before));
     }
     /// That of a configuration, in the place of one that goes on working until its windows are up.
     std::unique_ptr<method::verifier_set> follow(std::unique_ptr<method::verifier_set> before,
@@ -197,8 +197,7 @@ BOOST_FIXTURE_TEST_CASE(numbers_of_ports_that_are_used_up_begin_anew, change) {
         auto next = make_set(c, v.get());
         if (v) next->take_over(*v);
         v = std::move(next);
-        for (const auto port : {first, first + 1})
-            observe(*v, ip(1), static_cast<std::uint16_t>(port), kind);
+        for (const auto port : {first, first + 1}) observe(*v, ip(1), static_cast<std::uint16_t>(port), kind);
         BOOST_TEST(v->end_batch(now).size() == 1u);
         ++n;
     }

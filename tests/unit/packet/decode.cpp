@@ -189,7 +189,8 @@ BOOST_AUTO_TEST_CASE(echo_requests) {
         BOOST_TEST(decode(of({request, 0, 0, 0, 1, 2, 3, 4})) == verdict::event);
         BOOST_TEST(decode(of({request, 0, 0, 0, 1, 2, 3})) == verdict::malformed);
         BOOST_TEST(decode(of({request, 1, 0, 0, 1, 2, 3, 4})) == verdict::other);
-        BOOST_TEST(decode(of({static_cast<std::uint8_t>(v6 ? 129 : 0), 0, 0, 0, 1, 2, 3, 4})) == verdict::other);
+        BOOST_TEST(decode(of({static_cast<std::uint8_t>(v6 ? 129 : 0), 0, 0, 0, 1, 2, 3, 4})) ==
+                   verdict::other);
         if (!v6) BOOST_TEST(decode(of(echo, 0x2000)) == verdict::other);
     }
 }

@@ -1,5 +1,5 @@
-#include "packet/decode.hpp"
 #include "packet/to_packet.hpp"
+#include "packet/decode.hpp"
 
 #include <boost/test/unit_test.hpp>
 

@@ -174,8 +174,8 @@ private:
         s.back = std::pow(10.0, uniform(-3.5, -0.7));
     }
 
-    // A load that comes or goes heats or cools: up to 1 ppm a minute for 5 minutes, or longer if it is slower,
-    // 5 ppm in all. What the frequency changes by in this minute.
+    // A load that comes or goes heats or cools: up to 1 ppm a minute for 5 minutes, or longer if it is
+    // slower, 5 ppm in all. What the frequency changes by in this minute.
     double heat() {
         if (heat_minutes_ == 0 && random_() % 120 == 0) {
             const double ppm = random_() % 2 == 0 ? 1 : uniform(0.1, 1);
