@@ -1,20 +1,29 @@
 #include "base/base32.hpp"
 
+#include <array>
+#include <cstddef>
+
 namespace chronoknock {
 
 namespace {
 
-std::optional<std::uint32_t> digit_of(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'v') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'V') return c - 'A' + 10;
-    return {};
-}
+constexpr std::string_view digits = "0123456789abcdefghijklmnopqrstuv";
+constexpr std::uint8_t no_digit = 0xff;
+
+constexpr auto values = [] {
+    std::array<std::uint8_t, 256> table{};
+    table.fill(no_digit);
+    for (std::size_t i = 0; i < digits.size(); ++i) {
+        const auto c = static_cast<std::size_t>(digits[i]);
+        table[c] = static_cast<std::uint8_t>(i);
+        if (i >= 10) table[c - 'a' + 'A'] = static_cast<std::uint8_t>(i);
+    }
+    return table;
+}();
 
 } // namespace
 
 std::string to_base32hex(std::span<const std::uint8_t> bytes) {
-    static constexpr char digits[] = "0123456789abcdefghijklmnopqrstuv";
     std::string text;
     std::uint32_t waiting = 0;
     unsigned bits = 0;
@@ -29,12 +38,13 @@ std::string to_base32hex(std::span<const std::uint8_t> bytes) {
 
 std::optional<std::vector<std::uint8_t>> from_base32hex(std::string_view text) {
     std::vector<std::uint8_t> bytes;
+    bytes.reserve(text.size() * 5 / 8);
     std::uint32_t waiting = 0;
     unsigned bits = 0;
     for (const char c : text) {
-        const auto digit = digit_of(c);
-        if (!digit) return {};
-        waiting = waiting << 5 | *digit;
+        const auto value = values[static_cast<std::uint8_t>(c)];
+        if (value == no_digit) return {};
+        waiting = waiting << 5 | value;
         bits += 5;
         if (bits < 8) continue;
         bits -= 8;

@@ -9,12 +9,17 @@ constexpr std::size_t most_of_name = 255; // on the wire, the lengths of labels 
 constexpr std::uint16_t response_and_opcode = 0xf800;
 constexpr std::uint16_t recursion_desired = 0x0100;
 
-/// The character of a label in lower case; 0 if it is none of a host's or a service's name.
-char label_character(std::uint8_t c) {
-    if (c >= 'A' && c <= 'Z') return static_cast<char>(c - 'A' + 'a');
-    if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_') return static_cast<char>(c);
-    return 0;
-}
+/// The characters of labels in lower case; 0 for what is in no name of a host or a service. (A table: a
+/// branch for each kind of character is guessed wrong at every other one of a random name.)
+constexpr auto label_characters = [] {
+    std::array<char, 256> table{};
+    for (char c = 'a'; c <= 'z'; ++c)
+        table[static_cast<std::size_t>(c)] = table[static_cast<std::size_t>(c - 'a' + 'A')] = c;
+    for (char c = '0'; c <= '9'; ++c) table[static_cast<std::size_t>(c)] = c;
+    table['-'] = '-';
+    table['_'] = '_';
+    return table;
+}();
 
 } // namespace
 
@@ -36,7 +41,7 @@ std::optional<dns_name> dns_question(byte_view message) {
         if (length > most_of_label || wire > most_of_name) return {};
         if (name.size != 0) name.text[name.size++] = '.';
         for (const auto byte : in.bytes(length)) {
-            const auto c = label_character(byte);
+            const auto c = label_characters[byte];
             if (c == 0) return {};
             name.text[name.size++] = c;
         }
@@ -44,14 +49,6 @@ std::optional<dns_name> dns_question(byte_view message) {
     }
     in.skip(4); // type, class
     if (!in || name.size == 0) return {};
-    return name;
-}
-
-std::optional<std::string_view> labels_before(std::string_view name, std::string_view zone) {
-    if (name.size() <= zone.size() + 1 || !name.ends_with(zone)) return {};
-    name.remove_suffix(zone.size());
-    if (name.back() != '.') return {};
-    name.remove_suffix(1);
     return name;
 }
 

@@ -26,9 +26,6 @@ inline constexpr std::size_t most_of_dns_question = 12 + 255 + 4;
 /// 2.3.4), whatever follows that; its labels of letters, digits, - and _ only. Never throws.
 std::optional<dns_name> dns_question(byte_view message);
 
-/// What stands before a zone (in lower case) in a name; nothing if the name is not below it.
-std::optional<std::string_view> labels_before(std::string_view name, std::string_view zone);
-
 /// A query for the addresses (type A) of a name, as a stub resolver sends it: recursion desired. The name's
 /// labels have 1 to 63 bytes, all of it 253 at most.
 std::vector<std::uint8_t> make_dns_question(std::string_view name, std::uint16_t id);

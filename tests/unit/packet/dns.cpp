@@ -54,12 +54,4 @@ BOOST_AUTO_TEST_CASE(what_is_no_question_gives_nothing) {
     BOOST_TEST(name_of(make_dns_question("", 1)) == "none");
 }
 
-BOOST_AUTO_TEST_CASE(labels_before_a_zone) {
-    BOOST_TEST(labels_before("x.y.knock.example", "knock.example").value() == "x.y");
-    BOOST_TEST(!labels_before("knock.example", "knock.example").has_value());
-    BOOST_TEST(!labels_before(".knock.example", "knock.example").has_value());
-    BOOST_TEST(!labels_before("xknock.example", "knock.example").has_value());
-    BOOST_TEST(!labels_before("x.knock.example.org", "knock.example").has_value());
-}
-
 BOOST_AUTO_TEST_SUITE_END()
