@@ -157,17 +157,11 @@ void verifier::claim(const conversation& c) {
 }
 
 std::vector<std::pair<std::string_view, std::uint64_t>> verifier::count() const {
-    const auto& c = matcher_.count();
-    return {{"outside_pool", c.outside_pool},
-            {"tracked", c.tracked},
-            {"looks", c.looks},
-            {"derivations", c.derivations},
-            {"postponed", c.postponed},
-            {"turned_away", c.turned_away},
-            {"tracker_bytes", matcher_.addresses().bytes() + ways_.size() * sizeof(way)},
-            {"live_sequences", matcher_.keys().live_count()},
-            {"challenges", challenges_},
-            {"unanswered", unanswered_}};
+    auto all = matcher_.count_by_name();
+    all.insert(all.end(), {{"tracker_bytes", ways_.size() * sizeof(way)}, // added to the matcher's
+                           {"challenges", challenges_},
+                           {"unanswered", unanswered_}});
+    return all;
 }
 
 } // namespace chronoknock::challenge

@@ -332,4 +332,15 @@ std::uint64_t matcher::hash(std::uint32_t l, std::int64_t t0, const address& who
     return h ^ h >> 32;
 }
 
+std::vector<std::pair<std::string_view, std::uint64_t>> matcher::count_by_name() const {
+    return {{"outside_pool", counters_.outside_pool},
+            {"tracked", counters_.tracked},
+            {"looks", counters_.looks},
+            {"derivations", counters_.derivations},
+            {"postponed", counters_.postponed},
+            {"turned_away", counters_.turned_away},
+            {"tracker_bytes", tracker_.bytes()},
+            {"live_sequences", keyring_.live_count()}};
+}
+
 } // namespace chronoknock::time_sequence

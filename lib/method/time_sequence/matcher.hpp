@@ -14,6 +14,8 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace chronoknock::time_sequence {
@@ -66,6 +68,8 @@ public:
     }
 
     const counters& count() const { return counters_; }
+    /// The same and more for `status` (method::verifier::count).
+    std::vector<std::pair<std::string_view, std::uint64_t>> count_by_name() const;
     const method::tracker& addresses() const { return tracker_; }
     /// Tables that were not touched at the start.
     std::vector<std::span<const std::byte>> tables() const { return {tracker_.rings(), hints_.memory()}; }

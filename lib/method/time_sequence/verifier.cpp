@@ -37,16 +37,4 @@ std::vector<granting::claim> verifier::end_batch(instant now) {
     return claims;
 }
 
-std::vector<std::pair<std::string_view, std::uint64_t>> verifier::count() const {
-    const auto& c = matcher_.count();
-    return {{"outside_pool", c.outside_pool},
-            {"tracked", c.tracked},
-            {"looks", c.looks},
-            {"derivations", c.derivations},
-            {"postponed", c.postponed},
-            {"turned_away", c.turned_away},
-            {"tracker_bytes", matcher_.addresses().bytes()},
-            {"live_sequences", matcher_.keys().live_count()}};
-}
-
 } // namespace chronoknock::time_sequence
