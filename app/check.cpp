@@ -60,7 +60,8 @@ void print_settings(const config::server& s) {
         line("time", "the system clock, trusted");
     else
         line("time", "from " + joined(s.time.servers, [](const auto& t) { return t.to_string(); }) +
-                         ", every " + to_string(s.time.interval) + " at the least" +
+                         ", every " + to_string(s.time.interval) + " at the least (" +
+                         to_string(s.time.local_interval) + " in the own network)" +
                          (s.time.require_nts ? "; only authenticated servers count" : ""));
     if (!s.time.servers.empty())
         line("", std::string(s.time.require ? "no knock is accepted" : "the system clock is taken") +

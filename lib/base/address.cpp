@@ -60,6 +60,17 @@ bool prefix::contains(const address& a) const {
     return true;
 }
 
+bool address::is_local() const {
+    static const auto networks = [] {
+        std::vector<prefix> all;
+        for (const auto* text : {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16",
+                                 "127.0.0.0/8", "fc00::/7", "fe80::/10", "::1"})
+            all.push_back(*prefix::parse(text));
+        return all;
+    }();
+    return std::ranges::any_of(networks, [this](const prefix& p) { return p.contains(*this); });
+}
+
 std::string prefix::to_string() const { return network.to_string() + "/" + std::to_string(length); }
 
 } // namespace chronoknock

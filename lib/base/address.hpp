@@ -29,6 +29,8 @@ public:
     std::uint8_t family() const { return v4_ ? 4 : 6; }
     /// 4 or 16 bytes, network order.
     std::span<const std::uint8_t> bytes() const { return {bytes_.data(), v4_ ? 4u : 16u}; }
+    /// Of a host's own network: private (RFC 1918, RFC 4193), link-local, loopback.
+    bool is_local() const;
     std::string to_string() const;
 
     auto operator<=>(const address&) const = default;

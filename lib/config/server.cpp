@@ -93,6 +93,7 @@ struct tables {
                   {"pattern", log_text(&log_settings::pattern, folder, false)}},
           time{{"servers", list(&time_settings::servers, 0, "server", time_server::parse)},
                {"interval", duration(&time_settings::interval, 1s, 24h)},
+               {"local_interval", duration(&time_settings::local_interval, 1s, 24h)},
                {"require", boolean(&time_settings::require)},
                {"max_error", duration(&time_settings::max_error, 1ms, 1h)},
                {"require_nts", boolean(&time_settings::require_nts)},
@@ -208,6 +209,10 @@ private:
         const auto done = read_section(file_, section, tables_.time, out_.time);
         if (done && out_.time.require_nts && std::ranges::none_of(out_.time.servers, &time_server::nts))
             return complain(section, "require_nts", "expected a server nts://HOST in servers");
+        const auto given = [&](std::string_view name) {
+            return std::ranges::find(section.fields, name, &ini_field::name) != section.fields.end();
+        };
+        if (given("interval") && !given("local_interval")) out_.time.local_interval = out_.time.interval;
         return done;
     }
 

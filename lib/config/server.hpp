@@ -29,14 +29,15 @@ struct time_server {
 
 /// [time]
 struct time_settings {
-    std::vector<time_server> servers;   ///< none: the system clock is trusted
-    nanoseconds interval = seconds(64); ///< between queries, at the least
-    bool require = true;                ///< no knock is accepted before the first synchronisation
-    nanoseconds max_error = seconds(5); ///< with a larger bound the clock counts as not synchronised
-    bool require_nts = false;           ///< only authenticated servers count
-    std::string ca_file;                ///< field nts_ca: for nts://; empty: the system's authorities
-    nanoseconds max_step = seconds(1);  ///< after the first fix, what a poll may move the clock by unasked
-    unsigned first_fix_unchecked = 0;   ///< not 0: until the first fix certificates may be of any date
+    std::vector<time_server> servers;        ///< none: the system clock is trusted
+    nanoseconds interval = seconds(64);      ///< between queries, at the least
+    nanoseconds local_interval = seconds(8); ///< the same, for servers in the own network
+    bool require = true;                     ///< no knock is accepted before the first synchronisation
+    nanoseconds max_error = seconds(5);      ///< with a larger bound the clock counts as not synchronised
+    bool require_nts = false;                ///< only authenticated servers count
+    std::string ca_file;                     ///< field nts_ca: for nts://; empty: the system's authorities
+    nanoseconds max_step = seconds(1); ///< after the first fix, what a poll may move the clock by unasked
+    unsigned first_fix_unchecked = 0;  ///< not 0: until the first fix certificates may be of any date
     bool operator==(const time_settings&) const = default;
 };
 

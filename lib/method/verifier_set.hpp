@@ -1,6 +1,7 @@
 #pragma once
 
 #include "method/method.hpp"
+#include "packet/dns.hpp"
 
 #include <algorithm>
 #include <exception>
@@ -33,7 +34,13 @@ public:
         return done;
     }
     void observe(const packet::event& e, instant now) {
-        for (const auto& v : all_) v->observe(e, now);
+        if (e.kind == packet::kind::datagram && e.port == packet::dns_port)
+            if (const auto name = packet::dns_question(e.payload)) {
+                auto asking = e;
+                asking.asked_name = name->view();
+                return observe_each(asking, now);
+            }
+        observe_each(e, now);
     }
     /// Gives what was completed. One that throws costs the others nothing: see rethrow().
     std::vector<granting::claim> end_batch(instant now) {
@@ -75,6 +82,10 @@ public:
     }
 
 private:
+    void observe_each(const packet::event& e, instant now) {
+        for (const auto& v : all_) v->observe(e, now);
+    }
+
     std::vector<std::unique_ptr<verifier>> all_;
     std::exception_ptr failure_;
 };

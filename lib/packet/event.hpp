@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 namespace chronoknock::packet {
 
@@ -21,6 +22,8 @@ struct event {
     std::uint32_t sequence = 0; ///< TCP sequence number: a retransmission repeats it
     std::span<const std::uint8_t>
         payload{}; ///< of a datagram, data of an echo request; as far as captured; valid until the next event
+    /// The name that a datagram to port 53 asks for (dns_question()), read once for all methods; else empty.
+    std::string_view asked_name{};
 };
 
 } // namespace chronoknock::packet

@@ -54,7 +54,8 @@ std::string_view to_string(peer_state s) {
 }
 
 peer::peer(const server_settings& server, const settings& s)
-    : nts_(server.nts), pool_(server.pool.has_value()), configured_(s.interval), least_(s.interval),
+    : nts_(server.nts), pool_(server.pool.has_value()), remote_interval_(s.interval),
+      local_interval_(std::min(s.interval, s.local_interval)), configured_(s.interval), least_(s.interval),
       most_(std::max(s.interval, longest_interval)), burst_gap_(s.burst_gap), interval_(s.interval) {}
 
 peer::want peer::poll(instant now, const random_source& random) {
@@ -231,6 +232,11 @@ void peer::next_endpoint() {
 void peer::forget() {
     filter_.clear();
     reach_ = 0;
+    const bool was_slowed = slowed();
+    configured_ = where() && where()->ip.is_local() ? local_interval_ : remote_interval_;
+    if (was_slowed) return;
+    least_ = configured_;
+    interval_ = least_;
 }
 
 void peer::obey(kiss k, bool authenticated, instant now) {

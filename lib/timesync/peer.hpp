@@ -128,7 +128,9 @@ private:
 
     bool nts_;
     bool pool_;
-    nanoseconds configured_; ///< interval
+    nanoseconds remote_interval_;
+    nanoseconds local_interval_;
+    nanoseconds configured_; ///< interval: that of the two which its address asks for
     nanoseconds least_;      ///< interval: what the configuration or RATE asks for
     nanoseconds most_;       ///< interval
     nanoseconds burst_gap_;

@@ -26,6 +26,9 @@ inline constexpr std::size_t pool_size = 4;
 struct settings {
     std::vector<server_settings> servers;
     nanoseconds interval = seconds(64); ///< between queries to one server, at the least
+    /// The same for servers at addresses of the own network, if it is shorter: so near, the bound is mostly
+    /// what the oscillator may have run since the last answer.
+    nanoseconds local_interval = seconds(64);
     nanoseconds burst_gap = seconds(2); ///< between the queries of a burst: what servers put up with
     nanoseconds max_error = seconds(5); ///< with a larger bound the clock counts as not synchronised
     nanoseconds max_step = seconds(1);  ///< after the first fix, what answers may move the clock by unasked

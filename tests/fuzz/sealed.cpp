@@ -41,7 +41,9 @@ struct lab {
     std::uint32_t syns = 0;
 
     std::size_t claims(packet::kind kind, byte_view payload, std::uint16_t port) {
-        verifier.observe({who, me, kind, 40000, port, 0, payload}, now);
+        const auto asked = port == packet::dns_port ? packet::dns_question(payload) : std::nullopt;
+        verifier.observe({who, me, kind, 40000, port, 0, payload, asked ? asked->view() : std::string_view{}},
+                         now);
         return end();
     }
     std::size_t end() {

@@ -45,6 +45,7 @@ timesync::settings machine_settings(const config::time_settings& s) {
             m.servers.push_back({server.to_string(), false, i});
     }
     m.interval = s.interval;
+    m.local_interval = s.local_interval;
     m.max_error = s.max_error;
     m.max_step = s.max_step;
     m.require_nts = s.require_nts;

@@ -1,7 +1,5 @@
 #include "method/otp/verifier.hpp"
 
-#include "packet/dns.hpp"
-
 #include <algorithm>
 #include <utility>
 
@@ -107,15 +105,13 @@ bool verifier::advance(instant now, const time_estimate&, std::size_t work) {
 
 void verifier::observe(const packet::event& e, instant now) {
     if (e.kind != packet::kind::datagram) return;
-    if (dns_ && e.port == packet::dns_port)
-        if (const auto name = packet::dns_question(e.payload)) {
-            const auto text = name->view();
-            const auto dot = text.find('.');
-            if (dot == text.npos) return;
-            if (const auto password = key::parse_otp_label(text.substr(0, dot)))
-                look_up(*password, e, text.substr(dot + 1), now);
-            return;
-        }
+    if (dns_ && !e.asked_name.empty()) {
+        const auto dot = e.asked_name.find('.');
+        if (dot == e.asked_name.npos) return;
+        if (const auto password = key::parse_otp_label(e.asked_name.substr(0, dot)))
+            look_up(*password, e, e.asked_name.substr(dot + 1), now);
+        return;
+    }
     if (e.payload.size() > most_of_payload) return;
     const auto* const text = reinterpret_cast<const char*>(e.payload.data());
     if (const auto password = key::parse_otp_words({text, e.payload.size()})) look_up(*password, e, {}, now);

@@ -2,7 +2,6 @@
 
 #include "base/text.hpp"
 #include "key/deriver.hpp"
-#include "packet/dns.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -122,7 +121,7 @@ void verifier::observe(const packet::event& e, instant now) {
         return;
     case packet::kind::datagram:
         if (fits && datagram_ports_[e.port]) take_payload(key::carrier::udp);
-        if (e.port == packet::dns_port && !zones_.empty()) observe_name(e, now);
+        if (!e.asked_name.empty() && !zones_.empty()) observe_name(e, now);
         return;
     case packet::kind::echo:
         if (fits && echoes_) take_payload(key::carrier::icmp);
@@ -131,9 +130,7 @@ void verifier::observe(const packet::event& e, instant now) {
 }
 
 void verifier::observe_name(const packet::event& e, instant now) {
-    const auto name = packet::dns_question(e.payload);
-    if (!name) return;
-    const auto said = from_name(name->view());
+    const auto said = from_name(e.asked_name);
     if (!said) return;
     if (const auto zone = zones_.find(said->zone); zone != zones_.end())
         take(said->m, e, key::carrier::dns, zone->second, now);

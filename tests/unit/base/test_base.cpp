@@ -10,6 +10,14 @@
 using namespace chronoknock;
 using namespace std::chrono_literals;
 
+BOOST_AUTO_TEST_CASE(addresses_of_the_own_network) {
+    for (const auto* text : {"10.0.0.1", "172.31.255.255", "192.168.1.1", "169.254.1.1", "127.0.0.1", "::1",
+                             "fd12::1", "fe80::1"})
+        BOOST_TEST(address::parse(text)->is_local(), text);
+    for (const auto* text : {"9.255.255.255", "11.0.0.0", "172.32.0.0", "192.0.2.1", "::2", "2001:db8::1"})
+        BOOST_TEST(!address::parse(text)->is_local(), text);
+}
+
 BOOST_AUTO_TEST_CASE(addresses) {
     BOOST_TEST(address::parse("192.0.2.1")->to_string() == "192.0.2.1");
     BOOST_TEST(address::parse("2001:db8::1")->to_string() == "2001:db8::1");

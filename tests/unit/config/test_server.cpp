@@ -99,8 +99,8 @@ constexpr sample unfit_fields[] = {
     {"[time]\nrequire_nts = true", "7: [time] require_nts: expected a server nts://HOST in servers"},
     {"[time]\nnts_ca =", "7: [time] nts_ca: expected a path"},
     {"[time]\nserver = a",
-     "7: [time] server: unknown field; expected one of servers, interval, require, max_error, "
-     "require_nts, nts_ca, max_step, first_fix_unchecked"},
+     "7: [time] server: unknown field; expected one of servers, interval, local_interval, require, "
+     "max_error, require_nts, nts_ca, max_step, first_fix_unchecked"},
     {"[knock]\nmode = loose", "7: [knock] mode: expected set or strict, not 'loose'"},
     {"[knock]\nmemory = 1", "7: [knock] memory: expected a whole number from 2 to 4096, not '1'"},
     {"[knock]\nmemory = 4097", "7: [knock] memory: expected a whole number from 2 to 4096, not '4097'"},
@@ -235,6 +235,7 @@ BOOST_AUTO_TEST_CASE(defaults_are_those_of_the_manual) {
     BOOST_TEST(s->interfaces == std::vector<std::string>{"any"});
     BOOST_TEST(s->time.servers.empty());
     BOOST_TEST((s->time.interval == 64s));
+    BOOST_TEST((s->time.local_interval == 8s));
     BOOST_TEST(s->time.require);
     BOOST_TEST((s->time.max_error == 5s));
     BOOST_TEST((s->knock.mode == config::matching::set));
@@ -301,6 +302,7 @@ ports = udp/53, tcp/53, tcp/8000-8010
     for (const auto& t : s->time.servers) servers += t.to_string() + " ";
     BOOST_TEST(servers == "ntp1.example 192.0.2.1:1123 nts://ntp3.example 2001:db8::1 2001:db8::2 ");
     BOOST_TEST((s->time.interval == 5min));
+    BOOST_TEST((s->time.local_interval == 5min)); // not more often than asked for
     BOOST_TEST(!s->time.require);
     BOOST_TEST((s->time.max_error == 500ms));
     BOOST_TEST(s->time.require_nts);

@@ -77,8 +77,16 @@ struct lab {
     }
     message seal(const request& r, std::size_t k = 0) const { return *sealer(of(k).psk()).seal(r); }
 
-    packet::event datagram(std::span<const std::uint8_t> payload, std::uint16_t port = 20000) const {
-        return {who, me, packet::kind::datagram, 40000, port, 0, payload};
+    packet::event datagram(std::span<const std::uint8_t> payload, std::uint16_t port = 20000) {
+        asked_name = port == packet::dns_port ? packet::dns_question(payload) : std::nullopt;
+        return {who,
+                me,
+                packet::kind::datagram,
+                40000,
+                port,
+                0,
+                payload,
+                asked_name ? asked_name->view() : std::string_view{}};
     }
     packet::event echo(std::span<const std::uint8_t> payload) const {
         return {who, me, packet::kind::echo, 0, 0, 0, payload};
@@ -116,6 +124,7 @@ struct lab {
     address who = *address::parse("192.0.2.1");
     address me = *address::parse("198.51.100.1");
     std::uint32_t sequence = 0;
+    std::optional<packet::dns_name> asked_name; ///< by the last datagram(): an event points into it
 };
 
 } // namespace chronoknock::sealed

@@ -76,7 +76,8 @@ struct lab {
     }
     std::vector<granting::claim> ask(otp::verifier& v, std::string_view name) {
         const auto question = packet::make_dns_question(name, 7);
-        v.observe({who, me, packet::kind::datagram, 5353, 53, 0, question}, now);
+        const auto asked = packet::dns_question(question);
+        v.observe({who, me, packet::kind::datagram, 5353, 53, 0, question, asked->view()}, now);
         return v.end_batch(now);
     }
 

@@ -19,6 +19,29 @@ BOOST_FIXTURE_TEST_CASE(a_burst_then_the_interval, one_peer) {
     BOOST_TEST((poll() == peer::want::nothing));
 }
 
+BOOST_FIXTURE_TEST_CASE(a_server_of_the_own_network_is_asked_more_often, one_peer) {
+    s.local_interval = 8s;
+    for (const auto* text : {"192.0.2.1", "10.1.2.3", "fd00::1"}) {
+        make(false);
+        locate({{*address::parse(text), 123}});
+        for (int i = 0; i < 4; ++i) {
+            next();
+            answered();
+        }
+        const bool local = text != std::string_view("192.0.2.1");
+        BOOST_TEST((p->interval() == (local ? 8s : 64s)));
+        next();
+        kissed("RATE");
+        BOOST_TEST((p->interval() == (local ? 16s : 128s)));
+        p->locate({first}, now); // it has moved: what it asked for stays
+        BOOST_TEST((p->interval() >= (local ? 16s : 128s)));
+    }
+    s.interval = 2s; // configured to be shorter still
+    make(false);
+    locate({{*address::parse("10.1.2.3"), 123}});
+    BOOST_TEST((p->interval() == 2s));
+}
+
 BOOST_FIXTURE_TEST_CASE(a_lost_query_of_the_burst_is_asked_again_after_a_second, one_peer) {
     locate();
     BOOST_TEST((next() == peer::want::send));
