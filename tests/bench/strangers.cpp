@@ -98,91 +98,96 @@ std::vector<packet::event> packets(const stream& s, const method::capture_wish& 
     return all;
 }
 
-/// Nanoseconds a packet, the best of several rounds in batches of 64.
-double cost(method::verifier_set& verifiers, const std::vector<packet::event>& events, int rounds) {
-    instant now{std::chrono::seconds(100)};
-    const auto clock = [](instant at) {
-        return time_estimate{unix_time(seconds(1'800'000'000)) + (at - instant{}), milliseconds(10)};
-    };
-    while (!verifiers.advance(now, clock(now), ~std::size_t{0})) {
+/// Verifiers under measurement.
+class subject {
+public:
+    subject(std::string name, std::span<const method::row* const> some, std::size_t keys)
+        : name_(std::move(name)), config_(std::make_unique<config::server>(configure(some, keys))),
+          verifiers_(method::verifiers(
+              {*config_, {}, {11, 12, 13, 14}, [](const address&) { return false; }, fill})) {
+        while (!verifiers_.advance(now_, clock(), ~std::size_t{0})) {
+        }
     }
-    double best = 1e9;
-    std::size_t claims = 0;
-    for (int round = 0; round < rounds; ++round) {
+    const std::string& name() const { return name_; }
+    packet::capture_wish wish() const { return method::wants(*config_); }
+
+    /// Nanoseconds a packet, in batches of 64.
+    double round(const std::vector<packet::event>& events) {
         const auto begin = std::chrono::steady_clock::now();
         for (std::size_t i = 0; i < events.size();) {
             for (const auto end = std::min(i + 64, events.size()); i < end; ++i)
-                verifiers.observe(events[i], now);
-            claims += verifiers.end_batch(now).size();
-            now += std::chrono::microseconds(64);
-            verifiers.advance(now, clock(now), 256);
+                verifiers_.observe(events[i], now_);
+            if (!verifiers_.end_batch(now_).empty()) throw std::runtime_error("a random packet made a claim");
+            now_ += std::chrono::microseconds(64);
+            verifiers_.advance(now_, clock(), 256);
         }
         const std::chrono::duration<double, std::nano> took = std::chrono::steady_clock::now() - begin;
-        best = std::min(best, took.count() / static_cast<double>(events.size()));
+        return took.count() / static_cast<double>(events.size());
     }
-    if (claims != 0) std::printf("  (%zu claims: random packets should make none)\n", claims);
-    return best;
-}
 
+private:
+    time_estimate clock() const {
+        return {unix_time(seconds(1'800'000'000)) + (now_ - instant{}), milliseconds(10)};
+    }
+
+    std::string name_;
+    std::unique_ptr<config::server> config_;
+    method::verifier_set verifiers_;
+    instant now_{std::chrono::seconds(100)};
+};
+
+/// The best of several rounds, each of them over all subjects in turn: a machine that is slow for a while is
+/// so to all of them.
 void run(std::size_t keys, std::size_t count, int rounds) {
     std::vector<const method::row*> all;
+    std::vector<subject> subjects;
     for (const auto& m : method::methods())
-        if (m.generate)
+        if (m.generate) {
             all.push_back(&m);
-        else
+            subjects.emplace_back(std::string(m.name), std::span(&all.back(), 1), keys);
+        } else {
             std::printf("%s: no key of it can be generated; left out\n", std::string(m.name).c_str());
-    const auto make = [&](std::span<const method::row* const> some) {
-        auto c = std::make_unique<config::server>(configure(some, keys));
-        auto v = std::make_unique<method::verifier_set>(
-            method::verifiers({*c, {}, {11, 12, 13, 14}, [](const address&) { return false; }, fill}));
-        return std::pair(std::move(c), std::move(v));
-    };
+        }
+    subjects.emplace_back("all together", all, keys);
+    std::vector<std::array<double, std::size(streams)>> best(subjects.size());
+    for (auto& row : best) row.fill(1e9);
+    for (std::size_t s = 0; s < std::size(streams); ++s) {
+        std::vector<std::vector<packet::event>> events;
+        std::vector<std::vector<std::vector<std::uint8_t>>> payloads(subjects.size());
+        for (std::size_t i = 0; i < subjects.size(); ++i)
+            events.push_back(packets(streams[s], subjects[i].wish(), count, payloads[i]));
+        for (int round = 0; round < rounds; ++round)
+            for (std::size_t i = 0; i < subjects.size(); ++i)
+                if (!events[i].empty()) best[i][s] = std::min(best[i][s], subjects[i].round(events[i]));
+    }
     std::printf("%zu keys a method, nanoseconds a packet\n%-16s", keys, "");
     for (const auto& s : streams) std::printf("%10s", s.name);
-    std::printf("\n");
-    double alone[std::size(streams)] = {};
-    const auto row = [&](const char* name, config::server& c, method::verifier_set& v, bool together) {
-        std::printf("%-16s", name);
-        const auto wish = method::wants(c);
-        double total[std::size(streams)] = {};
-        for (std::size_t i = 0; i < std::size(streams); ++i) {
-            std::vector<std::vector<std::uint8_t>> payloads;
-            const auto events = packets(streams[i], wish, count, payloads);
-            if (events.empty()) {
-                std::printf("%10s", "-");
-                continue;
-            }
-            total[i] = cost(v, events, rounds);
-            if (!together) alone[i] = std::max(alone[i], total[i]);
-            std::printf("%10.1f", total[i]);
-        }
-        std::printf("\n");
-        if (!together) return;
-        std::printf("%-16s", "  times dearest");
-        for (std::size_t i = 0; i < std::size(streams); ++i)
-            alone[i] > 0 ? std::printf("%10.2f", total[i] / alone[i]) : std::printf("%10s", "-");
-        std::printf("\n");
-    };
-    for (const auto* m : all) {
-        auto [c, v] = make({&m, 1});
-        row(std::string(m->name).c_str(), *c, *v, false);
+    for (std::size_t i = 0; i < subjects.size(); ++i) {
+        std::printf("\n%-16s", subjects[i].name().c_str());
+        for (const auto cost : best[i]) cost < 1e9 ? std::printf("%10.1f", cost) : std::printf("%10s", "-");
     }
-    auto [c, v] = make(all);
-    row("all together", *c, *v, true);
+    std::printf("\n%-16s", "  times dearest");
+    for (std::size_t s = 0; s < std::size(streams); ++s) {
+        double dearest = 0;
+        for (std::size_t i = 0; i + 1 < best.size(); ++i)
+            if (best[i][s] < 1e9) dearest = std::max(dearest, best[i][s]);
+        std::printf("%10.2f", best.back()[s] / dearest);
+    }
+    std::printf("\n");
 }
 
 } // namespace
 
 int main(int argc, char** argv) try {
-    std::size_t keys = 1000, count = 1'000'000;
-    int rounds = 3;
+    std::size_t keys = 1000, count = 200'000;
+    int rounds = 15;
     po::options_description options(
         "strangers: what a stranger's packet costs, by method and for all together");
     auto add = options.add_options();
     add("help", "this");
     add("keys", po::value(&keys), "keys of each method (1000)");
-    add("packets", po::value(&count), "packets of each kind (1000000)");
-    add("rounds", po::value(&rounds), "the best of so many counts (3)");
+    add("packets", po::value(&count), "packets of each kind (200000)");
+    add("rounds", po::value(&rounds), "the best of so many counts (15)");
     po::variables_map given;
     po::store(po::parse_command_line(argc, argv, options), given);
     if (given.count("help")) return std::cout << options, 0;
