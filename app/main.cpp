@@ -1,11 +1,13 @@
 #include "app/commands.hpp"
 #include "app/options.hpp"
+#include "base/words.hpp"
 
 #include <algorithm>
 #include <array>
 #include <csignal>
 #include <iomanip>
 #include <iostream>
+#include <vector>
 
 namespace {
 
@@ -40,15 +42,22 @@ void print_help() {
 int run(const app::arguments& args) {
     if (args.empty()) return app::say(app::bad_usage, "expected a command; chronoknock --help lists them");
     const auto& name = args.front();
-    if (name == "--help" || name == "-h" || name == "help") return print_help(), app::done;
-    if (name == "--version") {
+    if (name == "--help" || name == "-h" || (name == "help" && args.size() == 1))
+        return print_help(), app::done;
+    if (name == "help") return run({args[1], "--help"});
+    if (name == "--version" || name == "-V") {
         std::cout << "chronoknock " CHRONOKNOCK_VERSION "\n";
         return app::done;
     }
     const auto found = std::ranges::find(commands, name, &command::name);
-    if (found == commands.end())
-        return app::say(app::bad_usage,
-                        "unknown command '" + printable(name) + "'; chronoknock --help lists them");
+    if (found == commands.end()) {
+        std::vector<std::string_view> known;
+        for (const auto& c : commands) known.push_back(c.name);
+        const auto meant = nearest(name, known);
+        return app::say(app::bad_usage, "unknown command '" + printable(name) + "'; " +
+                                            (meant.empty() ? "chronoknock --help lists them"
+                                                           : "did you mean " + std::string(meant) + "?"));
+    }
     return found->run({args.begin() + 1, args.end()});
 }
 
