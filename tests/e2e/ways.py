@@ -17,7 +17,7 @@ import struct
 from case import POOL, PORT, LabTest
 from datagrams import Datagram
 from lab import wait_for
-from log_case import start_ulogd
+from log_case import GROUP, log_syns, start_ulogd
 from packets import Captured, checksum
 from services import faketime_env
 
@@ -101,6 +101,14 @@ class Log(TimeSequence):
         return guard.status()["log"]["lines_matched"]
 
 
+class LogGroup(TimeSequence):
+    """Out of a log group of netfilter."""
+
+    def sections(self):
+        log_syns(self.case.server, f"log group {GROUP}")
+        return {"capture": f"interface = nflog:{GROUP}"}
+
+
 class Static(Way):
     bound, timed, ports, service, fields = False, False, 3, "", ("allow_weak = true",)
     _sequences = 1
@@ -177,7 +185,7 @@ class Challenge(Way):
     ports = 2 * 16 + 1  # request, response and the answer between
 
 
-WAYS = {"time-sequence": TimeSequence, "log": Log, "static": Static, "pad": Pad, "sealed-ports": SealedPorts,
+WAYS = {"time-sequence": TimeSequence, "log": Log, "log-group": LogGroup, "static": Static, "pad": Pad, "sealed-ports": SealedPorts,
         "sealed-udp": SealedUdp, "sealed-icmp": SealedIcmp, "sealed-dns": SealedDns, "fwknop": Fwknop,
         "otp-udp": OtpUdp, "otp-dns": OtpDns, "challenge": Challenge}
 
