@@ -70,7 +70,7 @@ class Rig(LabTest):
         self.phone.add_addresses("10.79.0.0/16", "fd79::/64")
         self.server.sysctl("net.ipv4.tcp_synack_retries", 0)  # a SYN-ACK is the answer to a SYN just come, then
         self.owners = self.key("alice", granularity=_OWNERS_WINDOW)
-        self.tokens = all_kinds(self.lab, self.client)
+        self.tokens, self.next_kinds = all_kinds(self.lab, self.client), []
         self.door = self.guard(None, services=self.services(), keys=self.keys(), sections=_SECTIONS, wait=False,
                                start=False)
         self.door.start(env=faketime_env(f"-{OLDER_RECORD}s"))
@@ -121,7 +121,9 @@ class Rig(LabTest):
         """So many knocks by `chronoknock sequence`, to be sent."""
         made = []
         for _ in range(count):
-            kind = self.chance.choice(list(self.tokens.values()))
+            if not self.next_kinds:  # each as often as the others
+                self.next_kinds = self.chance.sample(list(self.tokens), len(self.tokens))
+            kind = self.tokens[self.next_kinds.pop()]
             made.append(kind.make(*self.token(78, kind.versions)))
         return made
 
