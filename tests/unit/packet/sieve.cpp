@@ -59,12 +59,12 @@ BOOST_AUTO_TEST_CASE(each_wish_for_datagrams_has_sizes_of_its_own) {
         return s.judge(e) == verdict::wanted;
     };
     using enum packet::kind;
-    for (const std::uint16_t port : {53, 7}) {
-        for (const std::size_t size : {19, 20, 512}) BOOST_TEST(is_wanted(datagram, port, size));
-        for (const std::size_t size : {1, 18, 513}) BOOST_TEST(!is_wanted(datagram, port, size));
+    for (const std::uint16_t port : std::vector<std::uint16_t>{53, 7}) {
+        for (const std::size_t size : {19u, 20u, 512u}) BOOST_TEST(is_wanted(datagram, port, size));
+        for (const std::size_t size : {1u, 18u, 513u}) BOOST_TEST(!is_wanted(datagram, port, size));
         BOOST_TEST(is_wanted(datagram, port, 0) == (port == 7));
     }
-    for (const std::size_t size : {0, 56, 57, 58}) BOOST_TEST(is_wanted(echo, 0, size) == (size == 57));
+    for (const std::size_t size : {0u, 56u, 57u, 58u}) BOOST_TEST(is_wanted(echo, 0, size) == (size == 57));
 }
 
 BOOST_AUTO_TEST_CASE(only_what_is_addressed_here_counts) {
