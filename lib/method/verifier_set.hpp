@@ -74,7 +74,8 @@ public:
     }
     std::vector<packet::datagram> take_answers() {
         std::vector<packet::datagram> sum;
-        for (const auto& one : all_) std::ranges::move(one->verifier->take_answers(), std::back_inserter(sum));
+        for (const auto& one : all_)
+            std::ranges::move(one->verifier->take_answers(), std::back_inserter(sum));
         return sum;
     }
     bool waiting() const {

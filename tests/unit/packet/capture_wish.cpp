@@ -18,8 +18,9 @@ BOOST_AUTO_TEST_CASE(wishes_add_up) {
     const packet::capture_wish some{
         .syns = *port_set::parse("1-10"),
         .datagrams = {{*port_set::parse("7"), {57, 57}}, {*port_set::parse("53"), {19, 512}}}};
-    const packet::capture_wish more{
-        .syns = *port_set::parse("5-20"), .datagrams = {{*port_set::parse("8-9"), {57, 57}}}, .echoes = {{57, 57}}};
+    const packet::capture_wish more{.syns = *port_set::parse("5-20"),
+                                    .datagrams = {{*port_set::parse("8-9"), {57, 57}}},
+                                    .echoes = {{57, 57}}};
     const packet::capture_wish rest{.datagrams = {{*port_set::parse("1")}}, .echoes = {{10, 20}}};
     const packet::capture_wish expected{.syns = *port_set::parse("1-20"),
                                         .datagrams = {{*port_set::parse("1")},
