@@ -234,10 +234,11 @@ BOOST_AUTO_TEST_CASE(datagrams_and_echo_requests_of_other_sizes_stay_in_the_kern
         bool tagged;        // there are no tags on "any"
         std::uint8_t words; // of the header of IPv4
     };
-    for (const auto& f : {form{"a1", false, false, 5}, form{"a1", false, false, 15}, form{"a1", false, true, 15},
-                          form{"a1", true, false, 0}, form{"a1", true, true, 0}, form{"any", false, false, 15},
-                          form{"any", true, false, 0}}) {
-        BOOST_TEST_CONTEXT(f.interface << (f.v6 ? " v6" : " v4") << (f.tagged ? " tagged " : " ") << +f.words) {
+    constexpr form forms[] = {{"a1", false, false, 5}, {"a1", false, false, 15}, {"a1", false, true, 15},
+                              {"a1", true, false, 0},  {"a1", true, true, 0},    {"any", false, false, 15},
+                              {"any", true, false, 0}};
+    for (const auto& f : forms) {
+        BOOST_TEST_CONTEXT(f.interface << " v6 " << f.v6 << " tagged " << f.tagged << " words " << +f.words) {
             watch w(f.interface, wish);
             std::vector<int> wished;
             for (const auto& p : probes) {
