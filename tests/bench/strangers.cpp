@@ -1,8 +1,8 @@
 // What a stranger's packet costs the verifiers: for each method alone with so many keys, and for all methods
 // together with as many keys each. Packets are those that pass the kernel's filter: SYNs, datagrams of 57
 // bytes and empty ones to ports where some key has such, echo requests of 57 bytes and DNS questions, all
-// from random addresses, all of random content. No frame is decoded and nothing is captured: this is the part that
-// grows with methods and keys.
+// from random addresses, all of random content. No frame is decoded and nothing is captured: this is the
+// part that grows with methods and keys.
 #include "base/hash.hpp"
 #include "method/method.hpp"
 #include "method/verifier_set.hpp"
