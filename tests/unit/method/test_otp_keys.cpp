@@ -71,8 +71,8 @@ BOOST_AUTO_TEST_CASE(otp_key_files) {
     BOOST_TEST(row.security_bits(settings, {}) == 61.0);
     BOOST_TEST(*row.left(settings, std::nullopt) == 100);
     BOOST_TEST(*row.left(settings, 0) == 99);
-    BOOST_TEST((row.wants(settings).datagrams == *port_set::parse("1024-65535")));
-    BOOST_TEST(row.wants(settings).syns.size() == 0u);
+    const packet::capture_wish expected{.datagrams = {{*port_set::parse("1024-65535"), {11, 128}}}};
+    BOOST_TEST((row.wants(settings) == expected));
 }
 
 BOOST_AUTO_TEST_CASE(otp_key_files_that_are_refused) {
