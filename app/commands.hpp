@@ -24,5 +24,8 @@ int run_sequence(const arguments& args);
 int run_time(const arguments& args);
 int run_guard(const arguments& args);
 int run_status(const arguments& args);
+int run_invite(const arguments& args);
+int run_uninvite(const arguments& args);
+int run_profile(const arguments& args);
 
 } // namespace chronoknock::app

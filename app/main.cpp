@@ -25,6 +25,9 @@ constexpr std::array commands = {
     command{"time", app::run_time, "ask time servers, and print what they say"},
     command{"guard", app::run_guard, "set the guard up, without a daemon: the last good one if need be"},
     command{"status", app::run_status, "ask the running daemon"},
+    command{"invite", app::run_invite, "make a key for somebody, and a line that hands it over"},
+    command{"uninvite", app::run_uninvite, "take somebody's key out of the configuration"},
+    command{"profile", app::run_profile, "keep the client's profiles"},
     command{"sequence", app::run_sequence, "print the ports of a knock"},
 };
 

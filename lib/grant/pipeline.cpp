@@ -95,6 +95,10 @@ actions pipeline::judge(std::span<const claim> claims, instant now, const time_e
             refuse(c, c.unfit, now, t.t, todo);
             continue;
         }
+        if (const auto& until = terms_.keys[c.key].until; until && t.t >= *until) {
+            refuse(c, "the key was good until " + utc(to_seconds(*until)) + " UTC", now, t.t, todo);
+            continue;
+        }
         const auto verdict = guard_.judge(
             {c.once, c.beneficiary, terms_.keys[c.key].knock_delay, t.t, {t.t - (now - c.first), t.error}});
         switch (verdict) {

@@ -23,6 +23,7 @@ struct terms {
     struct key {
         std::string name;
         nanoseconds knock_delay{0};
+        std::optional<unix_time> until = {}; ///< from then on its claims earn nothing
     };
     struct service {
         std::string name;

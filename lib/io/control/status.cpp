@@ -1,5 +1,6 @@
 #include "io/control/status.hpp"
 
+#include "base/text.hpp"
 #include "method/method.hpp"
 
 #include <algorithm>
@@ -46,14 +47,21 @@ json::object time_json(const timesync::report& r) {
     return o;
 }
 
-json::array keys_json(const config::server& c) {
+/// now: what the clock says, for keys that are good until a date.
+json::array keys_json(const config::server& c, unix_time now) {
     json::array keys;
     for (const auto& k : c.keys) {
         json::array services;
         for (const auto s : k.services) services.push_back(json::value(c.services[s].name));
-        keys.push_back(json::object{{"name", k.name},
-                                    {"services", std::move(services)},
-                                    {"security_bits", std::round(method::security_bits(k, c) * 10) / 10}});
+        json::object o{{"name", k.name},
+                       {"services", std::move(services)},
+                       {"security_bits", std::round(method::security_bits(k, c) * 10) / 10},
+                       {"fingerprint", k.key->shown_fingerprint()}};
+        if (k.until) {
+            o["until"] = utc(to_seconds(*k.until));
+            o["expired"] = now >= *k.until;
+        }
+        keys.push_back(std::move(o));
     }
     return keys;
 }
@@ -118,7 +126,7 @@ json::object status_json(const snapshot& s) {
           {"derivations", m("derivations")},
           {"decryptions", m("decryptions")},
           {"postponed", m("postponed")}}},
-        {"keys", keys_json(s.configuration)},
+        {"keys", keys_json(s.configuration, s.time.estimate ? s.time.estimate->t : s.system)},
         {"grants", grants_json(s.grants)},
     };
     if (!s.configuration.log.file.empty())
@@ -141,7 +149,13 @@ result<std::string> status_text(const json::object& o) try {
     for (const auto& key : o.at("keys").as_array()) {
         const auto& k = key.as_object();
         out << "key " << k.at("name").as_string().c_str() << ": " << std::fixed << std::setprecision(1)
-            << k.at("security_bits").to_number<double>() << " bits\n";
+            << k.at("security_bits").to_number<double>() << " bits";
+        if (const auto* print = k.if_contains("fingerprint"); print && !print->as_string().empty())
+            out << ", fingerprint " << print->as_string().c_str();
+        if (const auto* until = k.if_contains("until"))
+            out << (k.at("expired").as_bool() ? ", NO LONGER GOOD, since " : ", good until ")
+                << until->as_string().c_str() << " UTC";
+        out << '\n';
     }
     const auto& grants = o.at("grants").as_object();
     if (const auto* why = grants.if_contains("error")) {
