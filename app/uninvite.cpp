@@ -48,8 +48,9 @@ bool is_empty(const std::string& text) {
 io::file_changes without(const std::vector<const config::key_settings*>& keys, const site& s) {
     io::file_changes changes;
     for (const auto* k : keys) {
-        auto& text = changes.written[k->stands_in];
-        if (text.empty()) {
+        const auto [file, fresh] = changes.written.try_emplace(k->stands_in);
+        auto& text = file->second;
+        if (fresh) {
             auto read = io::read_file(k->stands_in);
             if (!read) throw stop{say(bad_usage, read.error().text)};
             text = std::move(*read);
