@@ -194,15 +194,17 @@ draft write_draft(const po::variables_map& options, const std::string& person, c
     if (const auto* none = std::get_if<not_made>(&made)) throw stop{say(none->status, none->why)};
     d.files = std::move(std::get<method::key_files>(made));
 
-    d.changes.written[s.key_file(d.name)] = d.files.server.empty() ? d.files.client : d.files.server;
-    d.changes.written[d.stanza] =
-        with_fields("# made by chronoknock invite on " + utc(to_seconds(io::system_now())).substr(0, 10) + "\n",
-                    "key." + d.name, {{"file", s.key_file(d.name)}, {"services", *services}, {"host", host}});
+    // The key before the section that names it, so that no reload meets one without the other.
+    d.changes.written.push_back({s.key_file(d.name), d.files.server.empty() ? d.files.client : d.files.server});
+    d.changes.written.push_back(
+        {d.stanza,
+         with_fields("# made by chronoknock invite on " + utc(to_seconds(io::system_now())).substr(0, 10) + "\n",
+                     "key." + d.name, {{"file", s.key_file(d.name)}, {"services", *services}, {"host", host}})});
     if (old) {
         const auto text = io::read_file(old->stands_in);
         if (!text) throw stop{say(bad_usage, text.error().text)};
-        d.changes.written[old->stands_in] =
-            with_fields(*text, "key." + old->name, {{"until", utc(to_seconds(d.until))}});
+        d.changes.written.push_back(
+            {old->stands_in, with_fields(*text, "key." + old->name, {{"until", utc(to_seconds(d.until))}})});
     }
     return d;
 }

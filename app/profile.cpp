@@ -124,10 +124,10 @@ int add(const po::variables_map& options, const std::string& name) {
     if (!i.time_servers.empty()) values.emplace_back("time_servers", i.time_servers);
     if (i.wait != 0) values.emplace_back("wait", std::to_string(i.wait));
     io::file_changes changes;
-    changes.written[f.path] = with_fields(f.text, "profile." + name, values);
-    changes.written[key_file] = i.key;
+    const auto text = with_fields(f.text, "profile." + name, values);
+    changes.written = {{key_file, std::string(i.key)}, {f.path, text}};
     if (old && f.goes_with(*old)) changes.gone.insert(old->key);
-    if (const auto fits = config::parse_profiles(changes.written[f.path], f.path, io::home_folder()); !fits)
+    if (const auto fits = config::parse_profiles(text, f.path, io::home_folder()); !fits)
         return say(failed, fits.error().text);
     auto made = io::made_changes::make(changes);
     if (!made) return say(failed, made.error().text);
@@ -192,7 +192,7 @@ int remove(const po::variables_map& options, const std::string& name) {
     const auto f = read_client_file(options);
     const auto& p = find_profile(f, name);
     io::file_changes changes;
-    changes.written[f.path] = without_section(f.text, "profile." + name);
+    changes.written = {{f.path, without_section(f.text, "profile." + name)}};
     const bool with_key = f.goes_with(p);
     if (with_key) changes.gone.insert(p.key);
     auto made = io::made_changes::make(changes);

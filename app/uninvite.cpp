@@ -48,19 +48,18 @@ bool is_empty(const std::string& text) {
 io::file_changes without(const std::vector<const config::key_settings*>& keys, const site& s) {
     io::file_changes changes;
     for (const auto* k : keys) {
-        const auto [file, fresh] = changes.written.try_emplace(k->stands_in);
-        auto& text = file->second;
-        if (fresh) {
+        if (!changes.text_of(k->stands_in)) {
             auto read = io::read_file(k->stands_in);
             if (!read) throw stop{say(bad_usage, read.error().text)};
-            text = std::move(*read);
+            changes.written.push_back({k->stands_in, std::move(*read)});
         }
+        auto& text = std::ranges::find(changes.written, k->stands_in, &io::file_changes::file::path)->text;
         text = without_section(text, "key." + k->name);
         if (k->file.starts_with(config::folder_of(s.config) + "keys/")) changes.gone.insert(k->file);
     }
     std::erase_if(changes.written, [&](const auto& file) {
-        const bool goes = file.first != s.config && is_empty(file.second);
-        if (goes) changes.gone.insert(file.first);
+        const bool goes = file.path != s.config && is_empty(file.text);
+        if (goes) changes.gone.insert(file.path);
         return goes;
     });
     return changes;
@@ -84,7 +83,7 @@ int uninvite(const po::variables_map& options) {
     auto made = io::made_changes::make(changes);
     if (!made) return say(failed, made.error().text);
     for (const auto& path : changes.gone) std::cout << "removed " << path << "\n";
-    for (const auto& [path, text] : changes.written) std::cout << "changed " << path << "\n";
+    for (const auto& file : changes.written) std::cout << "changed " << file.path << "\n";
     made->keep();
     std::vector<std::string> names;
     for (const auto* k : keys) {

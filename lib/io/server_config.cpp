@@ -23,17 +23,15 @@ result<key::credential_ptr> read_new_key(const std::string& path, const std::str
 
 result<config::server> load_server_config(const std::string& path, bool allow_loose_permissions,
                                           const file_changes& after) {
-    const auto changed = after.written.find(path);
-    const auto text = changed != after.written.end()
-                          ? result<std::string>(boost::system::in_place_value, changed->second)
-                          : read_file(path);
+    const auto* changed = after.text_of(path);
+    const auto text =
+        changed ? result<std::string>(boost::system::in_place_value, *changed) : read_file(path);
     if (!text) return text.error();
     auto server = config::parse_server(
         *text, path,
         [&](const std::string& file) {
-            const auto fresh = after.written.find(file);
-            return fresh != after.written.end() ? read_new_key(file, fresh->second)
-                                                : load_key_file(file, allow_loose_permissions);
+            const auto* fresh = after.text_of(file);
+            return fresh ? read_new_key(file, *fresh) : load_key_file(file, allow_loose_permissions);
         },
         [&](const std::string& pattern) { return read_included(pattern, after); });
     if (!server) return server;

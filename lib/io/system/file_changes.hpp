@@ -2,7 +2,7 @@
 
 #include "base/error.hpp"
 
-#include <map>
+#include <algorithm>
 #include <set>
 #include <signal.h>
 #include <string>
@@ -10,10 +10,20 @@
 
 namespace chronoknock::io {
 
-/// What is to become of some files: their new texts, by path, and which are to go.
+/// What is to become of some files: their new texts, which are written in this order, and which are to go.
 struct file_changes {
-    std::map<std::string, std::string> written;
+    struct file {
+        std::string path;
+        std::string text;
+    };
+    std::vector<file> written;
     std::set<std::string> gone;
+
+    /// The new text of a file; none: it stays as it is.
+    const std::string* text_of(const std::string& path) const {
+        const auto found = std::ranges::find(written, path, &file::path);
+        return found == written.end() ? nullptr : &found->text;
+    }
 };
 
 /// Changes that are made and can be taken back. A file that is new gets mode 0600, and the folders it needs 0700; one

@@ -38,9 +38,8 @@ result<std::vector<config::included_file>> read_included(const std::string& patt
     std::vector<config::included_file> files;
     for (const auto& path : *paths) {
         if (after.gone.contains(path)) continue;
-        const auto changed = after.written.find(path);
-        auto text = changed != after.written.end() ? result<std::string>(boost::system::in_place_value, changed->second)
-                                                   : read_file(path);
+        const auto* changed = after.text_of(path);
+        auto text = changed ? result<std::string>(boost::system::in_place_value, *changed) : read_file(path);
         if (!text) return text.error();
         files.push_back({path, std::move(*text)});
     }

@@ -4,6 +4,7 @@
 #include "io/system/include.hpp"
 #include "io/system/qr_code.hpp"
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <csignal>
 #include <filesystem>
