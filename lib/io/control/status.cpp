@@ -92,6 +92,7 @@ json::object status_json(const snapshot& s) {
         {"version", CHRONOKNOCK_VERSION},
         {"pid", ::getpid()},
         {"uptime", std::floor(in_seconds(s.now - s.started))},
+        {"clock", in_seconds(s.system.time_since_epoch())},
         {"accepting", s.accepting},
         {"problem", s.problem},
         {"time", time_json(s.time)},
