@@ -39,7 +39,7 @@ BOOST_AUTO_TEST_CASE(a_key_earns_nothing_from_its_last_moment_on) {
     const unix_time t{seconds(1'700'000'000)};
     const instant now{seconds(100)};
     pipeline p(replay_guard({}, t - seconds(3600)),
-               {{{"phone", nanoseconds(0), t}}, {{"ssh", seconds(30), seconds(30)}}});
+               {{{"phone", nanoseconds(0), {}, {}, t}}, {{"ssh", seconds(30), seconds(30)}}});
     claim c{};
     c.source = c.beneficiary = *address::parse("192.0.2.1");
     c.services = {0};
