@@ -81,12 +81,11 @@ config::profile find_profile(const po::variables_map& options, const std::string
         throw stop{say(bad_usage,
                        profiles.error().text + (unreadable ? "; with --key FILE the target is a host" : ""))};
     }
-    const auto target = client::parse_target(name); // USER@NAME is a profile's name, or has one
-    for (const auto& one : {name, target ? target->host : name})
+    const auto target = client::parse_host_target(name); // USER@NAME is a profile's name, or has one
+    for (const auto& one : {name, target ? *target : name})
         for (auto& p : *profiles)
             if (p.name == one) return std::move(p);
-    if (const auto host = client::parse_host_target(name); !host)
-        throw stop{say(bad_usage, "TARGET: " + host.error().text)};
+    if (!target) throw stop{say(bad_usage, "TARGET: " + target.error().text)};
     throw stop{say(bad_usage,
                    path + ": no [profile." + printable(name) + "]; with --key FILE the target is a host")};
 }

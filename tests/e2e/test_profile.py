@@ -142,6 +142,8 @@ class Profiles(Case):
         self.assertIn("knocked on 127.0.0.1", self.done("knock", "home", "--rounds", "1"))
         self.assertIn("knocked on 127.0.0.1", self.done("knock", "me@home", "ssh", "--rounds", "1"))
 
+        self.assertEqual(self.refused("knock", "home:22"), "TARGET: expected HOST; did you mean --wait 22 home?")
+
     def test_forms_of_a_target(self):
         key = self.put("k", SECRET + "granularity = 3600\n")
         options = ["--key", key, "--time-server", "none", "--rounds", "1", "--at", "1000"]
