@@ -42,12 +42,13 @@ std::string joined(const Values& values, Text text) {
 }
 
 void line(std::string_view name, const std::string& what) {
-    std::cout << std::left << std::setw(14) << name << what << "\n";
+    std::cout << std::left << std::setw(14) << name << (name.size() < 14 ? "" : " ") << what << "\n";
 }
 
 void print_settings(const config::server& s) {
     line("state", s.state);
     line("control", s.control);
+    if (!s.include.empty()) line("include", s.include);
     if (s.log.file.empty())
         line("capture", joined(s.interfaces, [](const auto& i) { return i; }));
     else
@@ -114,6 +115,9 @@ void print_key(const config::server& s, const config::key_settings& k,
                const std::map<std::string, std::int64_t>& used) {
     std::cout << "\nkey " << k.name << "\n";
     line("  file", k.file);
+    const auto print = k.key->shown_fingerprint();
+    line("  fingerprint", print.empty() ? "none: what its secret is could be found by trying" : print);
+    if (k.until) line("  good until", utc(to_seconds(*k.until)) + " UTC");
     line("  opens", joined(k.services, [&](auto i) { return s.services[i].name; }) +
                         (k.key->names_service() || k.services.size() == 1 ? "" : ", all at once"));
     for (const auto& [name, what] : method::method_of(*k.key).describe(k))
@@ -173,6 +177,9 @@ void print_doubts(const config::server& s, const std::map<std::string, std::int6
         if (const auto left = left_of(k, used); left && *left < key::few_left)
             doubt(name + "only " + std::to_string(*left) +
                   " one-time passwords are left: issue new ones (chronoknock keygen --method otp)");
+        if (k.until && io::system_now() >= *k.until)
+            doubt(name + "until: it opens nothing any more, since " + utc(to_seconds(*k.until)) +
+                  " UTC; chronoknock uninvite takes it out");
         if (k.key->never_changes()) {
             doubt(name + "allow_weak: whoever sees one of its knocks can repeat it for ever");
             continue;
