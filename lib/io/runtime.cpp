@@ -77,7 +77,7 @@ void runtime::carry_out(const supervisor::actions& actions) {
             break;
         case supervisor::kind::failed:
             changes_.clear();
-            tell(error{a.text, std::exchange(unreadable_, false) ? 2 : 1});
+            tell(refusal(error{a.text}, std::exchange(unreadable_, false) ? 2 : 1));
             break;
         case supervisor::kind::be_quiet:
             be_quiet();
@@ -275,7 +275,7 @@ void runtime::drop() {
     beside_.destroy(std::move(s));
 }
 
-void runtime::tell(const result<std::vector<std::string>>& reloaded) {
+void runtime::tell(const changes& reloaded) {
     for (const auto& told : std::exchange(asked_, {})) told(reloaded);
 }
 
