@@ -1,6 +1,5 @@
 #include "io/runtime.hpp"
 
-#include "config/differences.hpp"
 #include "io/firewall/last_guard.hpp"
 #include "io/log/log.hpp"
 #include "io/system/clock.hpp"
@@ -258,7 +257,7 @@ void runtime::go_over() {
     successor s = std::move(*next_);
     next_.reset();
     if (verifiers_) s.verifiers->take_over(*verifiers_);
-    std::ranges::move(config::differences(*configuration_, *s.configuration), std::back_inserter(changes_));
+    std::ranges::move(s.changes, std::back_inserter(changes_));
     std::swap(s.verifiers, verifiers_);
     std::swap(s.configuration, configuration_);
     if (granter_.is_open()) {
