@@ -27,6 +27,7 @@ constexpr std::array commands = {
     command{"time", app::run_time, "ask time servers, and print what they say"},
     command{"guard", app::run_guard, "set the guard up, without a daemon: the last good one if need be"},
     command{"status", app::run_status, "ask the running daemon"},
+    command{"import", app::run_import, "make keys and services of knockd.conf or fwknop's access.conf"},
     command{"sequence", app::run_sequence, "print the ports of a knock"},
 };
 

@@ -26,8 +26,7 @@ struct event_settings {
     bool operator==(const event_settings&) const = default;
 };
 
-/// Words between blanks. What stands between two ' or two " is taken as it is, blanks too; no other character
-/// means anything, since no shell reads it. At most 64 words, the first of them an absolute path.
+/// Words as split_words() finds them: at most 64, the first of them an absolute path.
 result<std::vector<std::string>> parse_command(std::string_view text);
 
 /// What is done with [events].
