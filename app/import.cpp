@@ -119,9 +119,10 @@ int run_import(const arguments& args) {
     made files;
     files.folder(out / "keys");
     for (const auto& k : imported->keys)
-        if (const auto done = files.file(out / k.name, k.text); !done) return say(failed, done.error().text);
-    if (const auto done = files.file(configuration, imported->configuration); !done)
-        return say(failed, done.error().text);
+        if (const auto written = files.file(out / k.name, k.text); !written)
+            return say(failed, written.error().text);
+    if (const auto written = files.file(configuration, imported->configuration); !written)
+        return say(failed, written.error().text);
     // A server takes it as it is, or nothing is made.
     if (const auto good = io::load_server_config(configuration.string(), false); !good)
         return say(failed, good.error().text);
