@@ -4,7 +4,6 @@ import pathlib
 import re
 import unittest
 
-import test_fwknop
 from case import LabTest
 from cli import Case
 from lab import start_http
@@ -151,8 +150,6 @@ class Command(Case):
         self.assertIn("nothing of it can be carried over", self.refused("import", "fwknop", conf, "--out", out))
         self.assertFalse(out.exists())
 
-
-del test_fwknop  # its tests are its own
 
 if __name__ == "__main__":
     unittest.main()
