@@ -71,7 +71,8 @@ class Events(Case):
         ntp = self.lab.host("ntp")
         start_chronyd(ntp)
         program = self.program(TELL)
-        known, unknown = ({"time": f"servers = {a}\ninterval = 16", **self.events(program)} for a in (ntp.ip4, "10.77.9.9"))
+        known, unknown = ({"time": f"servers = {a}\ninterval = 16", "knock": "tracked = 1024", **self.events(program)}
+                          for a in (ntp.ip4, "10.77.9.9"))
         guard = self.small_guard(self.alice, sections=known, wait=False)
         self.wait_for(lambda: guard.status()["accepting"], "the time")
         services, keys = {"web": f"ports = tcp/{PORT}"}, {"alice": (self.alice, "web")}
@@ -148,6 +149,7 @@ mv $out/.has $out/has\n""")
         self.assertEqual(self.written("all"), ["grant"])
         self.other.knock(self.server, self.alice, "web")
         self.assert_opens(self.other)
+        self.lab.next_window(WINDOW)
         self.replay(guard)  # opens for the client again: not told; the refusal is
         self.wait_for(lambda: self.written("all") == ["grant", "refusal"], "the refusal")
         guard.wait_log("[events] command not run for 2 grants", 75)
@@ -189,7 +191,6 @@ class Fail2ban(Case):
     def test_lines_of_the_server(self):
         guard = self.guarded({"knock": "tracked = 1024"})
         self.replay(guard)
-        self.lab.sender(self.other).send([])
         lines = [self.syslog(line) for line in guard.log().splitlines()]
         self.assertGreater(len(lines), 3)
         self.assertEqual(self.found(lines), [self.client.ip4])
