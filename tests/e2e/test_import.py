@@ -74,7 +74,7 @@ class Imported(LabTest):
     def test_access_conf_of_fwknop_key_gen(self):
         """What Debian ships, with the keys that fwknop made."""
         self.web = start_http(self.server, SSH)
-        made = dict(re.findall(r"(\w+): (\S+)", self.server.run([tool("fwknop"), "--key-gen"]).stdout))
+        made = dict(re.findall(r"(\w*KEY_BASE64): (\S+)", self.server.run([tool("fwknop"), "--key-gen"]).stdout))
         text = ACCESS_CONF.read_text(encoding="utf-8")
         for name, value in made.items():
             text = re.sub(rf"(?m)^({name}\s+)__CHANGEME__", rf"\g<1>{value}", text)
