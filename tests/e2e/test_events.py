@@ -96,7 +96,8 @@ mv $out/.has $out/has\n""")
         self.assertEqual(has[:2], ["/", "two words|a;b$(id)"])
         status = dict(line.split(":\t") for line in has if ":\t" in line)
         self.assertEqual(status.pop("NoNewPrivs"), "1")
-        self.assertEqual({int(v, 16) for v in status.values()}, {0}, status)
+        # 32 and 33 are the C library's own, and it has them ignored.
+        self.assertEqual({int(v, 16) & ~(3 << 31) for v in status.values()}, {0}, status)
         self.assertEqual([line for line in has if line in ("HOME", "PATH", "LANG", "USER")], ["PATH"])
         for word in ("socket:", "eventpoll", "packet", "timerfd", "eventfd", "state.db"):
             self.assertNotIn(word, "\n".join(has))
