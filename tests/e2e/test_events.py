@@ -1,6 +1,8 @@
 """A program that is told of events, and the real fail2ban-regex on the lines of the log."""
 
 import pathlib
+import re
+import shutil
 import subprocess
 import time
 import unittest
@@ -8,7 +10,8 @@ import unittest
 from case import PORT, LabTest
 from lab import start_chronyd
 
-FILTER = pathlib.Path(__file__).parents[2] / "etc/fail2ban/filter.d/chronoknock.conf"
+ETC = pathlib.Path(__file__).parents[2] / "etc/fail2ban"
+FILTER = ETC / "filter.d/chronoknock.conf"
 WINDOW = 6
 
 
@@ -196,6 +199,20 @@ class Fail2ban(Case):
         self.assertGreater(len(lines), 3)
         self.assertEqual(self.found(lines), [self.client.ip4])
         self.assertEqual(self.found(lines, "[mode=any]"), [self.client.ip4])
+
+    def test_fail2ban_takes_the_jail(self):
+        """Switched on; no daemon is started."""
+        folder = self.lab.folder / "fail2ban"
+        shutil.copytree("/etc/fail2ban", folder, ignore=shutil.ignore_patterns("defaults-debian.conf"))
+        shutil.copy(FILTER, folder / "filter.d")
+        jail = (ETC / "jail.d/chronoknock.conf").read_text(encoding="utf-8")
+        self.assertIn("enabled = false", jail)
+        (folder / "jail.d/chronoknock.conf").write_text(jail.replace("enabled = false", "enabled = true"))
+        done = subprocess.run(["fail2ban-client", "-c", folder, "-t"], capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        dumped = subprocess.run(["fail2ban-client", "-c", folder, "-d"], capture_output=True, text=True, timeout=60).stdout
+        self.assertIn("['start', 'chronoknock']", dumped)
+        self.assertEqual(re.findall(r"\['set', 'chronoknock', 'addaction', '([^']*)'\]", dumped), ["sendmail-whois"])
 
     def test_every_form(self):
         replay = "key al.i_c-e@x, window 2026-11-24 12:00:00: a replay"
