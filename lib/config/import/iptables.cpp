@@ -19,7 +19,7 @@ result<std::vector<port_range>> read_ports(std::string_view text) {
         std::string as_ours(part);
         std::ranges::replace(as_ours, ':', '-');
         const auto range = port_range::parse(as_ours);
-        if (!range || ports.size() == most_ports)
+        if (!range || range->first == 0 || ports.size() == most_ports)
             return error{"expected ports like 22 or 8000:8010, not '" + printable(part) + "'"};
         ports.push_back(*range);
     }

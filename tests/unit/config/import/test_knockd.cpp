@@ -116,6 +116,7 @@ BOOST_AUTO_TEST_CASE(commands_that_are_not_understood) {
                                 "iptables -A INPUT ! -s %IP% -p tcp --dport 22 -j ACCEPT",
                                 "iptables -A FORWARD -s %IP% -p tcp --dport 22 -j ACCEPT",
                                 "iptables -A INPUT -s %IP% -p tcp --dport 22:21 -j ACCEPT",
+                                "iptables -A INPUT -s %IP% -p tcp --dport 0 -j ACCEPT",
                                 "iptables -A INPUT -s %IP% -p tcp --dport 22 -j ACCEPT; touch /tmp/x",
                                 "iptables -A INPUT -s %IP% -p tcp --dport $(id -u) -j ACCEPT",
                                 "iptables -A INPUT -s %IP% -p tcp --dport 22 -j 'ACCEPT"}) {
