@@ -36,6 +36,7 @@ constexpr std::array commands = {
     command{"invite", app::run_invite, "make a key for somebody, and a line that hands it over"},
     command{"uninvite", app::run_uninvite, "take somebody's key out of the configuration"},
     command{"profile", app::run_profile, "keep the client's profiles"},
+    command{"import", app::run_import, "make keys and services of knockd.conf or fwknop's access.conf"},
     command{"sequence", app::run_sequence, "print the ports of a knock"},
 };
 

@@ -15,7 +15,10 @@ namespace chronoknock::io {
 runtime::runtime(boost::asio::io_context& context, config::server configuration)
     : context_(context), timer_(context), start_up_(context),
       configuration_(std::make_unique<config::server>(std::move(configuration))), granter_(context),
-      trial_(context), started_(boot_now()), minute_(started_), pruned_(started_), beside_(context) {}
+      notices_(context, configuration_->events), trial_(context), started_(boot_now()), minute_(started_), pruned_(started_),
+      beside_(context) {
+    granter_.on_note([this](const granting::history_entry& e) { notices_.happened(e); });
+}
 
 result<void> runtime::start() {
     auto lock = daemon_lock::take(context_);
@@ -264,6 +267,7 @@ void runtime::go_over() {
         granter_.set_terms(std::move(s.terms));
         granter_.revoke_unentitled(clock());
     }
+    notices_.set(configuration_->events);
     beside_.destroy(std::move(s)); // of 10,000 keys it takes some time
 }
 

@@ -8,6 +8,7 @@
 #include "io/control/status.hpp"
 #include "io/firewall/backend.hpp"
 #include "io/granter.hpp"
+#include "io/notify/notices.hpp"
 #include "io/start_up.hpp"
 #include "io/successor.hpp"
 #include "io/system/beside.hpp"
@@ -130,6 +131,7 @@ private:
     std::unique_ptr<method::verifier_set> verifiers_;
     std::unique_ptr<listener> listener_;
     answerer answerer_;
+    notices notices_;
     std::optional<next_one> next_;
     config_reader reader_;
     std::vector<completion> asked_; ///< for a reload
