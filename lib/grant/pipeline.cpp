@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <iterator>
+#include <set>
 #include <utility>
 
 namespace chronoknock::granting {
@@ -48,6 +49,9 @@ void pipeline::set_terms(terms t) {
     holders_.keep([&](const std::string& service) { return same({{}, service, {}}); });
     std::erase_if(earlier_, [&](const earlier& one) { return !same({{}, one.service, {}}); });
     terms_ = std::move(t);
+    std::set<std::string_view> names;
+    for (const auto& k : terms_.keys) names.insert(k.name);
+    activity_.keep([&](std::string_view name) { return names.contains(name); });
 }
 
 void pipeline::remember(std::span<const history_entry> history, std::span<const firewall::live_grant> open,
@@ -226,6 +230,7 @@ actions pipeline::carried_out(std::uint64_t number, const result<void>& done, in
     }
     guard_.opened(k.once);
     ++counters_.granted;
+    activity_.granted(k.key, k.once.accepted, opens ? std::optional(now - k.seen) : std::nullopt);
     if (knocks_told_.tell(k.key, now))
         todo.push_back(tell{severity::info, k.line + " (" + in_milliseconds(now - k.seen) + ")"});
     const auto kind = opens ? history_entry::kind::granted : history_entry::kind::revoked;

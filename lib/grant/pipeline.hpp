@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "base/service.hpp"
 #include "grant/actions.hpp"
+#include "grant/activity.hpp"
 #include "grant/claim.hpp"
 #include "grant/expiries.hpp"
 #include "grant/holders.hpp"
@@ -70,6 +71,7 @@ public:
     actions prune(unix_time now);
 
     const counters& count() const { return counters_; }
+    const granting::activity& activity() const { return activity_; }
     const replay_guard& guard() const { return guard_; }
 
 private:
@@ -113,6 +115,7 @@ private:
     std::vector<earlier> earlier_;
     std::optional<unix_time> clock_;
     counters counters_;
+    granting::activity activity_;
 };
 
 } // namespace chronoknock::granting

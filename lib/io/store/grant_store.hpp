@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "grant/burnt.hpp"
 #include "grant/history.hpp"
+#include "report/series.hpp"
 
 #include <cstddef>
 #include <functional>
@@ -40,6 +41,9 @@ public:
     virtual void note(granting::history_entry entry) = 0;
     /// The latest of what happened, the newest first.
     virtual result<std::vector<granting::history_entry>> history(std::size_t most) = 0;
+
+    /// Keeps a row of the series; within a second or so as well.
+    virtual void keep(const report::period&) {}
 
     /// Sees everything to the disk, so that the next start finds no gap. Nothing is to be asked of it
     /// then, and what was asked gets no answer.

@@ -26,9 +26,10 @@ const std::map<std::string, names> may_include = {
     {"config", {"base", "key", "packet", "firewall", "config"}},
     {"method", {"base", "key", "packet", "grant", "config", "client", "method"}},
     {"client", {"base", "key", "packet", "client"}},
+    {"report", {"base", "grant", "report"}},
     {"io",
      {"base", "key", "packet", "timesync", "firewall", "supervisor", "grant", "config", "method", "client",
-      "io"}},
+      "report", "io"}},
 };
 
 const names shells = {"io/capture/capture.hpp", "io/control/control.hpp", "io/firewall/backend.hpp",
