@@ -179,13 +179,14 @@ private:
             return read_section(file_, section, tables_.knock, out_.knock);
         }
         if (name == "firewall") return read_section(file_, section, tables_.firewall, out_.firewall);
+        if (name == "metrics") return read_metrics(file_, section, folder_of(file_), out_.metrics);
         if (name.starts_with(service_mark)) return read_service(section);
         if (name.starts_with(key_mark)) {
             keys_.push_back(&section);
             return {};
         }
         return complain(section, "unknown section; expected server, capture, time, knock, firewall, "
-                                 "service.NAME or key.NAME");
+                                 "metrics, service.NAME or key.NAME");
     }
 
     result<void> read_capture(const ini_section& section) {

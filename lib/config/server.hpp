@@ -2,6 +2,7 @@
 
 #include "base/address.hpp"
 #include "base/service.hpp"
+#include "config/metrics.hpp"
 #include "firewall/rules.hpp"
 #include "key/credential.hpp"
 #include "packet/log_line.hpp"
@@ -96,6 +97,7 @@ struct server {
     time_settings time;
     knock_settings knock;
     firewall_settings firewall;
+    metrics_settings metrics;
     std::vector<service> services;
     std::vector<key_settings> keys;
 };

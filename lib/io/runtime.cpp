@@ -2,6 +2,7 @@
 
 #include "io/firewall/last_guard.hpp"
 #include "io/log/log.hpp"
+#include "io/metrics/gather.hpp"
 #include "io/system/clock.hpp"
 #include "method/method.hpp"
 
@@ -13,7 +14,8 @@ namespace chronoknock::io {
 runtime::runtime(boost::asio::io_context& context, config::server configuration)
     : context_(context), timer_(context), start_up_(context),
       configuration_(std::make_unique<config::server>(std::move(configuration))), granter_(context),
-      started_(boot_now()), minute_(started_), pruned_(started_), beside_(context) {}
+      started_(boot_now()), minute_(started_), pruned_(started_), sampler_(started_),
+      exporter_(context, beside_, [this] { return metrics_of(take_snapshot()); }), beside_(context) {}
 
 result<void> runtime::start() {
     auto lock = daemon_lock::take(context_);
@@ -23,6 +25,7 @@ result<void> runtime::start() {
     const auto& backend = configuration_->firewall.backend;
     if (const auto possible = check_backend(backend, firewall_rules(*configuration_)); !possible)
         return possible;
+    exporter_.use(configuration_->metrics);
     carry_out(supervisor_.start());
     return {};
 }
@@ -252,6 +255,7 @@ void runtime::go_over() {
     if (verifiers_) s.verifiers->take_over(*verifiers_);
     std::swap(s.verifiers, verifiers_);
     std::swap(s.configuration, configuration_);
+    exporter_.use(configuration_->metrics);
     if (granter_.is_open()) granter_.set_terms(std::move(s.terms));
     beside_.destroy(std::move(s)); // of 10,000 keys it takes some time
 }
@@ -268,6 +272,7 @@ void runtime::tell(const result<void>& reloaded) {
 }
 
 void runtime::be_quiet() {
+    keep_period(boot_now());
     timer_.cancel();
     start_up_.stop();
     listener_.reset();
@@ -282,6 +287,7 @@ void runtime::withdraw() {
 }
 
 void runtime::close() {
+    exporter_.stop();
     if (const auto closed = granter_.close_cleanly(); !closed) log::error(closed.error().text);
     control_.reset();
     firewall_.reset();

@@ -7,6 +7,7 @@
 #include "io/control/status.hpp"
 #include "io/firewall/backend.hpp"
 #include "io/granter.hpp"
+#include "io/metrics/exporter.hpp"
 #include "io/start_up.hpp"
 #include "io/successor.hpp"
 #include "io/system/beside.hpp"
@@ -95,7 +96,9 @@ private:
     void tick();
     void tick_after(nanoseconds wait);
     void report_each_minute(instant now);
+    snapshot take_snapshot();
     boost::json::object status();
+    void keep_period(instant now);
 
     boost::asio::io_context& context_;
     boost::asio::steady_timer timer_;
@@ -122,6 +125,8 @@ private:
     instant minute_; ///< when report_each_minute spoke last
     instant pruned_;
     std::uint64_t told_syns_ = 0; ///< SYNs of strangers that the log told of
+    report::sampler sampler_;
+    exporter exporter_;
     beside beside_;               ///< ends first: its work refers to the others
 };
 

@@ -68,6 +68,7 @@ void runtime::report_each_minute(instant now) {
         log::info(std::to_string(syns - told_syns_) + " SYNs to ports of the pool in the last minute, " +
                   std::to_string(granter_.count().granted) + " knocks granted since the start");
     told_syns_ = syns;
+    if (sampler_.is_due(now)) keep_period(now);
 }
 
 void runtime::observe(const packet::event& e, instant now) {
@@ -90,7 +91,7 @@ void runtime::batch_end(instant now) {
     verifiers_->rethrow();
 }
 
-boost::json::object runtime::status() {
+snapshot runtime::take_snapshot() {
     const auto now = boot_now();
     snapshot s{*configuration_, started_, now, system_now()};
     s.problem = start_up_.problem();
@@ -106,7 +107,21 @@ boost::json::object runtime::status() {
     const auto c = granter_.count();
     s.knocks = {c.granted, c.repeated, c.refused, c.failed, untimely_};
     s.burnt = granter_.burnt();
-    return status_json(s);
+    s.activity = granter_.activity();
+    return s;
+}
+
+boost::json::object runtime::status() { return status_json(take_snapshot()); }
+
+/// Writes a row of the series.
+void runtime::keep_period(instant now) {
+    if (!time_ || !verifiers_) return;
+    const auto r = time_->report();
+    const auto clock =
+        r.estimate ? std::optional(report::clock_state{r.offset, r.estimate->error}) : std::nullopt;
+    const auto c = granter_.count();
+    granter_.keep(sampler_.take(now, r.estimate ? r.estimate->t : system_now(),
+                                {verifiers_->count("tracked"), c.granted, c.refused, c.failed}, clock));
 }
 
 } // namespace chronoknock::io

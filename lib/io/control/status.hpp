@@ -1,6 +1,7 @@
 #pragma once
 
 #include "config/server.hpp"
+#include "grant/activity.hpp"
 #include "io/capture/capture.hpp"
 #include "io/firewall/backend.hpp"
 #include "timesync/synchroniser.hpp"
@@ -36,6 +37,7 @@ struct snapshot {
     std::function<std::uint64_t(std::string_view)> count = [](std::string_view) { return 0; };
     std::size_t burnt = 0;
     knock_counters knocks{};
+    const granting::activity* activity = nullptr; ///< null: nothing yet
     result<std::vector<live_grant>> grants{};
 };
 
