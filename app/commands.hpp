@@ -24,5 +24,6 @@ int run_sequence(const arguments& args);
 int run_time(const arguments& args);
 int run_guard(const arguments& args);
 int run_status(const arguments& args);
+int run_report(const arguments& args);
 
 } // namespace chronoknock::app

@@ -27,6 +27,7 @@ constexpr std::array commands = {
     command{"time", app::run_time, "ask time servers, and print what they say"},
     command{"guard", app::run_guard, "set the guard up, without a daemon: the last good one if need be"},
     command{"status", app::run_status, "ask the running daemon"},
+    command{"report", app::run_report, "write a page with pictures of what the daemon has seen"},
     command{"sequence", app::run_sequence, "print the ports of a knock"},
 };
 
