@@ -119,7 +119,7 @@ std::string bar_chart(std::string_view title, const time_axis& axis, const std::
             if (k.counts[c] > 0) all += ", " + std::to_string(k.counts[c]) + " " + std::string(k.name);
         for (const auto& k : kinds) {
             if (k.counts[c] == 0) continue;
-            const auto share = static_cast<double>(k.counts[c]) / static_cast<double>(top);
+            const auto share = std::min(1.0, static_cast<double>(k.counts[c]) / static_cast<double>(top));
             const double tall = std::max(1.5, height * share); // one among thousands is seen
             foot -= tall;
             drawing += rectangle(column * (static_cast<double>(c) + 0.1), std::max(0.0, foot), column * 0.8,
