@@ -40,11 +40,8 @@ std::size_t count(const std::string& text, std::string_view part) {
 }
 
 void check_tags(const std::string& html) {
-    for (const auto* tag : {"div", "section", "table", "tr", "svg", "figure", "span", "title", "small", "b"})
-        BOOST_TEST(std::distance(std::sregex_iterator(html.begin(), html.end(),
-                                                      std::regex("<" + std::string(tag) + "[ >]")),
-                                 std::sregex_iterator()) ==
-                       static_cast<std::ptrdiff_t>(count(html, "</" + std::string(tag) + ">")),
+    for (const std::string tag : {"div", "section", "table", "tr", "svg", "figure", "span", "title", "b"})
+        BOOST_TEST(count(html, "<" + tag + ">") + count(html, "<" + tag + " ") == count(html, "</" + tag + ">"),
                    tag);
 }
 
