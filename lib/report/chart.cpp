@@ -130,8 +130,7 @@ std::string bar_chart(std::string_view title, const time_axis& axis, const std::
     std::vector<legend_entry> legend;
     for (const auto& k : kinds) legend.push_back({k.name, k.style});
     if (std::ranges::find(known, false) != known.end()) legend.push_back({"not known", "unknown"});
-    const auto half = top % 2 == 0 ? std::to_string(top / 2) : top == 1 ? "" : coordinate(double(top) / 2);
-    return figure(title, legend, {std::to_string(top), half, "0"}, axis, drawing);
+    return figure(title, legend, {grouped(top), top % 2 == 0 ? grouped(top / 2) : "", "0"}, axis, drawing);
 }
 
 std::string band_chart(std::string_view title, const time_axis& axis,
@@ -186,6 +185,13 @@ std::string strip(std::string_view label, const std::vector<std::uint64_t>& coun
     return out + "</svg>";
 }
 
+std::string share_bar(std::uint64_t n, std::uint64_t most) {
+    const auto share = static_cast<double>(n) / static_cast<double>(std::max<std::uint64_t>(most, 1));
+    return "<svg class=\"strip\" viewBox=\"0 0 100 1\" preserveAspectRatio=\"none\" aria-hidden=\"true\">"
+           "<rect class=\"refused\" x=\"0\" y=\"0\" width=\"" +
+           coordinate(100 * share) + "\" height=\"1\"/></svg>";
+}
+
 std::uint64_t round_up(std::uint64_t n) {
     for (std::uint64_t unit = 1;; unit *= 10)
         for (const std::uint64_t step : {1, 2, 5})
@@ -197,6 +203,13 @@ std::string length(nanoseconds d) {
     const auto [scale, unit] = size < 1e-3 ? std::pair(1e6, " us") : size < 1 ? std::pair(1e3, " ms")
                                                                             : std::pair(1.0, " s");
     return (d < nanoseconds(0) ? "-" : "") + coordinate(size * scale) + unit;
+}
+
+std::string grouped(std::uint64_t n) {
+    auto text = std::to_string(n);
+    for (auto at = static_cast<std::ptrdiff_t>(text.size()) - 3; at > 0; at -= 3)
+        text.insert(static_cast<std::size_t>(at), ",");
+    return text;
 }
 
 std::string escaped(std::string_view text) {

@@ -48,10 +48,15 @@ std::string band_chart(std::string_view title, const time_axis& axis,
 /// A strip with a mark for each column in which something was counted.
 std::string strip(std::string_view label, const std::vector<std::uint64_t>& counts);
 
+/// A bar across, n of most.
+std::string share_bar(std::uint64_t n, std::uint64_t most);
+
 /// The least of 1, 2, 5, 10, 20, 50... that is not below n.
 std::uint64_t round_up(std::uint64_t n);
 /// "250 us", "1.5 ms", "30 s": for people.
 std::string length(nanoseconds d);
+/// "12,345"
+std::string grouped(std::uint64_t n);
 /// Text within HTML, between tags or quotation marks, whoever wrote it; printable() first.
 std::string escaped(std::string_view text);
 

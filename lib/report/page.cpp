@@ -21,13 +21,13 @@ constexpr std::size_t most_keys_shown = 500;
 constexpr std::size_t most_events_shown = 50;
 constexpr std::size_t most_reasons_shown = 12;
 
-/// "3 min", "2 h", "12 days": how long ago.
-std::string ago(nanoseconds d) {
+/// "3 min", "2 h", "12 days"
+std::string about(nanoseconds d) {
     using namespace std::chrono;
-    if (d < minutes(2)) return std::to_string(std::max<std::int64_t>(0, d / seconds(1))) + " s ago";
-    if (d < hours(2)) return std::to_string(d / minutes(1)) + " min ago";
-    if (d < hours(48)) return std::to_string(d / hours(1)) + " h ago";
-    return std::to_string(d / hours(24)) + " days ago";
+    if (d < minutes(2)) return std::to_string(std::max<std::int64_t>(0, d / seconds(1))) + " s";
+    if (d < hours(2)) return std::to_string(d / minutes(1)) + " min";
+    if (d < hours(48)) return std::to_string(d / hours(1)) + " h";
+    return std::to_string(d / hours(24)) + " days";
 }
 
 std::string span_name(nanoseconds d) {
@@ -35,14 +35,6 @@ std::string span_name(nanoseconds d) {
     if (d % hours(24) == nanoseconds(0) && d > hours(24)) return std::to_string(d / hours(24)) + " days";
     if (d % hours(1) == nanoseconds(0) && d > hours(1)) return std::to_string(d / hours(1)) + " hours";
     return to_string(d);
-}
-
-/// "12,345"
-std::string grouped(std::uint64_t n) {
-    auto text = std::to_string(n);
-    for (auto at = static_cast<std::ptrdiff_t>(text.size()) - 3; at > 0; at -= 3)
-        text.insert(static_cast<std::size_t>(at), ",");
-    return text;
 }
 
 struct key_use {
@@ -165,10 +157,9 @@ private:
         if (!f_.running)
             tile("Server", "not reached", f_.not_running, "bad");
         else if (f_.running->accepting)
-            tile("Server", "takes knocks", "up " + to_string(f_.running->uptime), "good");
+            tile("Server", "accepting", "knocks, up " + about(f_.running->uptime), "good");
         else
-            tile("Server", "takes no knock", f_.running->problem.empty() ? "no time" : f_.running->problem,
-                 "bad");
+            tile("Server", "no knocks", f_.running->problem.empty() ? "no time" : f_.running->problem, "bad");
         if (f_.running) {
             tile("Open now", f_.running->grants ? grouped(*f_.running->grants) : "unknown", "live grants");
             tile("Clock", f_.running->accepting ? "good" : "see below", f_.running->clock);
@@ -187,20 +178,20 @@ private:
             return a.second->last.value_or(unix_time{}) > b.second->last.value_or(unix_time{});
         });
         out_ += "<section><h2>Keys and their last use</h2><div class=\"wide\"><table><thead><tr><th>Key</th>"
-                "<th>Last use</th><th>Grants</th><th class=\"when\">When</th><th>Services</th><th>Bits</th>"
-                "</tr></thead><tbody>\n";
+                "<th>Last use</th><th class=\"number\">Grants</th><th class=\"when\">When</th><th class=\"more\">Services</th>"
+                "<th class=\"number more\">Bits</th></tr></thead><tbody>\n";
         std::size_t shown = 0;
         for (const auto& [name, use] : sorted) {
             if (shown++ == most_keys_shown) break;
             out_ += "<tr><th scope=\"row\">" + escaped(name) + "</th>";
             out_ += use->last ? "<td title=\"" + utc(to_seconds(*use->last)) + " UTC\">" +
-                                    ago(f_.now - *use->last) + "</td>"
+                                    about(f_.now - *use->last) + " ago</td>"
                               : "<td class=\"never\">not in the record</td>";
             out_ += "<td class=\"number\">" + grouped(use->granted) + "</td><td class=\"when\">" +
-                    strip("grants of " + std::string(name), use->strip) + "</td><td>" +
+                    strip("grants of " + std::string(name), use->strip) + "</td><td class=\"more\">" +
                     (use->configured || f_.keys.empty() ? escaped(use->services)
                                                         : "<em>no longer configured</em>") +
-                    "</td><td class=\"number\">" + escaped(use->bits) + "</td></tr>\n";
+                    "</td><td class=\"number more\">" + escaped(use->bits) + "</td></tr>\n";
         }
         out_ += "</tbody></table></div>";
         if (sorted.empty()) out_ += "<p>No key is known: the server was not reached, and none was used.</p>";
@@ -216,14 +207,13 @@ private:
         if (sorted.size() > most_reasons_shown) sorted.resize(most_reasons_shown);
         out_ += "<section><h2>Why knocks were refused</h2><div class=\"wide\"><table><tbody>\n";
         for (const auto& [why, n] : sorted)
-            out_ += "<tr><td class=\"number\">" + grouped(n) + "</td><td class=\"share\"><meter min=\"0\" max=\"" +
-                    std::to_string(sorted.front().second) + "\" value=\"" + std::to_string(n) +
-                    "\"></meter></td><td>" + escaped(why) + "</td></tr>\n";
+            out_ += "<tr><td class=\"number\">" + grouped(n) + "</td><td class=\"share\">" +
+                    share_bar(n, sorted.front().second) + "</td><td>" + escaped(why) + "</td></tr>\n";
         out_ += "</tbody></table></div></section>\n";
     }
 
     void events() {
-        out_ += "<section><h2>Latest events</h2><div class=\"wide\"><table><thead><tr><th>When</th><th>What</th>"
+        out_ += "<section><h2>Latest events</h2><div class=\"wide\"><table class=\"events\"><thead><tr><th>When</th><th>What</th>"
                 "<th>Key</th><th>Address</th><th>Services</th><th>Detail</th></tr></thead><tbody>\n";
         std::size_t shown = 0;
         for (const auto& e : f_.history) {

@@ -47,12 +47,12 @@ i.band{background:var(--band)}i.middle{background:var(--blue);height:.2rem;verti
 table{border-collapse:collapse;width:100%;font-size:.9rem}
 th,td{text-align:left;padding:.35rem .9rem .35rem 0;border-bottom:1px solid var(--rule);white-space:nowrap;font-weight:400}
 tbody th,thead th{font-weight:600}
-td:last-child{white-space:normal;min-width:9rem}
+td:last-child:not(.more){white-space:normal;min-width:9rem}
 .number{text-align:right;font-variant-numeric:tabular-nums;min-width:0!important}
 .when{min-width:9rem;width:30%}
 .never,em{color:var(--faint)}
 .strip{width:100%;height:1.1rem;display:block;background:var(--gap);border-radius:.2rem}
-.share meter{width:8rem}
+.share{width:12rem}
 .moment{font-variant-numeric:tabular-nums}
 .badge{font-size:.8rem;border-radius:1rem;padding:.1rem .55rem;border:1px solid var(--faint);color:var(--faint)}
 .badge.granted{border-color:var(--good);color:var(--good)}
@@ -60,7 +60,11 @@ td:last-child{white-space:normal;min-width:9rem}
 .badge.failed{border-color:var(--warn);color:var(--warn)}
 @media (max-width:40rem){body{padding:.6rem;font-size:15px}.tiles{grid-template-columns:repeat(2,minmax(0,1fr));gap:.5rem}
 .x span:nth-child(even){display:none}.plot{grid-template-columns:3.6rem minmax(0,1fr);grid-template-rows:8rem auto}
-.tile,figure,section:not(.tiles){padding:.6rem .7rem}.key{margin-left:.5rem}}
+.tile,figure,section:not(.tiles){padding:.6rem .7rem}.key{margin-left:.5rem}
+.more{display:none}th,td{padding-right:.6rem}tbody th{white-space:normal;overflow-wrap:anywhere;min-width:6.5rem}.never{white-space:normal}
+.when{min-width:4.5rem}.share{width:4.5rem}td:last-child:not(.more){min-width:0}
+.events thead{display:none}.events tr{display:flex;flex-wrap:wrap;gap:.1rem .7rem;padding:.4rem 0;border-bottom:1px solid var(--rule)}
+.events td{border:0;padding:0;white-space:normal;overflow-wrap:anywhere}}
 @media print{body{max-width:none}}
 )";
 

@@ -80,7 +80,7 @@ class Report(LabTest):
             return 'class="badge refused"' in self.shown() and 'class="badge granted"' in self.shown()
         self.wait_for(told, "both in the record", every=0.3)
         page = self.shown()
-        self.assertIn("takes knocks", page)
+        self.assertIn("<b>accepting</b>", page)
         self.assertRegex(page, r'<tr><th scope="row">alice</th><td title="20[^"]* UTC">\d+ s ago</td>'
                                r'<td class="number">1</td>')
         self.assertIn("1 granted", page)
