@@ -186,7 +186,7 @@ private:
             out_ += "<tr><th scope=\"row\">" + escaped(name) + "</th>";
             out_ += use->last ? "<td title=\"" + utc(to_seconds(*use->last)) + " UTC\">" +
                                     about(f_.now - *use->last) + " ago</td>"
-                              : "<td class=\"never\">not in the record</td>";
+                              : "<td class=\"never\" title=\"in the record\">not seen</td>";
             out_ += "<td class=\"number\">" + grouped(use->granted) + "</td><td class=\"when\">" +
                     strip("grants of " + std::string(name), use->strip) + "</td><td class=\"more\">" +
                     (use->configured || f_.keys.empty() ? escaped(use->services)

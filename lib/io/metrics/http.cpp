@@ -86,7 +86,9 @@ private:
 
     void refuse(http::status why) {
         const auto reason = http::obsolete_reason(why);
-        text_ = std::make_shared<const std::string>(std::string(reason.data(), reason.size()) + "\n");
+        const bool without_body = request_.get().method() == http::verb::head; // RFC 9110, section 9.3.2
+        text_ = std::make_shared<const std::string>(
+            without_body ? "" : std::string(reason.data(), reason.size()) + "\n");
         write(why, "text/plain; charset=utf-8");
     }
 
