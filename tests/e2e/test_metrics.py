@@ -39,9 +39,9 @@ class Metrics(LabTest):
         lines = f"file = {self.file}\ninterval = 1s\n" + (f"listen = {listen}\n" if listen else "")
         return self.small_guard(self.key(), sections={"metrics": lines}, **options)
 
-    def ask(self, target="/metrics", accept=None, host="127.0.0.1"):
+    def ask(self, target="/metrics", accept=None, host="127.0.0.1", port=HTTP):
         with self.server.inside():
-            connection = http.client.HTTPConnection(host, HTTP, timeout=10)
+            connection = http.client.HTTPConnection(host, port, timeout=10)
             connection.connect()
         connection.request("GET", target, headers={"Accept": accept} if accept else {})
         answer = connection.getresponse()
@@ -142,6 +142,21 @@ class Metrics(LabTest):
                 expression = expression.replace(variable, value)
             query(expression)
         self.assertTrue(query("histogram_quantile(0.5, chronoknock_grant_delay_seconds_bucket)"))
+
+    def test_node_exporter_reads_the_file(self):
+        self.metered(listen=None)
+        self.wait_for(self.file.exists, "the file")
+        exporter = self.server.spawn(["prometheus-node-exporter", "--collector.disable-defaults",
+                                      "--collector.textfile", f"--collector.textfile.directory={self.file.parent}",
+                                      "--web.listen-address=127.0.0.1:9100"])
+        self.wait_for(lambda: self.server.door("127.0.0.1", 9100) == "open",
+                      f"node_exporter; it said:\n{exporter.text()}")
+        text = self.ask(port=9100)[2]
+        self.assertEqual(samples(text)["chronoknock_accepting"], 1)
+        self.assertIn("# TYPE chronoknock_knocks_total counter\n", text)
+        self.assertIn("# TYPE chronoknock_grant_delay_seconds histogram\n", text)
+        self.assertIn("node_textfile_scrape_error 0\n", text)
+        self.assertIn(f'node_textfile_mtime_seconds{{file="{self.file}"}}', text)
 
     @staticmethod
     def dashboard():
