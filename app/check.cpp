@@ -82,7 +82,8 @@ void print_settings(const config::server& s) {
                      joined(s.firewall.always_allow, [](const auto& p) { return p.to_string(); }));
     const auto& m = s.metrics;
     if (!m.file.empty())
-        line("metrics", "in the file " + m.file + ", which everybody can read, every " + to_string(m.interval));
+        line("metrics",
+             "in the file " + m.file + ", which everybody can read, every " + to_string(m.interval));
     if (m.listen)
         line(m.file.empty() ? "metrics" : "",
              "to who asks at " + m.listen->to_string() +

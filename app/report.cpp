@@ -29,12 +29,12 @@ usage report_usage() {
             "Writes a page of HTML, all in one file, with pictures of what the server has seen and done: "
             "grants and refusals, keys and their last use, strangers, the clock. It is read from the "
             "server's record, and the running server is asked how it is now."};
-    const auto otherwise =
-        "the server's configuration, which names its record and its control socket (" + std::string(default_config) +
-        ", if it is there)";
-    u.options.add_options()                                                                //
-        ("out", text("FILE")->required(), "the page; one of that name is replaced, - is the standard output") //
-        ("config", text("FILE"), otherwise.c_str())                                        //
+    const auto otherwise = "the server's configuration, which names its record and its control socket (" +
+                           std::string(default_config) + ", if it is there)";
+    u.options.add_options() //
+        ("out", text("FILE")->required(),
+         "the page; one of that name is replaced, - is the standard output") //
+        ("config", text("FILE"), otherwise.c_str())                          //
         ("since", text("TIME"), "how far back: 30d, 12h, 90m (30d)");
     return u;
 }

@@ -13,11 +13,22 @@ namespace chronoknock {
 /// histogram.
 class histogram {
 public:
-    static constexpr std::array<nanoseconds, 16> bounds = {
-        std::chrono::microseconds(100), std::chrono::microseconds(200), std::chrono::microseconds(500),
-        milliseconds(1),   milliseconds(2),   milliseconds(5), milliseconds(10), milliseconds(20),
-        milliseconds(50),  milliseconds(100), milliseconds(200), milliseconds(500), seconds(1),
-        seconds(2),        seconds(5),        seconds(10)};
+    static constexpr std::array<nanoseconds, 16> bounds = {std::chrono::microseconds(100),
+                                                           std::chrono::microseconds(200),
+                                                           std::chrono::microseconds(500),
+                                                           milliseconds(1),
+                                                           milliseconds(2),
+                                                           milliseconds(5),
+                                                           milliseconds(10),
+                                                           milliseconds(20),
+                                                           milliseconds(50),
+                                                           milliseconds(100),
+                                                           milliseconds(200),
+                                                           milliseconds(500),
+                                                           seconds(1),
+                                                           seconds(2),
+                                                           seconds(5),
+                                                           seconds(10)};
 
     void add(nanoseconds d) {
         const auto bound = std::ranges::lower_bound(bounds, d);

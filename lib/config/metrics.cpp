@@ -27,8 +27,8 @@ struct socket_path {
 result<metrics_place> metrics_place::parse(std::string_view text, const std::string& folder) {
     if (text.starts_with(unix_mark)) {
         socket_path to;
-        const auto set = config::path(&socket_path::path, folder, most_socket_path)(
-            to, text.substr(unix_mark.size()));
+        const auto set =
+            config::path(&socket_path::path, folder, most_socket_path)(to, text.substr(unix_mark.size()));
         if (!set) return error{"unix: " + set.error().text};
         return metrics_place{std::move(to.path), {}, 0};
     }
@@ -57,9 +57,8 @@ result<void> read_metrics(const std::string& file, const ini_section& section, c
     const fields<metrics_settings> table{
         {"file", path(&metrics_settings::file, folder)},
         {"interval", duration(&metrics_settings::interval, 1s, 1h)},
-        {"listen", value(&metrics_settings::listen, [folder](std::string_view text) {
-             return metrics_place::parse(text, folder);
-         })}};
+        {"listen", value(&metrics_settings::listen,
+                         [folder](std::string_view text) { return metrics_place::parse(text, folder); })}};
     return read_section(file, section, table, to);
 }
 

@@ -127,7 +127,7 @@ private:
     std::uint64_t told_syns_ = 0; ///< SYNs of strangers that the log told of
     report::sampler sampler_;
     exporter exporter_;
-    beside beside_;               ///< ends first: its work refers to the others
+    beside beside_; ///< ends first: its work refers to the others
 };
 
 } // namespace chronoknock::io

@@ -74,8 +74,8 @@ std::string figure(std::string_view title, const std::vector<legend_entry>& lege
            drawing + "</svg><div class=\"x\">";
     const bool with_time = axis.end - axis.begin < std::chrono::days(3);
     for (int i = 0; i < labels; ++i)
-        out += "<span>" + moment(axis.begin + (axis.end - axis.begin) / (labels - 1) * i, with_time) +
-               "</span>";
+        out +=
+            "<span>" + moment(axis.begin + (axis.end - axis.begin) / (labels - 1) * i, with_time) + "</span>";
     return out + "</div></div></figure>\n";
 }
 
@@ -106,8 +106,9 @@ std::string bar_chart(std::string_view title, const time_axis& axis, const std::
         const auto from = c;
         while (c < known.size() && !known[c]) ++c;
         if (c > from)
-            drawing += rectangle(column * static_cast<double>(from), 0, column * static_cast<double>(c - from),
-                                 height, "unknown", "nothing is known of this time");
+            drawing +=
+                rectangle(column * static_cast<double>(from), 0, column * static_cast<double>(c - from),
+                          height, "unknown", "nothing is known of this time");
         else
             ++c;
     }
@@ -165,8 +166,8 @@ std::string band_chart(std::string_view title, const time_axis& axis,
             add(column * static_cast<double>(c), *columns[c]);
             add(column * static_cast<double>(c + 1), *columns[c]);
         }
-        drawing += "<polygon class=\"band\" points=\"" + over + under + "\"/><polyline class=\"middle\" points=\"" +
-                   middle + "\"/>";
+        drawing += "<polygon class=\"band\" points=\"" + over + under +
+                   "\"/><polyline class=\"middle\" points=\"" + middle + "\"/>";
     }
     const auto beyond = std::ranges::count_if(reaches, [&](nanoseconds r) { return r > top; });
     const auto more = std::to_string(beyond) + " beyond the picture";
@@ -181,7 +182,8 @@ std::string strip(std::string_view label, const std::vector<std::uint64_t>& coun
                       " 1\" preserveAspectRatio=\"none\">";
     for (std::size_t c = 0; c < counts.size(); ++c)
         if (counts[c] > 0)
-            out += "<rect class=\"granted\" x=\"" + std::to_string(c) + "\" y=\"0\" width=\"1\" height=\"1\"/>";
+            out +=
+                "<rect class=\"granted\" x=\"" + std::to_string(c) + "\" y=\"0\" width=\"1\" height=\"1\"/>";
     return out + "</svg>";
 }
 
@@ -200,8 +202,9 @@ std::uint64_t round_up(std::uint64_t n) {
 
 std::string length(nanoseconds d) {
     const auto size = std::chrono::duration<double>(d < nanoseconds(0) ? -d : d).count();
-    const auto [scale, unit] = size < 1e-3 ? std::pair(1e6, " us") : size < 1 ? std::pair(1e3, " ms")
-                                                                            : std::pair(1.0, " s");
+    const auto [scale, unit] = size < 1e-3 ? std::pair(1e6, " us")
+                               : size < 1  ? std::pair(1e3, " ms")
+                                           : std::pair(1.0, " s");
     return (d < nanoseconds(0) ? "-" : "") + coordinate(size * scale) + unit;
 }
 

@@ -25,8 +25,8 @@ struct time_axis {
 
 /// One of the things that a stack of bars is made of.
 struct bar_kind {
-    std::string_view name;  ///< for the legend and who points at a bar
-    std::string_view style; ///< class
+    std::string_view name;             ///< for the legend and who points at a bar
+    std::string_view style;            ///< class
     std::vector<std::uint64_t> counts; ///< of each column
 };
 

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cctype>
+#include <charconv>
 
 namespace chronoknock::report {
 
@@ -119,8 +119,10 @@ void write_packets(writer& w, const metrics& m) {
 void write_knocks(writer& w, const metrics& m) {
     const auto& k = m.knocks;
     w.counters("knocks", "Complete knocks by what became of them; repeated: later rounds of granted ones.");
-    for (const auto& [outcome, n] :
-         {std::pair{"granted", k.granted}, {"repeated", k.repeated}, {"refused", k.refused}, {"failed", k.failed}})
+    for (const auto& [outcome, n] : {std::pair{"granted", k.granted},
+                                     {"repeated", k.repeated},
+                                     {"refused", k.refused},
+                                     {"failed", k.failed}})
         w.sample(std::to_string(n), "outcome", outcome);
     w.counters("key_grants", "Knocks granted to a key: the first 1000 that were granted one.");
     for (const auto& key : m.keys) w.sample(std::to_string(key.granted), "key", key.name);
@@ -158,7 +160,8 @@ std::string to_text(const metrics& m, exposition form) {
     write_clock(w, m);
     write_packets(w, m);
     write_knocks(w, m);
-    if (m.grants) w.gauge("live_grants", "Grants that let in new connections now.", std::to_string(*m.grants));
+    if (m.grants)
+        w.gauge("live_grants", "Grants that let in new connections now.", std::to_string(*m.grants));
     w.gauge("burnt_knocks", "Used knocks that are remembered.", std::to_string(m.burnt));
     w.gauge("configured_keys", "Keys of the configuration.", std::to_string(m.keys_configured));
     return w.take();
@@ -179,8 +182,7 @@ exposition asked_for(std::string_view accept) {
         for (auto rest = range; rest.find(';') != rest.npos;) {
             rest.remove_prefix(rest.find(';') + 1);
             const auto parameter = trim(rest.substr(0, rest.find(';')));
-            refused |= parameter.starts_with("q=0") &&
-                       parameter.find_first_of("123456789") == parameter.npos;
+            refused |= parameter.starts_with("q=0") && parameter.find_first_of("123456789") == parameter.npos;
         }
         if (!refused) return exposition::openmetrics;
     }

@@ -49,8 +49,8 @@ struct key_use {
 class composer {
 public:
     explicit composer(const findings& f)
-        : f_(f), axis_{f.now - f.since, f.now + milliseconds(1), columns},
-          granted_(columns), refused_(columns), failed_(columns) {
+        : f_(f), axis_{f.now - f.since, f.now + milliseconds(1), columns}, granted_(columns),
+          refused_(columns), failed_(columns) {
         count_history();
         count_series();
     }
@@ -178,7 +178,8 @@ private:
             return a.second->last.value_or(unix_time{}) > b.second->last.value_or(unix_time{});
         });
         out_ += "<section><h2>Keys and their last use</h2><div class=\"wide\"><table><thead><tr><th>Key</th>"
-                "<th>Last use</th><th class=\"number\">Grants</th><th class=\"when\">When</th><th class=\"more\">Services</th>"
+                "<th>Last use</th><th class=\"number\">Grants</th><th class=\"when\">When</th><th "
+                "class=\"more\">Services</th>"
                 "<th class=\"number more\">Bits</th></tr></thead><tbody>\n";
         std::size_t shown = 0;
         for (const auto& [name, use] : sorted) {
@@ -213,7 +214,8 @@ private:
     }
 
     void events() {
-        out_ += "<section><h2>Latest events</h2><div class=\"wide\"><table class=\"events\"><thead><tr><th>When</th><th>What</th>"
+        out_ += "<section><h2>Latest events</h2><div class=\"wide\"><table "
+                "class=\"events\"><thead><tr><th>When</th><th>What</th>"
                 "<th>Key</th><th>Address</th><th>Services</th><th>Detail</th></tr></thead><tbody>\n";
         std::size_t shown = 0;
         for (const auto& e : f_.history) {

@@ -31,9 +31,9 @@ struct findings {
         std::string services;
         double security_bits = 0;
     };
-    std::vector<key> keys = {};                       ///< configured; none: not known
+    std::vector<key> keys = {};                        ///< configured; none: not known
     std::vector<granting::history_entry> history = {}; ///< the newest first
-    std::vector<period> series = {};                  ///< the oldest first
+    std::vector<period> series = {};                   ///< the oldest first
 };
 
 /// One page of HTML that needs nothing from elsewhere: no script, style and pictures within. Light and dark

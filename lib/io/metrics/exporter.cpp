@@ -68,10 +68,11 @@ void exporter::write_file() {
         if (!written) tell("[metrics] file: " + written.error().text);
     };
     try {
-        work_.run([file = settings_.file, now = text(report::exposition::prometheus)] {
-            return publish_file(file, *now, everybody_reads);
-        },
-                  done);
+        work_.run(
+            [file = settings_.file, now = text(report::exposition::prometheus)] {
+                return publish_file(file, *now, everybody_reads);
+            },
+            done);
         writing_ = true;
     } catch (const std::exception& e) {
         tell(std::string("[metrics] file: ") + e.what());

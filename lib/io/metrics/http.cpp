@@ -235,7 +235,7 @@ private:
     config::metrics_place where_;
     std::shared_ptr<const metrics_source> source_;
     milliseconds patience_;
-    bool bound_ = false; ///< the path is ours
+    bool bound_ = false;                         ///< the path is ours
     std::list<std::weak_ptr<session>> sessions_; ///< the oldest first
 };
 

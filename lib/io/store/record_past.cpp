@@ -18,8 +18,9 @@ result<record_past> read_past(const std::string& state, unix_time since) {
     std::error_code unreadable;
     // connect() would make one.
     if (!std::filesystem::is_regular_file(state, unreadable))
-        return error{state + ": " +
-                     (unreadable ? unreadable.message() : "expected the record of a server (a regular file)")};
+        return error{
+            state + ": " +
+            (unreadable ? unreadable.message() : "expected the record of a server (a regular file)")};
     auto db = database::connect(state, patience);
     if (!db) return db.error();
     auto history = latest_history(*db, granting::most_history);

@@ -3,8 +3,8 @@
 #include "io/system/descriptor.hpp"
 
 #include <cerrno>
-#include <cstdlib>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -14,9 +14,7 @@ namespace chronoknock::io {
 
 namespace {
 
-error why(const std::string& path) {
-    return {path + ": cannot write: " + std::strerror(errno)};
-}
+error why(const std::string& path) { return {path + ": cannot write: " + std::strerror(errno)}; }
 
 bool write_all(int fd, std::string_view text) {
     while (!text.empty()) {

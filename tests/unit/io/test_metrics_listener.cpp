@@ -100,7 +100,8 @@ BOOST_FIXTURE_TEST_CASE(anything_else_is_refused, world) {
     BOOST_TEST(answer_to("GET / HTTP/1.1\r\nHost: x\r\n\r\n").starts_with("HTTP/1.1 404 "));
     BOOST_TEST(answer_to("GET /metrics/../x HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 404 "));
     for (const auto* method : {"POST", "HEAD", "PUT", "DELETE", "OPTIONS"}) {
-        const auto got = answer_to(method + std::string(" /metrics HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello"));
+        const auto got =
+            answer_to(method + std::string(" /metrics HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello"));
         BOOST_TEST(got.starts_with("HTTP/1.1 405 "), method);
         BOOST_TEST(got.find("\r\nAllow: GET\r\n") != got.npos);
     }
@@ -125,11 +126,13 @@ BOOST_FIXTURE_TEST_CASE(who_hangs_is_let_go, world) {
     }));
     BOOST_TEST((std::chrono::steady_clock::now() - began < 5 * patience));
     BOOST_TEST(answer_to(get).starts_with("HTTP/1.1 200 "));
-    BOOST_TEST(until([&] {
-        char byte = 0;
-        return ::recv(deaf.socket.native_handle(), &byte, 1, MSG_DONTWAIT | MSG_PEEK) != 1 ||
-               std::chrono::steady_clock::now() - began > 11 * patience;
-    }, 6s));
+    BOOST_TEST(until(
+        [&] {
+            char byte = 0;
+            return ::recv(deaf.socket.native_handle(), &byte, 1, MSG_DONTWAIT | MSG_PEEK) != 1 ||
+                   std::chrono::steady_clock::now() - began > 11 * patience;
+        },
+        6s));
     answer_to(deaf);
     BOOST_TEST(deaf.got.size() < text.size()); // it was cut off
 }
@@ -154,8 +157,7 @@ BOOST_FIXTURE_TEST_CASE(a_flood_of_idle_connections_keeps_nobody_out, world) {
 BOOST_FIXTURE_TEST_CASE(the_socket_comes_and_goes, world) {
     const auto again = io::metrics_listener::open(context, {path, {}, 0}, source(), patience);
     BOOST_REQUIRE(!again);
-    BOOST_TEST(again.error().text ==
-               "[metrics] listen: unix:" + path + ": somebody listens there already");
+    BOOST_TEST(again.error().text == "[metrics] listen: unix:" + path + ": somebody listens there already");
     BOOST_TEST(answer_to(get).starts_with("HTTP/1.1 200 "));
     { const auto gone = std::move(listener); }
     BOOST_TEST(::access(path.c_str(), F_OK) != 0);

@@ -78,8 +78,9 @@ BOOST_AUTO_TEST_CASE(a_scraper_gets_what_it_asks_for) {
     const auto om = exposition::openmetrics, classic = exposition::prometheus;
     BOOST_TEST((asked_for("") == classic));
     BOOST_TEST((asked_for("*/*") == classic));
-    BOOST_TEST((asked_for("application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;"
-                          "q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1") == om));
+    BOOST_TEST(
+        (asked_for("application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;"
+                   "q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1") == om));
     BOOST_TEST((asked_for("text/plain, Application/OpenMetrics-Text") == om));
     BOOST_TEST((asked_for("application/openmetrics-text;q=0, text/plain") == classic));
     BOOST_TEST((asked_for("application/openmetrics-text; q=0.0") == classic));

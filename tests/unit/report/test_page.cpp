@@ -41,7 +41,8 @@ std::size_t count(const std::string& text, std::string_view part) {
 
 void check_tags(const std::string& html) {
     for (const std::string tag : {"div", "section", "table", "tr", "svg", "figure", "span", "title", "b"})
-        BOOST_TEST(count(html, "<" + tag + ">") + count(html, "<" + tag + " ") == count(html, "</" + tag + ">"),
+        BOOST_TEST(count(html, "<" + tag + ">") + count(html, "<" + tag + " ") ==
+                       count(html, "</" + tag + ">"),
                    tag);
 }
 
@@ -51,7 +52,8 @@ BOOST_AUTO_TEST_CASE(a_page_needs_nothing_from_elsewhere) {
     const auto html = page(some());
     BOOST_TEST(html.find("://") == html.npos);
     BOOST_TEST(html.find("<script") == html.npos);
-    BOOST_TEST(!std::regex_search(html, std::regex("url\\(|@import|<link|<img|<iframe|src=|href=| on[a-z]+=")));
+    BOOST_TEST(
+        !std::regex_search(html, std::regex("url\\(|@import|<link|<img|<iframe|src=|href=| on[a-z]+=")));
     check_tags(html);
     BOOST_TEST(count(html, "<svg") == 3u + 2u); // three pictures, and a strip for each key
     BOOST_TEST(html.find("1 h ago") != html.npos);
@@ -85,8 +87,8 @@ BOOST_AUTO_TEST_CASE(nothing_and_far_too_much_make_pages_too) {
     for (int i = 0; i < 10'000; ++i) f.keys.push_back({"key-" + std::to_string(i), "ssh", 60});
     for (int i = 0; i < 10'000; ++i)
         f.history.push_back({now - 1s * i, history_entry::kind::granted, "k", {}, "", ""});
-    f.series.push_back({now - 1s, 5min, ~std::uint64_t{0} >> 1, 1u << 31, 0, 0,
-                        clock_state{-(24h * 3650), 24h * 3650}});
+    f.series.push_back(
+        {now - 1s, 5min, ~std::uint64_t{0} >> 1, 1u << 31, 0, 0, clock_state{-(24h * 3650), 24h * 3650}});
     f.series.push_back({now + 24h, 5min, 9, 9, 9, 9, {}}); // by a clock that was ahead
     const auto html = page(f);
     check_tags(html);
