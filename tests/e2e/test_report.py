@@ -1,4 +1,4 @@
-"""The page of `report`: what it shows of what happened, that it needs nothing from elsewhere, and how Chromium draws it
+"""The page of `report`: what it shows of what happened, that it needs nothing from elsewhere, and how Chromium draws
 it where there is no network."""
 
 import html
