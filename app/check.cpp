@@ -86,6 +86,14 @@ void print_settings(const config::server& s) {
     if (!s.firewall.always_allow.empty())
         line("", "never locked out: " +
                      joined(s.firewall.always_allow, [](const auto& p) { return p.to_string(); }));
+    const auto& m = s.metrics;
+    if (!m.file.empty())
+        line("metrics",
+             "in the file " + m.file + ", which everybody can read, every " + to_string(m.interval));
+    if (m.listen)
+        line(m.file.empty() ? "metrics" : "",
+             "to who asks at " + m.listen->to_string() +
+                 (m.listen->path.empty() ? ", on this machine" : ", if he can reach its folder"));
 }
 
 void print_events(const config::event_settings& e) {

@@ -34,5 +34,6 @@ int run_confirm(const arguments& args);
 int run_invite(const arguments& args);
 int run_uninvite(const arguments& args);
 int run_profile(const arguments& args);
+int run_report(const arguments& args);
 
 } // namespace chronoknock::app

@@ -37,6 +37,7 @@ constexpr std::array commands = {
     command{"uninvite", app::run_uninvite, "take somebody's key out of the configuration"},
     command{"profile", app::run_profile, "keep the client's profiles"},
     command{"import", app::run_import, "make keys and services of knockd.conf or fwknop's access.conf"},
+    command{"report", app::run_report, "write a page with pictures of what the daemon has seen"},
     command{"sequence", app::run_sequence, "print the ports of a knock"},
 };
 

@@ -204,13 +204,14 @@ private:
         }
         if (name == "firewall") return read_section(part_->file, section, tables_->firewall, out_.firewall);
         if (name == "events") return read_section(part_->file, section, tables_->events, out_.events);
+        if (name == "metrics") return read_metrics(part_->file, section, folder_of(part_->file), out_.metrics);
         if (name.starts_with(service_mark)) return read_service(section);
         if (name.starts_with(key_mark)) {
             keys_.emplace_back(part_, &section);
             return {};
         }
         return complain(section, "unknown section; expected server, capture, time, knock, firewall, events, "
-                                 "service.NAME or key.NAME");
+                                 "metrics, service.NAME or key.NAME");
     }
 
     result<void> read_capture(const ini_section& section) {

@@ -4,6 +4,7 @@
 #include "base/service.hpp"
 #include "config/events.hpp"
 #include "config/parts.hpp"
+#include "config/metrics.hpp"
 #include "firewall/rules.hpp"
 #include "key/credential.hpp"
 #include "packet/log_line.hpp"
@@ -105,6 +106,7 @@ struct server {
     knock_settings knock;
     firewall_settings firewall;
     event_settings events;
+    metrics_settings metrics;
     std::vector<service> services;
     std::vector<key_settings> keys;
 };

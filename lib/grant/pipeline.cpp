@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <iterator>
+#include <set>
 #include <utility>
 
 namespace chronoknock::granting {
@@ -54,6 +55,9 @@ void pipeline::set_terms(terms t) {
             renewed_.insert(was.name);
     std::erase_if(of_keys_, [&](const auto& one) { return !secrets.contains(one.first); });
     terms_ = std::move(t);
+    std::set<std::string_view> names;
+    for (const auto& k : terms_.keys) names.insert(k.name);
+    activity_.keep([&](std::string_view name) { return names.contains(name); });
 }
 
 void pipeline::remember(std::span<const history_entry> history, std::span<const firewall::live_grant> open,
@@ -254,6 +258,7 @@ actions pipeline::carried_out(std::uint64_t number, const result<void>& done, in
         of_key.last = k.once.accepted;
         of_key.from = k.once.who;
     }
+    activity_.granted(k.key, k.once.accepted, opens ? std::optional(now - k.seen) : std::nullopt);
     if (knocks_told_.tell(k.key, now))
         todo.push_back(tell{severity::info, k.line + " (" + in_milliseconds(now - k.seen) + ")"});
     const auto kind = opens ? history_entry::kind::granted : history_entry::kind::revoked;

@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "base/service.hpp"
 #include "grant/actions.hpp"
+#include "grant/activity.hpp"
 #include "grant/claim.hpp"
 #include "grant/expiries.hpp"
 #include "grant/holders.hpp"
@@ -111,6 +112,7 @@ public:
     const counters& count() const { return counters_; }
     /// By name; none of a key that never knocked.
     const std::map<std::string, key_counters>& count_of_keys() const { return of_keys_; }
+    const granting::activity& activity() const { return activity_; }
     const replay_guard& guard() const { return guard_; }
 
 private:
@@ -177,6 +179,7 @@ private:
     std::set<std::string> renewed_; ///< keys that have another secret now; their grants are to end
     std::optional<unix_time> clock_;
     counters counters_;
+    granting::activity activity_;
 };
 
 } // namespace chronoknock::granting

@@ -77,6 +77,12 @@ public:
     granting::pipeline::counters count() const {
         return pipeline_ ? pipeline_->count() : granting::pipeline::counters();
     }
+    /// Null before it is open.
+    const granting::activity* activity() const { return pipeline_ ? &pipeline_->activity() : nullptr; }
+    /// Keeps a row of the series, sooner or later.
+    void keep(const report::period& p) {
+        if (store_) store_->keep(p);
+    }
 
     /// What came of the knocks of a key (its name); null: none ever did.
     const granting::pipeline::key_counters* count_of(const std::string& key) const;

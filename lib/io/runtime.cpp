@@ -2,6 +2,7 @@
 
 #include "io/firewall/last_guard.hpp"
 #include "io/log/log.hpp"
+#include "io/metrics/gather.hpp"
 #include "io/system/clock.hpp"
 #include "method/method.hpp"
 
@@ -15,8 +16,9 @@ namespace chronoknock::io {
 runtime::runtime(boost::asio::io_context& context, config::server configuration)
     : context_(context), timer_(context), start_up_(context),
       configuration_(std::make_unique<config::server>(std::move(configuration))), granter_(context),
-      notices_(context, configuration_->events), trial_(context), started_(boot_now()), minute_(started_), pruned_(started_),
-      beside_(context) {
+      notices_(context, configuration_->events), trial_(context), started_(boot_now()), minute_(started_),
+      pruned_(started_), sampler_(started_),
+      exporter_(context, beside_, [this] { return metrics_of(take_snapshot()); }), beside_(context) {
     granter_.on_note([this](const granting::history_entry& e) { notices_.happened(e); });
 }
 
@@ -28,6 +30,7 @@ result<void> runtime::start() {
     const auto& backend = configuration_->firewall.backend;
     if (const auto possible = check_backend(backend, rules_of(*configuration_)); !possible)
         return possible;
+    exporter_.use(configuration_->metrics);
     carry_out(supervisor_.start());
     return {};
 }
@@ -268,6 +271,7 @@ void runtime::go_over() {
         granter_.revoke_unentitled(clock());
     }
     notices_.set(configuration_->events);
+    exporter_.use(configuration_->metrics);
     beside_.destroy(std::move(s)); // of 10,000 keys it takes some time
 }
 
@@ -283,6 +287,7 @@ void runtime::tell(const changes& reloaded) {
 }
 
 void runtime::be_quiet() {
+    keep_period(boot_now());
     timer_.cancel();
     trial_.cancel();
     start_up_.stop();
@@ -298,6 +303,7 @@ void runtime::withdraw() {
 }
 
 void runtime::close() {
+    exporter_.stop();
     if (const auto closed = granter_.close_cleanly(); !closed) log::error(closed.error().text);
     control_.reset();
     firewall_.reset();

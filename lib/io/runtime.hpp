@@ -8,6 +8,7 @@
 #include "io/control/status.hpp"
 #include "io/firewall/backend.hpp"
 #include "io/granter.hpp"
+#include "io/metrics/exporter.hpp"
 #include "io/notify/notices.hpp"
 #include "io/start_up.hpp"
 #include "io/successor.hpp"
@@ -106,12 +107,14 @@ private:
     void tick();
     void tick_after(nanoseconds wait);
     void report_each_minute(instant now);
+    void keep_period(instant now);
     std::string why_no_knock();
     unix_time clock();
     firewall::rules rules_of(const config::server& c) const;
 
     // What the control socket is asked.
     operations control_operations();
+    snapshot take_snapshot();
     boost::json::object status();
     void grants(const reply& r);
     void history(const boost::json::object& arguments, const reply& r);
@@ -150,7 +153,9 @@ private:
     instant minute_; ///< when report_each_minute spoke last
     instant pruned_;
     std::uint64_t told_syns_ = 0; ///< SYNs of strangers that the log told of
-    beside beside_;               ///< ends first: its work refers to the others
+    report::sampler sampler_;
+    exporter exporter_;
+    beside beside_; ///< ends first: its work refers to the others
 };
 
 } // namespace chronoknock::io

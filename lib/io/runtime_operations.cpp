@@ -59,7 +59,7 @@ operations runtime::control_operations() {
     };
 }
 
-json::object runtime::status() {
+snapshot runtime::take_snapshot() {
     const auto now = boot_now();
     snapshot s{*configuration_, started_, now, system_now()};
     s.problem = why_no_knock();
@@ -77,8 +77,11 @@ json::object runtime::status() {
     const auto c = granter_.count();
     s.knocks = {c.granted, c.repeated, c.refused, c.failed, untimely_};
     s.burnt = granter_.burnt();
-    return status_json(s);
+    s.activity = granter_.activity();
+    return s;
 }
+
+json::object runtime::status() { return status_json(take_snapshot()); }
 
 void runtime::grants(const reply& r) {
     if (!firewall_) return r(error{"the firewall is not set up"});

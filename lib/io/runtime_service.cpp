@@ -72,6 +72,7 @@ void runtime::report_each_minute(instant now) {
         log::info(std::to_string(syns - told_syns_) + " SYNs to ports of the pool in the last minute, " +
                   std::to_string(granter_.count().granted) + " knocks granted since the start");
     told_syns_ = syns;
+    if (sampler_.is_due(now)) keep_period(now);
 }
 
 void runtime::observe(const packet::event& e, instant now) {
@@ -108,6 +109,17 @@ std::string runtime::why_no_knock() {
 unix_time runtime::clock() {
     const auto t = time_ ? time_->now(boot_now()) : std::nullopt;
     return t ? t->t : system_now();
+}
+
+/// Writes a row of the series.
+void runtime::keep_period(instant now) {
+    if (!time_ || !verifiers_) return;
+    const auto r = time_->report();
+    const auto clock =
+        r.estimate ? std::optional(report::clock_state{r.offset, r.estimate->error}) : std::nullopt;
+    const auto c = granter_.count();
+    granter_.keep(sampler_.take(now, r.estimate ? r.estimate->t : system_now(),
+                                {verifiers_->count("tracked"), c.granted, c.refused, c.failed}, clock));
 }
 
 } // namespace chronoknock::io

@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "grant/burnt.hpp"
 #include "grant/history.hpp"
+#include "report/series.hpp"
 
 #include <cstddef>
 #include <functional>
@@ -43,6 +44,9 @@ public:
     /// The entries that are asked for, the newest first.
     virtual result<std::vector<granting::numbered_entry>>
     find_in_history(const granting::history_query& q) = 0;
+
+    /// Keeps a row of the series; within a second or so as well.
+    virtual void keep(const report::period&) {}
 
     /// Sees everything to the disk, so that the next start finds no gap. Nothing is to be asked of it
     /// then, and what was asked gets no answer.

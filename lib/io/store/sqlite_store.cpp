@@ -2,6 +2,7 @@
 
 #include "io/log/log.hpp"
 #include "io/store/history_table.hpp"
+#include "io/store/series_table.hpp"
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
@@ -18,6 +19,7 @@ constexpr milliseconds try_again{10};
 constexpr seconds patience{2}; // then the claim fails; a client's later rounds may still earn it
 constexpr seconds between_chores{1};
 constexpr std::size_t most_to_note = 1000; // waiting for a database that is held
+constexpr std::size_t most_to_keep = 100;
 
 } // namespace
 
@@ -140,10 +142,27 @@ bool sqlite_store::keep_notes() {
     return bool(done);
 }
 
+void sqlite_store::keep(const report::period& p) {
+    if (to_keep_.size() == most_to_keep) to_keep_.erase(to_keep_.begin());
+    to_keep_.push_back(p);
+    do_chores_soon();
+}
+
+/// False if it is to be tried again.
+bool sqlite_store::keep_series() {
+    if (to_keep_.empty()) return true;
+    const auto done = add_to_series(record_.connection(), to_keep_);
+    if (!done && record_.is_held()) return false;
+    if (!done) log::warning("the series cannot be written: " + done.error().text);
+    to_keep_.clear(); // the next row may fare better
+    return true;
+}
+
 void sqlite_store::do_chores() {
     bool done = forget_some();
     if (waiting_.empty() && record_.has_unburnt()) done &= bool(record_.burn({})); // why it failed was told
     done &= keep_notes();
+    done &= keep_series();
     if (!done) do_chores_soon();
 }
 
@@ -170,6 +189,7 @@ result<void> sqlite_store::close_cleanly() {
     if (!closed) return closed;
     (void)forget_some();
     (void)keep_notes();
+    (void)keep_series();
     return {};
 }
 

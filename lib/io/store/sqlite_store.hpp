@@ -30,6 +30,7 @@ public:
     result<std::vector<granting::history_entry>> history(std::size_t most) override;
     result<std::vector<granting::numbered_entry>>
     find_in_history(const granting::history_query& q) override;
+    void keep(const report::period& p) override;
     result<void> close_cleanly() override;
 
 private:
@@ -43,6 +44,7 @@ private:
     void burn();
     bool forget_some();
     bool keep_notes();
+    bool keep_series();
     void do_chores();
     void do_chores_soon();
 
@@ -55,6 +57,7 @@ private:
     std::list<waiting> waiting_;           ///< the one that waits longest first
     std::vector<granting::burnt> to_forget_;
     std::vector<granting::history_entry> to_note_;
+    std::vector<report::period> to_keep_;
     std::string told_; ///< why it could not be noted
     std::shared_ptr<void> alive_;
 };

@@ -145,7 +145,7 @@ constexpr sample unfit_fields[] = {
     {"[key.]", "6: [key.] expected a name of 1 to 64 of a-z A-Z 0-9 . _ - @"},
     {"[key.a/b]", "6: [key.a/b] expected a name of 1 to 64 of a-z A-Z 0-9 . _ - @"},
     {"[keys]", "6: [keys] unknown section; expected server, capture, time, knock, firewall, events, "
-               "service.NAME or key.NAME"},
+               "metrics, service.NAME or key.NAME"},
     {"[time", "6: expected [section]"},
     {"file", "6: expected name = value"},
 };

@@ -29,7 +29,8 @@ const std::map<std::string, names> may_include = {
     {"notify", {"base", "grant", "config", "notify"}},
     {"io",
      {"base", "key", "packet", "timesync", "firewall", "supervisor", "grant", "config", "method", "client",
-      "notify", "io"}},
+      "notify", "report", "io"}},
+    {"report", {"base", "grant", "report"}},
 };
 
 const names shells = {"io/capture/capture.hpp", "io/control/control.hpp", "io/firewall/backend.hpp",

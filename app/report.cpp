@@ -1,0 +1,140 @@
+#include "app/options.hpp"
+#include "config/server.hpp"
+#include "io/control/ask.hpp"
+#include "io/store/record_past.hpp"
+#include "io/system/clock.hpp"
+#include "io/system/files.hpp"
+#include "io/system/publish.hpp"
+#include "report/page.hpp"
+
+#include <boost/json.hpp>
+#include <filesystem>
+#include <iostream>
+#include <unistd.h>
+
+namespace chronoknock::app {
+
+namespace {
+
+namespace json = boost::json;
+using namespace std::chrono_literals;
+
+constexpr auto default_config = "/etc/chronoknock/chronoknock.ini";
+constexpr nanoseconds least_since = 1min;
+constexpr nanoseconds most_since = 24h * 3650;
+constexpr mode_t owner_only = 0600; // names and addresses
+
+usage report_usage() {
+    usage u{"report --out FILE [OPTION...]",
+            "Writes a page of HTML, all in one file, with pictures of what the server has seen and done: "
+            "grants and refusals, keys and their last use, strangers, the clock. It is read from the "
+            "server's record, and the running server is asked how it is now."};
+    const auto otherwise = "the server's configuration, which names its record and its control socket (" +
+                           std::string(default_config) + ", if it is there)";
+    u.options.add_options() //
+        ("out", text("FILE")->required(),
+         "the page; one of that name is replaced, - is the standard output") //
+        ("config", text("FILE"), otherwise.c_str())                          //
+        ("since", text("TIME"), "how far back: 30d, 12h, 90m (30d)");
+    return u;
+}
+
+/// Days too, which durations of a configuration do not have.
+result<nanoseconds> parse_since(const std::string& given_text) {
+    if (!given_text.ends_with('d')) return parse_duration(given_text, least_since, most_since);
+    const auto days = parse_number(std::string_view(given_text).substr(0, given_text.size() - 1), 1, 3650);
+    if (!days) return days.error();
+    return nanoseconds(24h * *days);
+}
+
+result<config::server_paths> paths(const po::variables_map& options) {
+    auto file = given(options, "config");
+    std::error_code ignored;
+    if (!file && std::filesystem::exists(default_config, ignored)) file = default_config;
+    const config::server otherwise;
+    if (!file) return config::server_paths{otherwise.state, otherwise.control};
+    const auto read = io::read_file(*file);
+    if (!read) return read.error();
+    return config::paths_of(*read, *file);
+}
+
+std::string text_of(const json::object& o, std::string_view name) {
+    const auto* found = o.if_contains(name);
+    const auto* s = found ? found->if_string() : nullptr;
+    return s ? std::string(s->data(), s->size()) : "";
+}
+
+/// What the running server's status says; what is not there is left out.
+void add_status(const json::object& status, report::findings& f) {
+    auto& running = f.running.emplace();
+    const auto number = [](const json::object& o, std::string_view name) {
+        const auto* found = o.if_contains(name);
+        return found && found->is_number() ? found->to_number<double>() : 0;
+    };
+    if (const auto* accepting = status.if_contains("accepting"))
+        running.accepting = accepting->is_bool() && accepting->get_bool();
+    running.problem = text_of(status, "problem");
+    running.uptime = seconds(static_cast<std::int64_t>(number(status, "uptime")));
+    if (const auto version = text_of(status, "version"); !version.empty()) f.version = version;
+    if (const auto* time = status.if_contains("time"); time && time->is_object())
+        running.clock = text_of(time->get_object(), "verdict");
+    if (const auto* grants = status.if_contains("grants"); grants && grants->is_object())
+        if (grants->get_object().contains("live"))
+            running.grants = static_cast<std::uint64_t>(number(grants->get_object(), "live"));
+    const auto* keys = status.if_contains("keys");
+    if (!keys || !keys->is_array()) return;
+    for (const auto& one : keys->get_array()) {
+        if (!one.is_object()) continue;
+        const auto& k = one.get_object();
+        report::findings::key key{text_of(k, "name"), "", number(k, "security_bits")};
+        if (const auto* services = k.if_contains("services"); services && services->is_array())
+            for (const auto& s : services->get_array())
+                if (s.is_string())
+                    key.services += (key.services.empty() ? "" : ", ") +
+                                    std::string(s.get_string().data(), s.get_string().size());
+        f.keys.push_back(std::move(key));
+    }
+}
+
+std::string host_name() {
+    char name[256] = {};
+    return ::gethostname(name, sizeof name - 1) == 0 ? name : "this host";
+}
+
+} // namespace
+
+int run_report(const arguments& args) {
+    const auto parsed = parse_options(args, report_usage());
+    if (const auto* status = std::get_if<int>(&parsed)) return *status;
+    const auto& options = std::get<po::variables_map>(parsed);
+    const auto since = parse_since(given(options, "since").value_or("30d"));
+    if (!since) return unfit("since", since.error());
+    const auto where = paths(options);
+    if (!where) return say(bad_usage, where.error().text);
+
+    report::findings f;
+    f.now = io::system_now();
+    f.since = *since;
+    f.host = host_name();
+    f.version = CHRONOKNOCK_VERSION;
+    auto past = io::read_past(where->state, f.now - *since);
+    if (!past) return say(failed, past.error().text);
+    f.history = std::move(past->history);
+    f.series = std::move(past->series);
+    if (const auto status = io::ask(where->control, {"status"}, {2s, 10s}))
+        add_status(*status, f);
+    else
+        f.not_running = status.error().text;
+
+    const auto page = report::page(f);
+    const auto out = *given(options, "out");
+    if (out == "-") {
+        std::cout << page;
+        return done;
+    }
+    if (const auto written = io::publish_file(out, page, owner_only); !written)
+        return say(failed, written.error().text);
+    return done;
+}
+
+} // namespace chronoknock::app
