@@ -1,0 +1,77 @@
+#include "app/entry.hpp"
+#include "io/client/door_tries.hpp"
+#include "io/client/relay.hpp"
+
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <unistd.h>
+
+namespace chronoknock::app {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+usage connect_usage() {
+    usage u{"connect TARGET PORT [OPTION...]",
+            "Connects standard input and output to a TCP port of a server: tries the door first, knocks if it is\n"
+            "shut, and is the connection then. For ssh: ProxyCommand chronoknock connect --key FILE %h %p\n"
+            "TARGET is a host with --key FILE, or else a profile of the client's own configuration."};
+    add_order_options(u.options);
+    u.options.add_options() //
+        ("service", text("NAME"), "ask for this one service, instead of all that the key may open");
+    add_request_options(u.options, true);
+    u.hidden.add_options()("target", text("TARGET"))("port", text("PORT"));
+    u.positional.add("target", 1).add("port", 1);
+    return u;
+}
+
+/// Remembers the round trip a while after the connection stood, when whoever waits for it has it, or at its
+/// end.
+class late_note {
+public:
+    explicit late_note(const io::descriptor& connection)
+        : thread_([&connection](std::stop_token stop) {
+              std::mutex mutex;
+              std::unique_lock lock(mutex);
+              std::condition_variable_any ended;
+              ended.wait_for(lock, stop, 1s, [] { return false; });
+              remember_round_trip(connection);
+          }) {}
+
+private:
+    std::jthread thread_;
+};
+
+int connect(const po::variables_map& options, const usage& u) {
+    const auto text_of_port = given(options, "port");
+    if (!text_of_port)
+        return say(bad_usage, "expected a target and a port; usage: chronoknock " + u.synopsis);
+    config::profile fits;
+    if (const auto set = set_profile_field(fits, "wait", *text_of_port); !set)
+        return say(bad_usage, "PORT: " + set.error().text);
+    const auto port = fits.wait;
+    const auto o = read_order(options, u);
+    const auto e = enter(o, port);
+    if (!e.connection) return say(not_opened, stayed_shut(o, port));
+    io::make_usable(e.connection);
+    const late_note note(e.connection);
+    io::relay(STDIN_FILENO, STDOUT_FILENO, e.connection);
+    return done;
+}
+
+} // namespace
+
+int run_connect(const arguments& args) {
+    const auto u = connect_usage();
+    const auto parsed = parse_options(args, u);
+    if (const auto* status = std::get_if<int>(&parsed)) return *status;
+    try {
+        return connect(std::get<po::variables_map>(parsed), u);
+    } catch (const stop& s) {
+        return s.status;
+    }
+}
+
+} // namespace chronoknock::app
