@@ -17,12 +17,6 @@ std::string packets(const facts& f) {
     return std::to_string(f.sent) + (f.sent == 1 ? " packet" : " packets");
 }
 
-/// "2.5 s"
-std::string roughly(nanoseconds d) {
-    const auto tenths = d / milliseconds(100);
-    return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " s";
-}
-
 constexpr const char* ask_the_server = "on the server, chronoknock status and its log say which";
 
 /// That it is there, if that is known.
@@ -79,7 +73,7 @@ constexpr std::array<row, 14> rows = {{
                 f.clock_error > nanoseconds(seconds(f.granularity)) / 2;
      },
      [](const facts& f) {
-         return "the clock may be off by " + roughly(f.clock_error) +
+         return "the clock may be off by " + in_words(f.clock_error) +
                 ", more than half of the key's granularity of " + std::to_string(f.granularity) + " s";
      },
      [](const facts&) { return std::string("name nearer time servers with --time-server"); }},
@@ -109,10 +103,11 @@ constexpr std::array<row, 14> rows = {{
      },
      [](const facts&) { return std::string("give --time-server HOST in place of none"); }},
 
-    {cause::server_state, [](const facts& f) { return f.service_opened; },
+    {cause::server_state,
+     [](const facts& f) { return f.service_opened || (f.key_opened && f.service.empty()); },
      [](const facts& f) {
          return told_host(f) + " and this key has opened " +
-                (f.service.empty() ? "it" : "'" + f.service + "'") +
+                (f.service.empty() ? "this door" : "'" + f.service + "'") +
                 " before: the server has no time at present, does not run, or does not take the key any more";
      },
      [](const facts&) { return std::string(ask_the_server); }},

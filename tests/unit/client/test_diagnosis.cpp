@@ -114,6 +114,8 @@ const sample samples[] = {
      "this key has opened 'web' before: the server has no time at present"},
     {"what opened before, one window",
      [](facts& f) { f.key_opened = f.service_opened = f.one_window = true; }, cause::server_state, "before"},
+    {"all opened before", [](facts& f) { f.key_opened = true, f.service = ""; }, cause::server_state,
+     "this door"},
     {"another service opened before", [](facts& f) { f.key_opened = true; }, cause::service, "never 'web'"},
     {"first start", [](facts& f) { f.one_window = true; }, cause::first_start, "for the first time"},
     {"no answer to a request", [](facts& f) { f.asks = true, f.hears_answers = false; }, cause::no_answer,
