@@ -104,7 +104,7 @@ asio::awaitable<result<address>> ask(std::shared_ptr<lookup> names, config::stun
 } // namespace
 
 result<address> ask_stun(const std::vector<config::stun_server>& servers, const address& source,
-                         nanoseconds patience) {
+                         const stun_options& options) {
     std::vector<client::stun_answer> answers;
     for (const auto& s : servers) answers.push_back({s.to_string(), error{"no answer"}});
     asio::io_context context;
@@ -116,7 +116,8 @@ result<address> ask_stun(const std::vector<config::stun_server>& servers, const 
                      if (!failure) answers[i].mapped = std::move(said);
                      if (--left == 0) context.stop();
                  });
-    context.run_for(patience);
+    const std::stop_callback stopped(options.stop, [&context] { context.stop(); });
+    context.run_for(options.patience);
     names->close();
     return client::agreed_address(answers);
 }
