@@ -1,4 +1,5 @@
 #include "app/entry.hpp"
+#include "app/verdict.hpp"
 #include "io/client/door_tries.hpp"
 #include "io/client/relay.hpp"
 
@@ -15,7 +16,8 @@ using namespace std::chrono_literals;
 
 usage connect_usage() {
     usage u{"connect TARGET PORT [OPTION...]",
-            "Connects standard input and output to a TCP port of a server: tries the door first, knocks if it is\n"
+            "Connects standard input and output to a TCP port of a server: tries the door first, knocks if "
+            "it is\n"
             "shut, and is the connection then. For ssh: ProxyCommand chronoknock connect --key FILE %h %p\n"
             "TARGET is a host with --key FILE, or else a profile of the client's own configuration."};
     add_order_options(u.options);
@@ -27,17 +29,18 @@ usage connect_usage() {
     return u;
 }
 
-/// Remembers the round trip a while after the connection stood, when whoever waits for it has it, or at its
-/// end.
+/// Remembers the round trip, and what a knock opened, a while after the connection stood, when whoever waits
+/// for it has it, or at its end.
 class late_note {
 public:
-    explicit late_note(const io::descriptor& connection)
-        : thread_([&connection](std::stop_token stop) {
+    late_note(const order& o, const entry& e)
+        : thread_([&o, &e](std::stop_token stop) {
               std::mutex mutex;
               std::unique_lock lock(mutex);
               std::condition_variable_any ended;
               ended.wait_for(lock, stop, 1s, [] { return false; });
-              remember_round_trip(connection);
+              remember_round_trip(e.connection);
+              if (!e.knocks.empty()) remember_opening(o);
           }) {}
 
 private:
@@ -54,9 +57,9 @@ int connect(const po::variables_map& options, const usage& u) {
     const auto port = fits.wait;
     const auto o = read_order(options, u);
     const auto e = enter(o, port);
-    if (!e.connection) return say(not_opened, stayed_shut(o, port));
+    if (!e.connection) return say(not_opened, stayed_shut(o, e.knocks, port));
     io::make_usable(e.connection);
-    const late_note note(e.connection);
+    const late_note note(o, e);
     io::relay(STDIN_FILENO, STDOUT_FILENO, e.connection);
     return done;
 }

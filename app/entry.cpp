@@ -1,11 +1,14 @@
 #include "app/entry.hpp"
 
+#include "app/sources.hpp"
+#include "app/verdict.hpp"
 #include "client/door.hpp"
 #include "io/client/door_tries.hpp"
 #include "io/client/path_memory.hpp"
 #include "io/client/route.hpp"
 #include "io/system/clock.hpp"
 
+#include <algorithm>
 #include <sys/socket.h>
 
 namespace chronoknock::app {
@@ -16,6 +19,8 @@ using namespace std::chrono_literals;
 
 /// A wait that is shorter is not worth a word.
 constexpr nanoseconds silent_wait = 1s;
+/// A knock that has less time than that left opens nothing on a long way.
+constexpr nanoseconds shortest_last = 1s;
 
 std::optional<io::path_memory> open_path_memory() {
     const auto path = io::window_memory_path();
@@ -47,45 +52,139 @@ std::optional<io::descriptor> wait_at(io::door_tries& door, nanoseconds wait) {
     const auto until = io::boot_now() + wait;
     if (auto open = door.keep_trying(std::min(until, io::boot_now() + silent_wait))) return open;
     const auto left = until - io::boot_now();
-    if (left > 0ns)
-        tell(window_used(left) + ", waiting");
+    if (left > 0ns) tell(window_used(left) + ", waiting");
     return door.keep_trying(until);
 }
+
+/// Of each address whether its door has answered as a closed port does.
+std::vector<address> refusals(const std::vector<way>& all, const io::door_tries& door) {
+    std::vector<address> found;
+    for (std::size_t i = 0; i < all.size(); ++i)
+        if (door.was_refused(i)) found.push_back(all[i].to.ip);
+    return found;
+}
+
+/// The knocks for one shut door: one for the window of now, and one for each that begins while the door stays
+/// shut, until the wait is over. (A server takes no window that began before its first start, and none while
+/// it has no time.)
+class siege {
+public:
+    siege(const order& o, std::vector<way> ways, time_question& time, io::door_tries& door,
+          std::vector<address> refusals, std::uint16_t port)
+        : order_(o), ways_(std::move(ways)), time_(time), door_(door), refusals_(std::move(refusals)),
+          port_(port), taker_(o, ways_) {}
+
+    entry run() {
+        entry e;
+        for (;;) {
+            const auto taken = taker_.take(time_);
+            if (!taken.any()) {
+                if (e.knocks.empty() && order_.no_wait) throw stop{say(failed, window_used(taken.wait))};
+                if (auto open = wait(e, taken.wait)) return {std::move(*open), std::move(e.knocks)};
+                if (is_over(io::boot_now())) return e;
+                continue;
+            }
+            const bool last = knock(e, taken);
+            if (e.connection || last) return e;
+        }
+    }
+
+private:
+    bool is_over(instant now) const { return until_ && now >= *until_; }
+
+    /// Between windows; after a knock no longer than the whole wait.
+    std::optional<io::descriptor> wait(const entry& e, nanoseconds time) {
+        if (e.knocks.empty()) return wait_at(door_, time);
+        return door_.keep_trying(std::min(io::boot_now() + time, *until_));
+    }
+
+    /// Sends knocks and tries the door. True: there will be no others.
+    bool knock(entry& e, const turns& taken) {
+        const auto now = io::boot_now();
+        if (!until_) until_ = now + order_.profile.wait_limit;
+        auto limit = *until_ - now;
+        const auto next = taker_.until_next(taken, time_);
+        const bool last = !next || *next + shortest_last >= limit;
+        if (!last) limit = *next;
+        auto sent = send_knocks(order_, ways_, taken, taker_, port_, limit, door_.release());
+        for (auto& k : sent) add(e, std::move(k));
+        const bool refused = std::ranges::all_of(e.knocks, [](const auto& k) { return k.report.refused; });
+        return last || refused;
+    }
+
+    void add(entry& e, sent_knock k) const {
+        if (k.report.opened_after) e.connection = std::move(k.report.connection);
+        k.door_refused = std::ranges::find(refusals_, k.by.to.ip) != refusals_.end();
+        const auto same =
+            std::ranges::find_if(e.knocks, [&](const auto& o) { return o.by.to.ip == k.by.to.ip; });
+        if (same == e.knocks.end()) return e.knocks.push_back(std::move(k));
+        auto& r = same->report;
+        r.syns += k.report.syns;
+        r.rounds += k.report.rounds;
+        r.answered += k.report.answered;
+        r.opened_after = k.report.opened_after;
+        r.refused = k.report.refused;
+        r.unanswered = k.report.unanswered;
+        if (!k.report.obstacle.empty()) r.obstacle = k.report.obstacle;
+        same->clock_error = k.clock_error;
+        ++same->moments;
+    }
+
+    const order& order_;
+    std::vector<way> ways_;
+    time_question& time_;
+    io::door_tries& door_;
+    std::vector<address> refusals_;
+    std::uint16_t port_;
+    turn_taker taker_;
+    std::optional<instant> until_{}; ///< the whole wait is over
+};
 
 } // namespace
 
 entry enter(const order& o, std::uint16_t port) {
     const auto all = find_ways(o);
+    auto ways = knock_ways(all);
     auto door = tries_of(all, port);
     std::optional<time_question> time;
-    auto open = door.try_once([&] {
+    std::optional<source_question> sources;
+    const auto ask = [&] {
         time.emplace(o);
+        sources.emplace(o, ways);
+    };
+    auto open = door.try_once([&] {
+        ask();
         return silences(all);
     });
     if (open) return {std::move(*open), {}};
 
-    if (!time) time.emplace(o);
-    const auto ways = knock_ways(all);
+    if (!time) ask();
     warn_of_translation(o, ways);
     if (time->asks())
         if (open = door.keep_trying(instant::max(), time->answered()); open) return {std::move(*open), {}};
-    turn_taker taker(o, ways);
-    for (;;) {
-        const auto taken = taker.take(*time);
-        if (!taken.any()) {
-            if (o.no_wait) throw stop{say(failed, window_used(taken.wait))};
-            if (open = wait_at(door, taken.wait); open) return {std::move(*open), {}};
-            continue;
-        }
-        entry e{io::descriptor(), send_knocks(o, ways, taken, taker, port, door.release())};
-        for (auto& k : e.knocks)
-            if (k.report.opened_after) e.connection = std::move(k.report.connection);
-        return e;
-    }
+    if (sources->asks())
+        if (open = door.keep_trying(instant::max(), sources->answered()); open) return {std::move(*open), {}};
+    sources->settle(ways);
+    return siege(o, std::move(ways), *time, door, refusals(all, door), port).run();
 }
 
-std::string stayed_shut(const order& o, std::uint16_t port) {
-    return "port " + std::to_string(port) + " did not open within " + to_string(o.profile.wait_limit);
+void tell_of_silence(const order& o, const std::vector<sent_knock>& knocks) {
+    if (std::ranges::all_of(knocks, [](const auto& k) { return k.report.unanswered; })) {
+        const auto found = client::diagnose(telling_facts(o, knocks, 0));
+        throw stop{say(failed, found.reason + "; " + found.advice)};
+    }
+    std::uint32_t syns = 0;
+    for (const auto& k : knocks) {
+        if (!hears_answers(o, k) || k.report.answered != 0) return;
+        syns += k.report.syns;
+    }
+    for (const auto& k : knocks)
+        if (!k.report.obstacle.empty()) {
+            const auto f = client::diagnose(facts_of(o, k, 0));
+            throw stop{say(failed, f.reason + "; " + f.advice)};
+        }
+    tell("none of the " + std::to_string(syns) +
+         " SYNs was answered: the host keeps silent, or is not there; --wait PORT sees whether a port opens");
 }
 
 void remember_round_trip(const io::descriptor& connection) {

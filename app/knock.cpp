@@ -1,4 +1,6 @@
 #include "app/entry.hpp"
+#include "app/sources.hpp"
+#include "app/verdict.hpp"
 
 #include <iostream>
 #include <thread>
@@ -8,10 +10,11 @@ namespace chronoknock::app {
 namespace {
 
 usage knock_usage() {
-    usage u{"knock TARGET [SERVICE] [OPTION...]",
-            "Knocks on a server's door, on every address family that it has. TARGET is a host with --key FILE,\n"
-            "or else a profile of the client's own configuration. SERVICE is the one service asked for, instead\n"
-            "of all that the key may open; of an fwknop key the ports, as in tcp/22,udp/53."};
+    usage u{
+        "knock TARGET [SERVICE] [OPTION...]",
+        "Knocks on a server's door, on every address family that it has. TARGET is a host with --key FILE,\n"
+        "or else a profile of the client's own configuration. SERVICE is the one service asked for, instead\n"
+        "of all that the key may open; of an fwknop key the ports, as in tcp/22,udp/53."};
     add_order_options(u.options);
     u.options.add_options() //
         ("at", text("UNIX_TIME"),
@@ -29,12 +32,13 @@ usage knock_usage() {
 /// Knocks, whether a door is open or not. Gives what was sent.
 std::vector<sent_knock> knock_anyway(const order& o, std::uint16_t port) {
     time_question time(o);
-    const auto ways = knock_ways(find_ways(o));
+    auto ways = knock_ways(find_ways(o));
     warn_of_translation(o, ways);
+    source_question(o, ways).settle(ways);
     turn_taker taker(o, ways);
     for (;;) {
         const auto taken = taker.take(time);
-        if (taken.any()) return send_knocks(o, ways, taken, taker, port);
+        if (taken.any()) return send_knocks(o, ways, taken, taker, port, o.profile.wait_limit);
         if (o.no_wait) throw stop{say(failed, window_used(taken.wait))};
         tell(window_used(taken.wait) + ", waiting");
         std::this_thread::sleep_for(taken.wait);
@@ -52,7 +56,7 @@ int knock(const po::variables_map& options, const usage& u) {
     else
         e.knocks = knock_anyway(o, port);
     for (const auto& k : e.knocks) std::cout << in_words(o, k) << "\n";
-    if (port == 0) return done;
+    if (port == 0) return tell_of_silence(o, e.knocks), done;
     if (e.connection) remember_round_trip(e.connection);
     if (e.knocks.empty()) {
         std::cout << "port " << port << " is open: no knock was needed\n";
@@ -62,9 +66,14 @@ int knock(const po::variables_map& options, const usage& u) {
         if (k.report.opened_after) {
             std::cout << "port " << port << " open " << in_words(*k.report.opened_after)
                       << " after the last SYN\n";
+            if (first_tries) remember_opening(o); // else it may have been open before
             return done;
         }
-    return say(not_opened, stayed_shut(o, port));
+    if (e.connection) { // between two knocks
+        std::cout << "port " << port << " open\n";
+        return done;
+    }
+    return say(not_opened, stayed_shut(o, e.knocks, port));
 }
 
 } // namespace

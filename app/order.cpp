@@ -42,7 +42,16 @@ const method::row::by_option* instead_of_file(const po::variables_map& options) 
     return nullptr;
 }
 
-/// The profile, with what the options say otherwise.
+/// The values of an option that may be repeated, as a field has them.
+std::string joined(const po::variables_map& options, const std::string& name) {
+    std::string all;
+    for (const auto& one : options[name].as<std::vector<std::string>>())
+        all += (all.empty() ? "" : ",") + one;
+    return all;
+}
+
+} // namespace
+
 config::profile read_profile(const po::variables_map& options, const usage& u) {
     const auto target = given(options, "target");
     if (!target) throw stop{say(bad_usage, "expected a target; usage: chronoknock " + u.synopsis)};
@@ -70,25 +79,19 @@ config::profile read_profile(const po::variables_map& options, const usage& u) {
     if (const auto service = given(options, "service"))
         if (const auto fits = set_profile_field(p, "service", *service); !fits)
             throw stop{say(bad_usage, "SERVICE: " + fits.error().text)};
-    if (options.count("time-server")) {
-        std::string all;
-        for (const auto& one : options["time-server"].as<std::vector<std::string>>())
-            all += (all.empty() ? "" : ",") + one;
-        set("time_servers", "time-server", all);
-    }
+    if (options.count("time-server")) set("time_servers", "time-server", joined(options, "time-server"));
+    if (options.count("stun")) set("stun", "stun", joined(options, "stun"));
     if (options.count("require-nts")) p.require_nts = true;
     if (options.count("allow-loose-permissions")) p.allow_loose_permissions = true;
     return p;
 }
 
-/// The key of a file, or of an option that takes its place.
-key::credential_ptr find_key(const po::variables_map& options, const config::profile& p) {
+result<key::credential_ptr> read_key(const po::variables_map& options, const config::profile& p) {
     const auto* const option = instead_of_file(options);
     if (!option) {
         auto k = io::load_key_file(p.key, p.allow_loose_permissions);
-        if (!k) throw stop{say(bad_usage, k.error().text)};
-        if (!(*k)->can_knock()) throw stop{say(bad_usage, server_has_it(p.key))};
-        return std::move(*k);
+        if (k && !(*k)->can_knock()) return error{server_has_it(p.key)};
+        return k;
     }
     const std::string name = option->name;
     if (!p.key.empty()) throw stop{say(bad_usage, "--key: expected none beside --" + name)};
@@ -102,6 +105,8 @@ key::credential_ptr find_key(const po::variables_map& options, const config::pro
     if (!k) throw stop{unfit(name, k.error())};
     return std::move(*k);
 }
+
+namespace {
 
 /// The resolver that is to carry the knock, if one is.
 std::optional<io::destination> find_resolver(const po::variables_map& options, const key::credential& k,
@@ -126,37 +131,51 @@ void add_order_options(po::options_description& options) {
          "HOST[:PORT] or nts://HOST[:PORT], may be repeated (pool.ntp.org); none: the system clock") //
         ("nts-ca", text("FILE"), "file of the authorities for nts:// servers (the system's)")        //
         ("require-nts", "let only authenticated time servers count")                                 //
-        ("source", text("IP"), "address that the server sees (as the route says)")                   //
-        ("ipv4,4", "the target's IPv4 address alone (every family that it has)")                     //
-        ("ipv6,6", "its IPv6 address alone")                                                         //
-        ("rounds", text("N"), "send so many rounds (2, and up to 5 while ports do not answer)")      //
-        ("gap", text("MS"), "milliseconds between SYNs (0)")                                         //
+        ("source", text("IP"), "address that the server sees (as STUN or the route says)")           //
+        ("stun", po::value<std::vector<std::string>>()->value_name("HOST"),
+         "HOST[:PORT] of a STUN server, asked for that address where a router\n"
+         "replaces it; may be repeated, and all must agree; none: no server")                             //
+        ("ipv4,4", "the target's IPv4 address alone (every family that it has)")                          //
+        ("ipv6,6", "its IPv6 address alone")                                                              //
+        ("rounds", text("N"), "send so many rounds (2, and up to 5 while ports do not answer)")           //
+        ("gap", text("MS"), "milliseconds between SYNs (0)")                                              //
         ("no-wait", "fail when this window's sequence has been used, instead of waiting for the next")    //
         ("resolver", text("HOST"), "send the carrier dns's question to this resolver, not to the target") //
-        ("wait-limit", text("SECONDS"), "how long to try a door after a knock (10s)")                     //
+        ("wait-limit", text("SECONDS"),
+         "how long to try a door after the first knock (the key's granularity and 5 s)") //
         ("allow-loose-permissions", "take a key file that others can read or write");
     for (const auto& m : method::methods())
         if (const auto& o = m.without_file) options.add_options()(o->name, text(o->value), o->help);
 }
 
-order read_order(const po::variables_map& options, const usage& u) {
+order make_order(const po::variables_map& options, config::profile profile, key::credential_ptr key) {
     order o;
     const auto at = number_option(options, "at", 0, std::numeric_limits<std::int64_t>::max(), -1);
     if (!at) throw stop{unfit("at", at.error())};
     if (options.count("at")) o.at = *at;
-    o.profile = read_profile(options, u);
-    o.key = find_key(options, o.profile);
-    if (const auto fits = client::check_service(o.profile.service, *o.key); !fits)
-        throw stop{say(bad_usage, "SERVICE: " + fits.error().text)};
-    o.request.service = o.profile.service;
-    read_request(options, *o.key, o.request);
-    o.resolver = find_resolver(options, *o.key, o.request);
+    o.profile = std::move(profile);
     o.no_wait = options.count("no-wait") != 0;
     const auto& source = o.profile.source;
     const bool one_family = options.count("ipv4") != options.count("ipv6");
     o.v4 = !(one_family && options.count("ipv6")) && (!source || source->is_v4());
     o.v6 = !(one_family && options.count("ipv4")) && (!source || !source->is_v4());
+    if (!key) return o;
+    o.key = std::move(key);
+    if (const auto fits = client::check_service(o.profile.service, *o.key); !fits)
+        throw stop{say(bad_usage, "SERVICE: " + fits.error().text)};
+    o.request.service = o.profile.service;
+    read_request(options, *o.key, o.request);
+    o.resolver = find_resolver(options, *o.key, o.request);
+    if (o.profile.wait_limit == nanoseconds(0))
+        o.profile.wait_limit = client::usual_wait(o.key->granularity());
     return o;
+}
+
+order read_order(const po::variables_map& options, const usage& u) {
+    auto profile = read_profile(options, u);
+    auto key = read_key(options, profile);
+    if (!key) throw stop{say(bad_usage, key.error().text)};
+    return make_order(options, std::move(profile), std::move(*key));
 }
 
 } // namespace chronoknock::app

@@ -24,7 +24,8 @@ struct shipment {
 };
 
 /// Readies what one way sends.
-result<void> load(shipment& s, const order& o, std::int64_t at, std::uint16_t port, int end) {
+result<void> load(shipment& s, const order& o, std::int64_t at, std::uint16_t port, nanoseconds limit,
+                  int end) {
     auto random = io::random_secret(32); // two messages that are alike are a knock and its replay
     if (!random) return random.error();
     s.random = std::move(*random);
@@ -41,35 +42,35 @@ result<void> load(shipment& s, const order& o, std::int64_t at, std::uint16_t po
     s.order.pace.gap = o.profile.gap;
     if (o.profile.rounds != 0) s.order.pace.least = s.order.pace.most = o.profile.rounds;
     s.order.wait_port = port;
-    s.order.wait_limit = o.profile.wait_limit;
+    s.order.wait_limit = limit;
     s.order.end = end;
     return {};
 }
 
 void send(shipment& s, const key::credential& k, int end) {
     const auto respond = method::method_of(k).respond;
-    s.report = respond
-                   ? io::send_dialogue(
-                         s.order, [&](auto answer) { return respond(k, s.request, answer); },
-                         std::move(s.tries))
-                   : io::send_knock(s.order, &s.sent, std::move(s.tries));
+    s.report =
+        respond ? io::send_dialogue(
+                      s.order, [&](auto answer) { return respond(k, s.request, answer); }, std::move(s.tries))
+                : io::send_knock(s.order, &s.sent, std::move(s.tries));
     if (*s.report && (*s.report)->opened_after) ::eventfd_write(end, 1);
 }
 
 } // namespace
 
 std::vector<sent_knock> send_knocks(const order& o, const std::vector<way>& ways, const turns& t,
-                                    turn_taker& taker, std::uint16_t port,
+                                    turn_taker& taker, std::uint16_t port, nanoseconds limit,
                                     std::vector<io::descriptor> tries) {
     const io::descriptor end(::eventfd(0, EFD_CLOEXEC));
     std::vector<std::unique_ptr<shipment>> shipments;
     for (std::size_t i = 0; i < ways.size(); ++i) {
         if (!t.at[i]) continue;
-        if (const auto left = o.key->numbers_left(*t.at[i]); shipments.empty() && left && *left >= 0 &&
-                                                             *left < key::few_left)
-            tell(std::to_string(*left) + " one-time passwords are left: make a new key before they are used up");
+        if (const auto left = o.key->numbers_left(*t.at[i]);
+            shipments.empty() && left && *left >= 0 && *left < key::few_left)
+            tell(std::to_string(*left) +
+                 " one-time passwords are left: make a new key before they are used up");
         auto s = std::make_unique<shipment>(shipment{ways[i]});
-        if (const auto loaded = load(*s, o, *t.at[i], port, end.get()); !loaded) {
+        if (const auto loaded = load(*s, o, *t.at[i], port, limit, end.get()); !loaded) {
             taker.give_back();
             throw stop{say(failed, loaded.error().text)};
         }
@@ -85,10 +86,11 @@ std::vector<sent_knock> send_knocks(const order& o, const std::vector<way>& ways
     std::vector<sent_knock> all;
     for (auto& s : shipments)
         if (*s->report)
-            all.push_back({s->by, std::move(**s->report),
-                           std::ranges::all_of(s->order.shots, [](const client::shot& shot) {
-                               return shot.kind == packet::kind::syn;
-                           })});
+            all.push_back(
+                {s->by, std::move(**s->report),
+                 std::ranges::all_of(s->order.shots,
+                                     [](const client::shot& shot) { return shot.kind == packet::kind::syn; }),
+                 t.clock_error});
     if (all.empty()) {
         if (std::ranges::all_of(shipments, [](const auto& s) { return s->sent == 0; }) &&
             !method::method_of(*o.key).respond)

@@ -69,6 +69,7 @@ void source_question::settle(std::vector<way>& ways) {
             throw stop{
                 say(failed, all[i]->error().text + "; --source IP says which address the server sees")};
         ways[i].source = **all[i];
+        ways[i].told = true;
     }
 }
 

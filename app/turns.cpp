@@ -7,8 +7,6 @@
 
 #include <algorithm>
 #include <future>
-#include <iomanip>
-#include <sstream>
 #include <stop_token>
 #include <sys/eventfd.h>
 #include <thread>
@@ -18,6 +16,9 @@ namespace chronoknock::app {
 namespace {
 
 constexpr std::string_view default_time_server = "pool.ntp.org";
+/// Between two knocks of a key that is always fresh.
+constexpr nanoseconds least_apart = seconds(2);
+constexpr nanoseconds most_apart = seconds(10);
 
 result<io::time_fix> ask_time(const config::profile& p, std::stop_token stop) {
     auto servers = p.time_servers;
@@ -30,25 +31,13 @@ result<io::time_fix> ask_time(const config::profile& p, std::stop_token stop) {
     return io::query_time(*servers, how);
 }
 
-bool needs_time(const order& o) {
-    return !o.at && !o.key->never_changes() && !o.key->numbered();
-}
+bool needs_time(const order& o) { return !o.at && !o.key->never_changes() && !o.key->numbered(); }
 
 bool same(const io::window_owner& a, const io::window_owner& b) {
     return a.target == b.target && a.key == b.key && a.service == b.service && a.source == b.source;
 }
 
 } // namespace
-
-std::string in_words(nanoseconds d) {
-    std::ostringstream text;
-    const auto ms = std::chrono::duration<double, std::milli>(d).count();
-    if (ms < 1000)
-        text << std::setprecision(3) << ms << " ms";
-    else
-        text << std::fixed << std::setprecision(1) << ms / 1000 << " s";
-    return text.str();
-}
 
 std::string window_used(nanoseconds wait) {
     return "the sequence of this window has been used; the next begins in " + in_words(wait);
@@ -75,12 +64,15 @@ bool time_question::asks() const { return state_->thread.joinable(); }
 
 int time_question::answered() const { return state_->answered.get(); }
 
-io::time_fix time_question::answer() {
+const result<io::time_fix>& time_question::fix() {
     if (!state_->answer) state_->answer = state_->promise.get_future().get();
-    if (!*state_->answer)
-        throw stop{
-            say(failed, state_->answer->error().text + "; --time-server none takes the system clock")};
-    return **state_->answer;
+    return *state_->answer;
+}
+
+io::time_fix time_question::answer() {
+    const auto& found = fix();
+    if (!found) throw stop{say(failed, found.error().text + "; --time-server none takes the system clock")};
+    return *found;
 }
 
 bool turns::any() const {
@@ -165,11 +157,16 @@ turns turn_taker::take(time_question& time) {
         tell("the clock may be off by " + in_words(fix.time.error) +
              ", more than half of the key's granularity: the server may refuse the knock");
     }
-    if (k.always_fresh()) return same_for_all(fresh_moment(fix));
+    if (k.always_fresh()) {
+        auto all = same_for_all(fresh_moment(fix));
+        all.clock_error = fix.time.error;
+        return all;
+    }
 
     auto now = fix.time;
     now.t += io::boot_now() - fix.at;
     turns all;
+    all.clock_error = fix.time.error;
     std::vector<std::pair<io::window_owner, client::turn>> asked;
     for (const auto& w : ways_) {
         const auto owner = owner_of(w);
@@ -181,6 +178,35 @@ turns turn_taker::take(time_question& time) {
         if (!now_free && (all.wait == nanoseconds(0) || turn.wait < all.wait)) all.wait = turn.wait;
     }
     return all;
+}
+
+std::optional<nanoseconds> turn_taker::until_next(const turns& t, time_question& time) const {
+    const auto& k = *order_.key;
+    if (order_.at || k.numbered() || k.never_changes()) return {};
+    if (k.always_fresh())
+        return nanoseconds(std::clamp<nanoseconds>(seconds(k.granularity()), least_apart, most_apart));
+    std::optional<std::int64_t> last;
+    for (const auto& at : t.at)
+        if (at) last = std::max(last.value_or(*at), *at);
+    const auto fix = time.answer();
+    auto now = fix.time;
+    now.t += io::boot_now() - fix.at;
+    return client::choose_window(k.granularity(), now, last).wait;
+}
+
+std::optional<client::turn> turn_taker::peek(const way& w, time_question& time) {
+    const auto& k = *order_.key;
+    if (order_.at || k.numbered() || k.never_changes() || k.always_fresh()) return {};
+    const auto fix = time.answer();
+    auto now = fix.time;
+    now.t += io::boot_now() - fix.at;
+    std::optional<client::turn> found;
+    const auto look = [&](std::optional<std::int64_t> last) -> result<client::turn> {
+        found = client::choose_window(k.granularity(), now, last);
+        return error{"only looked at"}; // so that nothing is noted
+    };
+    if (auto* const m = memory(false)) (void)m->claim(owner_of(w), look);
+    return found ? found : client::choose_window(k.granularity(), now, {});
 }
 
 void turn_taker::give_back() {

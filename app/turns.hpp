@@ -12,8 +12,7 @@
 
 namespace chronoknock::app {
 
-/// "12.3 ms", "4.5 s".
-std::string in_words(nanoseconds d);
+using chronoknock::in_words;
 /// That the window has been used, and when the next begins.
 std::string window_used(nanoseconds wait);
 
@@ -31,7 +30,9 @@ public:
     bool asks() const;
     /// Readable when there is an answer.
     int answered() const;
-    /// Waits for it. A message has been said where it throws stop.
+    /// Waits for it.
+    const result<io::time_fix>& fix();
+    /// The same; a message has been said where it throws stop.
     io::time_fix answer();
 
 private:
@@ -43,7 +44,8 @@ private:
 struct turns {
     /// Of each way the moment, in seconds since 1970, or the number; none: its window has been used.
     std::vector<std::optional<std::int64_t>> at;
-    nanoseconds wait{0}; ///< where none has one: how long until one does
+    nanoseconds wait{0};        ///< where none has one: how long until one does
+    nanoseconds clock_error{0}; ///< of the clock that they were taken by
 
     bool any() const;
 };
@@ -56,6 +58,10 @@ public:
 
     /// Those that can be had now. A message has been said where it throws stop.
     turns take(time_question& time);
+    /// How long until a knock after these can be another one; none: it cannot, or costs a one-time password.
+    std::optional<nanoseconds> until_next(const turns& t, time_question& time) const;
+    /// What the next knock by a way would be for, if it were taken now; none: the key has no windows.
+    std::optional<client::turn> peek(const way& w, time_question& time);
     /// Nothing was sent: the next knock takes the number that this one took.
     void give_back();
 

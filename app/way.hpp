@@ -9,11 +9,16 @@ namespace chronoknock::app {
 /// The server's address and ours, of one family.
 struct way {
     io::destination to;
-    address source;               ///< as the server sees it
-    std::optional<address> bind;  ///< source, where this machine has it
+    address source;              ///< as the server sees it
+    std::optional<address> bind; ///< the own address to send from, where it is known
+    bool told = false;           ///< source is the user's or a STUN server's word
 };
 
-/// A way to each address of the target of the wanted families, in the order to try them; at least one.
+/// The target's addresses of the wanted families, in the order to try them; perhaps none.
+result<std::vector<io::destination>> find_addresses(const order& o);
+/// A way to each of them that there is a route to; at least one.
+result<std::vector<way>> find_ways(const order& o, const std::vector<io::destination>& addresses);
+/// Both. A message has been said where it throws stop.
 std::vector<way> find_ways(const order& o);
 
 /// Of these the first of each family: those that a knock is sent by.

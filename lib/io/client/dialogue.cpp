@@ -138,10 +138,7 @@ result<knock_report> send_dialogue(knock_order order, const responder& respond,
     if (const auto opened = d.open(); !opened) return opened.error();
     auto response = d.ask();
     if (!response) return response.error();
-    if (!*response)
-        return error{
-            "the server did not answer: it is not there, its clock or the key is another, or the packets "
-            "got lost"};
+    if (!*response) return knock_report{.syns = d.sent(), .rounds = d.rounds(), .unanswered = true};
     order.shots = std::move((*response)->shots);
     order.socket = d.socket();
     auto report = send_knock(order, nullptr, std::move(tries));

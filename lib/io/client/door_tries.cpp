@@ -27,10 +27,9 @@ constexpr nanoseconds lifetime = 3s;
 } // namespace
 
 door_tries::door_tries(std::vector<side> sides, std::uint16_t port)
-    : sides_(std::move(sides)), port_(port) {}
+    : sides_(std::move(sides)), port_(port), refused_(sides_.size(), false) {}
 
-std::optional<descriptor>
-door_tries::try_once(const std::function<std::vector<nanoseconds>()>& silences) {
+std::optional<descriptor> door_tries::try_once(const std::function<std::vector<nanoseconds>()>& silences) {
     client::door door(sides_.size());
     bool told = false;
     for (;;) {
@@ -81,8 +80,8 @@ std::vector<descriptor> door_tries::release() {
 
 std::optional<descriptor> door_tries::start(std::size_t number, instant now, client::door* told) {
     const auto& s = sides_[number];
-    descriptor socket(::socket(s.to.ip.is_v4() ? AF_INET : AF_INET6,
-                               SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    descriptor socket(
+        ::socket(s.to.ip.is_v4() ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     const int on = 1;
     const linger reset{1, 0};
     // An attempt that is not used leaves nothing behind.
@@ -99,6 +98,7 @@ std::optional<descriptor> door_tries::start(std::size_t number, instant now, cli
             attempts_.push_back({std::move(socket), number, now});
             return {};
         }
+        refused_[number] = errno == ECONNREFUSED;
     }
     if (told) told->refused(number);
     return {};
@@ -117,6 +117,7 @@ std::optional<descriptor> door_tries::wait(instant until, int wake, client::door
         int failure = 0;
         socklen_t size = sizeof failure;
         ::getsockopt(polled[i].fd, SOL_SOCKET, SO_ERROR, &failure, &size);
+        refused_[attempts_[i].number] = failure == ECONNREFUSED;
         if (failure == 0)
             open = std::move(attempts_[i].socket);
         else if (told)

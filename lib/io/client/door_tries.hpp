@@ -27,6 +27,8 @@ public:
     std::optional<descriptor> try_once(const std::function<std::vector<nanoseconds>()>& silences);
     /// Goes on trying, often at first, until a connection stands, the moment has come or `wake` is readable.
     std::optional<descriptor> keep_trying(instant until, int wake = -1);
+    /// True if this side has answered as a closed port does.
+    bool was_refused(std::size_t side) const { return refused_[side]; }
     /// The connections that have not been answered yet, which another takes over.
     std::vector<descriptor> release();
 
@@ -43,6 +45,7 @@ private:
     std::vector<side> sides_;
     std::uint16_t port_;
     std::vector<attempt> attempts_;
+    std::vector<bool> refused_; ///< by side
 };
 
 /// Makes a connection, which was begun without blocking and would be reset, one to use: blocking, and closed

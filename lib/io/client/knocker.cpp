@@ -26,7 +26,8 @@ constexpr nanoseconds syn_lifetime = 900ms;
 constexpr nanoseconds first_try = 200us;
 constexpr nanoseconds longest_between_tries = 100ms;
 // Tries stay open beside newer ones: on a long path an answer comes after the next try has gone.
-constexpr nanoseconds try_lifetime = 3s;
+// (And a router that finds no host says so after three seconds.)
+constexpr nanoseconds try_lifetime = 5s;
 
 error why(const std::string& what) { return {what + ": " + std::strerror(errno)}; }
 
@@ -100,7 +101,7 @@ public:
             const bool sent_all = action.what == client::volley::step::done;
             if (opened_after_ ||
                 (sent_all && (ended_ || order_.wait_port == 0 || now >= last_syn_ + order_.wait_limit)))
-                return knock_report{volley_.syns(), volley_.rounds(), opened_after_, std::move(connection_)};
+                return make_report();
 
             auto until = sent_all ? last_syn_ + order_.wait_limit : action.until;
             if (order_.wait_port != 0 && !volley_.in_round()) {
@@ -119,6 +120,16 @@ public:
     std::uint32_t sent() const { return sent_; }
 
 private:
+    knock_report make_report() {
+        return {.syns = volley_.syns(),
+                .rounds = volley_.rounds(),
+                .opened_after = opened_after_,
+                .connection = std::move(connection_),
+                .answered = answered_,
+                .refused = refused_,
+                .obstacle = obstacle_};
+    }
+
     /// Begins a connection to a port of the sequence or to the door.
     result<void> start(std::size_t port, instant now) {
         static const client::shot no_shot;
@@ -184,8 +195,13 @@ private:
 
     /// A connection stands (failure 0) or was refused, or the path had something else to say.
     void finish(std::size_t port, int failure, descriptor socket) {
+        const bool answered = failure == 0 || failure == ECONNREFUSED;
+        if (!answered) obstacle_ = std::strerror(failure);
+        if (port == attempt::door) refused_ = failure == ECONNREFUSED;
         if (port != attempt::door) {
-            if (failure == 0 || failure == ECONNREFUSED) volley_.answered(port);
+            if (!answered) return;
+            ++answered_;
+            volley_.answered(port);
         } else if (failure == 0 && !opened_after_) {
             opened_after_ = boot_now() - last_syn_;
             connection_ = std::move(socket);
@@ -227,6 +243,9 @@ private:
     std::optional<nanoseconds> opened_after_;
     descriptor connection_;
     bool ended_ = false; ///< as order_.end says
+    std::uint32_t answered_ = 0;
+    bool refused_ = false;
+    std::string obstacle_;
     std::uint32_t sent_ = 0;
     std::uint16_t pings_ = 0;
 };
