@@ -21,6 +21,7 @@ void hold_signals();
 int run_check(const arguments& args);
 int run_knock(const arguments& args);
 int run_connect(const arguments& args);
+int run_doctor(const arguments& args);
 int run_keygen(const arguments& args);
 int run_sequence(const arguments& args);
 int run_time(const arguments& args);

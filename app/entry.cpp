@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <sys/socket.h>
+#include <thread>
 
 namespace chronoknock::app {
 
@@ -166,6 +167,21 @@ entry enter(const order& o, std::uint16_t port) {
         if (open = door.keep_trying(instant::max(), sources->answered()); open) return {std::move(*open), {}};
     sources->settle(ways);
     return siege(o, std::move(ways), *time, door, refusals(all, door), port).run();
+}
+
+std::vector<sent_knock> knock_anyway(const order& o, std::uint16_t port) {
+    time_question time(o);
+    auto ways = knock_ways(find_ways(o));
+    warn_of_translation(o, ways);
+    source_question(o, ways).settle(ways);
+    turn_taker taker(o, ways);
+    for (;;) {
+        const auto taken = taker.take(time);
+        if (taken.any()) return send_knocks(o, ways, taken, taker, port, o.profile.wait_limit);
+        if (o.no_wait) throw stop{say(failed, window_used(taken.wait))};
+        tell(window_used(taken.wait) + ", waiting");
+        std::this_thread::sleep_for(taken.wait);
+    }
 }
 
 void tell_of_silence(const order& o, const std::vector<sent_knock>& knocks) {

@@ -17,6 +17,10 @@ struct entry {
 /// where it throws stop.
 entry enter(const order& o, std::uint16_t port);
 
+/// Knocks, whether a door is open or not, and then tries the port, if it is not 0. Gives what was sent. A
+/// message has been said where it throws stop.
+std::vector<sent_knock> knock_anyway(const order& o, std::uint16_t port);
+
 /// After knocks without a door to try: says if nothing at all was answered. Throws stop, with a message,
 /// where routers say that there is no way.
 void tell_of_silence(const order& o, const std::vector<sent_knock>& knocks);

@@ -1,9 +1,7 @@
 #include "app/entry.hpp"
-#include "app/sources.hpp"
 #include "app/verdict.hpp"
 
 #include <iostream>
-#include <thread>
 
 namespace chronoknock::app {
 
@@ -27,22 +25,6 @@ usage knock_usage() {
     u.hidden.add_options()("target", text("TARGET"))("service", text("SERVICE"));
     u.positional.add("target", 1).add("service", 1);
     return u;
-}
-
-/// Knocks, whether a door is open or not. Gives what was sent.
-std::vector<sent_knock> knock_anyway(const order& o, std::uint16_t port) {
-    time_question time(o);
-    auto ways = knock_ways(find_ways(o));
-    warn_of_translation(o, ways);
-    source_question(o, ways).settle(ways);
-    turn_taker taker(o, ways);
-    for (;;) {
-        const auto taken = taker.take(time);
-        if (taken.any()) return send_knocks(o, ways, taken, taker, port, o.profile.wait_limit);
-        if (o.no_wait) throw stop{say(failed, window_used(taken.wait))};
-        tell(window_used(taken.wait) + ", waiting");
-        std::this_thread::sleep_for(taken.wait);
-    }
 }
 
 int knock(const po::variables_map& options, const usage& u) {

@@ -44,7 +44,7 @@ struct knock_report {
     std::uint32_t syns = 0;
     std::uint32_t rounds = 0;
     /// From the last SYN before the door was found open until a connection stood.
-    std::optional<nanoseconds> opened_after;
+    std::optional<nanoseconds> opened_after = {};
     /// That connection; of no socket where the door was not found open.
     descriptor connection = descriptor();
     std::uint32_t answered = 0; ///< packets of the knock that something came back for from the host
