@@ -31,7 +31,9 @@ result<io::time_fix> ask_time(const config::profile& p, std::stop_token stop) {
     return io::query_time(*servers, how);
 }
 
-bool needs_time(const order& o) { return !o.at && !o.key->never_changes() && !o.key->numbered(); }
+bool needs_time(const order& o) {
+    return !o.at && (!o.key || (!o.key->never_changes() && !o.key->numbered()));
+}
 
 bool same(const io::window_owner& a, const io::window_owner& b) {
     return a.target == b.target && a.key == b.key && a.service == b.service && a.source == b.source;

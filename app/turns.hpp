@@ -1,6 +1,7 @@
 #pragma once
 
 #include "app/way.hpp"
+#include "base/in_words.hpp"
 #include "io/client/window_memory.hpp"
 #include "io/time/timesync.hpp"
 

@@ -3,11 +3,8 @@
 #include <array>
 #include <boost/algorithm/hex.hpp>
 #include <charconv>
-#include <cmath>
 #include <ctime>
-#include <iomanip>
 #include <iterator>
-#include <sstream>
 #include <utility>
 
 namespace chronoknock {
@@ -73,16 +70,6 @@ std::string to_string(nanoseconds d) {
     if (d % std::chrono::seconds(1) != nanoseconds(0))
         return std::to_string(d / std::chrono::milliseconds(1)) + "ms";
     return std::to_string(d / std::chrono::seconds(1)) + "s";
-}
-
-std::string in_words(nanoseconds d) {
-    std::ostringstream text;
-    const auto ms = std::chrono::duration<double, std::milli>(d).count();
-    if (std::abs(ms) < 1000)
-        text << std::setprecision(3) << ms << " ms";
-    else
-        text << std::fixed << std::setprecision(1) << ms / 1000 << " s";
-    return text.str();
 }
 
 std::string printable(std::string_view text) {

@@ -28,9 +28,6 @@ result<nanoseconds> parse_duration(std::string_view text, nanoseconds least, nan
 /// The shortest form that parse_duration reads back.
 std::string to_string(nanoseconds d);
 
-/// A time for people, to three digits or a tenth of a second: "0.213 ms", "4.2 s".
-std::string in_words(nanoseconds d);
-
 /// Text safe in one line of a log or a message, whoever wrote it: anything but printable ASCII becomes \xNN,
 /// and more than 200 characters are cut.
 std::string printable(std::string_view text);

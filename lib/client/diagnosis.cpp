@@ -1,6 +1,6 @@
 #include "client/diagnosis.hpp"
 
-#include "base/text.hpp"
+#include "base/in_words.hpp"
 #include "client/reach.hpp"
 
 #include <array>
