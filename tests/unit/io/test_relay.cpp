@@ -2,6 +2,7 @@
 #include "lab.hpp"
 
 #include <array>
+#include <csignal>
 #include <fcntl.h>
 #include <string>
 #include <sys/socket.h>
@@ -118,7 +119,7 @@ BOOST_AUTO_TEST_CASE(nobody_reads_any_more) {
     auto out = new_pipe();
     auto connection = pair_of_sockets();
     out.near = io::descriptor();
-    signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGPIPE, SIG_IGN);
     write_all(connection.far.get(), "into the void");
     io::relay(in.near.get(), out.far.get(), connection.near); // comes back
 }
