@@ -45,8 +45,8 @@ private:
     std::vector<attempt> attempts_;
 };
 
-/// Makes a connection, which was begun without blocking and would be reset, one to use: blocking, and closed
-/// as usual. Small pieces leave at once.
+/// Makes a connection that would be reset when it is closed one to use: closed as usual, and small pieces
+/// leave at once.
 void make_usable(const descriptor& connection);
 
 /// The round trip that the kernel has measured of a connection; none if it has not.
