@@ -87,25 +87,21 @@ class Ssh(Connect):
 
     def test_ten_in_a_row_cost_one_knock(self):
         key = self.key(granularity=10)
-        guard = self.ssh_guard(key)
-        self.first_window(10)
-        begin = time.monotonic()
+        guard = self.ssh_guard(key, open_for=300)
         for i in range(10):
-            self.assertEqual(self.ssh("echo", i).stdout, f"{i}\n")
-        self.assertLess(time.monotonic() - begin, 8)
+            done = self.ssh("echo", i)
+            self.assertEqual((done.stdout, done.stderr), (f"{i}\n", ""))  # nor did it wait
         self.assertLessEqual(self.opened(guard), 2, guard.log())  # one for each family
 
     def test_ten_at_once_wait_for_no_window(self):
         key = self.key(granularity=30)
         guard = self.ssh_guard(key)
         self.first_window(30)
-        begin = time.monotonic()
         done = [self.client.spawn(self.named("ssh", "-F", self.config, NAME, "echo", "in"),
                                   log=self.lab.folder / f"ssh{i}") for i in range(10)]
         for process in done:
             wait_for(lambda p=process: not p.alive(), "ssh to end", 20)
             self.assertEqual(process.text(), "in\n")
-        self.assertLess(time.monotonic() - begin, 15)
         self.assertLessEqual(self.opened(guard), 2)
 
     def test_what_goes_through_arrives_whole(self):
