@@ -88,6 +88,7 @@ class Ssh(Connect):
     def test_ten_in_a_row_cost_one_knock(self):
         key = self.key(granularity=10)
         guard = self.ssh_guard(key, open_for=300)
+        self.first_window(10)
         for i in range(10):
             done = self.ssh("echo", i)
             self.assertEqual((done.stdout, done.stderr), (f"{i}\n", ""))  # nor did it wait
