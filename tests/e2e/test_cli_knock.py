@@ -31,11 +31,18 @@ class Knock(Case):
         self.assertEqual(result.returncode, 0)
         self.assertIn("going on without", result.stderr)
 
-    def test_wait_tells_of_the_door(self):
+    def test_wait_tries_first(self):
         with socket.create_server(("127.0.0.1", 0)) as door:
             port = door.getsockname()[1]
             text = self.done("knock", "127.0.0.1", "--key", self.key, "--time-server", "none", "--wait", port)
-        self.assertRegex(text, rf"\nport {port} open [\d.]+ m?s after the last SYN\n\Z")
+        self.assertEqual(text, f"port {port} is open: no knock was needed\n")
+
+    def test_wait_tells_of_the_door(self):
+        with socket.create_server(("127.0.0.1", 0)) as door:
+            port = door.getsockname()[1]
+            text = self.done("knock", "127.0.0.1", "--key", self.key, "--time-server", "none", "--wait", port,
+                             "--at", 1000)  # in any case
+        self.assertRegex(text, rf"\Aknocked on .*\nport {port} open [\d.]+ m?s after the last SYN\n\Z")
 
     def test_wait_gives_up(self):
         with socket.create_server(("127.0.0.1", 0)) as door:
@@ -43,7 +50,7 @@ class Knock(Case):
         result = self.run_program("knock", "127.0.0.1", "--key", self.key, "--time-server", "none",
                                   "--wait", port, "--wait-limit", "300ms")
         self.assertEqual((result.returncode, result.stderr),
-                         (1, f"chronoknock: port {port} did not open within 300ms\n"))
+                         (3, f"chronoknock: port {port} did not open within 300ms\n"))
 
     def test_rounds_and_profile(self):
         folder = self.folder / ".config/chronoknock"

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -133,7 +132,6 @@ void make_usable(const descriptor& connection) {
     const int on = 1;
     ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &usual, sizeof usual);
     ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) & ~O_NONBLOCK);
 }
 
 std::optional<nanoseconds> round_trip_of(const descriptor& connection) {

@@ -27,8 +27,8 @@ public:
     std::optional<descriptor> try_once(const std::function<std::vector<nanoseconds>()>& silences);
     /// Goes on trying, often at first, until a connection stands, the moment has come or `wake` is readable.
     std::optional<descriptor> keep_trying(instant until, int wake = -1);
-    /// True if this side has answered as a closed port does.
-    bool was_refused(std::size_t side) const { return refused_[side]; }
+    /// True if the side of this number has answered as a closed port does.
+    bool was_refused(std::size_t number) const { return refused_[number]; }
     /// The connections that have not been answered yet, which another takes over.
     std::vector<descriptor> release();
 
@@ -48,8 +48,8 @@ private:
     std::vector<bool> refused_; ///< by side
 };
 
-/// Makes a connection, which was begun without blocking and would be reset, one to use: blocking, and closed
-/// as usual. Small pieces leave at once.
+/// Makes a connection that would be reset when it is closed one to use: closed as usual, and small pieces
+/// leave at once.
 void make_usable(const descriptor& connection);
 
 /// The round trip that the kernel has measured of a connection; none if it has not.

@@ -72,10 +72,12 @@ flow copy(int in, int out) {
     }
 }
 
-/// Between two files of which one is a pipe.
+/// Between two files of which one is a pipe, whose other end another program has. While splice(2) waits it
+/// holds the pipe, and the other program can neither read what is in it nor write: so it never waits.
 flow splice_directly(int in, int out) {
     for (;;) {
-        const auto n = ::splice(in, nullptr, out, nullptr, most_at_once, SPLICE_F_MOVE);
+        const auto n =
+            ::splice(in, nullptr, out, nullptr, most_at_once, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
         if (n > 0) continue;
         if (n == 0) return flow::ended;
         if (errno == EINVAL || errno == ENOSYS) return flow::unspliceable;
@@ -146,6 +148,7 @@ void end_output(int out) {
 
 void relay(int in, int out, const descriptor& connection) {
     const int socket = connection.get();
+    ::fcntl(socket, F_SETFL, ::fcntl(socket, F_GETFL) | O_NONBLOCK);
     // The thread may outlive the connection: it has a descriptor of its own, which no other file takes over.
     descriptor own(::fcntl(socket, F_DUPFD_CLOEXEC, 0));
     std::promise<void> sent;
