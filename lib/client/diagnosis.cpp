@@ -96,6 +96,13 @@ constexpr std::array<row, 14> rows = {{
      },
      [](const facts&) { return std::string(ask_the_server); }},
 
+    {cause::no_answer, [](const facts& f) { return f.asks && !f.was_asked_back && !f.service_opened; },
+     [](const facts& f) {
+         return f.host + " did not answer the request: it is not there, does not take this key, its clock or "
+                         "this one is off, or the packets got lost";
+     },
+     [](const facts& f) { return "see whether " + f.host + " is up; " + ask_the_server; }},
+
     {cause::clock_unknown, [](const facts& f) { return f.clock == time_source::unvouched; },
      [](const facts& f) {
          return told_host(f) +
@@ -111,14 +118,6 @@ constexpr std::array<row, 14> rows = {{
                 " before: the server has no time at present, does not run, or does not take the key any more";
      },
      [](const facts&) { return std::string(ask_the_server); }},
-
-    {cause::no_answer, [](const facts& f) { return f.asks && !f.was_asked_back; },
-     [](const facts& f) {
-         return f.host +
-                " did not answer the request: it is not there, does not take this key or has no time, "
-                "or the packets got lost";
-     },
-     [](const facts& f) { return "see whether " + f.host + " is up; " + ask_the_server; }},
 
     {cause::first_start, [](const facts& f) { return f.one_window && f.granularity != 0 && !f.key_opened; },
      [](const facts& f) {
