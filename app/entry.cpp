@@ -107,13 +107,17 @@ private:
         const auto next = taker_.until_next(taken, time_);
         const bool last = !next || *next + shortest_last >= limit;
         if (!last) limit = *next;
-        auto sent = send_knocks(order_, ways_, taken, taker_, port_, limit, door_.release());
+        auto tries = door_.release();
+        std::ranges::move(unanswered_, std::back_inserter(tries));
+        unanswered_.clear();
+        auto sent = send_knocks(order_, ways_, taken, taker_, port_, limit, std::move(tries));
         for (auto& k : sent) add(e, std::move(k));
         const bool refused = std::ranges::all_of(e.knocks, [](const auto& k) { return k.report.refused; });
         return last || refused;
     }
 
-    void add(entry& e, sent_knock k) const {
+    void add(entry& e, sent_knock k) {
+        std::ranges::move(k.report.tries, std::back_inserter(unanswered_));
         if (k.report.opened_after) e.connection = std::move(k.report.connection);
         k.door_refused = std::ranges::find(refusals_, k.by.to.ip) != refusals_.end();
         const auto same =
@@ -138,7 +142,8 @@ private:
     std::vector<address> refusals_;
     std::uint16_t port_;
     turn_taker taker_;
-    std::optional<instant> until_{}; ///< the whole wait is over
+    std::vector<io::descriptor> unanswered_; ///< connections begun beside the last knocks
+    std::optional<instant> until_{};         ///< the whole wait is over
 };
 
 } // namespace

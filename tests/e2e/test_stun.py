@@ -24,8 +24,8 @@ class Stun(LabTest):
         self.addCleanup(server.close)
         return server
 
-    def knock(self, key, *options, target=DOOR):
-        return self.laptop.knock(target, key, "web", *options, check=False)
+    def knock(self, key, *options, target=DOOR, **more):
+        return self.laptop.knock(target, key, "web", *options, check=False, **more)
 
     def assert_nothing_sent(self):
         self.assertEqual(self.sniffer.syns(target=DOOR), [])
@@ -107,7 +107,7 @@ class Stun(LabTest):
         """Both answer late: the one question does not wait for the other's answer."""
         slow = self.stun(FIRST, late=1).asked
         deaf = self.stun(SECOND, address=None, port=123).asked  # no time server, but asked like one
-        said = self.knock(self.key(), "--stun", FIRST, "--time-server", SECOND)
+        said = self.knock(self.key(), "--stun", FIRST, time_server=SECOND)
         self.assertEqual(said.returncode, 1)
         self.assertLess(abs(slow[0] - deaf[0]), 0.5)
 

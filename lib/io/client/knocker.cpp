@@ -121,13 +121,16 @@ public:
 
 private:
     knock_report make_report() {
-        return {.syns = volley_.syns(),
-                .rounds = volley_.rounds(),
-                .opened_after = opened_after_,
-                .connection = std::move(connection_),
-                .answered = answered_,
-                .refused = refused_,
-                .obstacle = obstacle_};
+        knock_report r{.syns = volley_.syns(),
+                       .rounds = volley_.rounds(),
+                       .opened_after = opened_after_,
+                       .connection = std::move(connection_),
+                       .answered = answered_,
+                       .refused = refused_,
+                       .obstacle = obstacle_};
+        for (auto& a : attempts_)
+            if (a.port == attempt::door) r.tries.push_back(std::move(a.socket));
+        return r;
     }
 
     /// Begins a connection to a port of the sequence or to the door.
