@@ -9,6 +9,7 @@
 #include "io/system/clock.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <sys/socket.h>
 #include <thread>
 

@@ -47,10 +47,11 @@ struct knock_report {
     std::optional<nanoseconds> opened_after = {};
     /// That connection; of no socket where the door was not found open.
     descriptor connection = descriptor();
-    std::uint32_t answered = 0; ///< packets of the knock that something came back for from the host
-    bool refused = false;       ///< the door answered the last try as a closed port does
-    bool unanswered = false;    ///< the server did not answer the request of a dialogue
-    std::string obstacle = {};  ///< what routers said instead ("No route to host"); empty: nothing
+    std::vector<descriptor> tries = {}; ///< connections to the door that nothing has come back for yet
+    std::uint32_t answered = 0;         ///< packets of the knock that something came back for from the host
+    bool refused = false;               ///< the door answered the last try as a closed port does
+    bool unanswered = false;            ///< the server did not answer the request of a dialogue
+    std::string obstacle = {};          ///< what routers said instead ("No route to host"); empty: nothing
 };
 
 /// Knocks, and with a wait_port tries to connect to it, between rounds and after the last, until it opens or
