@@ -55,7 +55,7 @@ class Reasons(LabTest):
 
     def test_a_host_that_is_not_there(self):
         nobody = self.server.ip4 + "9"
-        reason, message = self.shut_reason(self.key(), target=nobody)
+        reason, message = self.shut_reason(self.key(granularity=10), limit="12s", target=nobody)
         self.assertEqual(reason, "no way")
         self.assertIn(f"{nobody}: No route to host", message)
 
