@@ -12,6 +12,7 @@ namespace chronoknock::key {
 namespace {
 
 constexpr std::size_t words = 6;
+constexpr std::size_t most_of_word = 4; // letters
 constexpr unsigned bits_of_word = 11;
 constexpr std::size_t dictionary_size = 1u << bits_of_word;
 constexpr std::size_t short_words = 571; ///< of one to three letters; they come first
@@ -21,7 +22,7 @@ using packed = std::uint32_t;
 
 /// 0 if it is not one to four letters.
 packed pack(std::string_view word) {
-    if (word.empty() || word.size() > 4) return 0;
+    if (word.empty() || word.size() > most_of_word) return 0;
     packed p = 0;
     for (std::size_t i = 0; i < 4; ++i) {
         auto c = i < word.size() ? word[i] : '\0';
@@ -155,6 +156,7 @@ std::string otp_words(otp_value v, char separator) {
     return text;
 }
 
+// Most of what strangers send ends at the first word.
 std::optional<otp_value> parse_otp_words(std::string_view text) {
     std::array<std::string_view, words> six;
     std::size_t found = 0;
@@ -164,8 +166,8 @@ std::optional<otp_value> parse_otp_words(std::string_view text) {
             continue;
         }
         const auto begin = i;
-        while (i < text.size() && !is_white(text[i])) ++i;
-        if (found == words || i - begin > 4) return {};
+        while (i < text.size() && i - begin <= most_of_word && !is_white(text[i])) ++i;
+        if (found == words || i - begin > most_of_word) return {};
         six[found++] = text.substr(begin, i - begin);
     }
     if (found != words) return {};
