@@ -10,8 +10,8 @@ using arguments = std::vector<std::string>;
 
 /// Exit status.
 inline constexpr int done = 0;
-inline constexpr int failed = 1;    ///< the message says what
-inline constexpr int bad_usage = 2; ///< bad usage, configuration or key
+inline constexpr int failed = 1;     ///< the message says what
+inline constexpr int bad_usage = 2;  ///< bad usage, configuration or key
 inline constexpr int not_opened = 3; ///< knocked, and the door stayed shut
 
 /// The commands: results to standard output, messages to standard error; each returns its exit status.

@@ -14,11 +14,12 @@ namespace {
 using namespace std::chrono_literals;
 
 usage connect_usage() {
-    usage u{"connect TARGET PORT [OPTION...]",
-            "Connects standard input and output to a TCP port of a server: tries the door first, knocks if it is\n"
-            "shut, on every address family that the server has, and is the connection then. TARGET is a host with\n"
-            "--key FILE, or else a profile of the client's own configuration. In ~/.ssh/config:\n"
-            "ProxyCommand chronoknock connect --key ~/laptop.key %h %p"};
+    usage u{
+        "connect TARGET PORT [OPTION...]",
+        "Connects standard input and output to a TCP port of a server: tries the door first, knocks if it\n"
+        "is shut, on every address family that the server has, and is the connection then. TARGET is a\n"
+        "host with --key FILE, or else a profile of the client's own configuration. In ~/.ssh/config:\n"
+        "ProxyCommand chronoknock connect --key ~/laptop.key %h %p"};
     add_order_options(u.options);
     u.options.add_options() //
         ("service", text("NAME"), "ask for this one service, instead of all that the key may open");

@@ -47,8 +47,7 @@ std::optional<io::descriptor> wait_at(io::door_tries& door, nanoseconds wait) {
     const auto until = io::boot_now() + wait;
     if (auto open = door.keep_trying(std::min(until, io::boot_now() + silent_wait))) return open;
     const auto left = until - io::boot_now();
-    if (left > 0ns)
-        tell(window_used(left) + ", waiting");
+    if (left > 0ns) tell(window_used(left) + ", waiting");
     return door.keep_trying(until);
 }
 

@@ -6,8 +6,8 @@ namespace chronoknock::app {
 
 /// How a door was entered, or not.
 struct entry {
-    io::descriptor connection;       ///< that stands, as it was begun; none: the door stayed shut
-    std::vector<sent_knock> knocks;  ///< none: none was needed
+    io::descriptor connection;      ///< that stands, as it was begun; none: the door stayed shut
+    std::vector<sent_knock> knocks; ///< none: none was needed
 };
 
 /// Connects to a TCP port of the target: tries every address first, and asks the time meanwhile; knocks by

@@ -8,10 +8,11 @@ namespace chronoknock::app {
 namespace {
 
 usage knock_usage() {
-    usage u{"knock TARGET [SERVICE] [OPTION...]",
-            "Knocks on a server's door, on every address family that it has. TARGET is a host with --key FILE,\n"
-            "or else a profile of the client's own configuration. SERVICE is the one service asked for, instead\n"
-            "of all that the key may open; of an fwknop key the ports, as in tcp/22,udp/53."};
+    usage u{
+        "knock TARGET [SERVICE] [OPTION...]",
+        "Knocks on a server's door, on every address family that it has. TARGET is a host with --key FILE,\n"
+        "or else a profile of the client's own configuration. SERVICE is the one service asked for,\n"
+        "instead of all that the key may open; of an fwknop key the ports, as in tcp/22,udp/53."};
     add_order_options(u.options);
     u.options.add_options() //
         ("at", text("UNIX_TIME"),

@@ -123,14 +123,14 @@ void add_order_options(po::options_description& options) {
         ("key", text("FILE"), "key file; TARGET is a host")                               //
         ("config", text("FILE"), "file with profiles (~/.config/chronoknock/client.ini)") //
         ("time-server", po::value<std::vector<std::string>>()->value_name("HOST"),
-         "HOST[:PORT] or nts://HOST[:PORT], may be repeated (pool.ntp.org); none: the system clock") //
-        ("nts-ca", text("FILE"), "file of the authorities for nts:// servers (the system's)")        //
-        ("require-nts", "let only authenticated time servers count")                                 //
-        ("source", text("IP"), "address that the server sees (as the route says)")                   //
-        ("ipv4,4", "the target's IPv4 address alone (every family that it has)")                     //
-        ("ipv6,6", "its IPv6 address alone")                                                         //
-        ("rounds", text("N"), "send so many rounds (2, and up to 5 while ports do not answer)")      //
-        ("gap", text("MS"), "milliseconds between SYNs (0)")                                         //
+         "HOST[:PORT] or nts://HOST[:PORT], may be repeated (pool.ntp.org); none: the system clock")      //
+        ("nts-ca", text("FILE"), "file of the authorities for nts:// servers (the system's)")             //
+        ("require-nts", "let only authenticated time servers count")                                      //
+        ("source", text("IP"), "address that the server sees (as the route says)")                        //
+        ("ipv4,4", "the target's IPv4 address alone (every family that it has)")                          //
+        ("ipv6,6", "its IPv6 address alone")                                                              //
+        ("rounds", text("N"), "send so many rounds (2, and up to 5 while ports do not answer)")           //
+        ("gap", text("MS"), "milliseconds between SYNs (0)")                                              //
         ("no-wait", "fail when this window's sequence has been used, instead of waiting for the next")    //
         ("resolver", text("HOST"), "send the carrier dns's question to this resolver, not to the target") //
         ("wait-limit", text("SECONDS"), "how long to try a door after a knock (10s)")                     //

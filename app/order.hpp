@@ -15,12 +15,12 @@ namespace chronoknock::app {
 struct order {
     config::profile profile;
     key::credential_ptr key;
-    method::knock_request request;         ///< less source, at and random
+    method::knock_request request;           ///< less source, at and random
     std::optional<io::destination> resolver; ///< that carries the knock; none: it goes to the target
-    std::optional<std::int64_t> at;        ///< the moment or number asked for; none: as the time or the memory says
-    bool no_wait = false;                  ///< fail where the next window would have to be waited for
-    bool v4 = true;                        ///< the target's IPv4 addresses are wanted
-    bool v6 = true;                        ///< its IPv6 addresses are
+    std::optional<std::int64_t> at; ///< the moment or number asked for; none: as the time or the memory says
+    bool no_wait = false;           ///< fail where the next window would have to be waited for
+    bool v4 = true;                 ///< the target's IPv4 addresses are wanted
+    bool v6 = true;                 ///< its IPv6 addresses are
 };
 
 /// Adds the options of whatever knocks: of the key, the time, the way and the packets.

@@ -46,13 +46,18 @@ result<void> load(shipment& s, const order& o, std::int64_t at, std::uint16_t po
     return {};
 }
 
+void warn_of_the_last(const key::credential& k, std::int64_t number) {
+    const auto left = k.numbers_left(number);
+    if (left && *left >= 0 && *left < key::few_left)
+        tell(std::to_string(*left) + " one-time passwords are left: make a new key before they are used up");
+}
+
 void send(shipment& s, const key::credential& k, int end) {
     const auto respond = method::method_of(k).respond;
-    s.report = respond
-                   ? io::send_dialogue(
-                         s.order, [&](auto answer) { return respond(k, s.request, answer); },
-                         std::move(s.tries))
-                   : io::send_knock(s.order, &s.sent, std::move(s.tries));
+    s.report =
+        respond ? io::send_dialogue(
+                      s.order, [&](auto answer) { return respond(k, s.request, answer); }, std::move(s.tries))
+                : io::send_knock(s.order, &s.sent, std::move(s.tries));
     if (*s.report && (*s.report)->opened_after) ::eventfd_write(end, 1);
 }
 
@@ -65,9 +70,7 @@ std::vector<sent_knock> send_knocks(const order& o, const std::vector<way>& ways
     std::vector<std::unique_ptr<shipment>> shipments;
     for (std::size_t i = 0; i < ways.size(); ++i) {
         if (!t.at[i]) continue;
-        if (const auto left = o.key->numbers_left(*t.at[i]); shipments.empty() && left && *left >= 0 &&
-                                                             *left < key::few_left)
-            tell(std::to_string(*left) + " one-time passwords are left: make a new key before they are used up");
+        if (shipments.empty()) warn_of_the_last(*o.key, *t.at[i]);
         auto s = std::make_unique<shipment>(shipment{ways[i]});
         if (const auto loaded = load(*s, o, *t.at[i], port, end.get()); !loaded) {
             taker.give_back();

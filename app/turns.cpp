@@ -30,9 +30,7 @@ result<io::time_fix> ask_time(const config::profile& p, std::stop_token stop) {
     return io::query_time(*servers, how);
 }
 
-bool needs_time(const order& o) {
-    return !o.at && !o.key->never_changes() && !o.key->numbered();
-}
+bool needs_time(const order& o) { return !o.at && !o.key->never_changes() && !o.key->numbered(); }
 
 bool same(const io::window_owner& a, const io::window_owner& b) {
     return a.target == b.target && a.key == b.key && a.service == b.service && a.source == b.source;
@@ -78,8 +76,7 @@ int time_question::answered() const { return state_->answered.get(); }
 io::time_fix time_question::answer() {
     if (!state_->answer) state_->answer = state_->promise.get_future().get();
     if (!*state_->answer)
-        throw stop{
-            say(failed, state_->answer->error().text + "; --time-server none takes the system clock")};
+        throw stop{say(failed, state_->answer->error().text + "; --time-server none takes the system clock")};
     return **state_->answer;
 }
 

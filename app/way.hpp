@@ -9,8 +9,8 @@ namespace chronoknock::app {
 /// The server's address and ours, of one family.
 struct way {
     io::destination to;
-    address source;               ///< as the server sees it
-    std::optional<address> bind;  ///< source, where this machine has it
+    address source;              ///< as the server sees it
+    std::optional<address> bind; ///< source, where this machine has it
 };
 
 /// A way to each address of the target of the wanted families, in the order to try them; at least one.

@@ -38,8 +38,8 @@ class Connect(LabTest):
         return self.named(self.lab.program, "connect", target, port, "--key", key, "--time-server", "none", *options)
 
     def connect(self, *args, stdin=b"", timeout=60):
-        return subprocess.run([str(a) for a in self.connect_argv(*args)], input=stdin, capture_output=True, timeout=timeout,
-                              env={**os.environ, **self.client.env}, preexec_fn=self.client._enter, check=False)
+        return subprocess.run([str(a) for a in self.connect_argv(*args)], input=stdin, capture_output=True,
+                              timeout=timeout, env={**os.environ, **self.client.env}, preexec_fn=self.client._enter, check=False)
 
     def ssh_guard(self, key, open_for=30, sections=None):
         self.sshd = start_sshd(self.server)

@@ -25,11 +25,9 @@ constexpr nanoseconds lifetime = 3s;
 
 } // namespace
 
-door_tries::door_tries(std::vector<side> sides, std::uint16_t port)
-    : sides_(std::move(sides)), port_(port) {}
+door_tries::door_tries(std::vector<side> sides, std::uint16_t port) : sides_(std::move(sides)), port_(port) {}
 
-std::optional<descriptor>
-door_tries::try_once(const std::function<std::vector<nanoseconds>()>& silences) {
+std::optional<descriptor> door_tries::try_once(const std::function<std::vector<nanoseconds>()>& silences) {
     client::door door(sides_.size());
     bool told = false;
     for (;;) {
@@ -80,8 +78,8 @@ std::vector<descriptor> door_tries::release() {
 
 std::optional<descriptor> door_tries::start(std::size_t number, instant now, client::door* told) {
     const auto& s = sides_[number];
-    descriptor socket(::socket(s.to.ip.is_v4() ? AF_INET : AF_INET6,
-                               SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    descriptor socket(
+        ::socket(s.to.ip.is_v4() ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     const int on = 1;
     const linger reset{1, 0};
     // An attempt that is not used leaves nothing behind.

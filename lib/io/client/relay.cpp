@@ -76,8 +76,7 @@ flow copy(int in, int out) {
 /// holds the pipe, and the other program can neither read what is in it nor write: so it never waits.
 flow splice_directly(int in, int out) {
     for (;;) {
-        const auto n =
-            ::splice(in, nullptr, out, nullptr, most_at_once, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+        const auto n = ::splice(in, nullptr, out, nullptr, most_at_once, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
         if (n > 0) continue;
         if (n == 0) return flow::ended;
         if (errno == EINVAL || errno == ENOSYS) return flow::unspliceable;
