@@ -3,6 +3,7 @@
 #include "io/client/relay.hpp"
 
 #include <condition_variable>
+#include <fcntl.h>
 #include <mutex>
 #include <thread>
 #include <unistd.h>
@@ -22,6 +23,8 @@ usage connect_usage() {
         "ProxyCommand chronoknock connect --key ~/laptop.key %h %p"};
     add_order_options(u.options);
     u.options.add_options() //
+        ("fdpass", "hand the connection over to the program at standard output, and end\n"
+                   "(ssh_config(5), ProxyUseFdpass)") //
         ("service", text("NAME"), "ask for this one service, instead of all that the key may open");
     add_request_options(u.options, true);
     u.hidden.add_options()("target", text("TARGET"))("port", text("PORT"));
@@ -54,10 +57,17 @@ int connect(const po::variables_map& options, const usage& u) {
     if (const auto set = set_profile_field(fits, "wait", *text_of_port); !set)
         return say(bad_usage, "PORT: " + set.error().text);
     const auto port = fits.wait;
+    for (const int fd : {STDIN_FILENO, STDOUT_FILENO})
+        if (::fcntl(fd, F_GETFD) < 0) return say(failed, "expected standard input and output to be open");
     const auto o = read_order(options, u);
     const auto e = enter(o, port);
     if (!e.connection) return say(not_opened, stayed_shut(o, port));
     io::make_usable(e.connection);
+    if (options.count("fdpass")) {
+        const auto passed = io::pass_descriptor(STDOUT_FILENO, e.connection);
+        remember_round_trip(e.connection);
+        return passed ? done : say(failed, passed.error().text);
+    }
     const late_note note(e.connection);
     io::relay(STDIN_FILENO, STDOUT_FILENO, e.connection);
     return done;

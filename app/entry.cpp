@@ -64,7 +64,7 @@ entry enter(const order& o, std::uint16_t port) {
     if (open) return {std::move(*open), {}};
 
     if (!time) time.emplace(o);
-    const auto ways = knock_ways(all);
+    const auto ways = knock_ways(o, all);
     warn_of_translation(o, ways);
     if (time->asks())
         if (open = door.keep_trying(instant::max(), time->answered()); open) return {std::move(*open), {}};

@@ -30,7 +30,7 @@ usage knock_usage() {
 /// Knocks, whether a door is open or not. Gives what was sent.
 std::vector<sent_knock> knock_anyway(const order& o, std::uint16_t port) {
     time_question time(o);
-    const auto ways = knock_ways(find_ways(o));
+    const auto ways = knock_ways(o, find_ways(o));
     warn_of_translation(o, ways);
     turn_taker taker(o, ways);
     for (;;) {

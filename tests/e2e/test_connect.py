@@ -131,6 +131,13 @@ class Ssh(Connect):
                         env={"GIT_SSH_COMMAND": f"ssh -F {self.config}"})
         self.assertTrue(filecmp.cmp(data, folder / "clone/data", shallow=False))
 
+    def test_a_connection_that_is_handed_over(self):
+        key = self.key()
+        self.ssh_guard(key)
+        self.config.write_text(self.config.read_text().replace(" connect --key", " connect --fdpass --key")
+                               + "    ProxyUseFdpass yes\n")
+        self.assertEqual(self.ssh("echo in").stdout, "in\n")
+
     def test_match_exec_and_knock_before(self):
         key = self.key()
         self.ssh_guard(key)
