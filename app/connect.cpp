@@ -1,5 +1,7 @@
 #include "app/entry.hpp"
+#include "client/target.hpp"
 #include "io/client/door_tries.hpp"
+#include "io/client/profiles.hpp"
 #include "io/client/relay.hpp"
 
 #include <condition_variable>
@@ -53,15 +55,13 @@ int connect(const po::variables_map& options, const usage& u) {
     const auto text_of_port = given(options, "port");
     if (!text_of_port)
         return say(bad_usage, "expected a target and a port; usage: chronoknock " + u.synopsis);
-    config::profile fits;
-    if (const auto set = set_profile_field(fits, "wait", *text_of_port); !set)
-        return say(bad_usage, "PORT: " + set.error().text);
-    const auto port = fits.wait;
+    const auto port = client::parse_port(*text_of_port, io::port_of_service);
+    if (!port) return say(bad_usage, "PORT: " + port.error().text);
     for (const int fd : {STDIN_FILENO, STDOUT_FILENO})
         if (::fcntl(fd, F_GETFD) < 0) return say(failed, "expected standard input and output to be open");
     const auto o = read_order(options, u);
-    const auto e = enter(o, port);
-    if (!e.connection) return say(not_opened, stayed_shut(o, port));
+    const auto e = enter(o, *port);
+    if (!e.connection) return say(not_opened, stayed_shut(o, *port));
     io::make_usable(e.connection);
     if (options.count("fdpass")) {
         const auto passed = io::pass_descriptor(STDOUT_FILENO, e.connection);

@@ -83,6 +83,7 @@ std::optional<otp_value> value_of(const std::array<std::string_view, words>& six
 }
 
 bool is_white(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
 std::uint32_t little_endian(const std::uint8_t* p) {
     return p[0] | std::uint32_t{p[1]} << 8 | std::uint32_t{p[2]} << 16 | std::uint32_t{p[3]} << 24;
@@ -156,7 +157,7 @@ std::string otp_words(otp_value v, char separator) {
     return text;
 }
 
-// Most of what strangers send ends at the first word.
+// Most of what strangers send ends at the first byte.
 std::optional<otp_value> parse_otp_words(std::string_view text) {
     std::array<std::string_view, words> six;
     std::size_t found = 0;
@@ -166,8 +167,9 @@ std::optional<otp_value> parse_otp_words(std::string_view text) {
             continue;
         }
         const auto begin = i;
-        while (i < text.size() && i - begin <= most_of_word && !is_white(text[i])) ++i;
-        if (found == words || i - begin > most_of_word) return {};
+        for (; i < text.size() && !is_white(text[i]); ++i)
+            if (!is_letter(text[i]) || i - begin == most_of_word) return {};
+        if (found == words) return {};
         six[found++] = text.substr(begin, i - begin);
     }
     if (found != words) return {};
