@@ -1,6 +1,8 @@
+#include "app/check_online.hpp"
 #include "app/options.hpp"
 #include "io/server_config.hpp"
 #include "io/store/record_summary.hpp"
+#include "io/system/child.hpp"
 #include "io/system/clock.hpp"
 #include "io/system/privileges.hpp"
 #include "method/method.hpp"
@@ -26,9 +28,12 @@ constexpr nanoseconds shortest_polite_interval = 15s;
 
 usage check_usage() {
     usage u{"check --config FILE [OPTION...]",
-            "Reads a server's configuration as `server` would and says what it means. Changes nothing."};
+            "Reads a server's configuration as `server` would and says what it means. Changes nothing.\n"
+            "For a first start that cannot lock you out: `chronoknock server --config FILE --trial 10m`, and\n"
+            "`chronoknock confirm` from a new connection."};
     u.options.add_options()                                                //
         ("config", text("FILE")->required(), "the server's configuration") //
+        ("online", "ask the time servers, and read owners and modes, too")  //
         ("allow-loose-permissions", "take key files that others can read or write");
     return u;
 }
@@ -42,12 +47,13 @@ std::string joined(const Values& values, Text text) {
 }
 
 void line(std::string_view name, const std::string& what) {
-    std::cout << std::left << std::setw(14) << name << what << "\n";
+    std::cout << std::left << std::setw(14) << name << (name.size() < 14 ? "" : " ") << what << "\n";
 }
 
 void print_settings(const config::server& s) {
     line("state", s.state);
     line("control", s.control);
+    if (!s.include.empty()) line("include", s.include);
     if (s.log.file.empty())
         line("capture", joined(s.interfaces, [](const auto& i) { return i; }));
     else
@@ -82,6 +88,20 @@ void print_settings(const config::server& s) {
                      joined(s.firewall.always_allow, [](const auto& p) { return p.to_string(); }));
 }
 
+void print_events(const config::event_settings& e) {
+    if (e.command.empty()) return;
+    const auto kind = [](config::event_kind k) {
+        return std::string(k == config::event_kind::grant     ? "grants"
+                           : k == config::event_kind::refusal ? "refused knocks"
+                                                              : "loss and return of the time");
+    };
+    std::string command;
+    for (const auto& word : e.command) command += (command.empty() ? "" : " ") + printable(word);
+    line("events", command + ": on " + joined(e.on, kind));
+    line("", "at most " + std::to_string(e.limit) + " times a minute for each of them, killed after " +
+                 to_string(e.time_limit) + "; as the server's user, without capabilities");
+}
+
 void print_services(const config::server& s) {
     for (std::size_t i = 0; i < s.services.size(); ++i) {
         const auto& service = s.services[i];
@@ -114,6 +134,9 @@ void print_key(const config::server& s, const config::key_settings& k,
                const std::map<std::string, std::int64_t>& used) {
     std::cout << "\nkey " << k.name << "\n";
     line("  file", k.file);
+    const auto print = k.key->shown_fingerprint();
+    line("  fingerprint", print.empty() ? "none: what its secret is could be found by trying" : print);
+    if (k.until) line("  good until", utc(to_seconds(*k.until)) + " UTC");
     line("  opens", joined(k.services, [&](auto i) { return s.services[i].name; }) +
                         (k.key->names_service() || k.services.size() == 1 ? "" : ", all at once"));
     for (const auto& [name, what] : method::method_of(*k.key).describe(k))
@@ -154,6 +177,9 @@ void print_doubts(const config::server& s, const std::map<std::string, std::int6
                                  [i](const auto& k) { return std::ranges::count(k.services, i) != 0; }))
             doubt("[service." + s.services[i].name + "] is opened by no key");
 
+    if (!s.events.command.empty())
+        for (const auto& one : io::doubts_on_program(s.events.command.front()))
+            doubt("[events] command: " + one);
     if (s.log.format && !s.log.format->anchored())
         doubt("[capture] pattern: it does not begin with ^: what a stranger has written before may match");
 
@@ -173,6 +199,9 @@ void print_doubts(const config::server& s, const std::map<std::string, std::int6
         if (const auto left = left_of(k, used); left && *left < key::few_left)
             doubt(name + "only " + std::to_string(*left) +
                   " one-time passwords are left: issue new ones (chronoknock keygen --method otp)");
+        if (k.until && io::system_now() >= *k.until)
+            doubt(name + "until: it opens nothing any more, since " + utc(to_seconds(*k.until)) +
+                  " UTC; chronoknock uninvite takes it out");
         if (k.key->never_changes()) {
             doubt(name + "allow_weak: whoever sees one of its knocks can repeat it for ever");
             continue;
@@ -202,6 +231,7 @@ int run_check(const arguments& args) {
         io::load_server_config(*given(options, "config"), options.count("allow-loose-permissions"));
     if (!server) return say(bad_usage, server.error().text);
     print_settings(*server);
+    print_events(server->events);
     print_services(*server);
     std::map<std::string, std::int64_t> used;
     if (std::ranges::any_of(server->keys,
@@ -209,7 +239,11 @@ int run_check(const arguments& args) {
         used = io::newest_places(server->state);
     for (const auto& k : server->keys) print_key(*server, k, used);
     print_doubts(*server, used);
-    return done;
+    const bool serves = !options.count("online") || check_online(*server, *given(options, "config"));
+    std::cout << "\nfirst start    chronoknock server --config " << *given(options, "config")
+              << " --trial 10m: the guard goes away by itself\n"
+                 "               unless `chronoknock confirm` comes\n";
+    return serves ? done : failed;
 }
 
 } // namespace chronoknock::app

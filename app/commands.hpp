@@ -10,8 +10,8 @@ using arguments = std::vector<std::string>;
 
 /// Exit status.
 inline constexpr int done = 0;
-inline constexpr int failed = 1;    ///< the message says what
-inline constexpr int bad_usage = 2; ///< bad usage, configuration or key
+inline constexpr int failed = 1;     ///< the message says what
+inline constexpr int bad_usage = 2;  ///< bad usage, configuration or key
 inline constexpr int not_opened = 3; ///< knocked, and the door stayed shut
 
 /// The commands: results to standard output, messages to standard error; each returns its exit status.
@@ -26,6 +26,16 @@ int run_keygen(const arguments& args);
 int run_sequence(const arguments& args);
 int run_time(const arguments& args);
 int run_guard(const arguments& args);
+int run_import(const arguments& args);
 int run_status(const arguments& args);
+int run_watch(const arguments& args);
+int run_grants(const arguments& args);
+int run_revoke(const arguments& args);
+int run_history(const arguments& args);
+int run_reload(const arguments& args);
+int run_confirm(const arguments& args);
+int run_invite(const arguments& args);
+int run_uninvite(const arguments& args);
+int run_profile(const arguments& args);
 
 } // namespace chronoknock::app

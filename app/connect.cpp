@@ -1,9 +1,12 @@
 #include "app/entry.hpp"
 #include "app/verdict.hpp"
+#include "client/target.hpp"
 #include "io/client/door_tries.hpp"
+#include "io/client/profiles.hpp"
 #include "io/client/relay.hpp"
 
 #include <condition_variable>
+#include <fcntl.h>
 #include <mutex>
 #include <thread>
 #include <unistd.h>
@@ -15,13 +18,16 @@ namespace {
 using namespace std::chrono_literals;
 
 usage connect_usage() {
-    usage u{"connect TARGET PORT [OPTION...]",
-            "Connects standard input and output to a TCP port of a server: tries the door first, knocks if it is\n"
-            "shut, on every address family that the server has, and is the connection then. TARGET is a host with\n"
-            "--key FILE, or else a profile of the client's own configuration. In ~/.ssh/config:\n"
-            "ProxyCommand chronoknock connect --key ~/laptop.key %h %p"};
+    usage u{
+        "connect TARGET PORT [OPTION...]",
+        "Connects standard input and output to a TCP port of a server: tries the door first, knocks if it\n"
+        "is shut, on every address family that the server has, and is the connection then. TARGET is a\n"
+        "host with --key FILE, or else a profile of the client's own configuration. In ~/.ssh/config:\n"
+        "ProxyCommand chronoknock connect --key ~/laptop.key %h %p"};
     add_order_options(u.options);
     u.options.add_options() //
+        ("fdpass", "hand the connection over to the program at standard output, and end\n"
+                   "(ssh_config(5), ProxyUseFdpass)") //
         ("service", text("NAME"), "ask for this one service, instead of all that the key may open");
     add_request_options(u.options, true);
     u.hidden.add_options()("target", text("TARGET"))("port", text("PORT"));
@@ -29,7 +35,13 @@ usage connect_usage() {
     return u;
 }
 
-/// Remembers the round trip, and what a knock opened, a while after the connection stood, when whoever waits
+/// The round trip, and what a knock opened.
+void remember(const order& o, const entry& e) {
+    remember_round_trip(e.connection);
+    if (!e.knocks.empty()) remember_opening(o);
+}
+
+/// Remembers these a while after the connection stood, when whoever waits
 /// for it has it, or at its end.
 class late_note {
 public:
@@ -39,8 +51,7 @@ public:
               std::unique_lock lock(mutex);
               std::condition_variable_any ended;
               ended.wait_for(lock, stop, 1s, [] { return false; });
-              remember_round_trip(e.connection);
-              if (!e.knocks.empty()) remember_opening(o);
+              remember(o, e);
           }) {}
 
 private:
@@ -51,14 +62,19 @@ int connect(const po::variables_map& options, const usage& u) {
     const auto text_of_port = given(options, "port");
     if (!text_of_port)
         return say(bad_usage, "expected a target and a port; usage: chronoknock " + u.synopsis);
-    config::profile fits;
-    if (const auto set = set_profile_field(fits, "wait", *text_of_port); !set)
-        return say(bad_usage, "PORT: " + set.error().text);
-    const auto port = fits.wait;
+    const auto port = client::parse_port(*text_of_port, io::port_of_service);
+    if (!port) return say(bad_usage, "PORT: " + port.error().text);
+    for (const int fd : {STDIN_FILENO, STDOUT_FILENO})
+        if (::fcntl(fd, F_GETFD) < 0) return say(failed, "expected standard input and output to be open");
     const auto o = read_order(options, u);
-    const auto e = enter(o, port);
-    if (!e.connection) return say(not_opened, stayed_shut(o, e.knocks, port));
+    const auto e = enter(o, *port);
+    if (!e.connection) return say(not_opened, stayed_shut(o, e.knocks, *port));
     io::make_usable(e.connection);
+    if (options.count("fdpass")) {
+        const auto passed = io::pass_descriptor(STDOUT_FILENO, e.connection);
+        remember(o, e);
+        return passed ? done : say(failed, passed.error().text);
+    }
     const late_note note(o, e);
     io::relay(STDIN_FILENO, STDOUT_FILENO, e.connection);
     return done;

@@ -90,7 +90,7 @@ std::vector<way> look_for_ways(const order& o, report& r) {
         r.add(client::check_route(addresses->front(), all.error()));
         return {};
     }
-    const auto ways = knock_ways(*all);
+    const auto ways = knock_ways(o, *all);
     for (const auto& w : ways) r.add(client::check_route(w.to.ip, w.source));
     return ways;
 }
@@ -163,9 +163,10 @@ int doctor(const po::variables_map& options, const usage& u) {
     if (!look_at_addresses(o, ways, sources, r)) return r.end();
     if (!look_at_clock(o, *time, r)) return r.end();
     result<std::string> kind = key ? error{} : key.error();
+    const auto print = key ? (*key)->shown_fingerprint() : std::string();
     if (key)
         kind = {boost::system::in_place_value,
-                std::string((*key)->method()) + " key " + (*key)->fingerprint()};
+                std::string((*key)->method()) + " key" + (print.empty() ? "" : " " + print)};
     if (!r.add(client::check_key(kind), bad_usage)) return r.end();
     try {
         if (sources.asks()) sources.settle(ways);

@@ -151,7 +151,7 @@ private:
 
 entry enter(const order& o, std::uint16_t port) {
     const auto all = find_ways(o);
-    auto ways = knock_ways(all);
+    auto ways = knock_ways(o, all);
     auto door = tries_of(all, port);
     std::optional<time_question> time;
     std::optional<source_question> sources;
@@ -177,7 +177,7 @@ entry enter(const order& o, std::uint16_t port) {
 
 std::vector<sent_knock> knock_anyway(const order& o, std::uint16_t port) {
     time_question time(o);
-    auto ways = knock_ways(find_ways(o));
+    auto ways = knock_ways(o, find_ways(o));
     warn_of_translation(o, ways);
     source_question(o, ways).settle(ways);
     turn_taker taker(o, ways);

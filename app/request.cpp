@@ -34,8 +34,8 @@ void add_request_options(po::options_description& options, bool comes_in) {
         ("carrier", text("NAME"), "what the message travels by: ports, udp, icmp or dns (the key's first)") //
         ("open-for", text("TIME"), "ask for so long: 90, 10m, 1h (as the service says)");
     if (comes_in) return;
-    options.add_options()                                                          //
-        ("for", text("IP"), "open for this address instead of the own one")        //
+    options.add_options()                                                   //
+        ("for", text("IP"), "open for this address instead of the own one") //
         ("close", "end what the key has opened, instead of opening");
 }
 

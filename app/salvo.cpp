@@ -12,6 +12,10 @@ namespace chronoknock::app {
 
 namespace {
 
+// Where the server takes one knock alone, whichever address it comes from, it is to be that of the way that
+// other programs try first.
+constexpr auto behind_first = std::chrono::milliseconds(10);
+
 /// One knock of several that are sent at the same time.
 struct shipment {
     way by;
@@ -47,6 +51,12 @@ result<void> load(shipment& s, const order& o, std::int64_t at, std::uint16_t po
     return {};
 }
 
+void warn_of_the_last(const key::credential& k, std::int64_t number) {
+    const auto left = k.numbers_left(number);
+    if (left && *left >= 0 && *left < key::few_left)
+        tell(std::to_string(*left) + " one-time passwords are left: make a new key before they are used up");
+}
+
 void send(shipment& s, const key::credential& k, int end) {
     const auto respond = method::method_of(k).respond;
     s.report =
@@ -65,10 +75,7 @@ std::vector<sent_knock> send_knocks(const order& o, const std::vector<way>& ways
     std::vector<std::unique_ptr<shipment>> shipments;
     for (std::size_t i = 0; i < ways.size(); ++i) {
         if (!t.at[i]) continue;
-        if (const auto left = o.key->numbers_left(*t.at[i]);
-            shipments.empty() && left && *left >= 0 && *left < key::few_left)
-            tell(std::to_string(*left) +
-                 " one-time passwords are left: make a new key before they are used up");
+        if (shipments.empty()) warn_of_the_last(*o.key, *t.at[i]);
         auto s = std::make_unique<shipment>(shipment{ways[i]});
         if (const auto loaded = load(*s, o, *t.at[i], port, limit, end.get()); !loaded) {
             taker.give_back();
@@ -77,10 +84,14 @@ std::vector<sent_knock> send_knocks(const order& o, const std::vector<way>& ways
         shipments.push_back(std::move(s));
     }
     shipments.front()->tries = std::move(tries);
+    const bool one_counts = o.key->numbered() || !o.key->heeds_address();
     {
         std::vector<std::jthread> threads;
         for (std::size_t i = 1; i < shipments.size(); ++i)
-            threads.emplace_back([&, s = shipments[i].get()] { send(*s, *o.key, end.get()); });
+            threads.emplace_back([&, s = shipments[i].get()] {
+                if (one_counts) std::this_thread::sleep_for(behind_first);
+                send(*s, *o.key, end.get());
+            });
         send(*shipments.front(), *o.key, end.get());
     }
     std::vector<sent_knock> all;

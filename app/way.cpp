@@ -38,10 +38,11 @@ std::vector<way> find_ways(const order& o) {
     return std::move(*ways);
 }
 
-std::vector<way> knock_ways(const std::vector<way>& all) {
+std::vector<way> knock_ways(const order& o, const std::vector<way>& all) {
+    if (o.resolver) return {all.front()};
     std::vector<way> ways;
     for (const auto& w : all)
-        if (std::ranges::none_of(ways, [&](const way& o) { return o.to.ip.is_v4() == w.to.ip.is_v4(); }))
+        if (std::ranges::none_of(ways, [&](const way& k) { return k.to.ip.is_v4() == w.to.ip.is_v4(); }))
             ways.push_back(w);
     return ways;
 }

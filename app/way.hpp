@@ -21,8 +21,8 @@ result<std::vector<way>> find_ways(const order& o, const std::vector<io::destina
 /// Both. A message has been said where it throws stop.
 std::vector<way> find_ways(const order& o);
 
-/// Of these the first of each family: those that a knock is sent by.
-std::vector<way> knock_ways(const std::vector<way>& all);
+/// Of these the first of each family: those that a knock is sent by. Through a resolver the first alone.
+std::vector<way> knock_ways(const order& o, const std::vector<way>& all);
 
 /// Says which ways a router stands in that replaces the source, so that a knock of this key would not be
 /// made for the address that the server sees.

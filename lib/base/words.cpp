@@ -1,6 +1,8 @@
 #include "base/words.hpp"
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 #include <vector>
 
 namespace chronoknock {
@@ -61,6 +63,29 @@ std::string wrapped(std::string_view text, std::size_t width, std::size_t indent
         column += word.size();
     }
     return out;
+}
+
+result<std::vector<std::string>> split_words(std::string_view text) {
+    std::vector<std::string> words;
+    std::optional<std::string> word; // none: between two words
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        const char c = text[at];
+        if (c == ' ' || c == '\t') {
+            if (word) words.push_back(*std::exchange(word, std::nullopt));
+            continue;
+        }
+        if (!word) word.emplace();
+        if (c != '\'' && c != '"') {
+            *word += c;
+            continue;
+        }
+        const auto end = text.find(c, at + 1);
+        if (end == text.npos) return error{std::string("expected another ") + c + " after the first one"};
+        word->append(text, at + 1, end - at - 1);
+        at = end;
+    }
+    if (word) words.push_back(std::move(*word));
+    return words;
 }
 
 } // namespace chronoknock

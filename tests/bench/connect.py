@@ -1,4 +1,4 @@
-"""What `connect` costs: ssh through it to an open door and to a shut one, and the throughput of scp, beside plain ssh."""
+"""What `connect` costs: ssh through it to an open door and to a shut one, and scp, beside plain ones."""
 
 import json
 import pathlib

@@ -3,16 +3,19 @@
 import contextlib
 import filecmp
 import os
+import pathlib
 import random
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 import time
 import unittest
 
+import long_path
 from case import PORT, LabTest
-from lab import start_chronyd, start_sshd, wait_for
+from lab import start_chronyd, start_http, start_sshd, wait_for
 
 NAME = "door.example"
 
@@ -35,8 +38,8 @@ class Connect(LabTest):
         return self.named(self.lab.program, "connect", target, port, "--key", key, "--time-server", "none", *options)
 
     def connect(self, *args, stdin=b"", timeout=60):
-        return subprocess.run([str(a) for a in self.connect_argv(*args)], input=stdin, capture_output=True, timeout=timeout,
-                              env={**os.environ, **self.client.env}, preexec_fn=self.client._enter, check=False)
+        return subprocess.run([str(a) for a in self.connect_argv(*args)], input=stdin, capture_output=True,
+                              timeout=timeout, env={**os.environ, **self.client.env}, preexec_fn=self.client._enter, check=False)
 
     def ssh_guard(self, key, open_for=30, sections=None):
         self.sshd = start_sshd(self.server)
@@ -127,6 +130,13 @@ class Ssh(Connect):
         self.client.run(self.named("git", "clone", "-q", f"ssh://{NAME}{folder}/repo", folder / "clone"),
                         env={"GIT_SSH_COMMAND": f"ssh -F {self.config}"})
         self.assertTrue(filecmp.cmp(data, folder / "clone/data", shallow=False))
+
+    def test_a_connection_that_is_handed_over(self):
+        key = self.key()
+        self.ssh_guard(key)
+        self.config.write_text(self.config.read_text().replace(" connect --key", " connect --fdpass --key")
+                               + "    ProxyUseFdpass yes\n")
+        self.assertEqual(self.ssh("echo in").stdout, "in\n")
 
     def test_match_exec_and_knock_before(self):
         key = self.key()
@@ -232,6 +242,30 @@ class Door(Connect):
         done = self.connect(key, stdin=b"GET / HTTP/1.0\r\n\r\n")
         self.assertIn(b"behind the door", done.stdout, done.stderr)
         self.assertLess(time.monotonic() - begin, 2)
+
+    def test_a_long_path(self):
+        """200 ms to the server and back, by a router: what answers late is no shut door."""
+        far = "10.97.0.1"
+        middle = self.lab.host("middle")
+        for host, last in ((self.server, 1), (self.client, 2)):
+            host.run(["ip", "link", "add", "slow", "type", "veth", "peer", "name", f"end{last}", "netns", middle.path])
+            host.run(["ip", "-batch", "-"], stdin=f"link set slow up\naddr add 10.98.0.{last}/24 dev slow\n")
+            middle.run(["ip", "link", "set", f"end{last}", "up"])
+            with host.inside():
+                long_path.write_checksums("slow")
+        self.server.run(["ip", "addr", "add", far, "dev", "lo"])
+        self.client.run(["ip", "route", "add", far, "via", "10.98.0.1"])
+        wire = middle.spawn([sys.executable, "-B", pathlib.Path(__file__).with_name("long_path.py"), "end1", "end2",
+                             "100"], log=self.lab.folder / "wire.log")
+        wire.wait_for_text("ready")
+        start_http(self.server, 8081)
+        key = self.key()
+        guard = self.guard(key)
+        ask = b"GET / HTTP/1.0\r\n\r\n"
+        for port, knocks in ((8081, 0), (PORT, 1), (PORT, 1)):  # an open door; a shut one; the same, now open
+            done = self.connect(key, far, port, stdin=ask)
+            self.assertIn(b"behind the door", done.stdout, done.stderr)
+            self.assertEqual(guard.log().count("key alice opens"), knocks)
 
     def test_one_that_stays_shut(self):
         key, other = self.key(), self.key("mallory")

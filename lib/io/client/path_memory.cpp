@@ -7,8 +7,9 @@ namespace chronoknock::io {
 
 namespace {
 
-constexpr const char* schema = "create table if not exists path (number integer primary key, target text, source "
-                               "text, round_trip integer not null, unique (target, source))";
+constexpr const char* schema =
+    "create table if not exists path (number integer primary key, target text, source "
+    "text, round_trip integer not null, unique (target, source))";
 /// The network that a machine is in, as far as its address tells: IPv6 addresses change within theirs (RFC
 /// 8981).
 std::string network_of(const address& source) {

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <fcntl.h>
 #include <future>
 #include <poll.h>
 #include <span>
+#include <string>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <thread>
@@ -76,8 +78,7 @@ flow copy(int in, int out) {
 /// holds the pipe, and the other program can neither read what is in it nor write: so it never waits.
 flow splice_directly(int in, int out) {
     for (;;) {
-        const auto n =
-            ::splice(in, nullptr, out, nullptr, most_at_once, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+        const auto n = ::splice(in, nullptr, out, nullptr, most_at_once, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
         if (n > 0) continue;
         if (n == 0) return flow::ended;
         if (errno == EINVAL || errno == ENOSYS) return flow::unspliceable;
@@ -162,6 +163,30 @@ void relay(int in, int out, const descriptor& connection) {
     if (carry(socket, out) == flow::broken) return;
     end_output(out);
     all_sent.wait();
+}
+
+result<void> pass_descriptor(int to, const descriptor& connection) {
+    char byte = 0;
+    iovec content{&byte, 1};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+    msghdr message{};
+    message.msg_iov = &content;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    auto& rights = *CMSG_FIRSTHDR(&message);
+    rights.cmsg_level = SOL_SOCKET;
+    rights.cmsg_type = SCM_RIGHTS;
+    rights.cmsg_len = CMSG_LEN(sizeof(int));
+    const int fd = connection.get();
+    std::memcpy(CMSG_DATA(&rights), &fd, sizeof fd);
+    for (;;) {
+        if (::sendmsg(to, &message, 0) == 1) return {};
+        if (errno == EAGAIN)
+            await(to, POLLOUT);
+        else if (errno != EINTR)
+            return error{std::string("cannot hand the connection over: ") + std::strerror(errno)};
+    }
 }
 
 } // namespace chronoknock::io

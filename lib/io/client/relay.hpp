@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/error.hpp"
 #include "io/system/descriptor.hpp"
 
 namespace chronoknock::io {
@@ -9,5 +10,9 @@ namespace chronoknock::io {
 /// `out`. Ends early where the connection breaks or nobody reads `out` any more. Without a copy through this
 /// program where the kernel can (splice(2)). May leave a thread behind that waits for `in`.
 void relay(int in, int out, const descriptor& connection);
+
+/// Gives a connection to the program at the other end of a Unix socket (unix(7), SCM_RIGHTS), as ssh's
+/// ProxyUseFdpass wants it: with one byte.
+result<void> pass_descriptor(int to, const descriptor& connection);
 
 } // namespace chronoknock::io

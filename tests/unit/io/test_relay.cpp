@@ -32,7 +32,8 @@ ends new_pipe(int flags = 0) {
 std::string read_all(int fd) {
     std::string all;
     std::array<char, 65536> some;
-    for (ssize_t n; (n = read(fd, some.data(), some.size())) > 0;) all.append(some.data(), static_cast<std::size_t>(n));
+    for (ssize_t n; (n = read(fd, some.data(), some.size())) > 0;)
+        all.append(some.data(), static_cast<std::size_t>(n));
     return all;
 }
 
