@@ -10,8 +10,9 @@ using arguments = std::vector<std::string>;
 
 /// Exit status.
 inline constexpr int done = 0;
-inline constexpr int failed = 1;    ///< the message says what
-inline constexpr int bad_usage = 2; ///< bad usage, configuration or key
+inline constexpr int failed = 1;     ///< the message says what
+inline constexpr int bad_usage = 2;  ///< bad usage, configuration or key
+inline constexpr int not_opened = 3; ///< knocked, and the door stayed shut
 
 /// The commands: results to standard output, messages to standard error; each returns its exit status.
 int run_server(const arguments& args);
@@ -19,6 +20,8 @@ int run_server(const arguments& args);
 void hold_signals();
 int run_check(const arguments& args);
 int run_knock(const arguments& args);
+int run_connect(const arguments& args);
+int run_doctor(const arguments& args);
 int run_keygen(const arguments& args);
 int run_sequence(const arguments& args);
 int run_time(const arguments& args);

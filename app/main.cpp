@@ -24,6 +24,8 @@ constexpr std::array commands = {
     command{"keygen", app::run_keygen, "make a key file"},
     command{"check", app::run_check, "read a server's configuration and say what it means"},
     command{"knock", app::run_knock, "knock on a server's door"},
+    command{"connect", app::run_connect, "knock if need be, and be the connection: for ssh's ProxyCommand"},
+    command{"doctor", app::run_doctor, "see why a door does not open"},
     command{"time", app::run_time, "ask time servers, and print what they say"},
     command{"guard", app::run_guard, "set the guard up, without a daemon: the last good one if need be"},
     command{"status", app::run_status, "ask the running daemon what it sees and does"},

@@ -184,6 +184,9 @@ int show(const po::variables_map& options, const std::string& name) {
         for (const auto& s : *p.time_servers) servers += (servers.empty() ? "" : ", ") + s.to_string();
         line("time servers", servers.empty() ? "none: the system clock" : servers);
     }
+    std::string stun;
+    for (const auto& s : p.stun) stun += (stun.empty() ? "" : ", ") + s.to_string();
+    if (!stun.empty()) line("STUN servers", stun);
     if (p.wait != 0) line("wait", std::to_string(p.wait));
     return done;
 }

@@ -29,11 +29,13 @@ std::string server_has_it(const std::string& file) {
     return file + ": expected the client's file of the two; the server's cannot knock";
 }
 
-void add_request_options(po::options_description& options) {
+void add_request_options(po::options_description& options, bool comes_in) {
     options.add_options()                                                                                   //
         ("carrier", text("NAME"), "what the message travels by: ports, udp, icmp or dns (the key's first)") //
-        ("for", text("IP"), "open for this address instead of the own one")                                 //
-        ("open-for", text("TIME"), "ask for so long: 90, 10m, 1h (as the service says)")                    //
+        ("open-for", text("TIME"), "ask for so long: 90, 10m, 1h (as the service says)");
+    if (comes_in) return;
+    options.add_options()                                                   //
+        ("for", text("IP"), "open for this address instead of the own one") //
         ("close", "end what the key has opened, instead of opening");
 }
 

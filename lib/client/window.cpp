@@ -18,6 +18,10 @@ turn choose_window(std::uint32_t granularity, const time_estimate& now, std::opt
     return {next, unix_time(seconds(next)) + margin - now.t};
 }
 
+nanoseconds usual_wait(std::uint32_t granularity) {
+    return std::clamp<nanoseconds>(seconds(granularity) + seconds(5), seconds(10), seconds(120));
+}
+
 result<void> check_service(std::string_view service, const key::credential& k) {
     if (k.asks_for_ports()) {
         if (const auto ports = parse_asked_ports(service); !ports) return ports.error();

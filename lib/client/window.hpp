@@ -30,6 +30,11 @@ struct turn {
 /// nothing (granularity 0) knocks at once.
 turn choose_window(std::uint32_t granularity, const time_estimate& now, std::optional<std::int64_t> last);
 
+/// How long to try a door from the first knock on: until the next window's knock has had its time too, since
+/// a server that has just been started for the first time takes no window that began before
+/// (chronoknock-protocol(7), WINDOWS); 10 s at least, two minutes at most. granularity: seconds.
+nanoseconds usual_wait(std::uint32_t granularity);
+
 /// Whether a knock of a key can ask for one service (empty: for all): the name is fit, and the key's knocks
 /// name one (credential::names_service, asks_for_ports).
 result<void> check_service(std::string_view service, const key::credential& k);

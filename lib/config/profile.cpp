@@ -30,6 +30,16 @@ result<void> set_time_servers(profile& p, std::string_view text) {
     return done;
 }
 
+result<void> set_stun(profile& p, std::string_view text) {
+    if (text == "none") {
+        p.stun.clear();
+        return {};
+    }
+    if (const auto done = list(&profile::stun, 1, "server", stun_server::parse)(p, text); !done) return done;
+    if (p.stun.size() <= most_stun_servers) return {};
+    return error{"expected at most " + std::to_string(most_stun_servers) + " servers"};
+}
+
 /// A path of a client: `~/` is the user's own folder.
 setter<profile> own_path(std::string profile::*member, const std::string& folder,
                          const std::optional<std::string>& home) {
@@ -50,6 +60,7 @@ fields<profile> table(const std::string& folder, const std::optional<std::string
             {"nts_ca", own_path(&profile::nts_ca, folder, home)},
             {"require_nts", boolean(&profile::require_nts)},
             {"source", value(&profile::source, address::parse)},
+            {"stun", set_stun},
             {"rounds", number(&profile::rounds, 1, 64)},
             {"gap", duration(&profile::gap, 0s, 5s)},
             {"wait", number(&profile::wait, 1, 65535)},

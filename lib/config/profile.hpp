@@ -2,6 +2,7 @@
 
 #include "base/address.hpp"
 #include "config/server.hpp"
+#include "config/stun_server.hpp"
 
 #include <optional>
 #include <string>
@@ -19,13 +20,14 @@ struct profile {
     std::string service; ///< empty: all that the key may open
     /// Not given: a default of the program's. Empty (`none`): the system clock.
     std::optional<std::vector<time_server>> time_servers;
-    std::string nts_ca;            ///< authorities for nts:// servers; empty: the system's
-    bool require_nts = false;      ///< only authenticated servers count
-    std::optional<address> source; ///< not given: as the route says
-    std::uint32_t rounds = 0;      ///< exactly so many; 0: as many as needed
-    nanoseconds gap{0};            ///< between SYNs
-    std::uint16_t wait = 0;        ///< TCP port whose opening is waited for; 0: none
-    nanoseconds wait_limit = seconds(10);
+    std::string nts_ca;                   ///< authorities for nts:// servers; empty: the system's
+    bool require_nts = false;             ///< only authenticated servers count
+    std::optional<address> source;        ///< not given: as the STUN servers or the route say
+    std::vector<stun_server> stun;        ///< asked for the address that the server sees; all must agree
+    std::uint32_t rounds = 0;             ///< exactly so many; 0: as many as needed
+    nanoseconds gap{0};                   ///< between SYNs
+    std::uint16_t wait = 0;               ///< TCP port whose opening is waited for; 0: none
+    nanoseconds wait_limit{0};            ///< how long it is; 0: as the key asks for (client::usual_wait)
     bool allow_loose_permissions = false; ///< of the key file
 
     bool operator==(const profile&) const = default;

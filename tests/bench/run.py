@@ -24,6 +24,7 @@ import time
 import traceback
 
 import clock
+import connect
 import crowd
 import hostile
 import messages
@@ -34,7 +35,8 @@ from world import World, say
 
 PARTS = {part.__name__: part for part in (
     speed.table1, speed.open, speed.cpu, speed.keys, hostile.loss, hostile.disorder, hostile.noise, hostile.aimed, hostile.selectors,
-    messages.messages, crowd.memory, crowd.replay, crowd.many, crowd.grants, clock.clock)}
+    messages.messages, crowd.memory, crowd.replay, crowd.many, crowd.grants, clock.clock,
+    connect.connect)}
 _ROOT = pathlib.Path(__file__).parents[2]
 
 

@@ -80,6 +80,7 @@ UsePAM no
 UseDNS no
 PermitRootLogin yes
 MaxStartups 500
+Subsystem sftp internal-sftp
 """, encoding="utf-8")
     process = host.spawn([_tool("sshd"), "-D", "-e", "-f", config], log=folder / "log")
     process.identity = folder / "user"

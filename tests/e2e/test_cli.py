@@ -12,8 +12,8 @@ import unittest
 from cli import PROGRAM, SECRET, SOURCE, Case
 
 VECTORS = SOURCE / "tests/unit/key/vectors.json"
-COMMANDS = ["server", "check", "knock", "keygen", "sequence", "time", "status", "watch", "grants", "revoke", "history",
-            "reload", "confirm", "guard"]
+COMMANDS = ["server", "check", "knock", "connect", "keygen", "sequence", "time", "status", "watch", "grants",
+            "revoke", "history", "reload", "confirm", "guard"]
 
 
 class Usage(Case):

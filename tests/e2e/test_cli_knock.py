@@ -31,19 +31,27 @@ class Knock(Case):
         self.assertEqual(result.returncode, 0)
         self.assertIn("going on without", result.stderr)
 
-    def test_wait_tells_of_the_door(self):
+    def test_wait_tries_first(self):
         with socket.create_server(("127.0.0.1", 0)) as door:
             port = door.getsockname()[1]
             text = self.done("knock", "127.0.0.1", "--key", self.key, "--time-server", "none", "--wait", port)
-        self.assertRegex(text, rf"\nport {port} open [\d.]+ m?s after the last SYN\n\Z")
+        self.assertEqual(text, f"port {port} is open: no knock was needed\n")
+
+    def test_wait_tells_of_the_door(self):
+        with socket.create_server(("127.0.0.1", 0)) as door:
+            port = door.getsockname()[1]
+            text = self.done("knock", "127.0.0.1", "--key", self.key, "--time-server", "none", "--wait", port,
+                             "--at", 1000)  # in any case
+        self.assertRegex(text, rf"\Aknocked on .*\nport {port} open [\d.]+ m?s after the last SYN\n\Z")
 
     def test_wait_gives_up(self):
         with socket.create_server(("127.0.0.1", 0)) as door:
             port = door.getsockname()[1]
         result = self.run_program("knock", "127.0.0.1", "--key", self.key, "--time-server", "none",
                                   "--wait", port, "--wait-limit", "300ms")
-        self.assertEqual((result.returncode, result.stderr),
-                         (1, f"chronoknock: port {port} did not open within 300ms\n"))
+        self.assertEqual(result.returncode, 3)
+        self.assertRegex(result.stderr, rf"\Achronoknock: port {port} did not open within 300ms: port {port} answers as "
+                                        r"a closed port does[^\n]+\n\Z")
 
     def test_rounds_and_profile(self):
         folder = self.folder / ".config/chronoknock"
@@ -66,6 +74,7 @@ class Knock(Case):
                 ("source", "x", "--source: expected an IPv4 or IPv6 address"),
                 ("wait", "65536", "--wait: expected a whole number from 1 to 65535"),
                 ("wait-limit", "0", "--wait-limit: expected a duration"),
+                ("stun", "a b", "--stun: expected HOST[:PORT]"),
                 ("time-server", "a b", "--time-server: expected HOST[:PORT] or nts://HOST[:PORT]"),
                 ("at", "-1", "--at: expected a whole number from 0")]:
             with self.subTest(option):

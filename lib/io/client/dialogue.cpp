@@ -1,7 +1,6 @@
 #include "io/client/dialogue.hpp"
 
 #include "io/system/clock.hpp"
-#include "io/system/descriptor.hpp"
 
 #include <algorithm>
 #include <array>
@@ -53,7 +52,7 @@ public:
         const auto& p = order_.pace;
         const auto most = p.least == p.most ? p.most : most_rounds;
         auto wait = first_wait;
-        while (rounds_ < most) {
+        while (rounds_ < most && !ended_) {
             if (const auto done = send_round(); !done) return done.error();
             const bool last = rounds_ == most;
             if (auto found = await(last ? last_wait : wait)) return found;
@@ -88,9 +87,13 @@ private:
         for (;;) {
             const auto left = until - boot_now();
             if (left <= nanoseconds(0)) return std::nullopt;
-            pollfd polled{socket_.get(), POLLIN, 0};
+            std::array<pollfd, 2> polled{{{socket_.get(), POLLIN, 0}, {order_.end, POLLIN, 0}}};
             const timespec limit{left / 1s, (left % 1s).count()};
-            if (::ppoll(&polled, 1, &limit, nullptr) <= 0) continue;
+            if (::ppoll(polled.data(), polled.size(), &limit, nullptr) <= 0) continue;
+            if (polled[1].revents != 0) {
+                ended_ = true;
+                return std::nullopt;
+            }
             if (auto found = receive()) return found;
         }
     }
@@ -124,22 +127,21 @@ private:
     descriptor socket_;
     std::uint32_t sent_ = 0;
     std::uint32_t rounds_ = 0;
+    bool ended_ = false; ///< as order_.end says
 };
 
 } // namespace
 
-result<knock_report> send_dialogue(knock_order order, const responder& respond) {
+result<knock_report> send_dialogue(knock_order order, const responder& respond,
+                                   std::vector<descriptor> tries) {
     dialogue d(order, respond);
     if (const auto opened = d.open(); !opened) return opened.error();
     auto response = d.ask();
     if (!response) return response.error();
-    if (!*response)
-        return error{
-            "the server did not answer: it is not there, its clock or the key is another, or the packets "
-            "got lost"};
+    if (!*response) return knock_report{.syns = d.sent(), .rounds = d.rounds(), .unanswered = true};
     order.shots = std::move((*response)->shots);
     order.socket = d.socket();
-    auto report = send_knock(order);
+    auto report = send_knock(order, nullptr, std::move(tries));
     if (!report) return report;
     report->syns += d.sent();
     report->rounds += d.rounds();

@@ -14,7 +14,9 @@ using responder = std::function<result<client::plan>(std::span<const std::uint8_
 /// comes from the target, then the response as send_knock does. All by one socket, so that the answer finds
 /// its way through a router that translates addresses, and so that ICMP's "port unreachable", which a host
 /// sends for each datagram, does no harm. What others send, and what is no answer, is passed over. pace.least
-/// and pace.most: rounds of the request, unless they differ. An error if no answer came.
-result<knock_report> send_dialogue(knock_order order, const responder& respond);
+/// and pace.most: rounds of the request, unless they differ. Where no answer came, the report says so. tries:
+/// as send_knock's.
+result<knock_report> send_dialogue(knock_order order, const responder& respond,
+                                   std::vector<descriptor> tries = {});
 
 } // namespace chronoknock::io

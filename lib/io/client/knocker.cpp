@@ -1,7 +1,6 @@
 #include "io/client/knocker.hpp"
 
 #include "io/system/clock.hpp"
-#include "io/system/descriptor.hpp"
 
 #include <algorithm>
 #include <array>
@@ -27,7 +26,8 @@ constexpr nanoseconds syn_lifetime = 900ms;
 constexpr nanoseconds first_try = 200us;
 constexpr nanoseconds longest_between_tries = 100ms;
 // Tries stay open beside newer ones: on a long path an answer comes after the next try has gone.
-constexpr nanoseconds try_lifetime = 3s;
+// (And a router that finds no host says so after three seconds.)
+constexpr nanoseconds try_lifetime = 5s;
 
 error why(const std::string& what) { return {what + ": " + std::strerror(errno)}; }
 
@@ -81,7 +81,10 @@ struct attempt {
 /// One knock: what volley says, done with sockets.
 class knocker {
 public:
-    explicit knocker(const knock_order& order) : order_(order), volley_(order.shots.size(), order.pace) {}
+    knocker(const knock_order& order, std::vector<descriptor> tries)
+        : order_(order), volley_(order.shots.size(), order.pace) {
+        for (auto& t : tries) attempts_.push_back({std::move(t), attempt::door, boot_now(), false});
+    }
 
     result<knock_report> run() {
         for (;;) {
@@ -97,8 +100,8 @@ public:
             }
             const bool sent_all = action.what == client::volley::step::done;
             if (opened_after_ ||
-                (sent_all && (order_.wait_port == 0 || now >= last_syn_ + order_.wait_limit)))
-                return knock_report{volley_.syns(), volley_.rounds(), opened_after_};
+                (sent_all && (ended_ || order_.wait_port == 0 || now >= last_syn_ + order_.wait_limit)))
+                return make_report();
 
             auto until = sent_all ? last_syn_ + order_.wait_limit : action.until;
             if (order_.wait_port != 0 && !volley_.in_round()) {
@@ -117,6 +120,19 @@ public:
     std::uint32_t sent() const { return sent_; }
 
 private:
+    knock_report make_report() {
+        knock_report r{.syns = volley_.syns(),
+                       .rounds = volley_.rounds(),
+                       .opened_after = opened_after_,
+                       .connection = std::move(connection_),
+                       .answered = answered_,
+                       .refused = refused_,
+                       .obstacle = obstacle_};
+        for (auto& a : attempts_)
+            if (a.port == attempt::door) r.tries.push_back(std::move(a.socket));
+        return r;
+    }
+
     /// Begins a connection to a port of the sequence or to the door.
     result<void> start(std::size_t port, instant now) {
         static const client::shot no_shot;
@@ -160,7 +176,7 @@ private:
             errno = failure;
             return why("cannot send to " + target.ip.to_string());
         }
-        finish(port, failure);
+        finish(port, failure, std::move(a.socket));
         return {};
     }
 
@@ -181,11 +197,17 @@ private:
     }
 
     /// A connection stands (failure 0) or was refused, or the path had something else to say.
-    void finish(std::size_t port, int failure) {
+    void finish(std::size_t port, int failure, descriptor socket) {
+        const bool answered = failure == 0 || failure == ECONNREFUSED;
+        if (!answered) obstacle_ = std::strerror(failure);
+        if (port == attempt::door) refused_ = failure == ECONNREFUSED;
         if (port != attempt::door) {
-            if (failure == 0 || failure == ECONNREFUSED) volley_.answered(port);
-        } else if (failure == 0) {
+            if (!answered) return;
+            ++answered_;
+            volley_.answered(port);
+        } else if (failure == 0 && !opened_after_) {
             opened_after_ = boot_now() - last_syn_;
+            connection_ = std::move(socket);
             volley_.opened();
         }
     }
@@ -196,13 +218,21 @@ private:
             polled.push_back({a.socket.get(), static_cast<short>(a.datagram ? POLLIN : POLLOUT), 0});
         const auto left = std::max(time, nanoseconds(0));
         const timespec limit{left / 1s, (left % 1s).count()};
+        if (order_.end >= 0 && !ended_) polled.push_back({order_.end, POLLIN, 0});
         if (::ppoll(polled.data(), polled.size(), &limit, nullptr) <= 0) return;
+        if (polled.size() > attempts_.size()) {
+            if (polled.back().revents != 0) {
+                ended_ = true;
+                volley_.opened();
+            }
+            polled.pop_back();
+        }
         for (std::size_t i = polled.size(); i-- > 0;) {
             if (polled[i].revents == 0) continue;
             int failure = 0;
             socklen_t size = sizeof failure;
             ::getsockopt(polled[i].fd, SOL_SOCKET, SO_ERROR, &failure, &size);
-            finish(attempts_[i].port, failure);
+            finish(attempts_[i].port, failure, std::move(attempts_[i].socket));
             attempts_.erase(attempts_.begin() + static_cast<std::ptrdiff_t>(i));
         }
     }
@@ -214,6 +244,11 @@ private:
     instant next_try_{};
     nanoseconds between_tries_ = first_try;
     std::optional<nanoseconds> opened_after_;
+    descriptor connection_;
+    bool ended_ = false; ///< as order_.end says
+    std::uint32_t answered_ = 0;
+    bool refused_ = false;
+    std::string obstacle_;
     std::uint32_t sent_ = 0;
     std::uint16_t pings_ = 0;
 };
@@ -252,8 +287,9 @@ bool is_local(const address& a) {
     return socket && ::bind(socket.get(), here.get(), here.size) == 0;
 }
 
-result<knock_report> send_knock(const knock_order& order, std::uint32_t* sent) {
-    knocker k(order);
+result<knock_report> send_knock(const knock_order& order, std::uint32_t* sent,
+                                std::vector<descriptor> tries) {
+    knocker k(order, std::move(tries));
     auto report = k.run();
     if (sent) *sent = k.sent();
     return report;

@@ -45,6 +45,7 @@ result<time_fix> query_time(const std::vector<config::time_server>& servers, con
             objections.expires_after(objection_time);
             objections.async_wait([&](boost::system::error_code) { context.stop(); });
         });
+        const std::stop_callback stopped(options.stop, [&] { context.stop(); });
         service.start();
         context.run_for(options.patience);
         const auto at = boot_now();

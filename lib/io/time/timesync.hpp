@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -61,6 +62,7 @@ struct query_options {
     std::string ca_file;      ///< for nts://; empty: the system's authorities
     bool require_nts = false; ///< only authenticated servers count
     nanoseconds patience = seconds(5);
+    std::stop_token stop = {}; ///< ends the query from another thread
 };
 
 /// Asks all servers at once and blocks until enough of them agree, and a moment longer for the others, who

@@ -28,6 +28,11 @@ constexpr sample unfit_fields[] = {
     {"nts_ca =", "4: [profile.home] nts_ca: expected a path"},
     {"require_nts = 1", "4: [profile.home] require_nts: expected true or false, not '1'"},
     {"source = home", "4: [profile.home] source: expected an IPv4 or IPv6 address, not 'home'"},
+    {"stun =", "4: [profile.home] stun: expected at least one server"},
+    {"stun = a, b:0", "4: [profile.home] stun: expected HOST[:PORT], not 'b:0'"},
+    {"stun = nts://a", "4: [profile.home] stun: expected HOST[:PORT], not 'nts://a'"},
+    {"stun = a, a:3478", "4: [profile.home] stun: expected each server once, not 'a:3478' twice"},
+    {"stun = a, b, c, d, e", "4: [profile.home] stun: expected at most 4 servers"},
     {"rounds = 0", "4: [profile.home] rounds: expected a whole number from 1 to 64, not '0'"},
     {"gap = 6s",
      "4: [profile.home] gap: expected a duration from 0s to 5s (30, 500ms, 30s, 5m, 1h), not '6s'"},
@@ -40,7 +45,7 @@ constexpr sample unfit_fields[] = {
     {"host = a", "4: [profile.home] host: stands twice"},
     {"port = 1",
      "4: [profile.home] port: unknown field; expected one of host, key, service, time_servers, nts_ca, "
-     "require_nts, source, rounds, gap, wait, wait_limit, allow_loose_permissions"},
+     "require_nts, source, stun, rounds, gap, wait, wait_limit, allow_loose_permissions"},
     {"[home]", "4: expected nothing outside sections [profile.NAME]"},
     {"[profile.]", "4: expected nothing outside sections [profile.NAME]"},
     {"[profile.a]\nkey = k", "4: [profile.a] host: expected, and missing"},
@@ -49,6 +54,23 @@ constexpr sample unfit_fields[] = {
 };
 
 } // namespace
+
+BOOST_AUTO_TEST_CASE(profile_has_stun_servers_of_any_form) {
+    const auto read = [](const std::string& text) {
+        return parse_profiles("[profile.home]\nhost = h\nkey = k\nstun = " + text + "\n", "c.ini")
+            .value()
+            .front()
+            .stun;
+    };
+    const auto all = read("a.example, b.example:99, 192.0.2.1, 2001:db8::1");
+    BOOST_REQUIRE(all.size() == 4u);
+    BOOST_TEST(all[0].where.port == 3478);
+    BOOST_TEST(all[0].to_string() == "a.example");
+    BOOST_TEST(all[1].to_string() == "b.example:99");
+    BOOST_TEST(all[3].where.host == "2001:db8::1");
+    BOOST_TEST(read("[2001:db8::1]:99").front().to_string() == "[2001:db8::1]:99");
+    BOOST_TEST(read("none").empty());
+}
 
 BOOST_AUTO_TEST_CASE(profile_asks_for_a_service_or_for_ports) {
     for (const std::string service : {"", "ssh", "tcp/22", "tcp/22,udp/53"}) {

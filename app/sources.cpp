@@ -1,0 +1,76 @@
+#include "app/sources.hpp"
+
+#include "client/reach.hpp"
+#include "io/client/stun_query.hpp"
+#include "io/system/descriptor.hpp"
+
+#include <future>
+#include <stop_token>
+#include <sys/eventfd.h>
+#include <thread>
+
+namespace chronoknock::app {
+
+namespace {
+
+bool is_to_be_asked(const order& o, const way& w) {
+    return !o.profile.stun.empty() && !o.profile.source && !o.request.beneficiary &&
+           (!o.key || o.key->heeds_address()) && client::is_translated(w.source, w.to.ip);
+}
+
+} // namespace
+
+struct source_question::state {
+    io::descriptor answered{::eventfd(0, EFD_CLOEXEC)};
+    std::vector<std::optional<result<address>>> answers;
+    bool asks = false;
+    std::jthread thread; // the last member: it is stopped and joined before the others end
+};
+
+source_question::source_question(const order& o, const std::vector<way>& ways)
+    : state_(std::make_unique<state>()) {
+    std::vector<std::optional<address>> sources;
+    for (const auto& w : ways) {
+        sources.push_back(is_to_be_asked(o, w) ? std::optional(w.source) : std::nullopt);
+        state_->asks |= sources.back().has_value();
+    }
+    state_->answers.resize(ways.size());
+    if (!state_->asks) return;
+    state_->thread =
+        std::jthread([s = state_.get(), servers = o.profile.stun, sources](std::stop_token stop) {
+            std::vector<std::future<result<address>>> asked(sources.size());
+            for (std::size_t i = 0; i < sources.size(); ++i)
+                if (sources[i])
+                    asked[i] = std::async(std::launch::async, [&servers, source = *sources[i], stop] {
+                        return io::ask_stun(servers, source, {.stop = stop});
+                    });
+            for (std::size_t i = 0; i < sources.size(); ++i)
+                if (sources[i]) s->answers[i] = asked[i].get();
+            ::eventfd_write(s->answered.get(), 1);
+        });
+}
+
+source_question::~source_question() = default;
+
+bool source_question::asks() const { return state_->asks; }
+
+int source_question::answered() const { return state_->answered.get(); }
+
+const std::vector<std::optional<result<address>>>& source_question::answers() {
+    if (state_->thread.joinable()) state_->thread.join();
+    return state_->answers;
+}
+
+void source_question::settle(std::vector<way>& ways) {
+    const auto& all = answers();
+    for (std::size_t i = 0; i < ways.size(); ++i) {
+        if (!all[i]) continue;
+        if (!*all[i])
+            throw stop{
+                say(failed, all[i]->error().text + "; --source IP says which address the server sees")};
+        ways[i].source = **all[i];
+        ways[i].told = true;
+    }
+}
+
+} // namespace chronoknock::app
