@@ -51,7 +51,7 @@ std::ostream& operator<<(std::ostream& out, const sample& s) { return out << s.t
 constexpr sample unfit_fields[] = {
     {"[server]\nstate =", "7: [server] state: expected a path"},
     {"[server]\ncontrol =", "7: [server] control: expected a path"},
-    {"[server]\nstat = /a", "7: [server] stat: unknown field; expected one of state, control"},
+    {"[server]\nstat = /a", "7: [server] stat: unknown field; expected one of state, control, control_group, include"},
     {"[capture]\ninterface =", "7: [capture] interface: expected at least one interface"},
     {"[capture]\ninterface = eth0,eth0",
      "7: [capture] interface: expected each interface once, not 'eth0' twice"},
@@ -171,7 +171,7 @@ constexpr sample unfit_fields[] = {
      "9: [key.bob] allow_weak: expected true or false, not '1'"},
     {"[key.bob]\npath = /k",
      "7: [key.bob] path: unknown field; expected one of file, services, mode, knock_delay, "
-     "for_others, allow_weak"},
+     "for_others, allow_weak, until, host"},
     {"[key.]", "6: [key.] expected a name of 1 to 64 of a-z A-Z 0-9 . _ - @"},
     {"[key.a/b]", "6: [key.a/b] expected a name of 1 to 64 of a-z A-Z 0-9 . _ - @"},
     {"[keys]", "6: [keys] unknown section; expected server, capture, time, knock, firewall, service.NAME or "
