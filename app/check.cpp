@@ -1,6 +1,8 @@
+#include "app/check_online.hpp"
 #include "app/options.hpp"
 #include "io/server_config.hpp"
 #include "io/store/record_summary.hpp"
+#include "io/system/child.hpp"
 #include "io/system/clock.hpp"
 #include "io/system/privileges.hpp"
 #include "method/method.hpp"
@@ -26,9 +28,12 @@ constexpr nanoseconds shortest_polite_interval = 15s;
 
 usage check_usage() {
     usage u{"check --config FILE [OPTION...]",
-            "Reads a server's configuration as `server` would and says what it means. Changes nothing."};
+            "Reads a server's configuration as `server` would and says what it means. Changes nothing.\n"
+            "For a first start that cannot lock you out: `chronoknock server --config FILE --trial 10m`, and\n"
+            "`chronoknock confirm` from a new connection."};
     u.options.add_options()                                                //
         ("config", text("FILE")->required(), "the server's configuration") //
+        ("online", "ask the time servers, and read owners and modes, too")  //
         ("allow-loose-permissions", "take key files that others can read or write");
     return u;
 }
@@ -81,6 +86,20 @@ void print_settings(const config::server& s) {
     if (!s.firewall.always_allow.empty())
         line("", "never locked out: " +
                      joined(s.firewall.always_allow, [](const auto& p) { return p.to_string(); }));
+}
+
+void print_events(const config::event_settings& e) {
+    if (e.command.empty()) return;
+    const auto kind = [](config::event_kind k) {
+        return std::string(k == config::event_kind::grant     ? "grants"
+                           : k == config::event_kind::refusal ? "refused knocks"
+                                                              : "loss and return of the time");
+    };
+    std::string command;
+    for (const auto& word : e.command) command += (command.empty() ? "" : " ") + printable(word);
+    line("events", command + ": on " + joined(e.on, kind));
+    line("", "at most " + std::to_string(e.limit) + " times a minute for each of them, killed after " +
+                 to_string(e.time_limit) + "; as the server's user, without capabilities");
 }
 
 void print_services(const config::server& s) {
@@ -158,6 +177,9 @@ void print_doubts(const config::server& s, const std::map<std::string, std::int6
                                  [i](const auto& k) { return std::ranges::count(k.services, i) != 0; }))
             doubt("[service." + s.services[i].name + "] is opened by no key");
 
+    if (!s.events.command.empty())
+        for (const auto& one : io::doubts_on_program(s.events.command.front()))
+            doubt("[events] command: " + one);
     if (s.log.format && !s.log.format->anchored())
         doubt("[capture] pattern: it does not begin with ^: what a stranger has written before may match");
 
@@ -209,6 +231,7 @@ int run_check(const arguments& args) {
         io::load_server_config(*given(options, "config"), options.count("allow-loose-permissions"));
     if (!server) return say(bad_usage, server.error().text);
     print_settings(*server);
+    print_events(server->events);
     print_services(*server);
     std::map<std::string, std::int64_t> used;
     if (std::ranges::any_of(server->keys,
@@ -216,7 +239,11 @@ int run_check(const arguments& args) {
         used = io::newest_places(server->state);
     for (const auto& k : server->keys) print_key(*server, k, used);
     print_doubts(*server, used);
-    return done;
+    const bool serves = !options.count("online") || check_online(*server, *given(options, "config"));
+    std::cout << "\nfirst start    chronoknock server --config " << *given(options, "config")
+              << " --trial 10m: the guard goes away by itself\n"
+                 "               unless `chronoknock confirm` comes\n";
+    return serves ? done : failed;
 }
 
 } // namespace chronoknock::app

@@ -1,11 +1,13 @@
 #include "app/commands.hpp"
 #include "app/options.hpp"
+#include "base/words.hpp"
 
 #include <algorithm>
 #include <array>
 #include <csignal>
 #include <iomanip>
 #include <iostream>
+#include <vector>
 
 namespace {
 
@@ -34,6 +36,7 @@ constexpr std::array commands = {
     command{"invite", app::run_invite, "make a key for somebody, and a line that hands it over"},
     command{"uninvite", app::run_uninvite, "take somebody's key out of the configuration"},
     command{"profile", app::run_profile, "keep the client's profiles"},
+    command{"import", app::run_import, "make keys and services of knockd.conf or fwknop's access.conf"},
     command{"sequence", app::run_sequence, "print the ports of a knock"},
 };
 
@@ -49,15 +52,22 @@ void print_help() {
 int run(const app::arguments& args) {
     if (args.empty()) return app::say(app::bad_usage, "expected a command; chronoknock --help lists them");
     const auto& name = args.front();
-    if (name == "--help" || name == "-h" || name == "help") return print_help(), app::done;
-    if (name == "--version") {
+    if (name == "--help" || name == "-h" || (name == "help" && args.size() == 1))
+        return print_help(), app::done;
+    if (name == "help") return run({args[1], "--help"});
+    if (name == "--version" || name == "-V") {
         std::cout << "chronoknock " CHRONOKNOCK_VERSION "\n";
         return app::done;
     }
     const auto found = std::ranges::find(commands, name, &command::name);
-    if (found == commands.end())
-        return app::say(app::bad_usage,
-                        "unknown command '" + printable(name) + "'; chronoknock --help lists them");
+    if (found == commands.end()) {
+        std::vector<std::string_view> known;
+        for (const auto& c : commands) known.push_back(c.name);
+        const auto meant = nearest(name, known);
+        return app::say(app::bad_usage, "unknown command '" + printable(name) + "'; " +
+                                            (meant.empty() ? "chronoknock --help lists them"
+                                                           : "did you mean " + std::string(meant) + "?"));
+    }
     return found->run({args.begin() + 1, args.end()});
 }
 

@@ -1,5 +1,7 @@
 #include "app/options.hpp"
 
+#include "base/words.hpp"
+
 #include <iostream>
 
 namespace chronoknock::app {
@@ -9,8 +11,37 @@ namespace {
 // A misspelt option is an error, not the nearest one that exists.
 constexpr int style = po::command_line_style::default_style & ~po::command_line_style::allow_guessing;
 
+constexpr std::size_t page = 80; // columns
+
+std::string name_of(const po::option_description& o) {
+    std::string name = o.canonical_display_name(po::command_line_style::allow_dash_for_short);
+    if (name.starts_with("-") && !name.starts_with("--")) name += ", --" + o.long_name();
+    if (!name.starts_with("-")) name.insert(0, "--");
+    return name + (o.format_parameter().empty() ? "" : " " + o.format_parameter());
+}
+
+/// (Program_options breaks words to fill its lines.)
 void print_help(const usage& u, const po::options_description& shown) {
-    std::cout << "Usage: chronoknock " << u.synopsis << "\n\n" << u.about << "\n\n" << shown;
+    constexpr std::size_t column = 28;
+    std::cout << wrapped("Usage: chronoknock " + u.synopsis, page) << "\n\n"
+              << wrapped(u.about, page) << "\n\nOptions:\n";
+    for (const auto& o : shown.options()) {
+        auto left = "  " + name_of(*o);
+        if (left.size() + 2 > column)
+            left += "\n" + std::string(column, ' ');
+        else
+            left.resize(column, ' ');
+        std::cout << left << wrapped(o->description(), page, column) << "\n";
+    }
+}
+
+/// What an option was perhaps meant to be, as the end of a message.
+std::string suggestion(const std::string& given, const po::options_description& shown) {
+    std::vector<std::string> names;
+    for (const auto& o : shown.options()) names.push_back("--" + o->long_name());
+    const std::vector<std::string_view> known(names.begin(), names.end());
+    const auto name = nearest(given, known);
+    return name.empty() ? "" : "; did you mean " + std::string(name) + "?";
 }
 
 } // namespace
@@ -29,6 +60,13 @@ std::variant<po::variables_map, int> parse_options(const arguments& args, const 
             return done;
         }
         po::notify(options);
+    } catch (const po::unknown_option& e) {
+        auto name = e.get_option_name();
+        return say(bad_usage, "unknown option '" + printable(name) + "'" +
+                                  (suggestion(name, shown).empty()
+                                       ? "; chronoknock " + u.synopsis.substr(0, u.synopsis.find(' ')) +
+                                             " --help lists them"
+                                       : suggestion(name, shown)));
     } catch (const po::error& e) {
         return say(bad_usage, std::string(e.what()) + "; usage: chronoknock " + u.synopsis);
     }

@@ -29,7 +29,7 @@ usage time_usage() {
         "as well, - agrees but does not count, x false, ? not heard. Offset is the server's time less this\n"
         "machine's clock, bound the most that it can be wrong by if the server is honest."};
     u.options.add_options()("json", "print JSON")("watch", "go on, and print what changes")(
-        "nts-ca", po::value<std::string>(), "file of the authorities for nts:// servers (the system's)");
+        "nts-ca", text("FILE"), "file of the authorities for nts:// servers (the system's)");
     u.hidden.add_options()("server", po::value<std::vector<std::string>>());
     u.positional.add("server", -1);
     return u;

@@ -134,6 +134,7 @@ struct tables {
         {"always_allow", list(&firewall_settings::always_allow, 0, "network", prefix::parse)},
         {"on_stop",
          choice(&firewall_settings::on_stop, {{"keep", on_stop::keep}, {"remove", on_stop::remove}})}};
+    fields<event_settings> events = event_fields();
     fields<service> service_section{
         {"ports", list(&service::ports, 1, "port like tcp/22", endpoint_range::parse), true},
         {"open_for", duration(&service::open_for, 100ms, 720h)},
@@ -202,12 +203,13 @@ private:
             return read_section(part_->file, section, tables_->knock, out_.knock);
         }
         if (name == "firewall") return read_section(part_->file, section, tables_->firewall, out_.firewall);
+        if (name == "events") return read_section(part_->file, section, tables_->events, out_.events);
         if (name.starts_with(service_mark)) return read_service(section);
         if (name.starts_with(key_mark)) {
             keys_.emplace_back(part_, &section);
             return {};
         }
-        return complain(section, "unknown section; expected server, capture, time, knock, firewall, "
+        return complain(section, "unknown section; expected server, capture, time, knock, firewall, events, "
                                  "service.NAME or key.NAME");
     }
 

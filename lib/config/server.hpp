@@ -2,6 +2,7 @@
 
 #include "base/address.hpp"
 #include "base/service.hpp"
+#include "config/events.hpp"
 #include "config/parts.hpp"
 #include "firewall/rules.hpp"
 #include "key/credential.hpp"
@@ -103,6 +104,7 @@ struct server {
     time_settings time;
     knock_settings knock;
     firewall_settings firewall;
+    event_settings events;
     std::vector<service> services;
     std::vector<key_settings> keys;
 };

@@ -176,7 +176,10 @@ void granter::carry_out(granting::actions todo) {
                     ask_shell([&](const auto& take) { take(store_->set_floor(w.floor)); },
                               [this](const result<void>& done) { carry_out(gate_.written(done)); });
                 },
-                [this](granting::note& n) { store_->note(std::move(n.entry)); },
+                [this](granting::note& n) {
+                    if (noted_) noted_(n.entry);
+                    store_->note(std::move(n.entry));
+                },
                 [](const granting::tell& t) { log::write(level_of(t.level), t.line); },
             },
             action);

@@ -25,6 +25,8 @@ public:
     bool is_open() const { return store_ != nullptr; }
     /// By which grants go; it outlives their answers.
     void open_by(firewall_backend& firewall) { firewall_ = &firewall; }
+    /// What the history is to keep is told there too.
+    void on_note(std::function<void(const granting::history_entry&)> f) { noted_ = std::move(f); }
     result<void> close_cleanly();
 
     /// For claims to come; see pipeline.
@@ -92,6 +94,7 @@ private:
     std::unique_ptr<grant_store> store_;
     std::optional<granting::pipeline> pipeline_;
     granting::gate gate_;
+    std::function<void(const granting::history_entry&)> noted_;
     unix_time newest_{};
 };
 

@@ -1,6 +1,5 @@
 #include "io/runtime.hpp"
 
-#include "config/differences.hpp"
 #include "io/firewall/last_guard.hpp"
 #include "io/log/log.hpp"
 #include "io/system/clock.hpp"
@@ -16,7 +15,10 @@ namespace chronoknock::io {
 runtime::runtime(boost::asio::io_context& context, config::server configuration)
     : context_(context), timer_(context), start_up_(context),
       configuration_(std::make_unique<config::server>(std::move(configuration))), granter_(context),
-      trial_(context), started_(boot_now()), minute_(started_), pruned_(started_), beside_(context) {}
+      notices_(context, configuration_->events), trial_(context), started_(boot_now()), minute_(started_), pruned_(started_),
+      beside_(context) {
+    granter_.on_note([this](const granting::history_entry& e) { notices_.happened(e); });
+}
 
 result<void> runtime::start() {
     auto lock = daemon_lock::take(context_);
@@ -77,7 +79,7 @@ void runtime::carry_out(const supervisor::actions& actions) {
             break;
         case supervisor::kind::failed:
             changes_.clear();
-            tell(error{a.text, std::exchange(unreadable_, false) ? 2 : 1});
+            tell(refusal(error{a.text}, std::exchange(unreadable_, false) ? 2 : 1));
             break;
         case supervisor::kind::be_quiet:
             be_quiet();
@@ -258,13 +260,14 @@ void runtime::go_over() {
     successor s = std::move(*next_);
     next_.reset();
     if (verifiers_) s.verifiers->take_over(*verifiers_);
-    std::ranges::move(config::differences(*configuration_, *s.configuration), std::back_inserter(changes_));
+    std::ranges::move(s.changes, std::back_inserter(changes_));
     std::swap(s.verifiers, verifiers_);
     std::swap(s.configuration, configuration_);
     if (granter_.is_open()) {
         granter_.set_terms(std::move(s.terms));
         granter_.revoke_unentitled(clock());
     }
+    notices_.set(configuration_->events);
     beside_.destroy(std::move(s)); // of 10,000 keys it takes some time
 }
 
@@ -275,7 +278,7 @@ void runtime::drop() {
     beside_.destroy(std::move(s));
 }
 
-void runtime::tell(const result<std::vector<std::string>>& reloaded) {
+void runtime::tell(const changes& reloaded) {
     for (const auto& told : std::exchange(asked_, {})) told(reloaded);
 }
 

@@ -8,6 +8,7 @@
 #include "io/control/status.hpp"
 #include "io/firewall/backend.hpp"
 #include "io/granter.hpp"
+#include "io/notify/notices.hpp"
 #include "io/start_up.hpp"
 #include "io/successor.hpp"
 #include "io/system/beside.hpp"
@@ -31,7 +32,8 @@ namespace chronoknock::io {
 class runtime {
 public:
     /// What has changed, in lines for people (config::differences()).
-    using completion = std::function<void(const result<std::vector<std::string>>&)>;
+    using changes = boost::system::result<std::vector<std::string>, refusal>;
+    using completion = std::function<void(const changes&)>;
 
     runtime(boost::asio::io_context& context, config::server configuration);
 
@@ -83,7 +85,7 @@ private:
     void prepare();
     void take_over();
     void drop();
-    void tell(const result<std::vector<std::string>>& reloaded);
+    void tell(const changes& reloaded);
     void be_quiet();
     void withdraw();
     void close();
@@ -129,6 +131,7 @@ private:
     std::unique_ptr<method::verifier_set> verifiers_;
     std::unique_ptr<listener> listener_;
     answerer answerer_;
+    notices notices_;
     std::optional<next_one> next_;
     config_reader reader_;
     std::vector<completion> asked_; ///< for a reload

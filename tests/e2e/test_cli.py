@@ -12,7 +12,8 @@ import unittest
 from cli import PROGRAM, SECRET, SOURCE, Case
 
 VECTORS = SOURCE / "tests/unit/key/vectors.json"
-COMMANDS = ["server", "check", "knock", "keygen", "sequence", "time", "status", "guard"]
+COMMANDS = ["server", "check", "knock", "keygen", "sequence", "time", "status", "watch", "grants", "revoke", "history",
+            "reload", "confirm", "guard"]
 
 
 class Usage(Case):
@@ -23,6 +24,8 @@ class Usage(Case):
             own = self.done(command, "--help")
             self.assertTrue(own.startswith(f"Usage: chronoknock {command}"), own)
             self.assertIn("--help ", own)
+            self.assertEqual(own, self.done("help", command))
+            self.assertLessEqual(max(map(len, own.splitlines())), 80, own)
 
     def test_help_of_knock_names_every_option(self):
         text = self.done("knock", "--help")
@@ -30,10 +33,13 @@ class Usage(Case):
             self.assertIn(option + " ", text)
 
     def test_version(self):
+        self.assertEqual(self.done("--version"), self.done("-V"))
         self.assertRegex(self.done("--version"), r"\Achronoknock \d+\.\d+\.\d+\S*\n\Z")
 
     def test_unknown_words(self):
-        self.assertIn("unknown command 'knok'", self.refused("knok"))
+        self.assertIn("unknown command 'konck'; did you mean knock?", self.refused("konck"))
+        self.assertIn("unknown command 'dance'; chronoknock --help", self.refused("dance"))
+        self.assertIn("unknown option '--sorce'; did you mean --source?", self.refused("knock", "--sorce", "::1"))
         self.assertIn("expected a command", self.refused())
         self.assertIn("\\x1b", self.refused("\x1b[2J"))
         for command in COMMANDS:

@@ -26,13 +26,15 @@ const std::map<std::string, names> may_include = {
     {"config", {"base", "key", "packet", "firewall", "config"}},
     {"method", {"base", "key", "packet", "grant", "config", "client", "method"}},
     {"client", {"base", "key", "packet", "client"}},
+    {"notify", {"base", "grant", "config", "notify"}},
     {"io",
      {"base", "key", "packet", "timesync", "firewall", "supervisor", "grant", "config", "method", "client",
-      "io"}},
+      "notify", "io"}},
 };
 
 const names shells = {"io/capture/capture.hpp", "io/control/control.hpp", "io/firewall/backend.hpp",
-                      "io/store/sqlite_store.hpp", "io/time/timesync.hpp"};
+                      "io/notify/notices.hpp",  "io/store/sqlite_store.hpp",
+                      "io/time/timesync.hpp"};
 const names where_shells_meet = {"runtime", "granter", "status"};
 
 const std::regex

@@ -13,9 +13,10 @@ constexpr unix_time boot_moment =
     std::chrono::sys_days(std::chrono::year(2026) / 5 / 1); ///< of instant 0, in truth
 
 /// Of the so manieth machine.
-inline timesync::endpoint machine_at(std::size_t n) {
-    const auto low = static_cast<std::uint8_t>(n);
-    return {address::v4(std::array<std::uint8_t, 4>{192, 0, 2, low}), 123};
+inline timesync::endpoint machine_at(std::size_t n, bool local = false) {
+    std::array<std::uint8_t, 4> bytes{192, 0, 2, static_cast<std::uint8_t>(n)};
+    if (local) bytes[0] = 10;
+    return {address::v4(bytes), 123};
 }
 
 /// The answer to a query sent at a moment that reaches the server after half of the round trip. lie: is

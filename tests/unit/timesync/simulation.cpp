@@ -128,6 +128,7 @@ BOOST_AUTO_TEST_CASE(truth_is_within_the_bound_on_a_lan_whatever_the_oscillator_
         o.steps_apart = 1800;
         o.ramps = seed % 2 == 0;
         o.adaptive = seed % 3 == 0;
+        o.local = seed % 4 < 2;
         const auto t = run(seed, o);
         BOOST_TEST(t.violations == 0u, "seed " << seed << ": " << t.violations << " of " << t.checks
                                                << " checks outside the bound, by up to " << t.worst.count()

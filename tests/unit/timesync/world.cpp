@@ -26,6 +26,7 @@ public:
         boot_ = instant(from_seconds(uniform(1, 1e7)));
         frequency_ = uniform(-50e-6, 50e-6);
         settings s;
+        s.local_interval = 8s;
         const double colluded = lie_size();
         for (std::size_t i = 0; i < o.servers; ++i) {
             s.servers.push_back({"s" + std::to_string(i), false});
@@ -218,7 +219,7 @@ private:
             if (a.what == action::kind::send)
                 ask(a);
             else
-                take(sync_->locate(a.server, {exchanges::machine_at(a.server)}, boot_));
+                take(sync_->locate(a.server, {exchanges::machine_at(a.server, o_.local)}, boot_));
         }
     }
 

@@ -55,6 +55,7 @@ struct options {
     int leap = 0;           ///< at the end of the month: +1 a second is inserted, -1 left out
     double kisses_from = 1e18; ///< true seconds since the start: forged ones, and nothing else comes through
     double kisses_to = 1e18;
+    bool local = false; ///< servers at addresses of the own network: asked more often
     double wan = 0;     ///< all paths alike: delay and jitter of each way
     bool quiet = false; ///< a machine in a cool room
 };
