@@ -26,22 +26,23 @@ namespace chronoknock::app {
 namespace {
 
 constexpr std::chrono::hours renewal_overlap{14 * 24};
-constexpr std::string_view name_expected =
-    "expected a name of 1 to 64 of a-z A-Z 0-9 . _ - @, a letter or digit first, and no number behind its last dot, "
-    "which the keys of renewals have";
+constexpr std::string_view name_expected = "expected a name of 1 to 64 of a-z A-Z 0-9 . _ - @, a letter or "
+                                           "digit first, and no number behind its last dot, "
+                                           "which the keys of renewals have";
 
 usage invite_usage() {
     usage u{"invite NAME --service LIST --host HOST [OPTION...]",
             "Makes a key for a person or a machine: its file, its section in a file that the configuration\n"
-            "includes, and one line, the invitation, from which `chronoknock profile add` makes a profile at the\n"
+            "includes, and one line, the invitation, from which `chronoknock profile add` makes a profile at "
+            "the\n"
             "client. With --renew a second key, beside which the first is good until a date."};
-    u.options.add_options()                                                              //
-        ("service", text("LIST"), "services that the key may open, commas between")      //
+    u.options.add_options()                                                               //
+        ("service", text("LIST"), "services that the key may open, commas between")       //
         ("host", text("HOST"), "name or address by which the client reaches this server") //
         ("time-server", po::value<std::vector<std::string>>()->value_name("HOST"),
          "what the client asks for the time, may be repeated (those of this server that are not of its own\n"
-         "network); none: the client's system clock")                                             //
-        ("renew", "make another key for somebody who has one")                                    //
+         "network); none: the client's system clock")                                                   //
+        ("renew", "make another key for somebody who has one")                                          //
         ("until", text("WHEN"), "with --renew: how long the old key is good, a date or 30d, 12h (14d)") //
         ("qr", "show the invitation as a QR code, too");
     add_site_option(u.options);
@@ -60,16 +61,17 @@ result<unix_time> read_until(const std::optional<std::string>& text, unix_time n
     if (const auto lasts = parse_duration(*text, seconds(1), std::chrono::hours(24 * 36500)))
         return std::chrono::floor<seconds>(now) + *lasts;
     auto date = parse_date(*text);
-    if (!date) return error{"expected 30d, 12h or a date like 2026-12-31, or 2026-12-31 18:00 (UTC), not '" +
-                            printable(*text) + "'"};
+    if (!date)
+        return error{"expected 30d, 12h or a date like 2026-12-31, or 2026-12-31 18:00 (UTC), not '" +
+                     printable(*text) + "'"};
     if (*date <= now) return error{"expected a date to come, not " + utc(to_seconds(*date)) + " UTC"};
     return date;
 }
 
 /// Fields that one key does not have from another.
 bool is_own(std::string_view field) {
-    static constexpr std::array own = {"method", "secret",   "key_base64", "hmac_key_base64", "passphrase", "count",
-                                       "seed",   "verifier", "issued",     "sequence"};
+    static constexpr std::array own = {"method", "secret", "key_base64", "hmac_key_base64", "passphrase",
+                                       "count",  "seed",   "verifier",   "issued",          "sequence"};
     return std::ranges::find(own, field) != own.end();
 }
 
@@ -80,7 +82,8 @@ void inherit(key_fields& fields, const config::key_settings& old) {
     const auto sections = parse_ini(*text);
     if (!sections) throw stop{say(bad_usage, in_file(old.file, sections.error()).text)};
     for (const auto& f : sections->front().fields) {
-        const bool is_given = std::ranges::find(fields.fields, f.name, &ini_field::name) != fields.fields.end();
+        const bool is_given =
+            std::ranges::find(fields.fields, f.name, &ini_field::name) != fields.fields.end();
         if (!is_own(f.name) && !is_given) (void)fields.add(f.name, std::string(f.value)).has_value();
     }
 }
@@ -88,8 +91,9 @@ void inherit(key_fields& fields, const config::key_settings& old) {
 /// Where a key's section is to stand: a file that the configuration includes, and that is not there yet.
 std::string stanza_file(const site& s, const std::string& name) {
     if (s.include.empty())
-        throw stop{say(bad_usage, s.config + ": [server] include: expected, and missing: keys of invitations have "
-                                             "files of their own; include = conf.d/*.ini")};
+        throw stop{say(bad_usage, s.config +
+                                      ": [server] include: expected, and missing: keys of invitations have "
+                                      "files of their own; include = conf.d/*.ini")};
     const auto file = config::folder_of(s.include) + name + ".ini";
     if (!io::is_included(s.include, file))
         throw stop{say(bad_usage, s.config + ": [server] include: expected a pattern that takes in " + name +
@@ -124,7 +128,8 @@ void describe_services(const config::server& c, const config::key_settings& k, c
     for (const auto index : k.services) {
         i.services.push_back(c.services[index].name);
         for (const auto& range : c.services[index].ports)
-            if (range.ports.first == range.ports.last) ports += (ports.empty() ? "" : ",") + range.to_string();
+            if (range.ports.first == range.ports.last)
+                ports += (ports.empty() ? "" : ",") + range.to_string();
     }
     if (client.asks_for_ports())
         i.service = ports;
@@ -161,7 +166,8 @@ draft write_draft(const po::variables_map& options, const std::string& person, c
         auto name = config::key_name::parse(old->name);
         ++name.number;
         d.name = name.to_string();
-        if (!config::valid_key_name(d.name)) throw stop{say(bad_usage, "NAME: " + std::string(name_expected))};
+        if (!config::valid_key_name(d.name))
+            throw stop{say(bad_usage, "NAME: " + std::string(name_expected))};
         const auto until = read_until(given(options, "until"), io::system_now());
         if (!until) throw stop{unfit("until", until.error())};
         d.until = *until;
@@ -179,14 +185,16 @@ draft write_draft(const po::variables_map& options, const std::string& person, c
     }
     if (!services) throw stop{unfit("service", {"expected, and missing: names of services, commas between"})};
     const auto host = given(options, "host").value_or(old ? old->host : "");
-    if (host.empty()) throw stop{unfit("host", {"expected, and missing: how the client reaches this server"})};
+    if (host.empty())
+        throw stop{unfit("host", {"expected, and missing: how the client reaches this server"})};
     if (const auto fits = config::parse_host(host); !fits) throw stop{unfit("host", fits.error())};
     if ((*services + host).find_first_of("\n#") != std::string::npos)
         throw stop{say(bad_usage, "--service, --host: expected neither # nor a line break")};
 
     auto fields = read_key_fields(options);
     if (!fields) throw stop{say(bad_usage, fields.error().text)};
-    const auto method = given(options, "method").value_or(old ? std::string(old->key->method()) : "time-sequence");
+    const auto method =
+        given(options, "method").value_or(old ? std::string(old->key->method()) : "time-sequence");
     const auto row = find_method(method);
     if (!row) throw stop{unfit("method", row.error())};
     if (old && method == old->key->method()) inherit(*fields, *old);
@@ -195,11 +203,13 @@ draft write_draft(const po::variables_map& options, const std::string& person, c
     d.files = std::move(std::get<method::key_files>(made));
 
     // The key before the section that names it, so that no reload meets one without the other.
-    d.changes.written.push_back({s.key_file(d.name), d.files.server.empty() ? d.files.client : d.files.server});
     d.changes.written.push_back(
-        {d.stanza,
-         with_fields("# made by chronoknock invite on " + utc(to_seconds(io::system_now())).substr(0, 10) + "\n",
-                     "key." + d.name, {{"file", s.key_file(d.name)}, {"services", *services}, {"host", host}})});
+        {s.key_file(d.name), d.files.server.empty() ? d.files.client : d.files.server});
+    d.changes.written.push_back(
+        {d.stanza, with_fields("# made by chronoknock invite on " +
+                                   utc(to_seconds(io::system_now())).substr(0, 10) + "\n",
+                               "key." + d.name,
+                               {{"file", s.key_file(d.name)}, {"services", *services}, {"host", host}})});
     if (old) {
         const auto text = io::read_file(old->stands_in);
         if (!text) throw stop{say(bad_usage, text.error().text)};
@@ -241,15 +251,18 @@ int invite(const po::variables_map& options) {
 
     auto made = io::made_changes::make(d.changes);
     if (!made) return say(failed, made.error().text);
-    if (const auto good = io::load_server_config(where.config, false); !good) return say(bad_usage, good.error().text);
+    if (const auto good = io::load_server_config(where.config, false); !good)
+        return say(bad_usage, good.error().text);
     std::cout << uri << '\n' << code;
     if (!std::cout.flush()) return failed; // main says so
     made->keep();
 
-    tell("the line above holds the key: whoever has it can knock. Hand it over where nobody looks on, and take it in "
+    tell("the line above holds the key: whoever has it can knock. Hand it over where nobody looks on, and "
+         "take it in "
          "with: chronoknock profile add NAME -");
     const auto print = k->key->shown_fingerprint();
-    tell("key " + d.name + (print.empty() ? "" : ", fingerprint " + print) + ": " + k->file + ", " + d.stanza);
+    tell("key " + d.name + (print.empty() ? "" : ", fingerprint " + print) + ": " + k->file + ", " +
+         d.stanza);
     if (d.old)
         tell("key " + *d.old + " is good until " + utc(to_seconds(d.until)) +
              " UTC; chronoknock status says who still uses it");

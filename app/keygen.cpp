@@ -11,8 +11,8 @@ usage keygen_usage() {
                                              "the method otp the server has a file of its own. What is left "
                                              "out is left to the defaults that both\n"
                                              "ends share."};
-    u.options.add_options()                                                                        //
-        ("out", text("FILE")->required(), "file to make; never overwritten")                       //
+    u.options.add_options()                                                  //
+        ("out", text("FILE")->required(), "file to make; never overwritten") //
         ("server-out", text("FILE"), "the server's file, where that is another one (FILE.server)");
     add_key_options(u.options);
     return u;

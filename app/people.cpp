@@ -15,14 +15,16 @@ std::string site::key_file(const std::string& name) const {
 }
 
 void add_site_option(po::options_description& options) {
-    options.add_options()("config", text("FILE"), "the server's configuration (/etc/chronoknock/chronoknock.ini)");
+    options.add_options()("config", text("FILE"),
+                          "the server's configuration (/etc/chronoknock/chronoknock.ini)");
 }
 
 site find_site(const po::variables_map& options) {
     site s;
-    s.config = std::filesystem::absolute(given(options, "config").value_or("/etc/chronoknock/chronoknock.ini"))
-                   .lexically_normal()
-                   .string();
+    s.config =
+        std::filesystem::absolute(given(options, "config").value_or("/etc/chronoknock/chronoknock.ini"))
+            .lexically_normal()
+            .string();
     const auto text = io::read_file(s.config);
     if (!text) throw stop{say(bad_usage, text.error().text)};
     const auto paths = config::paths_of(*text, s.config);

@@ -23,12 +23,13 @@ namespace {
 namespace json = boost::json;
 
 usage profile_usage() {
-    usage u{"profile add NAME [URI|-] | list | show NAME | remove NAME [OPTION...]",
-            "Keeps the profiles of the client's own configuration. `add` takes an invitation of a server's\n"
-            "(chronoknock invite): the line itself, - for standard input, or without either it asks, and does\n"
-            "not show what is typed. Secrets are never shown."};
-    u.options.add_options()                                                               //
-        ("config", text("FILE"), "file with profiles (~/.config/chronoknock/client.ini)") //
+    usage u{
+        "profile add NAME [URI|-] | list | show NAME | remove NAME [OPTION...]",
+        "Keeps the profiles of the client's own configuration. `add` takes an invitation of a server's\n"
+        "(chronoknock invite): the line itself, - for standard input, or without either it asks, and does\n"
+        "not show what is typed. Secrets are never shown."};
+    u.options.add_options()                                                                 //
+        ("config", text("FILE"), "file with profiles (~/.config/chronoknock/client.ini)")   //
         ("replace", "with add: put the invitation in the place of a profile that is there") //
         ("json", "with list and show: JSON");
     u.hidden.add_options()("verb", text("VERB"))("name", text("NAME"))("uri", text("URI"));
@@ -49,14 +50,16 @@ struct client_file {
     std::string key_folder() const { return config::folder_of(path) + "keys/"; }
     /// A key file that `add` made, and that no other profile uses: it goes with its profile.
     bool goes_with(const config::profile& p) const {
-        return p.key.starts_with(key_folder()) && std::ranges::count(profiles, p.key, &config::profile::key) == 1 &&
+        return p.key.starts_with(key_folder()) &&
+               std::ranges::count(profiles, p.key, &config::profile::key) == 1 &&
                ::access(p.key.c_str(), F_OK) == 0;
     }
 };
 
 client_file read_client_file(const po::variables_map& options) {
     client_file f;
-    f.path = std::filesystem::absolute(io::profiles_path(given(options, "config"))).lexically_normal().string();
+    f.path =
+        std::filesystem::absolute(io::profiles_path(given(options, "config"))).lexically_normal().string();
     std::error_code unknown;
     if (!std::filesystem::exists(f.path, unknown) && !unknown) return f;
     auto text = io::read_file(f.path);
@@ -133,7 +136,8 @@ int add(const po::variables_map& options, const std::string& name) {
     if (!made) return say(failed, made.error().text);
     made->keep();
     const auto print = (*k)->shown_fingerprint();
-    std::cout << "profile " << name << ": " << i.host << (print.empty() ? "" : ", key fingerprint " + print) << "\n";
+    std::cout << "profile " << name << ": " << i.host << (print.empty() ? "" : ", key fingerprint " + print)
+              << "\n";
     return done;
 }
 
@@ -154,7 +158,8 @@ int list(const po::variables_map& options) {
     for (const auto& p : f.profiles)
         std::cout << std::left << std::setw(static_cast<int>(width) + 2) << p.name << p.host
                   << (p.service.empty() ? "" : "  " + p.service) << "\n";
-    if (f.profiles.empty()) tell(f.path + ": no profile yet; chronoknock profile add NAME takes an invitation");
+    if (f.profiles.empty())
+        tell(f.path + ": no profile yet; chronoknock profile add NAME takes an invitation");
     return done;
 }
 
@@ -201,7 +206,8 @@ int remove(const po::variables_map& options, const std::string& name) {
     auto made = io::made_changes::make(changes);
     if (!made) return say(failed, made.error().text);
     made->keep();
-    std::cout << "removed profile " << name << (with_key ? " and " + p.key : "; the key file stays: " + p.key) << "\n";
+    std::cout << "removed profile " << name << (with_key ? " and " + p.key : "; the key file stays: " + p.key)
+              << "\n";
     return done;
 }
 
@@ -210,9 +216,12 @@ int profile(const po::variables_map& options) {
     const auto name = given(options, "name");
     const bool known = verb == "add" || verb == "list" || verb == "show" || verb == "remove";
     if (!known || name.has_value() != (verb != "list") || (options.count("uri") && verb != "add"))
-        return say(bad_usage, "expected add, list, show or remove; usage: chronoknock " + profile_usage().synopsis);
+        return say(bad_usage,
+                   "expected add, list, show or remove; usage: chronoknock " + profile_usage().synopsis);
     if (verb == "list") return list(options);
-    return verb == "add" ? add(options, *name) : verb == "show" ? show(options, *name) : remove(options, *name);
+    return verb == "add"    ? add(options, *name)
+           : verb == "show" ? show(options, *name)
+                            : remove(options, *name);
 }
 
 } // namespace

@@ -25,7 +25,8 @@ bool take_up(const std::string& control) {
         return true;
     }
     if (does_not_know(reloaded.error())) {
-        tell("the running server cannot be asked to reload: `systemctl reload chronoknock`, or SIGHUP, has it take "
+        tell("the running server cannot be asked to reload: `systemctl reload chronoknock`, or SIGHUP, has "
+             "it take "
              "up the change");
         return true;
     }

@@ -15,10 +15,11 @@ namespace chronoknock::app {
 namespace {
 
 usage uninvite_usage() {
-    usage u{"uninvite NAME [OPTION...]",
-            "Takes a person's or machine's keys out of the configuration: their sections, and their files where\n"
-            "`invite` puts them. What is open for them ends, whatever --cut says; with a number behind, as in\n"
-            "alice.2, NAME is that key alone."};
+    usage u{
+        "uninvite NAME [OPTION...]",
+        "Takes a person's or machine's keys out of the configuration: their sections, and their files where\n"
+        "`invite` puts them. What is open for them ends, whatever --cut says; with a number behind, as in\n"
+        "alice.2, NAME is that key alone."};
     u.options.add_options()                                            //
         ("cut", "end the connections that exist by their knocks, too") //
         ("old", "only keys that a renewal has replaced");
@@ -29,7 +30,8 @@ usage uninvite_usage() {
 }
 
 /// The keys that NAME stands for.
-std::vector<const config::key_settings*> find_keys(const config::server& c, const std::string& name, bool only_old) {
+std::vector<const config::key_settings*> find_keys(const config::server& c, const std::string& name,
+                                                   bool only_old) {
     const auto key = config::key_name::parse(name);
     auto found = keys_of(c, key.person);
     if (key.number != 1)

@@ -56,7 +56,8 @@ std::optional<place> find(const std::vector<std::string>& lines, std::string_vie
 
 std::string_view name_of(std::string_view line) {
     const auto content = content_of(line);
-    return content.find('=') == content.npos ? std::string_view() : trim(content.substr(0, content.find('=')));
+    return content.find('=') == content.npos ? std::string_view()
+                                             : trim(content.substr(0, content.find('=')));
 }
 
 } // namespace

@@ -13,8 +13,8 @@ constexpr std::size_t most_of_service_name = 32;
 
 bool is_service_name(std::string_view text) {
     const auto fits = [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
-               c == '+' || c == '.';
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+               c == '_' || c == '+' || c == '.';
     };
     return !text.empty() && text.size() <= most_of_service_name && std::ranges::all_of(text, fits);
 }
@@ -60,7 +60,8 @@ result<std::string> parse_host_target(std::string_view text) {
     auto t = parse_target(text);
     if (!t) return t.error();
     if (!t->port.empty())
-        return error{"expected HOST; did you mean --wait " + printable(t->port) + " " + printable(t->host) + "?"};
+        return error{"expected HOST; did you mean --wait " + printable(t->port) + " " + printable(t->host) +
+                     "?"};
     return {boost::system::in_place_value, std::move(t->host)};
 }
 

@@ -10,8 +10,8 @@
 
 namespace chronoknock::client {
 
-/// What a person writes for a machine: HOST, USER@HOST, HOST:PORT, an IPv6 address, [ADDRESS], [ADDRESS]:PORT. The
-/// host may be a profile's name as well.
+/// What a person writes for a machine: HOST, USER@HOST, HOST:PORT, an IPv6 address, [ADDRESS],
+/// [ADDRESS]:PORT. The host may be a profile's name as well.
 struct target {
     std::string user; ///< empty: none was named
     std::string host;
@@ -23,8 +23,8 @@ struct target {
 /// Reads any of these forms. The error says what was expected.
 result<target> parse_target(std::string_view text);
 
-/// Reads a target where no port is taken. A user's name is passed over: a knock has none. The error of one with a port
-/// names the option that the port goes to: "expected HOST; did you mean --wait 22 HOST?".
+/// Reads a target where no port is taken. A user's name is passed over: a knock has none. The error of one
+/// with a port names the option that the port goes to: "expected HOST; did you mean --wait 22 HOST?".
 result<std::string> parse_host_target(std::string_view text);
 
 /// Gives the TCP port of a service's name (services(5)), or nothing.

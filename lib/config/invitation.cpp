@@ -78,7 +78,8 @@ std::optional<invitation> read_fields(byte_view bytes) {
     const bool fit = in && in.left() == 0 && valid_key_name(i.name) && parse_host(i.host) &&
                      std::ranges::all_of(i.services, service::valid_name) &&
                      (i.service.empty() || fits_profile("service", i.service)) &&
-                     (i.time_servers.empty() || fits_profile("time_servers", i.time_servers)) && !i.key.empty();
+                     (i.time_servers.empty() || fits_profile("time_servers", i.time_servers)) &&
+                     !i.key.empty();
     // What goes into a file of lines must not make a line of its own, nor a comment.
     const auto breaks = [](const std::string& t) { return t.find_first_of("\r\n#") != t.npos; };
     if (!fit || breaks(i.host) || breaks(i.service) || breaks(i.time_servers)) return {};

@@ -28,13 +28,14 @@ struct invitation {
 /// Longest line that is read as an invitation, in bytes.
 inline constexpr std::size_t most_invitation = 1 << 20;
 
-/// "chronoknock://1/" and digits of base64 as RFC 4648, section 5, has them for URLs, without '='. They are the
-/// fields, each with its length before it (16 bits, the key's 32), and the first 8 bytes of SHA-256 over the fields.
+/// "chronoknock://1/" and digits of base64 as RFC 4648, section 5, has them for URLs, without '='. They are
+/// the fields, each with its length before it (16 bits, the key's 32), and the first 8 bytes of SHA-256 over
+/// the fields.
 key::secret_text to_uri(const invitation& i);
 
-/// Reads what to_uri() made, blanks around it aside. Every field is fit for a profile; what the key's text is worth is
-/// not looked at. The error is one line and quotes nothing, for it may be a secret; a line that was cut short or
-/// changed says so.
+/// Reads what to_uri() made, blanks around it aside. Every field is fit for a profile; what the key's text is
+/// worth is not looked at. The error is one line and quotes nothing, for it may be a secret; a line that was
+/// cut short or changed says so.
 result<invitation> parse_uri(std::string_view text);
 
 } // namespace chronoknock::config

@@ -8,12 +8,12 @@
 
 namespace chronoknock::config {
 
-/// Whether a name may stand for a key: 1 to 64 of a-z A-Z 0-9 . _ - @. It goes into the log and the store, never
-/// into the firewall: a little wider than a service's.
+/// Whether a name may stand for a key: 1 to 64 of a-z A-Z 0-9 . _ - @. It goes into the log and the store,
+/// never into the firewall: a little wider than a service's.
 bool valid_key_name(std::string_view name);
 
-/// Whether a name may be made into one of a person's or a profile's files: a key's name that begins with a letter or
-/// a digit.
+/// Whether a name may be made into one of a person's or a profile's files: a key's name that begins with a
+/// letter or a digit.
 bool valid_file_name(std::string_view name);
 
 /// Reads the name or address of a host, as clients take it. The error says what was expected.

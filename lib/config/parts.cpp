@@ -13,8 +13,8 @@ namespace {
 
 std::string place_of(const std::string& file, int line) { return file + ":" + std::to_string(line); }
 
-/// The pattern that a configuration's [server] section has; empty if it has none that is fit, which the reader of
-/// the section finds for itself.
+/// The pattern that a configuration's [server] section has; empty if it has none that is fit, which the
+/// reader of the section finds for itself.
 std::string pattern_in(const std::vector<ini_section>& sections, const std::string& file) {
     for (const auto& section : sections)
         if (section.name == "server")
@@ -43,8 +43,8 @@ result<void> check_repeats(const std::vector<part>& all) {
             const auto place = place_of(p.file, section.line);
             const auto [other, fresh] = places.emplace(section.name, place);
             if (!fresh)
-                return error{place + ": section [" + printable(section.name) + "] stands twice; the other is " +
-                             other->second};
+                return error{place + ": section [" + printable(section.name) +
+                             "] stands twice; the other is " + other->second};
         }
     return {};
 }
@@ -52,7 +52,8 @@ result<void> check_repeats(const std::vector<part>& all) {
 } // namespace
 
 result<std::string> parse_include(std::string_view text, const std::string& folder) {
-    if (text.empty() || text.find('\0') != text.npos) return error{"expected a pattern of paths, like conf.d/*.ini"};
+    if (text.empty() || text.find('\0') != text.npos)
+        return error{"expected a pattern of paths, like conf.d/*.ini"};
     std::string pattern;
     if (text.front() != '/')
         for (const char c : folder) {

@@ -34,12 +34,12 @@ struct parts {
     std::vector<part> all;
 };
 
-/// The value of `include` as a pattern of whole paths: one that does not begin with / counts from `folder` ("" or
-/// ending in /), in which no character stands for others. An error says what was expected.
+/// The value of `include` as a pattern of whole paths: one that does not begin with / counts from `folder`
+/// ("" or ending in /), in which no character stands for others. An error says what was expected.
 result<std::string> parse_include(std::string_view text, const std::string& folder);
 
-/// Reads the files. Refused, besides what parse_ini refuses: sections in two places, and in an included file others
-/// than [service.NAME] and [key.NAME]. include: none gives no files.
+/// Reads the files. Refused, besides what parse_ini refuses: sections in two places, and in an included file
+/// others than [service.NAME] and [key.NAME]. include: none gives no files.
 result<parts> read_parts(std::string_view text, const std::string& file, const includer& include);
 
 } // namespace chronoknock::config

@@ -247,7 +247,8 @@ private:
         s.name = section.name.substr(service_mark.size());
         if (!service::valid_name(s.name))
             return complain(section, "expected a name of 1 to 32 of a-z A-Z 0-9 _ -, a letter first");
-        if (const auto done = read_section(part_->file, section, tables_->service_section, s); !done) return done;
+        if (const auto done = read_section(part_->file, section, tables_->service_section, s); !done)
+            return done;
         if (s.max_open_for == 0s) s.max_open_for = s.open_for;
         if (s.max_open_for < s.open_for)
             return complain(section, "max_open_for",

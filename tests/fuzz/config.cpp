@@ -20,7 +20,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     };
     // The same text as an included file, and once in each of two.
     const auto include = [&](const std::string&) -> result<std::vector<config::included_file>> {
-        return std::vector<config::included_file>{{"d", std::string(text)}, {"e", "[service.fuzz]\nports = tcp/9\n"}};
+        return std::vector<config::included_file>{{"d", std::string(text)},
+                                                  {"e", "[service.fuzz]\nports = tcp/9\n"}};
     };
     const auto joined = config::parse_server("[server]\ninclude = *\n", "c", load, include);
     if (!joined) printable_line(joined.error().text);

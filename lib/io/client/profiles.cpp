@@ -41,7 +41,8 @@ std::optional<std::uint16_t> port_of_service(const std::string& name) {
     servent found{};
     servent* result = nullptr;
     std::array<char, 4096> room;
-    if (::getservbyname_r(name.c_str(), "tcp", &found, room.data(), room.size(), &result) == 0 && result != nullptr)
+    if (::getservbyname_r(name.c_str(), "tcp", &found, room.data(), room.size(), &result) == 0 &&
+        result != nullptr)
         return ntohs(static_cast<std::uint16_t>(result->s_port));
     for (const auto& [known, port] : well_known)
         if (known == name) return port;

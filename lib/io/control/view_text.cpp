@@ -88,13 +88,14 @@ std::string keys_table(const json::object& status) {
         const auto* const from = k.if_contains("last_address");
         rows.push_back({text_of(k.at("name")),
                         last.is_null() ? "never" : roughly(now - last.to_number<double>()) + " ago",
-                        from ? text_of(*from) : "-", plain_json(k.at("granted")),
-                        plain_json(k.at("refused")), joined(k.at("services").as_array()),
+                        from ? text_of(*from) : "-", plain_json(k.at("granted")), plain_json(k.at("refused")),
+                        joined(k.at("services").as_array()),
                         fixed(k.at("security_bits").to_number<double>(), 1) + " bits",
                         text_of(k.at("fingerprint"))});
         if (!some_end) continue;
         const auto* const until = k.if_contains("until");
-        rows.back().push_back(until ? text_of(*until) + (k.at("expired").as_bool() ? ", NO LONGER GOOD" : "") : "-");
+        rows.back().push_back(until ? text_of(*until) + (k.at("expired").as_bool() ? ", NO LONGER GOOD" : "")
+                                    : "-");
     }
     return table(rows);
 }
@@ -149,8 +150,8 @@ result<std::string> status_text(const json::object& o) {
         const auto problem = text_of(o.at("problem"));
         auto text = "chronoknock " + text_of(o.at("version")) + ", process " + plain_json(o.at("pid")) +
                     ", up " + roughly(o.at("uptime").to_number<double>()) + "\n";
-        text += line("knocks", o.at("accepting").as_bool() && problem.empty() ? "taken"
-                                                                              : "NOT TAKEN: " + problem);
+        text += line("knocks",
+                     o.at("accepting").as_bool() && problem.empty() ? "taken" : "NOT TAKEN: " + problem);
         if (const auto* const trial = o.if_contains("trial"))
             text += line("trial", "the guard goes away in " + roughly(trial->to_number<double>()) +
                                       ", unless `chronoknock confirm` comes");

@@ -61,7 +61,8 @@ made_changes::made_changes() {
 }
 
 made_changes::made_changes(made_changes&& other) noexcept
-    : steps_(std::exchange(other.steps_, {})), signals_(other.signals_), open_(std::exchange(other.open_, false)) {}
+    : steps_(std::exchange(other.steps_, {})), signals_(other.signals_),
+      open_(std::exchange(other.open_, false)) {}
 
 made_changes::~made_changes() {
     if (!open_) return;

@@ -26,9 +26,9 @@ struct file_changes {
     }
 };
 
-/// Changes that are made and can be taken back. A file that is new gets mode 0600, and the folders it needs 0700; one
-/// that was there keeps its owner and mode, and whoever reads it meanwhile finds the old text or the new one, whole.
-/// Until they are kept or taken back, SIGINT, SIGTERM and SIGHUP wait.
+/// Changes that are made and can be taken back. A file that is new gets mode 0600, and the folders it needs
+/// 0700; one that was there keeps its owner and mode, and whoever reads it meanwhile finds the old text or
+/// the new one, whole. Until they are kept or taken back, SIGINT, SIGTERM and SIGHUP wait.
 class made_changes {
 public:
     /// Makes all or none of them. An error names the file.

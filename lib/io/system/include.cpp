@@ -30,7 +30,8 @@ result<std::set<std::string>> paths_of(const std::string& pattern) {
 
 } // namespace
 
-result<std::vector<config::included_file>> read_included(const std::string& pattern, const file_changes& after) {
+result<std::vector<config::included_file>> read_included(const std::string& pattern,
+                                                         const file_changes& after) {
     auto paths = paths_of(pattern);
     if (!paths) return paths.error();
     for (const auto& [path, text] : after.written)

@@ -7,7 +7,7 @@ namespace chronoknock::io {
 
 namespace {
 
-constexpr int quiet = 4; ///< modules around the code
+constexpr int quiet = 4;         ///< modules around the code
 constexpr int most_bytes = 2953; ///< of version 40, level L
 
 } // namespace
@@ -17,8 +17,8 @@ result<std::string> qr_code(std::string_view text, bool colours) {
         return error{std::to_string(text.size()) + " bytes are too many for a QR code, which holds " +
                      std::to_string(most_bytes)};
     const std::unique_ptr<QRcode, decltype(&QRcode_free)> code(
-        QRcode_encodeData(static_cast<int>(text.size()), reinterpret_cast<const unsigned char*>(text.data()), 0,
-                          QR_ECLEVEL_L),
+        QRcode_encodeData(static_cast<int>(text.size()), reinterpret_cast<const unsigned char*>(text.data()),
+                          0, QR_ECLEVEL_L),
         QRcode_free);
     if (!code) return error{"a QR code cannot be made"};
     const auto light = [&](int x, int y) {

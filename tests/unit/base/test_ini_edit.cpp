@@ -41,7 +41,7 @@ BOOST_AUTO_TEST_CASE(a_section_is_added_at_the_end) {
 }
 
 BOOST_AUTO_TEST_CASE(a_section_goes_and_the_rest_stays) {
-    BOOST_TEST(without_section(text, "profile.home") == "# mine\n# for work\n[profile.work]\nhost = b\n");
+    BOOST_TEST(without_section(text, "profile.home") == "# mine\n\n# for work\n[profile.work]\nhost = b\n");
     BOOST_TEST(without_section(text, "profile.work") == R"(# mine
 [profile.home]
 host = a.example   # the old one

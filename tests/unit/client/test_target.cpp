@@ -19,8 +19,8 @@ BOOST_AUTO_TEST_CASE(targets_in_their_forms) {
     BOOST_TEST(read("2001:db8::1") == "|2001:db8::1|");
     BOOST_TEST(read("[2001:db8::1]") == "|2001:db8::1|");
     BOOST_TEST(read("me@[2001:db8::1]:22") == "me|2001:db8::1|22");
-    for (const std::string wrong : {"", "@home", "me@", "home:", ":22", "[::1", "[home]", "[192.0.2.1]:22", "[::1]22",
-                                    "[::1]:", "a:b:c", "home:2 2", "home:\"x"})
+    for (const std::string wrong : {"", "@home", "me@", "home:", ":22", "[::1", "[home]", "[192.0.2.1]:22",
+                                    "[::1]22", "[::1]:", "a:b:c", "home:2 2", "home:\"x"})
         BOOST_TEST(read(wrong) == "expected HOST, USER@HOST, HOST:PORT or [IPV6]:PORT, not '" + wrong + "'");
 }
 
@@ -45,5 +45,6 @@ BOOST_AUTO_TEST_CASE(ports_by_number_and_by_name) {
     BOOST_TEST(!client::parse_port("ssh", {}).has_value());
     for (const std::string wrong : {"", "0", "65536", "-1", "telnot", "22 ", "s sh"})
         BOOST_TEST(client::parse_port(wrong, lookup).error().text ==
-                   "expected a whole number from 1 to 65535 or the name of a service like ssh, not '" + wrong + "'");
+                   "expected a whole number from 1 to 65535 or the name of a service like ssh, not '" +
+                       wrong + "'");
 }

@@ -63,7 +63,8 @@ BOOST_AUTO_TEST_CASE(a_line_that_was_changed_is_noticed) {
     }
     BOOST_TEST(complaint(uri + "A") == damaged);
     BOOST_TEST(complaint(uri + "=") == damaged);
-    BOOST_TEST(complaint("chronoknock://2/AAAA") == "the invitation is of version 2, which a newer chronoknock reads");
+    BOOST_TEST(complaint("chronoknock://2/AAAA") ==
+               "the invitation is of version 2, which a newer chronoknock reads");
     BOOST_TEST(complaint("http://1/AAAA") == "expected an invitation, chronoknock://...");
     BOOST_TEST(complaint(std::string(2 << 20, 'A')) == "expected an invitation, chronoknock://...");
 }

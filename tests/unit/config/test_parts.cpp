@@ -24,11 +24,12 @@ struct configuration {
     std::string asked = {};
 
     result<config::server> read() {
-        return config::parse_server(own, "/etc/c.ini", load,
-                                    [this](const std::string& pattern) -> result<std::vector<config::included_file>> {
-                                        asked = pattern;
-                                        return included;
-                                    });
+        return config::parse_server(
+            own, "/etc/c.ini", load,
+            [this](const std::string& pattern) -> result<std::vector<config::included_file>> {
+                asked = pattern;
+                return included;
+            });
     }
     std::string complaint() {
         const auto s = read();
@@ -37,7 +38,8 @@ struct configuration {
 };
 
 const std::string own = "[server]\ninclude = conf.d/*.ini\n[service.ssh]\nports = tcp/22\n";
-const std::string alice = "[key.alice]\nfile = a.key\nservices = ssh, web\nuntil = 2026-12-31\nhost = h.example\n";
+const std::string alice =
+    "[key.alice]\nfile = a.key\nservices = ssh, web\nuntil = 2026-12-31\nhost = h.example\n";
 const std::string web = "[service.web]\nports = tcp/80\n";
 
 } // namespace
@@ -67,7 +69,8 @@ BOOST_AUTO_TEST_CASE(nothing_included_is_no_error) {
 
 BOOST_AUTO_TEST_CASE(a_complaint_names_the_included_file) {
     const auto of = [](const std::string& text) {
-        return configuration{own, {{"/etc/conf.d/alice.ini", alice}, {"/etc/conf.d/web.ini", web}, {"/x/b.ini", text}}}
+        return configuration{
+            own, {{"/etc/conf.d/alice.ini", alice}, {"/etc/conf.d/web.ini", web}, {"/x/b.ini", text}}}
             .complaint();
     };
     BOOST_TEST(of("") == "");
@@ -84,7 +87,8 @@ BOOST_AUTO_TEST_CASE(a_complaint_names_the_included_file) {
     BOOST_TEST(of("[service.ssh]\nports = tcp/1\n") ==
                "/x/b.ini:1: section [service.ssh] stands twice; the other is /etc/c.ini:3");
     BOOST_TEST(of("[key.bob]\nfile = b\nservices = ssh\nuntil = soon\n") ==
-               "/x/b.ini:4: [key.bob] until: expected a date like 2026-12-31, or 2026-12-31 18:00 (UTC), not 'soon'");
+               "/x/b.ini:4: [key.bob] until: expected a date like 2026-12-31, or 2026-12-31 18:00 (UTC), not "
+               "'soon'");
 }
 
 BOOST_AUTO_TEST_CASE(the_pattern_counts_from_the_folder_as_it_is) {
@@ -112,7 +116,8 @@ BOOST_AUTO_TEST_CASE(names_of_keys_and_their_renewals) {
     for (const std::string same : {"alice.1", "alice.02", "alice.", ".2", "a.b", "alice.2x", "alice.-2"})
         BOOST_TEST(read(same) == same + " 1");
     BOOST_TEST(config::valid_file_name("a-1@x.y_z"));
-    for (const auto* wrong : {"", ".a", "-a", "@a", "a/b", "..", "a b"}) BOOST_TEST(!config::valid_file_name(wrong));
+    for (const auto* wrong : {"", ".a", "-a", "@a", "a/b", "..", "a b"})
+        BOOST_TEST(!config::valid_file_name(wrong));
 }
 
 BOOST_AUTO_TEST_CASE(a_tilde_is_the_users_folder) {

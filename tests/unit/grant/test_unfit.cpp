@@ -49,8 +49,9 @@ BOOST_AUTO_TEST_CASE(a_key_earns_nothing_from_its_last_moment_on) {
     c.description = "window of then";
     const auto refused = p.judge(std::vector{c}, now, {t, {}});
     BOOST_REQUIRE(refused.size() == 2u);
-    BOOST_TEST(std::get<tell>(refused[0]).line == "refused a knock from 192.0.2.1, key phone, window of then: the key "
-                                                  "was good until 2023-11-14 22:13:20 UTC");
+    BOOST_TEST(std::get<tell>(refused[0]).line ==
+               "refused a knock from 192.0.2.1, key phone, window of then: the key "
+               "was good until 2023-11-14 22:13:20 UTC");
     BOOST_TEST(p.guard().size() == 0u);
     const auto before = p.judge(std::vector{c}, now, {t - nanoseconds(1), {}});
     BOOST_REQUIRE(before.size() == 1u);

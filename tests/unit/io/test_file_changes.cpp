@@ -32,7 +32,8 @@ mode_t mode_of(const std::string& path) {
 std::vector<std::string> listing(const std::string& root) {
     std::vector<std::string> all;
     for (const auto& e : fs::recursive_directory_iterator(root))
-        all.push_back(e.path().string() + (e.is_regular_file() ? "=" + io::read_file(e.path()).value() : "/"));
+        all.push_back(e.path().string() +
+                      (e.is_regular_file() ? "=" + io::read_file(e.path()).value() : "/"));
     std::ranges::sort(all);
     return all;
 }
@@ -112,8 +113,8 @@ BOOST_AUTO_TEST_CASE(included_files_as_they_are_and_as_they_will_be) {
     put(f / ".a.ini", "hidden");
     put(f / "a.ini.new", "half");
     BOOST_TEST(paths(f / "*.ini") == "a.ini=1 b.ini=2 ");
-    BOOST_TEST(paths(f / "*.ini", {{{f / "ab.ini", "n"}, {f / "b.ini", "3"}, {f / "c", "no"}}, {f / "a.ini"}}) ==
-               "ab.ini=n b.ini=3 ");
+    BOOST_TEST(paths(f / "*.ini", {{{f / "ab.ini", "n"}, {f / "b.ini", "3"}, {f / "c", "no"}},
+                                   {f / "a.ini"}}) == "ab.ini=n b.ini=3 ");
     fs::create_directory(f / "d.ini");
     BOOST_TEST(paths(f / "d*.ini") == f / "d.ini" + ": cannot read: Is a directory");
 }
