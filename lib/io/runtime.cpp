@@ -7,6 +7,7 @@
 #include "method/method.hpp"
 
 #include <algorithm>
+#include <boost/asio/post.hpp>
 #include <exception>
 #include <iterator>
 #include <utility>
@@ -283,7 +284,10 @@ void runtime::drop() {
 }
 
 void runtime::tell(const changes& reloaded) {
-    for (const auto& told : std::exchange(asked_, {})) told(reloaded);
+    // In a turn of its own: grants that end with the reload have ended by then.
+    boost::asio::post(context_, [asked = std::exchange(asked_, {}), reloaded] {
+        for (const auto& told : asked) told(reloaded);
+    });
 }
 
 void runtime::be_quiet() {

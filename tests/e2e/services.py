@@ -183,7 +183,7 @@ class Chronoknock:
 
     def log(self):
         """Everything its runs have logged so far."""
-        return self.process.text()
+        return self.process.text() if self.process else ""
 
     def wait_log(self, what, seconds=10.0, count=1):
         """Waits until the log holds a text so many times."""

@@ -10,9 +10,10 @@ from lab import start_chronyd
 
 class CheckOnline(LabTest):
     def make(self, servers, more="", firewall="always_allow = 10.0.0.1"):
-        self.key_file = self.key()
-        return self.small_guard(self.key_file, wait=False, start=False,
-                                sections={"time": f"servers = {servers}\n{more}", "firewall": firewall})
+        guard = self.small_guard(self.key(granularity=30), wait=False, start=False,
+                                 sections={"time": f"servers = {servers}\n{more}", "firewall": firewall})
+        guard.folder.chmod(0o700)
+        return guard
 
     def check(self, guard, status=0):
         done = self.server.run([self.lab.program, "check", "--online", "--config", guard.config], check=False)

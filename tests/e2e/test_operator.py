@@ -204,7 +204,8 @@ class History(AskingTest):
         self.assertTrue(refused[0]["why"])
         self.assertIn(f"refused   alice  {self.client.ip4}  web: ", self.ask(guard, "history"))
         said = guard.status()["keys"][0]
-        self.assertEqual((said["granted"], said["refused"]), (1, 1))
+        self.assertEqual(said["granted"], 1)
+        self.assertGreaterEqual(said["refused"], 1)  # each round of it
 
 
 class Reload(AskingTest):

@@ -88,7 +88,7 @@ class Trial(AskingTest):
         self.assertIn("changed", self.ask(guard, "reload"))
         self.server.run(["nft", "delete", "table", "inet", "chronoknock"])
         guard.wait_log("setting it up again")
-        self.assert_shut(self.other)
+        self.other.wait_shut(self.server.ip4, PORT)
         guard.sigkill()
         self.wait_for(self.trial_over, "the end of the trial", TRIAL + 5)
         self.other.wait_open(self.server.ip4, PORT, seconds=5)
