@@ -138,7 +138,7 @@ std::optional<std::int64_t> read_date(std::string_view text) {
                                            std::chrono::month(static_cast<unsigned>(*month)),
                                            std::chrono::day(static_cast<unsigned>(*day))};
     if (!date.ok()) return {};
-    return to_seconds(std::chrono::sys_days(date));
+    return std::chrono::sys_seconds(std::chrono::sys_days(date)).time_since_epoch().count();
 }
 
 class fwknop_reader {

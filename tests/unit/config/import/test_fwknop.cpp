@@ -39,7 +39,7 @@ BOOST_AUTO_TEST_CASE(a_stanza) {
 BOOST_AUTO_TEST_CASE(what_is_not_as_it_was_is_told) {
     const auto made = read("SOURCE 192.0.2.0/24\n" + secrets +
                            "REQUIRE_USERNAME bob\nENABLE_CMD_EXEC Y\nCMD_EXEC_USER nobody\nACCESS_EXPIRE "
-                           "12/31/2199\nFORCE_NAT 10.0.0.1 22\nCOLOUR red\nFW_ACCESS_TIMEOUT 0\n");
+                           "12/31/9999\nFORCE_NAT 10.0.0.1 22\nCOLOUR red\nFW_ACCESS_TIMEOUT 0\n");
     BOOST_REQUIRE(made);
     BOOST_TEST(
         made->notes ==
