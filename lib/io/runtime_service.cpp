@@ -46,7 +46,8 @@ void runtime::tick() {
         }
     }
     granter_.due(now);
-    notices_.heed_time(t.has_value(), [this] { return time_->report().verdict; }, now);
+    notices_.heed_time(
+        t.has_value(), [this] { return time_->report().verdict; }, now);
     notices_.due(now);
     if (now - minute_ >= minute) report_each_minute(now);
     if (busy) tick_after(tick_busy);

@@ -90,16 +90,26 @@ constexpr std::array<remark, 29> remarks = {{
     {"%include", "not carried over: import that file by itself", false},
     {"%include_folder", "not carried over: import its files one by one", false},
     {"%include_keys", "not carried over: write the two lines of that file here instead", false},
-    {"REQUIRE_USERNAME",
-     "not carried over: whoever has the key gets in, whatever user name his client gives", false},
+    {"REQUIRE_USERNAME", "not carried over: whoever has the key gets in, whatever user name his client gives",
+     false},
 }};
 
 constexpr std::array<std::string_view, 16> carried = {
-    "SOURCE",         "DESTINATION",      "OPEN_PORTS",
-    "RESTRICT_PORTS", "KEY",              "KEY_BASE64",
-    "HMAC_KEY",       "HMAC_KEY_BASE64",  "HMAC_DIGEST_TYPE",
-    "ENCRYPTION_MODE", "FW_ACCESS_TIMEOUT", "MAX_FW_TIMEOUT",
-    "ACCESS_EXPIRE",  "ACCESS_EXPIRE_EPOCH", "REQUIRE_SOURCE_ADDRESS",
+    "SOURCE",
+    "DESTINATION",
+    "OPEN_PORTS",
+    "RESTRICT_PORTS",
+    "KEY",
+    "KEY_BASE64",
+    "HMAC_KEY",
+    "HMAC_KEY_BASE64",
+    "HMAC_DIGEST_TYPE",
+    "ENCRYPTION_MODE",
+    "FW_ACCESS_TIMEOUT",
+    "MAX_FW_TIMEOUT",
+    "ACCESS_EXPIRE",
+    "ACCESS_EXPIRE_EPOCH",
+    "REQUIRE_SOURCE_ADDRESS",
     "REQUIRE_SOURCE",
 };
 
@@ -112,14 +122,15 @@ result<secret> read_secret(const stanza& s, std::string_view plain, std::string_
     const auto* const encoded = s.find(in_base64);
     const auto* const text = encoded ? encoded : s.find(plain);
     const auto unfit = [&] {
-        return error{std::string(encoded ? in_base64 : plain) +
-                     ": expected 16 to 128 bytes" + (encoded ? " in base64" : "")};
+        return error{std::string(encoded ? in_base64 : plain) + ": expected 16 to 128 bytes" +
+                     (encoded ? " in base64" : "")};
     };
     if (!text) return error{std::string(in_base64) + ": expected, and missing"};
     if (!encoded) {
         const auto& v = text->value;
         if (v.size() < least_secret || v.size() > most_secret) return unfit();
-        return secret{key::to_base64({reinterpret_cast<const std::uint8_t*>(v.data()), v.size()}), text->line};
+        return secret{key::to_base64({reinterpret_cast<const std::uint8_t*>(v.data()), v.size()}),
+                      text->line};
     }
     const auto bytes = key::from_base64(text->value);
     if (!bytes || bytes->size() < least_secret || bytes->size() > most_secret) return unfit();
@@ -176,8 +187,7 @@ private:
             return;
         }
         const auto cipher = read_secret(stanza_, "KEY", "KEY_BASE64");
-        if (!cipher)
-            return leave(stanza_.find("GPG_DECRYPT_ID") ? "GnuPG is not used" : cipher.error().text);
+        if (!cipher) return leave(stanza_.find("GPG_DECRYPT_ID") ? "GnuPG is not used" : cipher.error().text);
         const auto hmac = read_secret(stanza_, "HMAC_KEY", "HMAC_KEY_BASE64");
         if (!hmac) return leave(hmac.error().text);
         std::string digest = "sha256";
@@ -185,7 +195,8 @@ private:
             digest.clear();
             for (const auto* name : {"md5", "sha1", "sha256", "sha384", "sha512"})
                 if (same_letters(v->value, name)) digest = name;
-            if (digest.empty()) return leave("HMAC_DIGEST_TYPE: expected MD5, SHA1, SHA256, SHA384 or SHA512");
+            if (digest.empty())
+                return leave("HMAC_DIGEST_TYPE: expected MD5, SHA1, SHA256, SHA384 or SHA512");
         }
         if (const auto* const v = stanza_.find("ENCRYPTION_MODE"); v && !same_letters(v->value, "cbc"))
             return leave("ENCRYPTION_MODE: expected CBC");
@@ -193,8 +204,9 @@ private:
         const auto ports = read_ports();
         if (ports.empty()) return;
 
-        auto text = "method = fwknop\nkey_base64 = " + cipher->base64 + "\nhmac_key_base64 = " + hmac->base64 +
-                    "\n" + (digest == "sha256" ? "" : "hmac_digest = " + digest + "\n");
+        auto text = "method = fwknop\nkey_base64 = " + cipher->base64 +
+                    "\nhmac_key_base64 = " + hmac->base64 + "\n" +
+                    (digest == "sha256" ? "" : "hmac_digest = " + digest + "\n");
         const auto name = "fwknop-" + std::to_string(number_);
         const auto identity = cipher->base64 + " " + hmac->base64;
         const auto open_for = read_open_for();
@@ -221,9 +233,10 @@ private:
     std::vector<endpoint_range> read_ports() {
         const auto* const open = stanza_.find("OPEN_PORTS");
         if (!open)
-            draft_.note(stanza_.line, "OPEN_PORTS",
-                        "there are none, and fwknopd opened whatever a client asked for; here it is tcp/22: more "
-                        "services take sections of their own");
+            draft_.note(
+                stanza_.line, "OPEN_PORTS",
+                "there are none, and fwknopd opened whatever a client asked for; here it is tcp/22: more "
+                "services take sections of their own");
         std::vector<endpoint_range> ports;
         for (const auto part : split_list(open ? open->value : usual_ports)) {
             const auto one = endpoint_range::parse(part);
@@ -279,9 +292,10 @@ private:
         const auto* const own = stanza_.find("REQUIRE_SOURCE_ADDRESS");
         const auto* const alias = stanza_.find("REQUIRE_SOURCE");
         if (!(own && is_yes(own->value)) && !(alias && is_yes(alias->value)))
-            draft_.note(stanza_.line, "REQUIRE_SOURCE_ADDRESS",
-                        "here it is as with Y, and packets open for the address they come from; clients that use "
-                        "-s, or -a for another one, take for_others = true");
+            draft_.note(
+                stanza_.line, "REQUIRE_SOURCE_ADDRESS",
+                "here it is as with Y, and packets open for the address they come from; clients that use "
+                "-s, or -a for another one, take for_others = true");
     }
 
     draft draft_;

@@ -31,8 +31,8 @@ BOOST_AUTO_TEST_CASE(a_stanza) {
                                      "\n[service.openvpn]\nports = udp/1194\nopen_for = 60s\n"
                                      "max_open_for = 3600s\n"
                                      "\n[key.fwknop-1]\nfile = keys/fwknop-1.key\nservices = ssh, openvpn\n");
-    BOOST_TEST(made->keys.at(0).text == "method = fwknop\nkey_base64 = " + cipher + "\nhmac_key_base64 = " + mac +
-                                            "\nhmac_digest = sha512\n");
+    BOOST_TEST(made->keys.at(0).text == "method = fwknop\nkey_base64 = " + cipher +
+                                            "\nhmac_key_base64 = " + mac + "\nhmac_digest = sha512\n");
     BOOST_TEST(made->notes == lines{}, boost::test_tools::per_element());
 }
 
@@ -43,20 +43,23 @@ BOOST_AUTO_TEST_CASE(what_is_not_as_it_was_is_told) {
     BOOST_REQUIRE(made);
     BOOST_TEST(
         made->notes ==
-            (lines{"a:1: OPEN_PORTS: there are none, and fwknopd opened whatever a client asked for; here it is "
-                   "tcp/22: more services take sections of their own",
-                   "a:10: FW_ACCESS_TIMEOUT: expected 1 to 2592000 seconds: 30s are taken (open_for)",
-                   "a:1: SOURCE: not carried over: packets count whatever address they come from, and go to",
-                   "a:4: REQUIRE_USERNAME: not carried over: whoever has the key gets in, whatever user name his "
-                   "client gives",
-                   "a:5: ENABLE_CMD_EXEC: not carried over: no knock runs a command",
-                   "a:6: CMD_EXEC_USER: not carried over: no knock runs a command",
-                   "a:7: ACCESS_EXPIRE: not carried over: no key expires by itself; take it out of the "
-                   "configuration then",
-                   "a:8: FORCE_NAT: not carried over: no knock translates addresses",
-                   "a:9: COLOUR: not carried over: fwknopd(8) does not know it",
-                   "a:1: REQUIRE_SOURCE_ADDRESS: here it is as with Y, and packets open for the address they come "
-                   "from; clients that use -s, or -a for another one, take for_others = true"}),
+            (lines{
+                "a:1: OPEN_PORTS: there are none, and fwknopd opened whatever a client asked for; here it is "
+                "tcp/22: more services take sections of their own",
+                "a:10: FW_ACCESS_TIMEOUT: expected 1 to 2592000 seconds: 30s are taken (open_for)",
+                "a:1: SOURCE: not carried over: packets count whatever address they come from, and go to",
+                "a:4: REQUIRE_USERNAME: not carried over: whoever has the key gets in, whatever user name "
+                "his "
+                "client gives",
+                "a:5: ENABLE_CMD_EXEC: not carried over: no knock runs a command",
+                "a:6: CMD_EXEC_USER: not carried over: no knock runs a command",
+                "a:7: ACCESS_EXPIRE: not carried over: no key expires by itself; take it out of the "
+                "configuration then",
+                "a:8: FORCE_NAT: not carried over: no knock translates addresses",
+                "a:9: COLOUR: not carried over: fwknopd(8) does not know it",
+                "a:1: REQUIRE_SOURCE_ADDRESS: here it is as with Y, and packets open for the address they "
+                "come "
+                "from; clients that use -s, or -a for another one, take for_others = true"}),
         boost::test_tools::per_element());
 }
 
@@ -85,9 +88,11 @@ BOOST_AUTO_TEST_CASE(stanzas_that_cannot_be_carried_over) {
         const auto made = read(text);
         BOOST_REQUIRE(!made);
         BOOST_TEST(made.error().text ==
-                   "a: nothing of it can be carried over; a:1: SOURCE: the stanza is not carried over: " + why);
+                   "a: nothing of it can be carried over; a:1: SOURCE: the stanza is not carried over: " +
+                       why);
         // One that cannot does not keep others from being carried over.
-        const auto beside = read(text + "SOURCE ANY\nOPEN_PORTS udp/1\nKEY sixteen letters!\nHMAC_KEY " + cipher);
+        const auto beside =
+            read(text + "SOURCE ANY\nOPEN_PORTS udp/1\nKEY sixteen letters!\nHMAC_KEY " + cipher);
         BOOST_REQUIRE(beside);
         BOOST_TEST(beside->keys.size() == 1u);
         BOOST_TEST(beside->keys[0].name == "keys/fwknop-2.key");
@@ -95,15 +100,16 @@ BOOST_AUTO_TEST_CASE(stanzas_that_cannot_be_carried_over) {
 }
 
 BOOST_AUTO_TEST_CASE(stanzas_of_one_key_are_one_key) {
-    const auto made = read("SOURCE 192.0.2.1\nOPEN_PORTS tcp/22\n" + secrets + "SOURCE ANY\nOPEN_PORTS tcp/80\n" +
-                           secrets);
+    const auto made =
+        read("SOURCE 192.0.2.1\nOPEN_PORTS tcp/22\n" + secrets + "SOURCE ANY\nOPEN_PORTS tcp/80\n" + secrets);
     BOOST_REQUIRE(made);
     BOOST_TEST(made->keys.size() == 1u);
     BOOST_TEST(sections_of(*made).find("services = ssh, http\n") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(no_message_tells_a_secret) {
-    const auto made = read("KEY hidden-one\nSOURCE hidden\nKEY_BASE64 hidden-two!\nSOURCE ANY\nKEY hidden-three\n");
+    const auto made =
+        read("KEY hidden-one\nSOURCE hidden\nKEY_BASE64 hidden-two!\nSOURCE ANY\nKEY hidden-three\n");
     BOOST_REQUIRE(!made);
     BOOST_TEST(made.error().text.find("hidden") == std::string::npos);
 }
