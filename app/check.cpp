@@ -1,3 +1,4 @@
+#include "app/check_online.hpp"
 #include "app/options.hpp"
 #include "io/server_config.hpp"
 #include "io/store/record_summary.hpp"
@@ -27,9 +28,12 @@ constexpr nanoseconds shortest_polite_interval = 15s;
 
 usage check_usage() {
     usage u{"check --config FILE [OPTION...]",
-            "Reads a server's configuration as `server` would and says what it means. Changes nothing."};
+            "Reads a server's configuration as `server` would and says what it means. Changes nothing.\n"
+            "For a first start that cannot lock you out: `chronoknock server --config FILE --trial 10m`, and\n"
+            "`chronoknock confirm` from a new connection."};
     u.options.add_options()                                                //
         ("config", text("FILE")->required(), "the server's configuration") //
+        ("online", "ask the time servers, and read owners and modes, too")  //
         ("allow-loose-permissions", "take key files that others can read or write");
     return u;
 }
@@ -43,12 +47,13 @@ std::string joined(const Values& values, Text text) {
 }
 
 void line(std::string_view name, const std::string& what) {
-    std::cout << std::left << std::setw(14) << name << what << "\n";
+    std::cout << std::left << std::setw(14) << name << (name.size() < 14 ? "" : " ") << what << "\n";
 }
 
 void print_settings(const config::server& s) {
     line("state", s.state);
     line("control", s.control);
+    if (!s.include.empty()) line("include", s.include);
     if (s.log.file.empty())
         line("capture", joined(s.interfaces, [](const auto& i) { return i; }));
     else
@@ -129,6 +134,9 @@ void print_key(const config::server& s, const config::key_settings& k,
                const std::map<std::string, std::int64_t>& used) {
     std::cout << "\nkey " << k.name << "\n";
     line("  file", k.file);
+    const auto print = k.key->shown_fingerprint();
+    line("  fingerprint", print.empty() ? "none: what its secret is could be found by trying" : print);
+    if (k.until) line("  good until", utc(to_seconds(*k.until)) + " UTC");
     line("  opens", joined(k.services, [&](auto i) { return s.services[i].name; }) +
                         (k.key->names_service() || k.services.size() == 1 ? "" : ", all at once"));
     for (const auto& [name, what] : method::method_of(*k.key).describe(k))
@@ -191,6 +199,9 @@ void print_doubts(const config::server& s, const std::map<std::string, std::int6
         if (const auto left = left_of(k, used); left && *left < key::few_left)
             doubt(name + "only " + std::to_string(*left) +
                   " one-time passwords are left: issue new ones (chronoknock keygen --method otp)");
+        if (k.until && io::system_now() >= *k.until)
+            doubt(name + "until: it opens nothing any more, since " + utc(to_seconds(*k.until)) +
+                  " UTC; chronoknock uninvite takes it out");
         if (k.key->never_changes()) {
             doubt(name + "allow_weak: whoever sees one of its knocks can repeat it for ever");
             continue;
@@ -228,7 +239,11 @@ int run_check(const arguments& args) {
         used = io::newest_places(server->state);
     for (const auto& k : server->keys) print_key(*server, k, used);
     print_doubts(*server, used);
-    return done;
+    const bool serves = !options.count("online") || check_online(*server, *given(options, "config"));
+    std::cout << "\nfirst start    chronoknock server --config " << *given(options, "config")
+              << " --trial 10m: the guard goes away by itself\n"
+                 "               unless `chronoknock confirm` comes\n";
+    return serves ? done : failed;
 }
 
 } // namespace chronoknock::app

@@ -25,5 +25,14 @@ int run_time(const arguments& args);
 int run_guard(const arguments& args);
 int run_import(const arguments& args);
 int run_status(const arguments& args);
+int run_watch(const arguments& args);
+int run_grants(const arguments& args);
+int run_revoke(const arguments& args);
+int run_history(const arguments& args);
+int run_reload(const arguments& args);
+int run_confirm(const arguments& args);
+int run_invite(const arguments& args);
+int run_uninvite(const arguments& args);
+int run_profile(const arguments& args);
 
 } // namespace chronoknock::app

@@ -1,9 +1,11 @@
 #include "app/request.hpp"
 #include "client/reach.hpp"
+#include "client/target.hpp"
 #include "client/window.hpp"
 #include "config/profile.hpp"
 #include "io/client/dialogue.hpp"
 #include "io/client/knocker.hpp"
+#include "io/client/profiles.hpp"
 #include "io/client/window_memory.hpp"
 #include "io/system/clock.hpp"
 #include "io/system/files.hpp"
@@ -15,7 +17,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <iomanip>
 #include <iostream>
 #include <limits>
@@ -72,23 +73,19 @@ std::string in_words(nanoseconds d) {
     return text.str();
 }
 
-std::string profiles_path(const po::variables_map& options) {
-    if (const auto path = given(options, "config")) return *path;
-    // A relative $XDG_CONFIG_HOME is to be ignored (XDG Base Directory Specification).
-    if (const char* folder = std::getenv("XDG_CONFIG_HOME"); folder != nullptr && folder[0] == '/')
-        return std::string(folder) + "/chronoknock/client.ini";
-    const char* home = std::getenv("HOME");
-    return std::string(home != nullptr ? home : "") + "/.config/chronoknock/client.ini";
-}
-
 config::profile find_profile(const po::variables_map& options, const std::string& name) {
-    const auto path = profiles_path(options);
-    const auto text = io::read_file(path);
-    if (!text) throw stop{say(bad_usage, text.error().text + "; with --key FILE the target is a host")};
-    auto profiles = config::parse_profiles(*text, path);
-    if (!profiles) throw stop{say(bad_usage, profiles.error().text)};
-    for (auto& p : *profiles)
-        if (p.name == name) return std::move(p);
+    const auto path = io::profiles_path(given(options, "config"));
+    auto profiles = io::load_profiles(path);
+    if (!profiles) {
+        const bool unreadable = !io::read_file(path);
+        throw stop{say(bad_usage,
+                       profiles.error().text + (unreadable ? "; with --key FILE the target is a host" : ""))};
+    }
+    const auto target = client::parse_host_target(name); // USER@NAME is a profile's name, or has one
+    for (const auto& one : {name, target ? *target : name})
+        for (auto& p : *profiles)
+            if (p.name == one) return std::move(p);
+    if (!target) throw stop{say(bad_usage, "TARGET: " + target.error().text)};
     throw stop{say(bad_usage,
                    path + ": no [profile." + printable(name) + "]; with --key FILE the target is a host")};
 }
@@ -112,20 +109,25 @@ config::profile read_order(const po::variables_map& options) {
     };
     if (const auto key = given(options, "key"); key || instead_of_file(options)) {
         if (key) set("key", "key", *key);
-        if (const auto fits = set_profile_field(p, "host", *target); !fits)
-            throw stop{say(bad_usage, "TARGET: " + fits.error().text)};
+        const auto host = client::parse_host_target(*target);
+        const auto fits = host ? set_profile_field(p, "host", *host) : result<void>(host.error());
+        if (!fits) throw stop{say(bad_usage, "TARGET: " + fits.error().text)};
     } else {
         p = find_profile(options, *target);
     }
     // The option's name, the field's, and the unit that the option leaves out.
-    static constexpr std::array<std::array<const char*, 3>, 6> same = {{{"nts-ca", "nts_ca", ""},
+    static constexpr std::array<std::array<const char*, 3>, 5> same = {{{"nts-ca", "nts_ca", ""},
                                                                         {"source", "source", ""},
                                                                         {"rounds", "rounds", ""},
                                                                         {"gap", "gap", "ms"},
-                                                                        {"wait", "wait", ""},
                                                                         {"wait-limit", "wait_limit", ""}}};
     for (const auto& [option, field, unit] : same)
         if (const auto text = given(options, option)) set(field, option, *text + unit);
+    if (const auto wait = given(options, "wait")) {
+        const auto port = client::parse_port(*wait, io::port_of_service);
+        if (!port) throw stop{unfit("wait", port.error())};
+        p.wait = *port;
+    }
     if (const auto service = given(options, "service"))
         if (const auto fits = set_profile_field(p, "service", *service); !fits)
             throw stop{say(bad_usage, "SERVICE: " + fits.error().text)};

@@ -1,6 +1,7 @@
 #include "config/profile.hpp"
 
 #include "config/fields.hpp"
+#include "config/names.hpp"
 
 namespace chronoknock::config {
 
@@ -9,13 +10,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::string_view mark = "profile.";
-
-result<std::string> parse_host(std::string_view text) {
-    const auto fits = [](char c) { return c > ' ' && c < 0x7f && c != '/'; };
-    if (text.empty() || text.size() > 253 || !std::ranges::all_of(text, fits))
-        return error{"expected the name or address of a host, not '" + printable(text) + "'"};
-    return {boost::system::in_place_value, text};
-}
 
 result<std::string> parse_service(std::string_view text) {
     if (!text.empty() && !service::valid_name(text) && !parse_asked_ports(text))
@@ -36,12 +30,24 @@ result<void> set_time_servers(profile& p, std::string_view text) {
     return done;
 }
 
-fields<profile> table(const std::string& folder) {
+/// A path of a client: `~/` is the user's own folder.
+setter<profile> own_path(std::string profile::*member, const std::string& folder,
+                         const std::optional<std::string>& home) {
+    const auto counted = path(member, folder);
+    return [=](profile& p, std::string_view text) -> result<void> {
+        if (!home || !text.starts_with('~')) return counted(p, text);
+        if (text.size() > 1 && text[1] != '/') return error{"expected ~/PATH, of one's own folder, or /PATH"};
+        if (!home->starts_with('/')) return error{"expected $HOME to be a folder, for ~"};
+        return counted(p, *home + std::string(text.substr(1)));
+    };
+}
+
+fields<profile> table(const std::string& folder, const std::optional<std::string>& home) {
     return {{"host", value(&profile::host, parse_host), true},
-            {"key", path(&profile::key, folder), true},
+            {"key", own_path(&profile::key, folder, home), true},
             {"service", value(&profile::service, parse_service)},
             {"time_servers", set_time_servers},
-            {"nts_ca", path(&profile::nts_ca, folder)},
+            {"nts_ca", own_path(&profile::nts_ca, folder, home)},
             {"require_nts", boolean(&profile::require_nts)},
             {"source", value(&profile::source, address::parse)},
             {"rounds", number(&profile::rounds, 1, 64)},
@@ -55,16 +61,17 @@ fields<profile> table(const std::string& folder) {
 
 result<void> set_profile_field(profile& p, std::string_view name, std::string_view text,
                                const std::string& folder) {
-    const auto all = table(folder);
+    const auto all = table(folder, {});
     const auto found = std::ranges::find(all, name, &field<profile>::name);
     if (found == all.end()) return error{"unknown field"};
     return found->set(p, text);
 }
 
-result<std::vector<profile>> parse_profiles(std::string_view text, const std::string& file) {
+result<std::vector<profile>> parse_profiles(std::string_view text, const std::string& file,
+                                            const std::optional<std::string>& home) {
     const auto sections = parse_ini(text);
     if (!sections) return in_file(file, sections.error());
-    const auto all = table(folder_of(file));
+    const auto all = table(folder_of(file), home);
     std::vector<profile> profiles;
     for (const auto& section : *sections) {
         if (section.name.empty() && section.fields.empty()) continue;

@@ -37,7 +37,9 @@ result<void> set_profile_field(profile& p, std::string_view field, std::string_v
                                const std::string& folder = {});
 
 /// Reads the client's configuration. file: its name, for messages, and the folder that relative paths count
-/// from. Errors are one line, as parse_server's.
-result<std::vector<profile>> parse_profiles(std::string_view text, const std::string& file);
+/// from; home: the user's folder, for paths that begin with `~/`; none: that means nothing in particular. Errors are
+/// one line, as parse_server's.
+result<std::vector<profile>> parse_profiles(std::string_view text, const std::string& file,
+                                            const std::optional<std::string>& home = {});
 
 } // namespace chronoknock::config

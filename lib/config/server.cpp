@@ -1,6 +1,8 @@
 #include "config/server.hpp"
 
+#include "base/date.hpp"
 #include "config/fields.hpp"
+#include "config/names.hpp"
 #include "firewall/backend.hpp"
 
 #include <algorithm>
@@ -45,6 +47,17 @@ result<std::string> parse_name(std::string_view text) {
     return {boost::system::in_place_value, text};
 }
 
+/// A group's name as useradd(8) takes them, or its number; nothing for nobody.
+result<std::string> parse_group(std::string_view text) {
+    const auto fits = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+               c == '_' || c == '-';
+    };
+    if (text.size() > 32 || !std::ranges::all_of(text, fits))
+        return error{"expected the name of a group, not '" + printable(text) + "'"};
+    return {boost::system::in_place_value, text};
+}
+
 result<std::string> parse_backend(std::string_view text) {
     std::string names;
     for (const auto& b : firewall::backends) {
@@ -52,15 +65,6 @@ result<std::string> parse_backend(std::string_view text) {
         names += (names.empty() ? "expected " : " or ") + std::string(b.name);
     }
     return error{names + ", not '" + printable(text) + "'"};
-}
-
-/// A key's name goes into the log and the store, never into the firewall: a little wider than a service's.
-bool valid_key_name(std::string_view name) {
-    const auto fits = [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-               c == '_' || c == '-' || c == '@';
-    };
-    return !name.empty() && name.size() <= 64 && std::ranges::all_of(name, fits);
 }
 
 /// A key's section before its services are looked up.
@@ -71,6 +75,8 @@ struct key_section {
     nanoseconds knock_delay{0};
     bool for_others = false;
     bool allow_weak = false;
+    std::optional<unix_time> until;
+    std::string host;
 };
 
 /// A setter for text that may be empty, which is the default.
@@ -86,7 +92,10 @@ setter<server> log_text(std::string log_settings::*member, const std::string& fo
 struct tables {
     explicit tables(const std::string& folder)
         : server_section{{"state", path(&server::state, folder)},
-                         {"control", path(&server::control, folder, most_socket_path)}},
+                         {"control", path(&server::control, folder, most_socket_path)},
+                         {"control_group", value(&server::control_group, parse_group)},
+                         {"include", value(&server::include,
+                                           [folder](auto text) { return parse_include(text, folder); })}},
           capture{{"interface", list(&server::interfaces, 1, "interface", parse_interface)},
                   {"also_for", list(&server::also_for, 0, "network", prefix::parse)},
                   {"log", log_text(&log_settings::file, folder, true)},
@@ -105,7 +114,9 @@ struct tables {
               {"mode", choice(&key_section::mode, {{"set", matching::set}, {"strict", matching::strict}})},
               {"knock_delay", duration(&key_section::knock_delay, 0s, 24h)},
               {"for_others", boolean(&key_section::for_others)},
-              {"allow_weak", boolean(&key_section::allow_weak)}} {}
+              {"allow_weak", boolean(&key_section::allow_weak)},
+              {"until", value(&key_section::until, parse_date)},
+              {"host", value(&key_section::host, parse_host)}} {}
 
     fields<server> server_section;
     fields<server> capture;
@@ -136,31 +147,43 @@ bool overlap(const endpoint_range& a, const endpoint_range& b) {
     return a.protocol == b.protocol && a.ports.first <= b.ports.last && b.ports.first <= a.ports.last;
 }
 
-/// Reads the sections in the order of the file; keys last, since they name services.
+/// Reads the sections in the order of the files; keys last, since they name services.
 class server_reader {
 public:
-    server_reader(const std::string& file, const key_loader& load_key)
-        : file_(file), load_key_(load_key), tables_(folder_of(file)) {}
+    explicit server_reader(const key_loader& load_key) : load_key_(load_key) {}
 
-    result<server> read(const std::vector<ini_section>& sections) {
-        for (const auto& section : sections)
-            if (const auto done = read_any(section); !done) return done.error();
+    result<server> read(const std::vector<part>& parts) {
+        for (const auto& p : parts) {
+            go_to(p);
+            for (const auto& section : p.sections)
+                if (const auto done = read_any(section); !done) return done.error();
+        }
+        go_to(parts.front());
         if (out_.services.empty()) return whole("expected at least one section [service.NAME]");
         if (keys_.empty())
             return whole("expected at least one section [key.NAME]: without one nobody gets in");
-        for (const auto* section : keys_)
+        for (const auto& [in, section] : keys_) {
+            go_to(*in);
             if (const auto done = read_key(*section); !done) return done.error();
+        }
+        go_to(parts.front());
         if (const auto done = check_knock(); !done) return done.error();
         return std::move(out_);
     }
 
 private:
-    error whole(std::string_view what) const { return {file_ + ": " + std::string(what)}; }
+    /// What is read next stands in this file; its relative paths count from its folder.
+    void go_to(const part& p) {
+        part_ = &p;
+        const auto folder = folder_of(p.file);
+        tables_ = &tables_of_.try_emplace(folder, folder).first->second;
+    }
+    error whole(std::string_view what) const { return {part_->file + ": " + std::string(what)}; }
     error complain(const ini_section& section, std::string_view field, std::string_view what) const {
-        return config::complain(file_, section, field, what);
+        return config::complain(part_->file, section, field, what);
     }
     error complain(const ini_section& section, std::string_view what) const {
-        return {file_ + ":" + std::to_string(section.line) + ": [" + printable(section.name) + "] " +
+        return {part_->file + ":" + std::to_string(section.line) + ": [" + printable(section.name) + "] " +
                 std::string(what)};
     }
 
@@ -169,21 +192,21 @@ private:
         if (name.empty()) {
             if (section.fields.empty()) return {};
             const auto& stray = section.fields.front();
-            return error{file_ + ":" + std::to_string(stray.line) + ": " + printable(stray.name) +
+            return error{part_->file + ":" + std::to_string(stray.line) + ": " + printable(stray.name) +
                          ": expected a [section] before the first field"};
         }
-        if (name == "server") return read_section(file_, section, tables_.server_section, out_);
+        if (name == "server") return read_section(part_->file, section, tables_->server_section, out_);
         if (name == "capture") return read_capture(section);
         if (name == "time") return read_time(section);
         if (name == "knock") {
             knock_section_ = &section;
-            return read_section(file_, section, tables_.knock, out_.knock);
+            return read_section(part_->file, section, tables_->knock, out_.knock);
         }
-        if (name == "firewall") return read_section(file_, section, tables_.firewall, out_.firewall);
-        if (name == "events") return read_section(file_, section, tables_.events, out_.events);
+        if (name == "firewall") return read_section(part_->file, section, tables_->firewall, out_.firewall);
+        if (name == "events") return read_section(part_->file, section, tables_->events, out_.events);
         if (name.starts_with(service_mark)) return read_service(section);
         if (name.starts_with(key_mark)) {
-            keys_.push_back(&section);
+            keys_.emplace_back(part_, &section);
             return {};
         }
         return complain(section, "unknown section; expected server, capture, time, knock, firewall, events, "
@@ -191,7 +214,7 @@ private:
     }
 
     result<void> read_capture(const ini_section& section) {
-        if (const auto done = read_section(file_, section, tables_.capture, out_); !done) return done;
+        if (const auto done = read_section(part_->file, section, tables_->capture, out_); !done) return done;
         if (out_.interfaces.size() > 1 && std::ranges::count(out_.interfaces, "any"))
             return complain(section, "interface", "expected any alone, or a list of interfaces");
         auto& log = out_.log;
@@ -208,7 +231,7 @@ private:
     }
 
     result<void> read_time(const ini_section& section) {
-        const auto done = read_section(file_, section, tables_.time, out_.time);
+        const auto done = read_section(part_->file, section, tables_->time, out_.time);
         if (done && out_.time.require_nts && std::ranges::none_of(out_.time.servers, &time_server::nts))
             return complain(section, "require_nts", "expected a server nts://HOST in servers");
         const auto given = [&](std::string_view name) {
@@ -223,7 +246,7 @@ private:
         s.name = section.name.substr(service_mark.size());
         if (!service::valid_name(s.name))
             return complain(section, "expected a name of 1 to 32 of a-z A-Z 0-9 _ -, a letter first");
-        if (const auto done = read_section(file_, section, tables_.service_section, s); !done) return done;
+        if (const auto done = read_section(part_->file, section, tables_->service_section, s); !done) return done;
         if (s.max_open_for == 0s) s.max_open_for = s.open_for;
         if (s.max_open_for < s.open_for)
             return complain(section, "max_open_for",
@@ -253,7 +276,7 @@ private:
         k.name = section.name.substr(key_mark.size());
         if (!valid_key_name(k.name))
             return complain(section, "expected a name of 1 to 64 of a-z A-Z 0-9 . _ - @");
-        if (const auto done = read_section(file_, section, tables_.key, read); !done) return done;
+        if (const auto done = read_section(part_->file, section, tables_->key, read); !done) return done;
         for (const auto& name : read.services) {
             const auto found = services_.find(name);
             if (found == services_.end())
@@ -266,6 +289,9 @@ private:
         k.knock_delay = read.knock_delay;
         k.for_others = read.for_others;
         k.allow_weak = read.allow_weak;
+        k.until = read.until;
+        k.host = std::move(read.host);
+        k.stands_in = part_->file;
 
         auto key = load_key_(k.file);
         if (!key) return complain(section, "file", key.error().text);
@@ -313,22 +339,24 @@ private:
         return {};
     }
 
-    const std::string& file_;
     const key_loader& load_key_;
-    tables tables_;
+    const part* part_ = nullptr;
+    const tables* tables_ = nullptr;
+    std::map<std::string, tables> tables_of_; ///< by folder
     server out_;
     const ini_section* knock_section_ = nullptr;
-    std::vector<const ini_section*> keys_;
+    std::vector<std::pair<const part*, const ini_section*>> keys_;
     std::map<std::string, std::size_t, std::less<>> services_;
     std::map<std::string, std::string> secrets_; ///< fingerprint -> name
 };
 
 } // namespace
 
-result<server> parse_server(std::string_view text, const std::string& file, const key_loader& load_key) {
-    const auto sections = parse_ini(text);
-    if (!sections) return in_file(file, sections.error());
-    return server_reader(file, load_key).read(*sections);
+result<server> parse_server(std::string_view text, const std::string& file, const key_loader& load_key,
+                            const includer& include) {
+    const auto parts = read_parts(text, file, include);
+    if (!parts) return parts.error();
+    return server_reader(load_key).read(parts->all);
 }
 
 server_paths paths_of(std::string_view text, const std::string& file) {
@@ -347,7 +375,7 @@ server_paths paths_of(std::string_view text, const std::string& file) {
             if (field.name == trim(line.substr(0, equals)))
                 (void)field.set(out, trim(line.substr(equals + 1)));
     }
-    return {out.state, out.control};
+    return {out.state, out.control, out.control_group, out.include};
 }
 
 } // namespace chronoknock::config

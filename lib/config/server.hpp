@@ -3,12 +3,14 @@
 #include "base/address.hpp"
 #include "base/service.hpp"
 #include "config/events.hpp"
+#include "config/parts.hpp"
 #include "firewall/rules.hpp"
 #include "key/credential.hpp"
 #include "packet/log_line.hpp"
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -85,12 +87,17 @@ struct key_settings {
     nanoseconds knock_delay{0};
     bool for_others = false; ///< may open for another address than the one its packets come from
     bool allow_weak = false;
+    std::optional<unix_time> until; ///< no knock is accepted from then on; none: it is good for ever
+    std::string host;               ///< the server's name in invitations for this key; empty: none is known
+    std::string stands_in;          ///< the file of its section
 };
 
 /// The whole server configuration (chronoknock.ini(5)), checked; nothing changes it later.
 struct server {
     std::string state = "/var/lib/chronoknock/state.db";
     std::string control = "/run/chronoknock/control.sock";
+    std::string control_group;                     ///< whose members may look; empty: nobody
+    std::string include;                           ///< pattern of paths (glob(7)); empty: nothing is included
     std::vector<std::string> interfaces = {"any"}; ///< names, any, nflog:GROUP
     std::vector<prefix> also_for;                  ///< destinations guarded besides the host's own addresses
     log_settings log;
@@ -106,13 +113,17 @@ struct server {
 using key_loader = std::function<result<key::credential_ptr>(const std::string& path)>;
 
 /// Reads a server configuration. file: its name, for messages, and the folder that relative paths count
-/// from. Errors are one line, `FILE:LINE: [section] field: what was expected`.
-result<server> parse_server(std::string_view text, const std::string& file, const key_loader& load_key);
+/// from. Errors are one line, `FILE:LINE: [section] field: what was expected`. include: gives the files that it
+/// includes; none: it includes none, whatever it says.
+result<server> parse_server(std::string_view text, const std::string& file, const key_loader& load_key,
+                            const includer& include = {});
 
 /// [server] of a configuration.
 struct server_paths {
     std::string state;
     std::string control;
+    std::string control_group;
+    std::string include;
 };
 
 /// What [server] says in a text that need be no valid configuration otherwise; the default of what cannot be

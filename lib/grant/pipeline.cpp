@@ -47,6 +47,12 @@ void pipeline::set_terms(terms t) {
         for (auto& k : knocks) k.outdated = k.outdated || !std::ranges::all_of(k.openings, same);
     holders_.keep([&](const std::string& service) { return same({{}, service, {}}); });
     std::erase_if(earlier_, [&](const earlier& one) { return !same({{}, one.service, {}}); });
+    std::map<std::string_view, std::string_view> secrets;
+    for (const auto& k : t.keys) secrets.emplace(k.name, k.fingerprint);
+    for (const auto& was : terms_.keys)
+        if (const auto is = secrets.find(was.name); is != secrets.end() && is->second != was.fingerprint)
+            renewed_.insert(was.name);
+    std::erase_if(of_keys_, [&](const auto& one) { return !secrets.contains(one.first); });
     terms_ = std::move(t);
 }
 
@@ -57,8 +63,15 @@ void pipeline::remember(std::span<const history_entry> history, std::span<const 
             return one.key == e.key && one.who == *e.who && one.service == service;
         });
     };
+    std::set<std::string_view> names;
+    for (const auto& k : terms_.keys) names.insert(k.name);
     for (auto e = history.rbegin(); e != history.rend(); ++e) {
         const bool granted = e->what == history_entry::kind::granted;
+        if (granted && names.contains(e->key)) {
+            auto& k = of_keys_[e->key];
+            k.last = e->when;
+            k.from = e->who;
+        }
         if (!e->who || (!granted && e->what != history_entry::kind::revoked)) continue;
         const auto services = split_list(e->services);
         const auto durations = split_list(e->why);
@@ -93,6 +106,10 @@ actions pipeline::judge(std::span<const claim> claims, instant now, const time_e
     for (const auto& c : claims) {
         if (!c.unfit.empty()) {
             refuse(c, c.unfit, now, t.t, todo);
+            continue;
+        }
+        if (const auto& until = terms_.keys[c.key].until; until && t.t >= *until) {
+            refuse(c, "the key was good until " + utc(to_seconds(*until)) + " UTC", now, t.t, todo);
             continue;
         }
         const auto verdict = guard_.judge(
@@ -131,6 +148,7 @@ pipeline::knock pipeline::accept(const claim& c, instant now, unix_time t) const
 
 void pipeline::refuse(const claim& c, const std::string& why, instant now, unix_time t, actions& todo) {
     ++counters_.refused;
+    ++of_keys_[terms_.keys[c.key].name].refused;
     const auto& key = terms_.keys[c.key].name;
     const auto what = "key " + key + ", " + c.description + ": " + why;
     if (!refusals_.refused(c.source, what, now)) return;
@@ -146,6 +164,10 @@ actions pipeline::redeemed(std::uint64_t batch, const result<void>& done, instan
     auto found = redeeming_.extract(batch);
     if (found.empty()) return todo;
     for (auto& k : found.mapped()) {
+        if (!k.revoked.empty()) {
+            drop_revoked(k, todo);
+            continue;
+        }
         if (!done || k.outdated) {
             fail(k, done ? error{"the configuration of the service has changed meanwhile"} : done.error(),
                  now, todo);
@@ -226,6 +248,12 @@ actions pipeline::carried_out(std::uint64_t number, const result<void>& done, in
     }
     guard_.opened(k.once);
     ++counters_.granted;
+    if (opens) {
+        auto& of_key = of_keys_[k.key];
+        ++of_key.granted;
+        of_key.last = k.once.accepted;
+        of_key.from = k.once.who;
+    }
     if (knocks_told_.tell(k.key, now))
         todo.push_back(tell{severity::info, k.line + " (" + in_milliseconds(now - k.seen) + ")"});
     const auto kind = opens ? history_entry::kind::granted : history_entry::kind::revoked;

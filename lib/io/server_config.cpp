@@ -1,6 +1,8 @@
 #include "io/server_config.hpp"
 
+#include "base/ini.hpp"
 #include "io/system/files.hpp"
+#include "io/system/include.hpp"
 #include "io/time/nts_ke.hpp"
 #include "method/method.hpp"
 
@@ -8,11 +10,30 @@
 
 namespace chronoknock::io {
 
-result<config::server> load_server_config(const std::string& path, bool allow_loose_permissions) {
-    const auto text = read_file(path);
+namespace {
+
+/// A key file that is to be written.
+result<key::credential_ptr> read_new_key(const std::string& path, const std::string& text) {
+    auto key = method::read_key(text);
+    if (!key) return in_file(path, key.error());
+    return key;
+}
+
+} // namespace
+
+result<config::server> load_server_config(const std::string& path, bool allow_loose_permissions,
+                                          const file_changes& after) {
+    const auto* changed = after.text_of(path);
+    const auto text =
+        changed ? result<std::string>(boost::system::in_place_value, *changed) : read_file(path);
     if (!text) return text.error();
     auto server = config::parse_server(
-        *text, path, [=](const std::string& file) { return load_key_file(file, allow_loose_permissions); });
+        *text, path,
+        [&](const std::string& file) {
+            const auto* fresh = after.text_of(file);
+            return fresh ? read_new_key(file, *fresh) : load_key_file(file, allow_loose_permissions);
+        },
+        [&](const std::string& pattern) { return read_included(pattern, after); });
     if (!server) return server;
     if (const auto tls = nts_context(server->time.ca_file); !tls)
         return error{path + ": [time] nts_ca: " + tls.error().text};
@@ -21,7 +42,7 @@ result<config::server> load_server_config(const std::string& path, bool allow_lo
         const auto bits = method::security_bits(k, *server);
         if (bits < method::least_security_bits && !k.allow_weak)
             return error{
-                path + ": [key." + k.name + "] file: a security budget of " +
+                k.stands_in + ": [key." + k.name + "] file: a security budget of " +
                 std::to_string(static_cast<int>(std::floor(bits))) + " bits; expected at least " +
                 std::to_string(static_cast<int>(method::least_security_bits)) +
                 " (more or wider ports, a smaller [knock] memory, mode = strict), or allow_weak = true"};

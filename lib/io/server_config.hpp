@@ -1,14 +1,17 @@
 #pragma once
 
 #include "config/server.hpp"
+#include "io/system/file_changes.hpp"
 
 #include <string>
 
 namespace chronoknock::io {
 
-/// Reads a server's configuration with its key files. Refused besides what parse_server refuses: a key file
-/// that others can read or write, unless allowed, and a key whose security budget is below 60 bits, unless
-/// its section allows it (chronoknock-protocol(7), SECURITY BUDGET). Errors are one line.
-result<config::server> load_server_config(const std::string& path, bool allow_loose_permissions);
+/// Reads a server's configuration with the files that it includes and its key files, as they would be after some
+/// changes. Refused besides what parse_server refuses: a key file that others can read or write, unless allowed, and a
+/// key whose security budget is below 60 bits, unless its section allows it (chronoknock-protocol(7), SECURITY BUDGET).
+/// Errors are one line.
+result<config::server> load_server_config(const std::string& path, bool allow_loose_permissions,
+                                          const file_changes& after = {});
 
 } // namespace chronoknock::io

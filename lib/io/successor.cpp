@@ -2,6 +2,7 @@
 
 #include "base/hash.hpp"
 #include "base/zero_pages.hpp"
+#include "config/differences.hpp"
 #include "io/system/random.hpp"
 #include "method/method.hpp"
 
@@ -33,7 +34,12 @@ hash_seed random_seed() {
 
 granting::terms terms_of(const config::server& c) {
     granting::terms t;
-    for (const auto& k : c.keys) t.keys.push_back({k.name, k.knock_delay});
+    for (const auto& k : c.keys)
+        t.keys.push_back({k.name,
+                          k.knock_delay,
+                          k.key->fingerprint(),
+                          {k.services.begin(), k.services.end()},
+                          k.until});
     for (const auto& s : c.services)
         t.services.push_back({s.name, s.open_for, s.max_open_for, s.ports, s.uses});
     return t;
@@ -69,6 +75,7 @@ result<successor> read_successor(const config_reader& reader, record_view record
     next.verifiers = make_verifiers(c, std::move(record), before);
     populate(*next.verifiers);
     next.terms = terms_of(c);
+    next.changes = config::differences(old, c);
     return {boost::system::in_place_value, std::move(next)};
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "key/carrier.hpp"
+#include "key/fingerprint.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -23,6 +24,9 @@ public:
     virtual std::string_view method() const = 0;
     /// A name that tells nothing of the secret, and stays the same when the key file is renamed.
     virtual const std::string& fingerprint() const = 0;
+    /// What people compare at both ends (key/fingerprint.hpp), the same at both; empty: it shows none, because its
+    /// secret is one of few that can all be tried.
+    virtual std::string shown_fingerprint() const { return short_fingerprint(fingerprint()); }
 
     /// Seconds that one of its knocks is made for; 0: its knocks do not depend on the time.
     virtual std::uint32_t granularity() const = 0;

@@ -23,4 +23,8 @@ std::string fingerprint(std::span<const std::uint8_t> secret) {
     return digits;
 }
 
+std::string short_fingerprint(const std::string& fingerprint) {
+    return fingerprint.substr(0, 4) + "-" + fingerprint.substr(4, 4) + "-" + fingerprint.substr(8, 4);
+}
+
 } // namespace chronoknock::key

@@ -12,6 +12,7 @@ namespace chronoknock::key {
 namespace {
 
 constexpr std::size_t words = 6;
+constexpr std::size_t most_of_word = 4; // letters
 constexpr unsigned bits_of_word = 11;
 constexpr std::size_t dictionary_size = 1u << bits_of_word;
 constexpr std::size_t short_words = 571; ///< of one to three letters; they come first
@@ -21,7 +22,7 @@ using packed = std::uint32_t;
 
 /// 0 if it is not one to four letters.
 packed pack(std::string_view word) {
-    if (word.empty() || word.size() > 4) return 0;
+    if (word.empty() || word.size() > most_of_word) return 0;
     packed p = 0;
     for (std::size_t i = 0; i < 4; ++i) {
         auto c = i < word.size() ? word[i] : '\0';
@@ -82,6 +83,7 @@ std::optional<otp_value> value_of(const std::array<std::string_view, words>& six
 }
 
 bool is_white(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
 std::uint32_t little_endian(const std::uint8_t* p) {
     return p[0] | std::uint32_t{p[1]} << 8 | std::uint32_t{p[2]} << 16 | std::uint32_t{p[3]} << 24;
@@ -155,6 +157,7 @@ std::string otp_words(otp_value v, char separator) {
     return text;
 }
 
+// Most of what strangers send ends at the first byte.
 std::optional<otp_value> parse_otp_words(std::string_view text) {
     std::array<std::string_view, words> six;
     std::size_t found = 0;
@@ -164,8 +167,9 @@ std::optional<otp_value> parse_otp_words(std::string_view text) {
             continue;
         }
         const auto begin = i;
-        while (i < text.size() && !is_white(text[i])) ++i;
-        if (found == words || i - begin > 4) return {};
+        for (; i < text.size() && !is_white(text[i]); ++i)
+            if (!is_letter(text[i]) || i - begin == most_of_word) return {};
+        if (found == words) return {};
         six[found++] = text.substr(begin, i - begin);
     }
     if (found != words) return {};

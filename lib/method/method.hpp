@@ -166,10 +166,14 @@ double security_bits(const config::key_settings& k, const config::server& s);
 result<void> check(const config::server& s);
 /// What must be captured for all keys of a configuration.
 capture_wish wants(const config::server& s);
+/// A verifier and the events that it is for: what its keys' knocks can be made of.
+struct watcher {
+    std::unique_ptr<method::verifier> verifier;
+    capture_wish wish;
+};
 class verifier_set;
 /// A verifier for each method that the configuration has keys of. common: what they are made from, less keys
 /// and before, which each has its own of. before: whose place they are to take (verifier_settings::before).
-std::vector<std::unique_ptr<verifier>> verifiers(const verifier_settings& common,
-                                                 const verifier_set* before = nullptr);
+std::vector<watcher> verifiers(const verifier_settings& common, const verifier_set* before = nullptr);
 
 } // namespace chronoknock::method

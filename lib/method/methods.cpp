@@ -27,6 +27,19 @@ std::vector<std::uint32_t> keys_of(const row& method, const config::server& s) {
     return keys;
 }
 
+/// What must be captured for a method's keys.
+capture_wish wish_of(const row& method, const config::server& s, std::span<const std::uint32_t> keys) {
+    packet::wish_sum all;
+    capture_wish before;
+    for (const auto key : keys) {
+        auto one = method.wants(s.keys[key]);
+        if (one == before) continue; // thousands of keys have the same ports
+        all.add(one);
+        before = std::move(one);
+    }
+    return all.sum();
+}
+
 result<const row*> find(std::string_view name) {
     std::string known;
     for (const auto& r : table) {
@@ -82,33 +95,21 @@ result<void> check(const config::server& s) {
 }
 
 capture_wish wants(const config::server& s) {
-    std::vector<port_range> syns, datagrams;
-    capture_wish before, all;
-    for (const auto& k : s.keys) {
-        auto one = method_of(*k.key).wants(k);
-        all.echoes |= one.echoes;
-        all.most_of_payload = std::max(all.most_of_payload, one.most_of_payload);
-        if (one == before) continue; // thousands of keys have the same ports
-        syns.insert(syns.end(), one.syns.ranges().begin(), one.syns.ranges().end());
-        datagrams.insert(datagrams.end(), one.datagrams.ranges().begin(), one.datagrams.ranges().end());
-        before = std::move(one);
-    }
-    all.syns = port_set(std::move(syns));
-    all.datagrams = port_set(std::move(datagrams));
-    return all;
+    packet::wish_sum all;
+    for (const auto& r : table) all.add(wish_of(r, s, keys_of(r, s)));
+    return all.sum();
 }
 
-std::vector<std::unique_ptr<verifier>> verifiers(const verifier_settings& common,
-                                                 const verifier_set* before) {
+std::vector<watcher> verifiers(const verifier_settings& common, const verifier_set* before) {
     const auto& s = common.server;
-    std::vector<std::unique_ptr<verifier>> all;
+    std::vector<watcher> all;
     for (const auto& r : table) {
         const auto keys = keys_of(r, s);
         if (keys.empty()) continue;
         auto settings = common;
         settings.keys = keys;
         settings.before = before ? before->of(r.name) : nullptr;
-        all.push_back(r.verify(settings));
+        all.push_back({r.verify(settings), wish_of(r, s, keys)});
     }
     return all;
 }

@@ -2,35 +2,49 @@
 
 #include "method/method.hpp"
 #include "packet/dns.hpp"
+#include "packet/wish_table.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <exception>
 #include <iterator>
+#include <memory>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace chronoknock::method {
 
-/// The verifiers of all methods that a configuration has keys of, as one.
+/// The verifiers of all methods that a configuration has keys of, as one. An event costs those only who wish
+/// for it.
 class verifier_set {
 public:
-    explicit verifier_set(std::vector<std::unique_ptr<verifier>> all) : all_(std::move(all)) {}
+    explicit verifier_set(std::vector<watcher> all) {
+        for (auto& w : all) {
+            const auto& one = all_.emplace_back(std::make_unique<member>(std::move(w)));
+            for (std::size_t k = 0; k < by_kind_.size(); ++k)
+                if (one->wish.contains_some(static_cast<packet::kind>(k))) by_kind_[k].push_back(one.get());
+        }
+    }
 
     /// That of a method, if there is one.
     const verifier* of(std::string_view method) const {
-        const auto found = std::ranges::find(all_, method, [](const auto& v) { return v->method(); });
-        return found == all_.end() ? nullptr : found->get();
+        for (const auto& one : all_)
+            if (one->verifier->method() == method) return one->verifier.get();
+        return nullptr;
     }
     /// Takes the place of those that these were made to follow.
     void take_over(verifier_set& before) {
-        for (const auto& v : all_)
+        for (const auto& one : all_)
             for (const auto& old : before.all_)
-                if (old->method() == v->method()) v->take_over(*old);
+                if (old->verifier->method() == one->verifier->method())
+                    one->verifier->take_over(*old->verifier);
     }
 
     bool advance(instant now, const time_estimate& t, std::size_t work) {
         bool done = true;
-        for (const auto& v : all_) done &= v->advance(now, t, work);
+        for (const auto& one : all_) done &= one->verifier->advance(now, t, work);
         return done;
     }
     void observe(const packet::event& e, instant now) {
@@ -38,16 +52,16 @@ public:
             if (const auto name = packet::dns_question(e.payload)) {
                 auto asking = e;
                 asking.asked_name = name->view();
-                return observe_each(asking, now);
+                return show(asking, now);
             }
-        observe_each(e, now);
+        show(e, now);
     }
     /// Gives what was completed. One that throws costs the others nothing: see rethrow().
     std::vector<granting::claim> end_batch(instant now) {
         std::vector<granting::claim> claims;
-        for (const auto& v : all_) {
+        for (const auto& one : all_) {
             try {
-                std::ranges::move(v->end_batch(now), std::back_inserter(claims));
+                std::ranges::move(one->verifier->end_batch(now), std::back_inserter(claims));
             } catch (...) {
                 if (!failure_) failure_ = std::current_exception();
             }
@@ -60,33 +74,43 @@ public:
     }
     std::vector<packet::datagram> take_answers() {
         std::vector<packet::datagram> sum;
-        for (const auto& v : all_) std::ranges::move(v->take_answers(), std::back_inserter(sum));
+        for (const auto& one : all_)
+            std::ranges::move(one->verifier->take_answers(), std::back_inserter(sum));
         return sum;
     }
     bool waiting() const {
-        return std::ranges::any_of(all_, [](const auto& v) { return v->waiting(); });
+        return std::ranges::any_of(all_, [](const auto& one) { return one->verifier->waiting(); });
     }
     /// Their big tables.
     std::vector<std::span<const std::byte>> tables() const {
         std::vector<std::span<const std::byte>> all;
-        for (const auto& v : all_) std::ranges::move(v->tables(), std::back_inserter(all));
+        for (const auto& one : all_) std::ranges::move(one->verifier->tables(), std::back_inserter(all));
         return all;
     }
     /// The sum of what they count by that name.
     std::uint64_t count(std::string_view name) const {
         std::uint64_t sum = 0;
-        for (const auto& v : all_)
-            for (const auto& [counted, number] : v->count())
+        for (const auto& one : all_)
+            for (const auto& [counted, number] : one->verifier->count())
                 if (counted == name) sum += number;
         return sum;
     }
 
 private:
-    void observe_each(const packet::event& e, instant now) {
-        for (const auto& v : all_) v->observe(e, now);
+    struct member {
+        explicit member(watcher w) : verifier(std::move(w.verifier)), wish(w.wish) {}
+
+        std::unique_ptr<method::verifier> verifier;
+        packet::wish_table wish;
+    };
+
+    void show(const packet::event& e, instant now) {
+        for (auto* const one : by_kind_[static_cast<std::size_t>(e.kind)])
+            if (one->wish.contains(e)) one->verifier->observe(e, now);
     }
 
-    std::vector<std::unique_ptr<verifier>> all_;
+    std::vector<std::unique_ptr<member>> all_;
+    std::array<std::vector<member*>, 3> by_kind_; ///< those who wish for some of a kind of event
     std::exception_ptr failure_;
 };
 

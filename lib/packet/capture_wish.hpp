@@ -2,19 +2,58 @@
 
 #include "base/port_set.hpp"
 
+#include <compare>
+#include <cstddef>
 #include <cstdint>
+#include <map>
+#include <optional>
+#include <vector>
 
 namespace chronoknock::packet {
 
+/// How many bytes a payload may have: least to most, both included. Without bounds its content does not
+/// matter either.
+struct size_range {
+    static constexpr std::uint16_t no_bound = 65535;
+
+    std::uint16_t least = 0;
+    std::uint16_t most = no_bound;
+
+    constexpr bool contains(std::size_t size) const { return least <= size && size <= most; }
+    constexpr bool is_any() const { return least == 0 && most == no_bound; }
+    auto operator<=>(const size_range&) const = default;
+};
+
+/// UDP datagrams to these ports, with payloads of these sizes.
+struct datagram_wish {
+    port_set ports{};
+    size_range sizes{};
+    bool operator==(const datagram_wish&) const = default;
+};
+
 /// What is to be captured: the kernel's filter and the snapshot length follow from it.
 struct capture_wish {
-    port_set syns{};                   ///< TCP SYNs to these ports
-    port_set datagrams{};              ///< UDP datagrams to these ports
-    bool echoes = false;               ///< ICMP and ICMPv6 echo requests
-    std::uint32_t most_of_payload = 0; ///< bytes of the payload of datagrams and echo requests
-    /// False if a firewall's log tells all of it: addresses and ports.
-    bool needs_packets() const { return echoes || most_of_payload > 0; }
+    port_set syns{};                          ///< TCP SYNs to these ports
+    std::vector<datagram_wish> datagrams{};   ///< any of these
+    std::optional<size_range> echoes{};       ///< ICMP and ICMPv6 echo requests with so much data
     bool operator==(const capture_wish&) const = default;
+
+    /// False if a firewall's log tells all of it: addresses and ports.
+    bool needs_packets() const;
+    /// The largest payload whose content matters, in bytes; 0: none does.
+    std::uint16_t most_of_payload() const;
+};
+
+/// Adds up wishes. What it gives is the same in whatever order they come.
+class wish_sum {
+public:
+    void add(const capture_wish& wish);
+    capture_wish sum() const;
+
+private:
+    std::vector<port_range> syns_;
+    std::map<size_range, std::vector<port_range>> datagrams_;
+    std::optional<size_range> echoes_;
 };
 
 } // namespace chronoknock::packet

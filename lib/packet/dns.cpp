@@ -23,6 +23,11 @@ constexpr auto label_characters = [] {
 
 } // namespace
 
+datagram_wish dns_questions() {
+    constexpr std::uint16_t header = 12, shortest_name = 3, type_and_class = 4, longest_message = 512;
+    return {port_set({{dns_port, dns_port}}), {header + shortest_name + type_and_class, longest_message}};
+}
+
 std::optional<dns_name> dns_question(byte_view message) {
     reader in(message);
     in.skip(2); // identifier

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/reader.hpp"
+#include "packet/capture_wish.hpp"
 
 #include <array>
 #include <cstddef>
@@ -19,8 +20,9 @@ struct dns_name {
 };
 
 inline constexpr std::uint16_t dns_port = 53;
-/// Bytes of a message that may matter to dns_question(): its header, a name, type and class.
-inline constexpr std::size_t most_of_dns_question = 12 + 255 + 4;
+/// Datagrams that can be questions: to port 53, with a header, a name of one character, type and class at
+/// least, and whatever follows, as far as RFC 1035 (section 4.2.1) has it.
+datagram_wish dns_questions();
 
 /// The name that a message asks for, if it is a standard query with one question (RFC 1035, sections 4.1 and
 /// 2.3.4), whatever follows that; its labels of letters, digits, - and _ only. Never throws.

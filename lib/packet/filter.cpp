@@ -7,9 +7,9 @@ namespace chronoknock::packet {
 namespace {
 
 // Each range costs the kernel some instructions for every packet of the host, or for every datagram. With
-// more ranges all between is seen: few SYNs, but perhaps all of a host's datagrams.
+// more ranges all between is seen: few SYNs, but perhaps all of a host's datagrams of the sizes.
 constexpr std::size_t most_syn_ranges = 16;
-constexpr std::size_t most_datagram_ranges = 128;
+constexpr std::size_t most_datagram_ranges = 128; // of all wishes for datagrams together
 
 // Cooked 20 or Ethernet with two tags 22, IPv4 with options 60, then TCP up to its flags 14 or UDP or ICMP 8.
 constexpr std::uint32_t headers_of_syn = 22 + 60 + 14;
@@ -32,17 +32,58 @@ std::string ports(const port_set& wanted, const std::string& protocol, std::size
     return " and (" + text + ")";
 }
 
+/// A term for a field of two bytes that counts the payload and `others` bytes besides; "" when any size will
+/// do. Such a field is 65535 at the most.
+std::string size_term(const std::string& field, size_range sizes, std::uint32_t others) {
+    const auto least = std::to_string(sizes.least + others);
+    const auto most = std::to_string(sizes.most + others);
+    if (sizes.least == sizes.most) return field + " == " + least;
+    std::string text;
+    if (sizes.least != 0) text = field + " >= " + least;
+    if (sizes.most + others < 65535) text += (text.empty() ? "" : " and ") + field + " <= " + most;
+    return text;
+}
+
+/// UDP's own length, which counts its header. An IPv6 header is followed by UDP's at once: what comes behind
+/// extension headers or in fragments is no event (decode.hpp).
+std::string datagrams(const datagram_wish& wish, std::size_t most_ranges) {
+    constexpr std::uint32_t udp_header = 8;
+    const auto v4 = size_term("udp[4:2]", wish.sizes, udp_header);
+    const auto v6 = size_term("ip6[44:2]", wish.sizes, udp_header);
+    return (v4.empty() ? "udp" : "(" + v4 + " or (ip6[6] == 17 and " + v6 + "))") +
+           ports(wish.ports, "udp", most_ranges);
+}
+
+/// ICMP has no length of its own: it is IPv4's less that of its header, or all that IPv6's counts.
+std::string echoes(size_range sizes) {
+    constexpr std::uint32_t echo_header = 8;
+    const auto v4 = size_term("ip[2:2] - ((ip[0] & 15) << 2)", sizes, echo_header);
+    const auto v6 = size_term("ip6[4:2]", sizes, echo_header);
+    const std::string also = v4.empty() ? "" : " and ";
+    return "((icmp[0] == 8" + also + v4 + ") or (ip6[6] == 58 and ip6[40] == 128" + also + v6 + "))";
+}
+
+/// Those with the fewest ranges name theirs first.
+std::vector<std::string> terms_of(std::vector<datagram_wish> wishes) {
+    std::ranges::stable_sort(wishes, {}, [](const datagram_wish& w) { return w.ports.ranges().size(); });
+    std::vector<std::string> terms;
+    auto left = most_datagram_ranges;
+    for (const auto& wish : wishes) {
+        terms.push_back(datagrams(wish, left));
+        left -= std::min(left, wish.ports.ranges().size());
+    }
+    return terms;
+}
+
 } // namespace
 
 std::string filter(const capture_wish& wish, bool tagged) {
     // Flags: FIN 1, SYN 2, RST 4, ACK 16. libpcap's tcp[] knows no IPv6, hence the offset 40 + 13.
     const auto syns = "(tcp[13] & 0x17 == 2 or (ip6[6] == 6 and ip6[53] & 0x17 == 2))" +
                       ports(wish.syns, "tcp", most_syn_ranges);
-    const auto datagrams = "udp" + ports(wish.datagrams, "udp", most_datagram_ranges);
-    std::vector<std::string> terms;
-    if (wish.syns.size() != 0) terms.push_back(syns);
-    if (wish.datagrams.size() != 0) terms.push_back(datagrams);
-    if (wish.echoes) terms.push_back("(icmp[0] == 8 or (ip6[6] == 58 and ip6[40] == 128))");
+    auto terms = terms_of(wish.datagrams);
+    if (wish.syns.size() != 0) terms.insert(terms.begin(), syns);
+    if (wish.echoes) terms.push_back(echoes(*wish.echoes));
     if (terms.empty()) terms.push_back(syns);
     auto wanted = terms.front();
     if (terms.size() > 1) {
@@ -55,8 +96,10 @@ std::string filter(const capture_wish& wish, bool tagged) {
 }
 
 std::uint32_t snapshot_length(const capture_wish& wish) {
-    if (wish.datagrams.size() == 0 && !wish.echoes) return least_snapshot;
-    return std::max(least_snapshot, headers_of_datagram + wish.most_of_payload);
+    const std::uint32_t most = wish.most_of_payload();
+    // One byte more shows that a payload is larger than wished: others may wish for it, and the filter may
+    // pass it.
+    return std::max(least_snapshot, headers_of_datagram + most + 1);
 }
 
 } // namespace chronoknock::packet

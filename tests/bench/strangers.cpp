@@ -1,7 +1,8 @@
 // What a stranger's packet costs the verifiers: for each method alone with so many keys, and for all methods
-// together with as many keys each. Packets are SYNs and 57-byte datagrams to ports that some key has, echo
-// requests and DNS questions, all from random addresses, all of random content. No frame is decoded and
-// nothing is captured: this is the part that grows with methods and keys.
+// together with as many keys each. Packets are those that pass the kernel's filter: SYNs, datagrams of 57
+// bytes and empty ones to ports where some key has such, echo requests of 57 bytes and DNS questions, all
+// from random addresses, all of random content. No frame is decoded and nothing is captured: this is the
+// part that grows with methods and keys.
 #include "base/hash.hpp"
 #include "method/method.hpp"
 #include "method/verifier_set.hpp"
@@ -58,30 +59,36 @@ config::server configure(std::span<const method::row* const> methods, std::size_
 struct stream {
     const char* name;
     packet::kind kind;
+    std::size_t size; ///< of the payload
 };
-constexpr stream streams[] = {{"SYN", packet::kind::syn},
-                              {"datagram", packet::kind::datagram},
-                              {"echo", packet::kind::echo},
-                              {"DNS", packet::kind::datagram}};
+constexpr stream streams[] = {{"SYN", packet::kind::syn, 0},
+                              {"datagram", packet::kind::datagram, 57},
+                              {"empty", packet::kind::datagram, 0},
+                              {"echo", packet::kind::echo, 57},
+                              {"DNS", packet::kind::datagram, 57}}; // in a name
 
 /// Packets of one kind, to ports of the wish; their payloads live in `payloads`.
 std::vector<packet::event> packets(const stream& s, const method::capture_wish& wish, std::size_t count,
                                    std::vector<std::vector<std::uint8_t>>& payloads) {
-    const auto& ports = s.kind == packet::kind::syn ? wish.syns : wish.datagrams;
     const bool dns = std::string_view(s.name) == "DNS";
-    std::vector<packet::event> all;
-    if ((s.kind == packet::kind::echo && !wish.echoes) ||
-        (s.kind != packet::kind::echo && ports.size() == 0) || (dns && !ports.contains(packet::dns_port)))
-        return all;
     payloads.assign(1024, {});
     for (auto& p : payloads) {
-        p.resize(57);
+        p.resize(s.size);
         fill(p);
         if (!dns) continue;
         std::string name;
         for (int i = 0; i < 92; ++i) name += "0123456789abcdefghijklmnopqrstuv"[dice() % 32];
         p = packet::make_dns_question(name.substr(0, 63) + "." + name.substr(63) + ".knock.example.org", 1);
     }
+    std::vector<port_range> ranges(wish.syns.ranges().begin(), wish.syns.ranges().end());
+    if (s.kind == packet::kind::datagram) ranges.clear();
+    for (const auto& d : wish.datagrams)
+        if (s.kind == packet::kind::datagram && d.sizes.contains(payloads.front().size()) &&
+            d.ports.contains(packet::dns_port) == dns)
+            ranges.insert(ranges.end(), d.ports.ranges().begin(), d.ports.ranges().end());
+    const port_set ports(std::move(ranges));
+    std::vector<packet::event> all;
+    if (s.kind == packet::kind::echo ? !wish.echoes : ports.size() == 0) return all;
     for (std::size_t i = 0; i < count; ++i) {
         packet::event e;
         std::array<std::uint8_t, 4> from;
@@ -89,8 +96,7 @@ std::vector<packet::event> packets(const stream& s, const method::capture_wish& 
         e.source = address::v4(from);
         e.kind = s.kind;
         e.source_port = static_cast<std::uint16_t>(dice());
-        if (s.kind != packet::kind::echo)
-            e.port = dns ? packet::dns_port : ports[static_cast<std::uint32_t>(dice() % ports.size())];
+        if (s.kind != packet::kind::echo) e.port = ports[static_cast<std::uint32_t>(dice() % ports.size())];
         e.sequence = static_cast<std::uint32_t>(dice());
         if (s.kind != packet::kind::syn) e.payload = payloads[i % payloads.size()];
         all.push_back(e);

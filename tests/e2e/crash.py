@@ -12,7 +12,7 @@ import threading
 import time
 
 from case import PORT
-from lab import CLOCK_ERROR, syn
+from lab import syn
 from packets import Sender
 
 _SOL_PACKET, _PACKET_STATISTICS, _PACKET_IGNORE_OUTGOING = 263, 6, 23
@@ -25,17 +25,32 @@ _REPLAYED_A_TICK = 12
 class Knock:
     """One token: an address that knocks once in its life, so that whatever opens to it was opened by this knock.
 
-    ports: its sequence once it is known. not_before: while the server is dead, nothing may open."""
+    ends: from then on it is worth nothing, and `over` is when all that it can have earned is over too, with time to see
+    it; packets: what it sends, once that is known; stolen: gives what a thief makes of it, from his address; bearer: it
+    opens for whoever sends it first, so a thief may have it only once it was used. not_before: while the server is dead,
+    nothing may open."""
 
-    def __init__(self, source, target, t0, granularity, ports=()):
-        self.source, self.target, self.ports = source, target, list(ports)
-        self.syns = [syn(source, target, port) for port in self.ports]
+    def __init__(self, source, target, ends, packets=(), stolen=lambda thief: (), bearer=False):
+        self.source, self.target, self.packets = source, target, list(packets)
+        self._stolen, self._bearer = stolen, bearer
         # Half the looks repeat one source port: an old connection's tuple is no way in either.
         self.looks = [syn(source, target, PORT, 40000 if i % 2 else None) for i in range(16)]
-        self.window_ends = t0 + 2 * granularity + CLOCK_ERROR
         self.made = time.time()
+        self.ends = ends
+        self.over = (self.made + 6 if ends == float("inf") else ends) + 2.5
         self.not_before = self.made
         self.first = self.last = None  # SYN-ACKs to it
+
+    def knocks_at(self, ports):
+        """Its packets are SYNs to these ports."""
+        self.packets = [syn(self.source, self.target, port) for port in ports]
+        self._stolen = lambda thief: [syn(thief, self.target, port) for port in ports]
+        return self
+
+    def stolen_by(self, attacker):
+        if self._bearer and not self.first:
+            return ()
+        return self._stolen(attacker.ip(6 if ":" in self.source else 4))
 
 
 class Judge:
@@ -63,8 +78,8 @@ class Judge:
             knock.first = at
             if at < knock.not_before:
                 self.say(f"open to {who}, who had knocked at a dead server only")
-            if at > knock.window_ends + self.latency:
-                self.say(f"opened to {who} {at - knock.window_ends:.3f} s after the end of its window")
+            if at > knock.ends + self.latency:
+                self.say(f"opened to {who} {at - knock.ends:.3f} s after the end of its window")
         elif at > knock.first + self.open_for + self.tolerance:
             self.say(f"open to {who} {at - knock.first:.3f} s after it was first seen open"
                      + (f", shut for {at - knock.last:.3f} s between" if at - knock.last > 0.2 else ""))
@@ -140,26 +155,20 @@ class Traffic(threading.Thread):
             now = time.time()
             for sender, looks in (self._strange[turn % len(self._strange)], self._strange[0]):
                 self.looks += sender.send(looks)
-            live = [k for k in self.live if now < self.over_at(k)]
+            live = [k for k in self.live if now < k.over]
             while self._new:
                 live.append(self._new.popleft())
             self.live = live
             self._from_knockers.send(knock.looks[turn % len(knock.looks)] for knock in live)
             if not queue:
                 for knock in live:
-                    queue += knock.syns
-                    version = 6 if ":" in knock.source else 4
-                    own += [syn(self._attacker.ip(version), knock.target, port) for port in knock.ports]
+                    queue += knock.packets
+                    own += knock.stolen_by(self._attacker)
             for packets in (queue, own):
                 self.replayed += self._from_attacker.send(packets[:_REPLAYED_A_TICK])
                 del packets[:_REPLAYED_A_TICK]
             turn += 1
             time.sleep(max(0.001, begin + _TICK - time.monotonic()))
-
-    @staticmethod
-    def over_at(knock):
-        """From when on nothing that a knock earned can be open any more, and nothing earn more, with time to see it."""
-        return knock.window_ends + 2.5
 
     def add(self, knock):
         """From now on this knock is looked at and replayed."""

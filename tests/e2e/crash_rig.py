@@ -14,8 +14,10 @@ import time
 
 from case import PORT, LabTest
 from crash import Judge, Knock, Record, Traffic, Tries, Watcher
-from lab import CLOCK_ERROR, wait_for
+from crash_tokens import OLDER_RECORD, WINDOW, all_kinds, window_ends
+from lab import wait_for
 from packets import Sender
+from services import faketime_env
 
 SEED = int(os.environ.get("CRASH_SEED", random.randrange(10**6)))
 OPEN_FOR = 1
@@ -24,7 +26,7 @@ _LATENCY = 0.5        # from a knock's last SYN to the grant, on a busy machine
 _BUSY = max(1.0, os.getloadavg()[0] / os.cpu_count())  # the next two are for a machine with little else to do
 _OWNER_WITHIN = 5.0   # from a server that answers to the owner inside: his next windows, and the knocks
 _NFT_OUTLIVES = 1.0   # an nft that the kill left ends by itself within this
-_OWNERS_WINDOW, _WINDOW = 1, 3
+_OWNERS_WINDOW = 1
 _SECTIONS = {"knock": "tracked = 4096"}  # a start is quick: most of it is memory
 _PR_SET_CHILD_SUBREAPER = 36
 _STATUS = b'{"operation": "status"}'
@@ -68,15 +70,16 @@ class Rig(LabTest):
         self.phone.add_addresses("10.79.0.0/16", "fd79::/64")
         self.server.sysctl("net.ipv4.tcp_synack_retries", 0)  # a SYN-ACK is the answer to a SYN just come, then
         self.owners = self.key("alice", granularity=_OWNERS_WINDOW)
-        self.tokens = {"bob": self.key("bob", granularity=_WINDOW),
-                       "carol": self.key("carol", granularity=_WINDOW, function="sha256")}
+        self.tokens, self.next_kinds = all_kinds(self.lab, self.client), []
         self.door = self.guard(None, services=self.services(), keys=self.keys(), sections=_SECTIONS, wait=False,
                                start=False)
+        self.door.start(env=faketime_env(f"-{OLDER_RECORD}s"))
+        self.door.stop()
         begin = time.monotonic()
         self.door.start(wait=False)
         wait_for(self.answers, "the server to answer", 20 * _BUSY)
         self.start_took = time.monotonic() - begin
-        self.first_window(_WINDOW)
+        self.first_window(WINDOW)
 
         self.judge = Judge(OPEN_FOR, _TOLERANCE, _LATENCY)
         self.judge.regulars.update({self.other.ip(v): 0 for v in (4, 6)})
@@ -98,14 +101,14 @@ class Rig(LabTest):
                 f"extra{extra}": f"ports = tcp/{9000 + extra}"}
 
     def keys(self):
-        return {"alice": (self.owners, "web"), **{name: (file, "web") for name, file in self.tokens.items()}}
+        return {"alice": (self.owners, "web"), **{name: (kind.server_key, "web") for name, kind in self.tokens.items()}}
 
     # Knocks
 
-    def token(self, net):
+    def token(self, net, versions=(4, 6)):
         """A knock from an address that has not been used, of one family or the other: (address, target)."""
         self.number += 1
-        version = self.chance.choice((4, 6))
+        version = self.chance.choice(versions)
         base = f"10.{net}.0.0" if version == 4 else f"fd{net}::"
         return str(ipaddress.ip_address(base) + self.number), self.server.ip(version)
 
@@ -118,18 +121,16 @@ class Rig(LabTest):
         """So many knocks by `chronoknock sequence`, to be sent."""
         made = []
         for _ in range(count):
-            name = self.chance.choice(list(self.tokens))
-            source, target = self.token(78)
-            at = int(time.time() - CLOCK_ERROR)
-            asked = [*(["--service", "web"] if name == "bob" else []), "--ip", source, "--at", at]
-            said = self.client.run([self.lab.program, "sequence", "--key", self.tokens[name], *asked]).stdout
-            made.append(Knock(source, target, at - at % _WINDOW, _WINDOW, map(int, said.split())))
+            if not self.next_kinds:  # each as often as the others
+                self.next_kinds = self.chance.sample(list(self.tokens), len(self.tokens))
+            kind = self.tokens[self.next_kinds.pop()]
+            made.append(kind.make(*self.token(78, kind.versions)))
         return made
 
     def send(self, knocks):
         for knock in knocks:
             self.enter(knock)
-            self.sender.send(knock.syns)
+            self.sender.send(knock.packets)
         for knock in knocks:
             self.traffic.add(knock)
         self.story["knocks by hand"] += len(knocks)
@@ -138,8 +139,8 @@ class Rig(LabTest):
         """The real client begins to knock, from an address of its own."""
         source, target = self.token(79)
         now = int(time.time())
-        knock = self.enter(Knock(source, target, now - now % _WINDOW, _WINDOW))
-        argv = self.phone.knock_argv(target, self.tokens["bob"], "web", "--source", source, "--no-wait")
+        knock = self.enter(Knock(source, target, window_ends(now)))
+        argv = self.phone.knock_argv(target, self.tokens["bob"].key, "web", "--source", source, "--no-wait")
         self.walking.append((knock, self.phone.spawn(argv, log=self.phone.home / f"knock-{self.number}")))
         self.story["knocks by the client"] += 1
 
@@ -152,8 +153,8 @@ class Rig(LabTest):
             heard[packet.source].setdefault(packet.port, packet)
         for knock, _ in self.walking:
             self.assertTrue(heard[knock.source], "no SYN of a client was heard")
-            knock.ports = list(heard[knock.source])
-            knock.syns = list(heard[knock.source].values())
+            knock.knocks_at(list(heard[knock.source]))
+            knock.packets = list(heard[knock.source].values())  # as they came, source ports and all
             self.traffic.add(knock)
         self.walking.clear()
 
@@ -318,7 +319,7 @@ class Rig(LabTest):
             self.assertEqual(self.judge.wrong, [], dict(self.story))
 
         # All that was knocked is replayed until it is worth nothing any more.
-        last = max(map(Traffic.over_at, self.judge.knocks.values()))
+        last = max(knock.over for knock in self.judge.knocks.values())
         wait_for(lambda: time.time() > last or self.judge.wrong, "the end of all windows", 30)
 
     def end(self):
@@ -330,8 +331,9 @@ class Rig(LabTest):
         self.assertEqual(missed, 0, "packets that the watcher missed")
 
     def judge_the_log(self):
-        """No (key, address, window) opens twice, over all lives."""
-        opened = re.findall(r"key (\w+) opens .* to (\S+), window (.+?)(?: \(|: not opened)", self.door.log())
-        twice = [o for o, times in collections.Counter(opened).items() if times > 1]
+        """No (key, address, window) opens twice, over all lives, and no one-time password for two addresses."""
+        opened = re.findall(r"key (\w+) opens .* to (\S+), (.+?)(?: \(|: not opened)", self.door.log())
+        tokens = [(key, "" if "password" in token else who, token) for key, who, token in opened]
+        twice = [o for o, times in collections.Counter(tokens).items() if times > 1]
         self.assertEqual(twice, [], "opened twice, says the log")
         return opened

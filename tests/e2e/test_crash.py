@@ -1,16 +1,17 @@
-"""The server is killed at random moments under knocks, replays and looks, and started again at once. Then: no token was
-accepted twice, the door was open to nobody without a grant, every grant ended on time, no stranger was ever inside, and
-whoever has a key got in after each start.
+"""The server is killed at random moments under knocks of every method that has tokens (sequences, sealed messages,
+fwknop's packets, one-time passwords), replays and looks, and started again at once. Then: no token was accepted twice,
+the record never began anew, the door was open to nobody without a grant, every grant ended on time, no stranger was ever
+inside, and whoever has a key got in after each start.
 
     tests/e2e/test_crash.py               40 kills, about 80 s
     tests/e2e/test_crash.py --kills 500   the long form (or CRASH_KILLS=500); CRASH_SEED says which chance
 """
 
+import collections
 import os
 import sys
 import unittest
 
-from crash import Traffic
 from crash_rig import OPEN_FOR, SEED, Rig
 
 _KILLS = int(os.environ.get("CRASH_KILLS", "40"))
@@ -30,16 +31,19 @@ class Crash(Rig):
         let_in = {k.source for k in knocks if k.first}
         self.assertEqual(let_in - burnt, set(), "let in, and not burnt")
         refused = self.door.log().count("a replay")
-        self.story["records that began anew"] = self.door.log().count("record of burnt knocks begins now") - 1
+        anew = self.door.log().count("record of burnt knocks begins now") - 1
+        by_key = collections.Counter(key for key, who, _ in opened if who in self.judge.knocks)
         dead = sum(any(a < k.first + OPEN_FOR < b for a, b in self.dead) for k in knocks if k.first)
         unseen = {k.source for k in knocks} - let_in
-        print(f"{dict(self.story)}; {len(let_in)} of {len(knocks)} let in, {dead} of their grants ended while the server"
+        print(f"{dict(self.story)}; opened by key: {dict(by_key)}; records that began anew: {anew}; {len(let_in)} of {len(knocks)} let in, {dead} of their grants ended while the server"
               f" was dead, {len(burnt & unseen)} burnt and not let in, {len(let_in - {who for _, who, _ in opened})} let"
               f" in and not logged; {self.traffic.replayed} SYNs replayed, {refused} log lines of replays;"
               f" {self.traffic.looks} looks of strangers and {self.tries.made} tries, {self.judge.answers} SYN-ACKs, all"
               f" due; WAL left {self.record.wals} times; owner inside after {self.worst_owner:.2f} s at worst, start"
               f" {1000 * self.worst_start:.0f} ms at worst, load {os.getloadavg()[0]:.1f}", flush=True)
-        # That it was a trial at all.
+        self.assertEqual(anew, 0, "records that began anew")
+        # That it was a trial at all, of each method.
+        self.assertEqual(set(by_key), set(self.tokens))
         self.assertGreater(len(let_in), _KILLS / 4)
         self.assertGreater(refused, 0)
         self.assertGreater(self.record.wals, 0)

@@ -1,80 +1,16 @@
-"""fwknop's packets: Debian's fwknop opens our server, our client opens Debian's fwknopd, and what earns nothing."""
+"""fwknop's packets: Debian's fwknop opens our server, our client opens it, and what earns nothing."""
 
 import base64
 import re
 import secrets
-import shutil
-import socket
 import string
 import unittest
 
-from case import PORT, LabTest
-from lab import start_http, wait_for
-from services import faketime_env
-
-SPA_PORT = 62201
-APART = 120  # seconds that a packet's time may be off
+from case import PORT
+from fwknop_case import APART, SPA_PORT, FwknopTest, tool
 
 
-def tool(name):
-    return shutil.which(name, path="/usr/sbin:/sbin:/usr/bin:/bin")
-
-
-class Fwknop(LabTest):
-    def setUp(self):
-        super().setUp()
-        self.new_secrets()
-
-    def new_secrets(self):
-        self.cipher, self.mac = (base64.b64encode(secrets.token_bytes(n)).decode() for n in (32, 64))
-
-    def fwknop_key(self, name="phone", more=""):
-        path = self.lab.folder / f"{name}.key"
-        path.write_text(f"method = fwknop\nkey_base64 = {self.cipher}\nhmac_key_base64 = {self.mac}\n{more}",
-                        encoding="ascii")
-        path.chmod(0o600)
-        return path
-
-    def start(self, *more, key=None, earlier=True, **options):
-        """A server whose record began early enough for packets of now, unless told otherwise."""
-        options.setdefault("keys", {"phone": (key or self.fwknop_key(), "web", *more)})
-        guard = self.small_guard(None, wait=False, start=False, **options)
-        if earlier:
-            guard.start(env=faketime_env(f"-{2 * APART}s"))
-            guard.wait_log("the record of burnt knocks begins now")
-            guard.stop()
-        return guard.start()
-
-    def fwknop(self, host, *options, address=None, ports=f"tcp/{PORT}", check=True):
-        """Debian's client, asked to open for the host's own address."""
-        allow = [] if "-s" in options else ["-a", address or host.ip4]
-        return host.run([tool("fwknop"), "--no-rc-file", "--no-save-args", "-A", ports, *allow, "-D", self.server.ip4,
-                         "--key-base64-rijndael", self.cipher, "--key-base64-hmac", self.mac, "--use-hmac", *options],
-                        check=check)
-
-    def packet(self, host=None, *options, **more):
-        """A packet that was not sent."""
-        file = self.lab.folder / secrets.token_hex(8)
-        self.fwknop(host or self.client, "--test", "-B", file, *options, **more)
-        return file.read_text(encoding="ascii").strip()
-
-    def send(self, host, packet, target=None):
-        with host.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-            s.sendto(packet.encode(), (target or self.server.ip4, SPA_PORT))
-
-    def is_refused(self, guard, host, packet, why, count=1):
-        """Within a second of the knock itself a copy passes for a later round of it: it earns nothing and is no news."""
-        def told():
-            self.send(host, packet)
-            return guard.log().count(why) >= count
-        wait_for(told, why, every=0.05)
-
-    def all_seen(self, guard):
-        """Returns when the server has seen all that was sent so far."""
-        before = guard.log().count("opens web")
-        self.fwknop(self.other)
-        guard.wait_log("opens web", count=before + 1)
-
+class Fwknop(FwknopTest):
     def test_debians_client_opens(self):
         guard = self.start()
         self.assert_shut(self.client)
@@ -257,36 +193,6 @@ class Fwknop(LabTest):
         self.client.knock(self.server, key, f"tcp/{PORT}", "--rounds", "2")
         self.assert_opens(self.client)
         self.assertRegex(self.lab.router.run(["nft", "list", "table", "inet", "lab"]).stdout, "packets 1 ")
-
-    def test_our_client_opens_debians_server(self):
-        key = self.fwknop_key()
-        folder = self.server.home / "fwknopd"
-        folder.mkdir(mode=0o700)
-        access, config = folder / "access.conf", folder / "fwknopd.conf"
-        access.write_text(f"SOURCE ANY\nKEY_BASE64 {self.cipher}\nHMAC_KEY_BASE64 {self.mac}\n"
-                          f"OPEN_PORTS tcp/{PORT}\nREQUIRE_SOURCE_ADDRESS Y\nFW_ACCESS_TIMEOUT 300\n", encoding="ascii")
-        config.write_text(f"PCAP_INTF eth0;\nPCAP_FILTER udp port {SPA_PORT};\nFWKNOP_RUN_DIR {folder};\n"
-                          f"FWKNOP_CONF_DIR {folder};\n", encoding="ascii")
-        for file in (access, config):
-            file.chmod(0o600)
-        start_http(self.server, PORT)
-        for rule in (["-A", "INPUT", "-m", "conntrack", "--ctstate", "ESTABLISHED", "-j", "ACCEPT"],
-                     ["-A", "INPUT", "-p", "tcp", "--dport", PORT, "-j", "DROP"]):
-            self.server.run([tool("iptables"), "-w", *rule])
-        daemon = self.server.spawn([tool("fwknopd"), "-f", "-c", config, "-a", access, "-r", folder, "-p", folder / "pid",
-                                    "-d", folder / "digest"], log=folder / "out")
-        self.assert_shut(self.client)
-
-        def opens(host, *options):
-            host.knock(self.server, key, f"tcp/{PORT}", *options)
-            return host.door(self.server.ip4, PORT, seconds=0.3) == "open"
-        # It does not say when it is ready.
-        self.wait_for(lambda: opens(self.client), f"fwknopd to open; it said:\n{daemon.text()}", 30)
-        self.assert_shut(self.other)
-        self.wait_for(lambda: opens(self.other, "--open-for", "77s"), "fwknopd to open for so long", 30)
-        self.assertRegex(self.server.run([tool("iptables"), "-S"]).stdout, r"_exp_\d+")
-        daemon.wait_for_text("expires at")
-
 
 if __name__ == "__main__":
     unittest.main()

@@ -15,7 +15,8 @@ import unittest
 SOURCE = pathlib.Path(__file__).parents[2]
 PROGRAM = os.environ.get("CHRONOKNOCK", str(SOURCE / "build/app/chronoknock"))
 PAGES = {page.name[:-len(".scd")]: page.read_text(encoding="utf-8") for page in (SOURCE / "etc/man").glob("*.scd")}
-INI, KEY, PROTOCOL = (PAGES[name] for name in ("chronoknock.ini.5", "chronoknock.key.5", "chronoknock-protocol.7"))
+INI, KEY, PROTOCOL, CLIENT = (PAGES[name] for name in ("chronoknock.ini.5", "chronoknock.key.5", "chronoknock-protocol.7",
+                                                       "chronoknock-client.ini.5"))
 SECRET = "secret = 000102030405060708090a0b0c0d0e0f\n"
 # Of methods whose fields have defaults and whose knocks are the same each time: what a key file must say.
 LEAST = {"time-sequence": SECRET, "otp": "method = otp\nseed = TeSt\npassphrase = This is a test.\ncount = 100\n"}
@@ -71,6 +72,13 @@ class Man(unittest.TestCase):
             lines[section] = kept + text
         text = "".join(f"[{section}]\n{text}" for section, text in lines.items())
         return self.run_program("check", "--config", self.put("a.ini", text + more))
+
+    def profile(self, text):
+        """`profile show` of a profile that has more lines."""
+        self.put("k", SECRET)
+        name = text.partition(" ")[0]
+        kept = "".join(line for line in ("host = h\n", "key = k\n") if line.partition(" ")[0] != name)
+        return self.run_program("profile", "show", "a", "--config", self.put("client.ini", f"[profile.a]\n{kept}{text}\n"))
 
     def key_complaint(self, text):
         done = self.run_program("sequence", "--key", self.put("b.key", text), "--ip", "192.0.2.7", "--at", "1")
@@ -132,6 +140,19 @@ class Man(unittest.TestCase):
                         tried += 1
         self.assertGreater(tried, 7)
 
+    def test_every_field_default_and_range_of_a_profile(self):
+        told = fields(CLIENT.partition("\n# FIELDS\n")[2].partition("\n# ")[0])
+        self.assertEqual(set(told), self.expected_names(self.profile("nonsense = 1").stderr))
+        bare = self.profile("")
+        self.assertEqual(bare.returncode, 0, bare.stderr)
+        for name, (default, meaning) in told.items():
+            with self.subTest(name):
+                if default is not None:
+                    same = self.profile(f"{name} = {default}")
+                    self.assertEqual((same.stdout, same.stderr), (bare.stdout, ""))
+                if bounds := re.search(r"from (\w+ to \w+)", self.profile(f"{name} = ?").stderr):
+                    self.assertIn(bounds[1], meaning)
+
     def test_every_method_and_field_of_a_key_file(self):
         methods = self.key_complaint("method = ?\n").rpartition("expected ")[2].strip().split(", ")
         self.assertIn("time-sequence", methods)
@@ -174,6 +195,13 @@ class Man(unittest.TestCase):
         self.assertRegex(self.check().stdout, rf"budget +{said[1]}\.")
 
     def test_the_examples(self):
+        for block in blocks(CLIENT.partition("\n# EXAMPLES\n")[2]):
+            (self.folder / "keys").mkdir()
+            self.put("keys/home.key", SECRET)
+            done = subprocess.run([PROGRAM, "profile", "show", "home", "--config", self.put("example.ini", block)],
+                                  env=dict(os.environ, HOME=str(self.folder)), capture_output=True, text=True)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            shutil.rmtree(self.folder / "keys")
         self.put("laptop.key", SECRET)
         (self.folder / "keys").mkdir()
         shutil.copy(self.folder / "laptop.key", self.folder / "keys")

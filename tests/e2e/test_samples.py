@@ -37,6 +37,19 @@ class Samples(LabTest):
         no_default = re.compile(r"^# always_allow = .*\n", re.MULTILINE)
         self.assertEqual(self.check(shown.sub(r"\1", no_default.sub("", text))), self.check(text))
 
+    def test_the_clients_configuration(self):
+        """It is one, also with every default that it shows."""
+        folder = self.lab.folder / "client"
+        (folder / "keys").mkdir(parents=True)
+        self.client.run([self.lab.program, "keygen", "--out", folder / "keys/home.key"])
+        text = (_ETC / "client.ini").read_text(encoding="utf-8")
+        shown = re.compile(r"^# (?=\w+ = )", re.MULTILINE)
+        self.assertGreater(len(shown.findall(text)), 8)
+        for one in (text, shown.sub("", text)):
+            (folder / "client.ini").write_text(one, encoding="utf-8")
+            said = self.client.run([self.lab.program, "profile", "show", "home", "--config", folder / "client.ini"]).stdout
+            self.assertIn("server.example", said)
+
     def test_it_guards_ssh(self):
         key, text = self.sample()
         start_sshd(self.server)

@@ -66,6 +66,12 @@ class Static(LabTest):
         self.client.run(["knock", "-d", "5", self.server.ip4, "7000:tcp", "8000:tcp", "9000:udp"])
         self.assert_opens(self.client)
 
+    def test_client_of_knockd_over_ipv6(self):
+        self.start(self.static_key("7000,8000,udp/9000"), "allow_weak = true", "mode = strict")
+        self.client.run(["knock", "-6", "-d", "5", self.server.ip6, "7000:tcp", "8000:tcp", "9000:udp"])
+        self.assert_opens(self.client, self.server.ip6)
+        self.assert_shut(self.client)
+
     def test_over_ipv6(self):
         self.start(self.static_key(SEQUENCE), "allow_weak = true")
         self.client.run([self.lab.program, "knock", self.server.ip6, "--gap", "5", "--ports", SEQUENCE])

@@ -13,11 +13,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         for (const char c : line)
             if (c < 0x20 || c == 0x7f) std::abort();
     };
-    const auto server = config::parse_server(text, "c", [](const std::string& path) {
+    const auto load = [](const std::string& path) {
         key::psk k;
         k.secret.assign(path.begin(), path.end());
         return result<key::credential_ptr>(std::make_shared<time_sequence::credential>(std::move(k)));
-    });
+    };
+    // The same text as an included file, and once in each of two.
+    const auto include = [&](const std::string&) -> result<std::vector<config::included_file>> {
+        return std::vector<config::included_file>{{"d", std::string(text)}, {"e", "[service.fuzz]\nports = tcp/9\n"}};
+    };
+    const auto joined = config::parse_server("[server]\ninclude = *\n", "c", load, include);
+    if (!joined) printable_line(joined.error().text);
+    const auto server = config::parse_server(text, "c", load);
     if (server) {
         if (server->services.empty() || server->keys.empty()) std::abort();
         for (const auto& k : server->keys)

@@ -48,7 +48,7 @@ public:
         std::uint64_t seen = 0;              ///< frames that the kernel's filter let by
         std::uint64_t syns = 0;              ///< of these, handed to the handler
         std::uint64_t datagrams = 0;         ///< of these, handed to the handler
-        std::uint64_t outside = 0;           ///< of these, to a port that is not wished for
+        std::uint64_t outside = 0;           ///< of these, of a port or a size that is not wished for
         std::uint64_t elsewhere = 0;         ///< of these, addressed to others
         std::uint64_t malformed = 0;         ///< of these, cut short or contradicting themselves
         std::uint64_t dropped = 0;           ///< not seen, because the ring was full

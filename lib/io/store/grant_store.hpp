@@ -40,6 +40,9 @@ public:
     virtual void note(granting::history_entry entry) = 0;
     /// The latest of what happened, the newest first.
     virtual result<std::vector<granting::history_entry>> history(std::size_t most) = 0;
+    /// The entries that are asked for, the newest first.
+    virtual result<std::vector<granting::numbered_entry>>
+    find_in_history(const granting::history_query& q) = 0;
 
     /// Sees everything to the disk, so that the next start finds no gap. Nothing is to be asked of it
     /// then, and what was asked gets no answer.

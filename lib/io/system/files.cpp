@@ -93,12 +93,6 @@ std::string folder_of(const std::string& path) {
     return slash == path.npos ? "." : path.substr(0, slash + 1);
 }
 
-/// The name of a file is on the disk once its folder is.
-void sync_folder(const std::string& path) {
-    const descriptor held(::open(folder_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (held) ::fsync(held.get());
-}
-
 /// Writes an open file in full, mode 0600, and sees it to the disk.
 bool fill(int fd, std::string_view text) {
     // Whatever the umask took away; it never adds.
@@ -141,6 +135,11 @@ result<void> write_by_other_name(const std::string& path, std::string_view text)
 }
 
 } // namespace
+
+void sync_folder(const std::string& path) {
+    const descriptor held(::open(folder_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (held) ::fsync(held.get());
+}
 
 result<std::string> read_file(const std::string& path, std::size_t most) {
     const auto file = open_for_reading(path);

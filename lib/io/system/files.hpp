@@ -30,6 +30,9 @@ void remove_file(const std::string& path);
 /// the power fails, finds the old file or the new one, whole.
 result<void> replace_file(const std::string& path, std::string_view text);
 
+/// Sees to it that the name of a file, or its absence, is on the disk: what its folder says is.
+void sync_folder(const std::string& path);
+
 /// Makes a folder and those above it, each for the user alone.
 void make_folders(const std::filesystem::path& folder);
 

@@ -14,8 +14,10 @@ namespace chronoknock::challenge {
 
 namespace {
 
-/// A byte tells that a datagram is not empty; and no log tells the way back.
-method::capture_wish wants(const config::key_settings& k) { return {{}, psk_of(k).ports, false, 1}; }
+/// Empty datagrams.
+method::capture_wish wants(const config::key_settings& k) {
+    return {.datagrams = {{psk_of(k).ports, {.least = 0, .most = 0}}}};
+}
 
 std::unique_ptr<method::verifier> verify(const method::verifier_settings& s) {
     return std::make_unique<verifier>(s);

@@ -47,7 +47,11 @@ std::string fingerprint_of(const secrets& s) {
 
 } // namespace
 
-credential::credential(secrets s) : secrets_(std::move(s)), fingerprint_(fingerprint_of(secrets_)) {}
+credential::credential(secrets s) : secrets_(std::move(s)), fingerprint_(fingerprint_of(secrets_)) {
+    constexpr std::size_t least = 16; // bytes
+    if (secrets_.cipher.size() >= least && secrets_.hmac.size() >= least)
+        shown_ = key::short_fingerprint(fingerprint_);
+}
 
 void credential::forget_secret() {
     secrets_.cipher = key::secret_bytes();

@@ -33,6 +33,7 @@ public:
     static constexpr std::string_view name = "fwknop"; ///< of the method
     std::string_view method() const override { return name; }
     const std::string& fingerprint() const override { return fingerprint_; }
+    std::string shown_fingerprint() const override { return shown_; }
     std::uint32_t granularity() const override { return 2 * static_cast<std::uint32_t>(most_apart.count()); }
     bool never_changes() const override { return false; }
     bool always_fresh() const override { return true; }
@@ -45,6 +46,7 @@ public:
 private:
     secrets secrets_;
     std::string fingerprint_;
+    std::string shown_; ///< empty if a secret is so short that a person may have chosen it
 };
 
 inline const secrets& secrets_of(const config::key_settings& k) {

@@ -22,7 +22,7 @@ constexpr std::size_t hmac_bytes = 64;
 
 method::capture_wish wants(const config::key_settings& k) {
     const auto port = secrets_of(k).port;
-    return {.datagrams = port_set({{port, port}}), .most_of_payload = most_of_packet};
+    return {.datagrams = {{port_set({{port, port}}), {least_of_packet, most_of_packet}}}};
 }
 
 std::unique_ptr<method::verifier> verify(const method::verifier_settings& s) {

@@ -15,11 +15,13 @@
 /// always the same, then base64 of the HMAC over that text with the ten characters.
 namespace chronoknock::fwknop {
 
+/// Characters of base64 for so many bytes.
+constexpr std::size_t digits_of(std::size_t bytes) { return (bytes * 8 + 5) / 6; }
+
 /// The longest datagram that is looked at: one that needs no fragments on Ethernet.
 inline constexpr std::size_t most_of_packet = 1472;
-
-/// Characters of an HMAC of so many bytes.
-constexpr std::size_t digits_of(std::size_t bytes) { return (bytes * 8 + 5) / 6; }
+/// No packet is shorter: the mark, the salt and one block of AES, less the ten characters, and HMAC-MD5.
+inline constexpr std::size_t least_of_packet = digits_of(32) - 10 + digits_of(16);
 
 /// The text that is sent. Throws std::runtime_error if OpenSSL fails.
 std::string seal(byte_view secret, key::hmac& mac, std::span<const std::uint8_t, key::cipher_salt_size> salt,

@@ -122,6 +122,10 @@ credential::credential(settings s, last_password server)
     : settings_(std::move(s)), server_(server),
       fingerprint_(fingerprint_of(settings_, "server", text_of(server))) {}
 
+std::string credential::shown_fingerprint() const {
+    return key::short_fingerprint(fingerprint_of(settings_, "both", ""));
+}
+
 std::int64_t credential::number_after(std::optional<std::int64_t> last) const {
     const auto most = client_ ? std::int64_t{client_->count} : 0;
     return std::min(last.value_or(most), most) - 1;

@@ -57,6 +57,7 @@ public:
     static constexpr std::string_view name = "otp"; ///< of the method
     std::string_view method() const override { return name; }
     const std::string& fingerprint() const override { return fingerprint_; }
+    std::string shown_fingerprint() const override; // of what both files have in common, and is not secret
     std::uint32_t granularity() const override { return 0; }
     bool numbered() const override { return true; }
     std::int64_t number_after(std::optional<std::int64_t> last) const override;

@@ -17,15 +17,8 @@ const credential& of(const config::key_settings& k) { return of(*k.key); }
 method::capture_wish wants(const config::key_settings& k) {
     const auto& s = of(k).common();
     method::capture_wish wish;
-    // One byte more than is taken, so that what is too long is seen to be.
-    wish.most_of_payload = most_of_payload + 1;
-    std::vector<port_range> ports;
-    if (s.travels_by(key::carrier::udp)) ports.assign(s.ports.ranges().begin(), s.ports.ranges().end());
-    if (s.travels_by(key::carrier::dns)) {
-        ports.push_back({packet::dns_port, packet::dns_port});
-        wish.most_of_payload = packet::most_of_dns_question;
-    }
-    wish.datagrams = port_set(std::move(ports));
+    if (s.travels_by(key::carrier::udp)) wish.datagrams.push_back({s.ports, payload_sizes});
+    if (s.travels_by(key::carrier::dns)) wish.datagrams.push_back(packet::dns_questions());
     return wish;
 }
 

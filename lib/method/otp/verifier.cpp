@@ -112,7 +112,7 @@ void verifier::observe(const packet::event& e, instant now) {
             look_up(*password, e, e.asked_name.substr(dot + 1), now);
         return;
     }
-    if (e.payload.size() > most_of_payload) return;
+    if (!payload_sizes.contains(e.payload.size())) return;
     const auto* const text = reinterpret_cast<const char*>(e.payload.data());
     if (const auto password = key::parse_otp_words({text, e.payload.size()})) look_up(*password, e, {}, now);
 }

@@ -12,8 +12,8 @@
 
 namespace chronoknock::otp {
 
-/// Longest payload that is taken for six words, however much white space is in it.
-inline constexpr std::uint32_t most_of_payload = 128;
+/// Bytes of a payload that is taken for six words: of one letter each, or with white space however arranged.
+inline constexpr packet::size_range payload_sizes{11, 128};
 
 /// Finds one-time passwords in datagrams and DNS questions. A password is found by what it hashes to, in a
 /// table of the last password of every key: a datagram costs as many hashes as the longest lookahead has, for

@@ -22,16 +22,10 @@ constexpr std::size_t random_of_plan = 8; // nonce, identifier of the question, 
 method::capture_wish wants(const config::key_settings& settings) {
     const auto& k = credential_of(settings);
     method::capture_wish wish;
-    std::vector<port_range> datagrams;
     if (k.uses(key::carrier::ports)) wish.syns = port_set({k.settings().layout.range()});
-    if (k.uses(key::carrier::udp))
-        datagrams.assign(k.psk().ports.ranges().begin(), k.psk().ports.ranges().end());
-    if (k.uses(key::carrier::dns)) datagrams.push_back({packet::dns_port, packet::dns_port});
-    wish.datagrams = port_set(std::move(datagrams));
-    wish.echoes = k.uses(key::carrier::icmp);
-    // One byte more than a message tells what is longer.
-    if (wish.echoes || k.uses(key::carrier::udp)) wish.most_of_payload = message_size + 1;
-    if (k.uses(key::carrier::dns)) wish.most_of_payload = packet::most_of_dns_question;
+    if (k.uses(key::carrier::udp)) wish.datagrams.push_back({k.psk().ports, {message_size, message_size}});
+    if (k.uses(key::carrier::dns)) wish.datagrams.push_back(packet::dns_questions());
+    if (k.uses(key::carrier::icmp)) wish.echoes = {message_size, message_size};
     return wish;
 }
 

@@ -30,6 +30,7 @@ public:
     static constexpr std::string_view name = "static"; ///< of the method
     std::string_view method() const override { return name; }
     const std::string& fingerprint() const override { return fingerprint_; }
+    std::string shown_fingerprint() const override { return {}; } // three ports are 48 bits
     std::uint32_t granularity() const override { return 0; }
     bool numbered() const override { return sequences_.size() > 1; }
     std::int64_t most_ahead() const override { return look_ahead; }

@@ -43,7 +43,9 @@ method::capture_wish wants(const config::key_settings& k) {
     for (const auto& sequence : sequences_of(k))
         for (const auto& shot : sequence)
             (shot.kind == packet::kind::datagram ? datagrams : syns).push_back({shot.port, shot.port});
-    return {port_set(std::move(syns)), port_set(std::move(datagrams)), 0};
+    method::capture_wish wish{.syns = port_set(std::move(syns))};
+    if (!datagrams.empty()) wish.datagrams.push_back({port_set(std::move(datagrams))});
+    return wish;
 }
 
 std::unique_ptr<method::verifier> verify(const method::verifier_settings& s) {

@@ -17,7 +17,7 @@ result<key::credential_ptr> read(std::span<const ini_field> fields) {
     return key::credential_ptr(std::make_shared<credential>(std::move(*k)));
 }
 
-method::capture_wish wants(const config::key_settings& k) { return {psk_of(k).ports, {}, 0}; }
+method::capture_wish wants(const config::key_settings& k) { return {.syns = psk_of(k).ports}; }
 
 std::unique_ptr<method::verifier> verify(const method::verifier_settings& s) {
     return std::make_unique<verifier>(s);

@@ -169,9 +169,9 @@ BOOST_AUTO_TEST_CASE(malformed_frames_are_counted) {
 
 BOOST_AUTO_TEST_CASE(datagrams_that_are_wished_for_come_with_their_payload) {
     const link_lab net;
-    const packet::capture_wish wish{.syns = *port_set::parse("2000-3000"),
-                                    .datagrams = *port_set::parse("53,62201"),
-                                    .most_of_payload = 300};
+    const packet::capture_wish wish{
+        .syns = *port_set::parse("2000-3000"),
+        .datagrams = {{*port_set::parse("62201"), {0, 300}}, {*port_set::parse("53")}}};
     const auto datagram = [](std::uint16_t port, std::size_t size) {
         return udp(40000, port, bytes(size, 'x'));
     };
@@ -197,6 +197,69 @@ BOOST_AUTO_TEST_CASE(datagrams_that_are_wished_for_come_with_their_payload) {
             BOOST_TEST(w.capture.count().syns == 1u);
             BOOST_TEST(w.capture.count().datagrams == 2u);
             BOOST_TEST(w.capture.count().seen == 3u);
+        }
+    }
+}
+
+// What the kernel's filter drops is not counted as seen, nor does it wake the program.
+BOOST_AUTO_TEST_CASE(datagrams_and_echo_requests_of_other_sizes_stay_in_the_kernel) {
+    const link_lab net;
+    const packet::size_range whole{57, 57};
+    const packet::capture_wish wish{.syns = *port_set::parse("2000"),
+                                    .datagrams = {{*port_set::parse("1024-65535"), whole},
+                                                  {*port_set::parse("3000-4000"), {0, 0}},
+                                                  {*port_set::parse("53"), {19, 512}}},
+                                    .echoes = whole};
+    struct probe {
+        std::uint16_t port; // 0: an echo request
+        std::size_t size;
+        bool passes;
+    };
+    const probe probes[] = {
+        {7000, 0, false},    {7000, 56, false}, {7000, 57, true}, {7000, 58, false}, {7000, 1200, false},
+        {3000, 0, true},     {3000, 1, false},  {3000, 57, true}, {53, 18, false},   {53, 19, true},
+        {53, 512, true},     {53, 513, false},  {54, 57, false},  {0, 0, false},     {0, 56, false},
+        {0, 57, true},       {0, 58, false},    {0, 1200, false},
+    };
+    const auto segment = [](const probe& p, bool v6) {
+        const bytes payload(p.size, 'x');
+        if (p.port != 0) return udp(40000, p.port, payload);
+        bytes echo{static_cast<std::uint8_t>(v6 ? 128 : 8), 0, 0, 0, 0, 1, 0, 1};
+        put(echo, payload);
+        return echo;
+    };
+    struct form {
+        const char* interface;
+        bool v6;
+        bool tagged;        // there are no tags on "any"
+        std::uint8_t words; // of the header of IPv4
+    };
+    constexpr form forms[] = {{"a1", false, false, 5}, {"a1", false, false, 15}, {"a1", false, true, 15},
+                              {"a1", true, false, 0},  {"a1", true, true, 0},    {"any", false, false, 15},
+                              {"any", true, false, 0}};
+    for (const auto& f : forms) {
+        BOOST_TEST_CONTEXT(f.interface << " v6 " << f.v6 << " tagged " << f.tagged << " words " << +f.words) {
+            watch w(f.interface, wish);
+            std::vector<int> wished;
+            for (const auto& p : probes) {
+                const auto s = segment(p, f.v6);
+                const bool echo = p.port == 0;
+                const auto packet =
+                    f.v6 ? ipv6(s, {.next_header = static_cast<std::uint8_t>(echo ? 58 : 17)})
+                         : ipv4(s, {.protocol = static_cast<std::uint8_t>(echo ? 1 : 17), .words = f.words});
+                if (f.tagged)
+                    send("a0", ethernet(packet, {0x88a8, 0x8100}), 0x88a8);
+                else
+                    send("a0", ethernet(packet), f.v6 ? 0x86dd : 0x0800);
+                if (p.passes) wished.push_back(p.port);
+            }
+            send("a0", syn_to(2000));
+            wished.push_back(2000);
+            BOOST_TEST(w.sees(2000));
+            std::vector<int> seen;
+            for (const auto& e : w.syns) seen.push_back(e.port);
+            BOOST_TEST(seen == wished, boost::test_tools::per_element());
+            BOOST_TEST(w.capture.count().seen == wished.size());
         }
     }
 }

@@ -127,4 +127,9 @@ struct lab {
     std::optional<packet::dns_name> asked_name; ///< by the last datagram(): an event points into it
 };
 
+/// The ports of a message by the carrier ports, of the server's k-th key.
+inline std::vector<std::uint16_t> ports(const lab& l, const message& m, std::size_t k = 0) {
+    return ports_of(m, l.of(k).settings().layout);
+}
+
 } // namespace chronoknock::sealed

@@ -19,7 +19,7 @@ packet::event to(const char* destination, std::uint16_t port, packet::kind kind 
 }
 
 packet::sieve make() {
-    packet::sieve s({.syns = *port_set::parse("1000-2000,3000"), .datagrams = *port_set::parse("53")});
+    packet::sieve s({.syns = *port_set::parse("1000-2000,3000"), .datagrams = {{*port_set::parse("53")}}});
     s.set_destinations(prefix_set(std::vector{*prefix::parse("192.0.2.2"), *prefix::parse("2001:db8::/64")}));
     return s;
 }
@@ -41,11 +41,30 @@ BOOST_AUTO_TEST_CASE(each_protocol_has_ports_of_its_own) {
 }
 
 BOOST_AUTO_TEST_CASE(echo_requests_have_no_port) {
-    packet::sieve s({.echoes = true});
+    packet::sieve s({.echoes = packet::size_range{}});
     s.set_destinations(prefix_set(std::vector{*prefix::parse("192.0.2.2")}));
     BOOST_TEST(s.judge(to("192.0.2.2", 0, packet::kind::echo)) == verdict::wanted);
     BOOST_TEST(s.judge(to("192.0.2.3", 0, packet::kind::echo)) == verdict::elsewhere);
     BOOST_TEST(s.judge(to("192.0.2.2", 0)) == verdict::outside);
+}
+
+BOOST_AUTO_TEST_CASE(each_wish_for_datagrams_has_sizes_of_its_own) {
+    packet::sieve s({.datagrams = {{*port_set::parse("53,7"), {19, 512}}, {*port_set::parse("7"), {0, 0}}},
+                     .echoes = packet::size_range{57, 57}});
+    s.set_destinations(prefix_set(std::vector{*prefix::parse("192.0.2.2")}));
+    const std::vector<std::uint8_t> bytes(513);
+    const auto is_wanted = [&](packet::kind kind, std::uint16_t port, std::size_t size) {
+        auto e = to("192.0.2.2", port, kind);
+        e.payload = std::span(bytes).first(size);
+        return s.judge(e) == verdict::wanted;
+    };
+    using enum packet::kind;
+    for (const std::uint16_t port : std::vector<std::uint16_t>{53, 7}) {
+        for (const std::size_t size : {19u, 20u, 512u}) BOOST_TEST(is_wanted(datagram, port, size));
+        for (const std::size_t size : {1u, 18u, 513u}) BOOST_TEST(!is_wanted(datagram, port, size));
+        BOOST_TEST(is_wanted(datagram, port, 0) == (port == 7));
+    }
+    for (const std::size_t size : {0u, 56u, 57u, 58u}) BOOST_TEST(is_wanted(echo, 0, size) == (size == 57));
 }
 
 BOOST_AUTO_TEST_CASE(only_what_is_addressed_here_counts) {

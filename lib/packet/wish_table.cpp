@@ -1,4 +1,4 @@
-#include "packet/sieve.hpp"
+#include "packet/wish_table.hpp"
 
 namespace chronoknock::packet {
 namespace {
@@ -12,7 +12,8 @@ std::bitset<65536> bits_of(const port_set& ports) {
 
 } // namespace
 
-sieve::sieve(const capture_wish& wish)
-    : syns_(bits_of(wish.syns)), datagrams_(bits_of(wish.datagrams)), echoes_(wish.echoes) {}
+wish_table::wish_table(const capture_wish& wish) : syns_(bits_of(wish.syns)), echoes_(wish.echoes) {
+    for (const auto& d : wish.datagrams) datagrams_.push_back({d.sizes, bits_of(d.ports)});
+}
 
 } // namespace chronoknock::packet

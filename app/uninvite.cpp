@@ -1,0 +1,109 @@
+#include "app/people.hpp"
+#include "app/request.hpp"
+#include "app/running_server.hpp"
+#include "base/ini_edit.hpp"
+#include "config/fields.hpp"
+#include "config/names.hpp"
+#include "io/server_config.hpp"
+#include "io/system/files.hpp"
+#include "io/system/privileges.hpp"
+
+#include <iostream>
+
+namespace chronoknock::app {
+
+namespace {
+
+usage uninvite_usage() {
+    usage u{"uninvite NAME [OPTION...]",
+            "Takes a person's or machine's keys out of the configuration: their sections, and their files where\n"
+            "`invite` puts them. What is open for them ends, whatever --cut says; with a number behind, as in\n"
+            "alice.2, NAME is that key alone."};
+    u.options.add_options()                                            //
+        ("cut", "end the connections that exist by their knocks, too") //
+        ("old", "only keys that a renewal has replaced");
+    add_site_option(u.options);
+    u.hidden.add_options()("name", text("NAME"));
+    u.positional.add("name", 1);
+    return u;
+}
+
+/// The keys that NAME stands for.
+std::vector<const config::key_settings*> find_keys(const config::server& c, const std::string& name, bool only_old) {
+    const auto key = config::key_name::parse(name);
+    auto found = keys_of(c, key.person);
+    if (key.number != 1)
+        std::erase_if(found, [&](const auto* k) { return k->name != name; });
+    else if (only_old && !found.empty())
+        found.pop_back();
+    return found;
+}
+
+bool is_empty(const std::string& text) {
+    const auto sections = parse_ini(text);
+    return sections && sections->size() == 1 && sections->front().fields.empty();
+}
+
+/// Their sections out of the files in which they stand.
+io::file_changes without(const std::vector<const config::key_settings*>& keys, const site& s) {
+    io::file_changes changes;
+    for (const auto* k : keys) {
+        if (!changes.text_of(k->stands_in)) {
+            auto read = io::read_file(k->stands_in);
+            if (!read) throw stop{say(bad_usage, read.error().text)};
+            changes.written.push_back({k->stands_in, std::move(*read)});
+        }
+        auto& text = std::ranges::find(changes.written, k->stands_in, &io::file_changes::file::path)->text;
+        text = without_section(text, "key." + k->name);
+        if (k->file.starts_with(config::folder_of(s.config) + "keys/")) changes.gone.insert(k->file);
+    }
+    std::erase_if(changes.written, [&](const auto& file) {
+        const bool goes = file.path != s.config && is_empty(file.text);
+        if (goes) changes.gone.insert(file.path);
+        return goes;
+    });
+    return changes;
+}
+
+int uninvite(const po::variables_map& options) {
+    const auto name = given(options, "name");
+    if (!name) return say(bad_usage, "expected a name; usage: chronoknock " + uninvite_usage().synopsis);
+    if (const auto kept = io::keep_only_network_privileges(); !kept) return say(failed, kept.error().text);
+    const auto where = find_site(options);
+    const auto before = io::load_server_config(where.config, false);
+    if (!before) return say(bad_usage, before.error().text);
+    const auto keys = find_keys(*before, *name, options.count("old") != 0);
+    if (keys.empty())
+        return say(bad_usage, where.config + ": no " + (options.count("old") ? "replaced " : "") + "[key." +
+                                  printable(*name) + "]");
+    const auto changes = without(keys, where);
+    if (const auto good = io::load_server_config(where.config, false, changes); !good)
+        return say(bad_usage, "without it the configuration is none: " + good.error().text);
+
+    auto made = io::made_changes::make(changes);
+    if (!made) return say(failed, made.error().text);
+    for (const auto& path : changes.gone) std::cout << "removed " << path << "\n";
+    for (const auto& file : changes.written) std::cout << "changed " << file.path << "\n";
+    made->keep();
+    std::vector<std::string> names;
+    for (const auto* k : keys) {
+        names.push_back(k->name);
+        if (!changes.gone.contains(k->file)) tell("the key file stays: " + k->file);
+    }
+    const bool taken_up = take_up(where.control);
+    return end_grants(where.control, names, options.count("cut") != 0) && taken_up ? done : failed;
+}
+
+} // namespace
+
+int run_uninvite(const arguments& args) {
+    const auto parsed = parse_options(args, uninvite_usage());
+    if (const auto* status = std::get_if<int>(&parsed)) return *status;
+    try {
+        return uninvite(std::get<po::variables_map>(parsed));
+    } catch (const stop& s) {
+        return s.status;
+    }
+}
+
+} // namespace chronoknock::app

@@ -1,0 +1,48 @@
+#pragma once
+
+#include "packet/capture_wish.hpp"
+#include "packet/event.hpp"
+
+#include <algorithm>
+#include <bitset>
+#include <optional>
+#include <vector>
+
+namespace chronoknock::packet {
+
+/// A wish in a form that tells of an event whether it is wished for at a cost that does not depend on the
+/// number of ports and their ranges.
+class wish_table {
+public:
+    explicit wish_table(const capture_wish& wish);
+
+    bool contains(const event& e) const {
+        switch (e.kind) {
+        case kind::syn:
+            return syns_[e.port];
+        case kind::datagram:
+            return std::ranges::any_of(datagrams_, [&e](const sized_ports& d) {
+                return d.sizes.contains(e.payload.size()) && d.ports[e.port];
+            });
+        case kind::echo:
+            return echoes_ && echoes_->contains(e.payload.size());
+        }
+        return false;
+    }
+    /// True if it contains some of the kind.
+    bool contains_some(kind k) const {
+        return k == kind::syn ? syns_.any() : k == kind::datagram ? !datagrams_.empty() : echoes_.has_value();
+    }
+
+private:
+    struct sized_ports {
+        size_range sizes;
+        std::bitset<65536> ports;
+    };
+
+    std::bitset<65536> syns_;
+    std::vector<sized_ports> datagrams_;
+    std::optional<size_range> echoes_;
+};
+
+} // namespace chronoknock::packet
