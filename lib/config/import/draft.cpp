@@ -69,6 +69,13 @@ bool draft::add(int line, std::string_view about, const key& k, std::span<const 
              "not carried over: " + std::to_string(most_keys) + " keys are taken from one file at most");
         return false;
     }
+    auto known = std::ranges::find_if(made_, [&](const made_key& m) { return m.identity == k.identity; });
+    if (known != made_.end() && known->more != k.more) {
+        note(line, about,
+             "not carried over: the same secret as [key." + known->name +
+                 "], which is good for another time, and a key has one section");
+        return false;
+    }
     max_open_for = std::max(open_for, max_open_for);
     std::vector<std::size_t> opens;
     for (const auto& p : ports) {
@@ -99,7 +106,6 @@ bool draft::add(int line, std::string_view about, const key& k, std::span<const 
         note(line, about, "not carried over: it would open nothing");
         return false;
     }
-    auto known = std::ranges::find_if(made_, [&](const made_key& m) { return m.identity == k.identity; });
     if (known != made_.end()) {
         note(line, about,
              "the same secret as [key." + known->name + "], which opens this too: one key, one name");

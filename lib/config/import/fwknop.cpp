@@ -1,5 +1,6 @@
 #include "config/import/fwknop.hpp"
 
+#include "base/date.hpp"
 #include "base/text.hpp"
 #include "key/base64.hpp"
 
@@ -19,6 +20,7 @@ constexpr std::size_t most_secret = 128;
 // What fwknopd lets a client ask for at most, unless MAX_FW_TIMEOUT says otherwise (access.conf).
 constexpr std::int64_t usual_most = 300;
 constexpr std::string_view usual_ports = "tcp/22";
+constexpr std::int64_t latest_expiry = 7289654399; // the end of the year 2200, as parse_date() has it
 
 struct variable {
     int line;
@@ -137,19 +139,13 @@ result<secret> read_secret(const stanza& s, std::string_view plain, std::string_
     return secret{key::to_base64(*bytes), text->line};
 }
 
-/// "MM/DD/YYYY": the beginning of that day.
-std::optional<std::int64_t> read_date(std::string_view text) {
-    const auto number = [](std::string_view part) { return parse_number(part, 1, 9999); };
-    if (text.size() != 10 || text[2] != '/' || text[5] != '/') return {};
-    const auto strip = [](std::string_view part) { return part.front() == '0' ? part.substr(1) : part; };
-    const auto month = number(strip(text.substr(0, 2))), day = number(strip(text.substr(3, 2))),
-               year = number(text.substr(6));
-    if (!month || !day || !year) return {};
-    const std::chrono::year_month_day date{std::chrono::year(static_cast<int>(*year)),
-                                           std::chrono::month(static_cast<unsigned>(*month)),
-                                           std::chrono::day(static_cast<unsigned>(*day))};
-    if (!date.ok()) return {};
-    return std::chrono::sys_seconds(std::chrono::sys_days(date)).time_since_epoch().count();
+/// "MM/DD/YYYY": the beginning of that day, as parse_date() takes it.
+result<unix_time> read_expiry(std::string_view text) {
+    const error unfit{"expected MM/DD/YYYY, up to the year 2200"};
+    if (text.size() != 10 || text[2] != '/' || text[5] != '/') return unfit;
+    const auto part = [&](std::size_t at, std::size_t n) { return std::string(text.substr(at, n)); };
+    const auto date = parse_date(part(6, 4) + "-" + part(0, 2) + "-" + part(3, 2));
+    return date ? date : unfit;
 }
 
 class fwknop_reader {
@@ -200,7 +196,9 @@ private:
         }
         if (const auto* const v = stanza_.find("ENCRYPTION_MODE"); v && !same_letters(v->value, "cbc"))
             return leave("ENCRYPTION_MODE: expected CBC");
-        if (is_over()) return leave("it has expired");
+        const auto until = expiry();
+        if (!until) return leave(until.error().text);
+        if (to_seconds(*until) <= now_) return leave("it has expired");
         const auto ports = read_ports();
         if (ports.empty()) return;
 
@@ -210,7 +208,8 @@ private:
         const auto name = "fwknop-" + std::to_string(number_);
         const auto identity = cipher->base64 + " " + hmac->base64;
         const auto open_for = read_open_for();
-        if (draft_.add(stanza_.line, "SOURCE", {name, identity, std::move(text), ""}, ports, open_for,
+        const auto more = *until == unix_time::max() ? "" : "until = " + utc(to_seconds(*until)) + "\n";
+        if (draft_.add(stanza_.line, "SOURCE", {name, identity, std::move(text), more}, ports, open_for,
                        read_max_open_for()))
             note_rest();
     }
@@ -221,12 +220,21 @@ private:
         });
     }
 
-    bool is_over() const {
-        if (const auto* const v = stanza_.find("ACCESS_EXPIRE_EPOCH"))
-            if (const auto t = parse_number(v->value, 0, INT64_MAX); t && *t != 0 && *t <= now_) return true;
-        if (const auto* const v = stanza_.find("ACCESS_EXPIRE"))
-            if (const auto t = read_date(v->value); t && *t <= now_) return true;
-        return false;
+    /// The first moment at which the stanza does not count any more; max(): it always counts. The error says
+    /// why that is not known.
+    result<unix_time> expiry() const {
+        auto until = unix_time::max();
+        if (const auto* const v = stanza_.find("ACCESS_EXPIRE_EPOCH")) {
+            const auto t = parse_number(v->value, 0, latest_expiry);
+            if (!t) return error{std::string(v->name) + ": expected seconds since 1970, up to the year 2200"};
+            if (*t != 0) until = unix_time(seconds(*t));
+        }
+        if (const auto* const v = stanza_.find("ACCESS_EXPIRE")) {
+            const auto t = read_expiry(v->value);
+            if (!t) return error{std::string(v->name) + ": " + t.error().text};
+            until = std::min(until, *t);
+        }
+        return until;
     }
 
     /// What OPEN_PORTS names and RESTRICT_PORTS does not.
@@ -280,8 +288,6 @@ private:
             if ((v.name == "SOURCE" || v.name == "DESTINATION") && v.value != "ANY")
                 note(v, "not carried over: packets count whatever address they come from, and go to");
             if (v.name == "REQUIRE_SOURCE_ADDRESS" || v.name == "REQUIRE_SOURCE") continue;
-            if (v.name.starts_with("ACCESS_EXPIRE"))
-                note(v, "not carried over: no key expires by itself; take it out of the configuration then");
             if (std::ranges::find(carried, v.name) != carried.end()) continue;
             const auto known = std::ranges::find(remarks, v.name, &remark::name);
             if (known == remarks.end())
