@@ -19,10 +19,12 @@ namespace fs = std::filesystem;
 constexpr std::size_t most_bytes = 1 << 20; // of a file that is read
 
 usage import_usage() {
-    usage u{"import [knockd|fwknop] FILE --out FOLDER",
-            "Makes services and keys of knockd's knockd.conf or fwknop's access.conf: FOLDER/chronoknock.ini, and "
-            "beside it keys/NAME.key, mode 0600. Nothing is overwritten, and of what it makes all is there or "
-            "nothing. What could not be carried over it says, line by line."};
+    usage u{
+        "import [knockd|fwknop] FILE --out FOLDER",
+        "Makes services and keys of knockd's knockd.conf or fwknop's access.conf: FOLDER/chronoknock.ini, "
+        "and "
+        "beside it keys/NAME.key, mode 0600. Nothing is overwritten, and of what it makes all is there or "
+        "nothing. What could not be carried over it says, line by line."};
     u.options.add_options()("out", text("FOLDER")->required(), "where to make them; made if need be");
     u.positional.add("file", 2);
     u.hidden.add_options()("file", po::value<std::vector<std::string>>());
@@ -37,7 +39,8 @@ format format_of(std::string_view text) {
         const auto end = text.find('\n');
         const auto line = trim(text.substr(0, end));
         text.remove_prefix(end == text.npos ? text.size() : end + 1);
-        if (!line.empty() && line.front() != '#') return line.front() == '[' ? format::knockd : format::fwknop;
+        if (!line.empty() && line.front() != '#')
+            return line.front() == '[' ? format::knockd : format::fwknop;
     }
     return format::fwknop;
 }

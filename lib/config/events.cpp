@@ -27,8 +27,7 @@ result<std::vector<std::string>> parse_command(std::string_view text) {
     auto split = split_words(text);
     if (!split) return split;
     const auto& words = *split;
-    if (words.size() > most_words)
-        return error{"expected at most " + std::to_string(most_words) + " words"};
+    if (words.size() > most_words) return error{"expected at most " + std::to_string(most_words) + " words"};
     if (!words.empty() && !words.front().starts_with('/'))
         return error{"expected the absolute path of a program, not '" + printable(words.front()) + "'"};
     return split;

@@ -38,7 +38,8 @@ std::optional<notice> notice_of(const granting::history_entry& e) {
     using kind = granting::history_entry::kind;
     if (e.what != kind::granted && e.what != kind::refused) return {};
     std::string services;
-    for (const auto name : split_list(e.services)) services += (services.empty() ? "" : ",") + std::string(name);
+    for (const auto name : split_list(e.services))
+        services += (services.empty() ? "" : ",") + std::string(name);
     const auto who = e.who ? e.who->to_string() : "";
     if (e.what == kind::granted)
         return notice{config::event_kind::grant, facts("grant", e.key, who, services, end_of(e), "")};

@@ -121,10 +121,10 @@ actions notifier::due(instant now) {
         auto& l = lanes_[kind];
         if (!l.told || now - *l.told < minute) continue;
         l.told.reset();
-        todo.push_back(granting::tell{granting::severity::warning,
-                                      "[events] command not run for " +
-                                          std::to_string(std::exchange(l.untold, 0)) + " " +
-                                          std::string(name_of(kind)) + ": more than limit allows, or all at once"});
+        todo.push_back(granting::tell{
+            granting::severity::warning,
+            "[events] command not run for " + std::to_string(std::exchange(l.untold, 0)) + " " +
+                std::string(name_of(kind)) + ": more than limit allows, or all at once"});
     }
     return todo;
 }

@@ -36,9 +36,9 @@ notice time_returned();
 /// How a run ended.
 struct outcome {
     enum class kind {
-        exited,   ///< number: its status
+        exited,    ///< number: its status
         signalled, ///< number: the signal that ended it
-        not_run,  ///< text: why
+        not_run,   ///< text: why
     };
     outcome::kind what;
     int number = 0;
@@ -85,7 +85,7 @@ public:
 private:
     struct lane {
         std::deque<environment> waiting;
-        instant begin{};            ///< of the minute in which `runs` counts
+        instant begin{}; ///< of the minute in which `runs` counts
         std::uint32_t runs = 0;
         std::uint64_t left_out = 0; ///< since the last program that was told of them
         std::uint64_t untold = 0;   ///< since the last line that told of them

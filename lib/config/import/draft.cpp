@@ -69,11 +69,18 @@ bool draft::add(int line, std::string_view about, const key& k, std::span<const 
              "not carried over: " + std::to_string(most_keys) + " keys are taken from one file at most");
         return false;
     }
+    auto known = std::ranges::find_if(made_, [&](const made_key& m) { return m.identity == k.identity; });
+    if (known != made_.end() && known->more != k.more) {
+        note(line, about,
+             "not carried over: the same secret as [key." + known->name +
+                 "], which is good for another time, and a key has one section");
+        return false;
+    }
     max_open_for = std::max(open_for, max_open_for);
     std::vector<std::size_t> opens;
     for (const auto& p : ports) {
-        const auto same = std::ranges::find_if(
-            services_, [&](const service& s) { return s.ports.front() == p; });
+        const auto same =
+            std::ranges::find_if(services_, [&](const service& s) { return s.ports.front() == p; });
         if (same != services_.end()) {
             opens.push_back(static_cast<std::size_t>(same - services_.begin()));
             if (same->open_for != open_for)
@@ -99,15 +106,13 @@ bool draft::add(int line, std::string_view about, const key& k, std::span<const 
         note(line, about, "not carried over: it would open nothing");
         return false;
     }
-    auto known = std::ranges::find_if(made_, [&](const made_key& m) { return m.identity == k.identity; });
     if (known != made_.end()) {
         note(line, about,
              "the same secret as [key." + known->name + "], which opens this too: one key, one name");
     } else {
         const auto name = fresh_name(k.name);
         out_.keys.push_back({"keys/" + name + ".key", k.text});
-        known = made_.insert(made_.end(),
-                             {name, std::string(k.identity), std::string(k.more), {}});
+        known = made_.insert(made_.end(), {name, std::string(k.identity), std::string(k.more), {}});
     }
     for (const auto s : opens)
         if (std::ranges::find(known->services, s) == known->services.end()) known->services.push_back(s);
@@ -121,8 +126,10 @@ result<imported> draft::finish(std::string_view sections) {
                      (out_.notes.empty() ? "" : "; " + out_.notes.back())};
     }
     auto& text = out_.configuration;
-    text = "# Made by chronoknock import; chronoknock.ini(5) says what it means, and chronoknock check --config what it\n"
-           "# comes to. It holds services and keys; time servers, always_allow and the rest stand at their defaults.\n";
+    text = "# Made by chronoknock import; chronoknock.ini(5) says what it means, and chronoknock check "
+           "--config what it\n"
+           "# comes to. It holds services and keys; time servers, always_allow and the rest stand at their "
+           "defaults.\n";
     text += sections;
     for (const auto& s : services_) {
         text += "\n[service." + s.name + "]\nports = " + s.ports.front().to_string() +

@@ -1,5 +1,6 @@
 #include "config/import/fwknop.hpp"
 
+#include "base/date.hpp"
 #include "base/text.hpp"
 #include "key/base64.hpp"
 
@@ -19,6 +20,7 @@ constexpr std::size_t most_secret = 128;
 // What fwknopd lets a client ask for at most, unless MAX_FW_TIMEOUT says otherwise (access.conf).
 constexpr std::int64_t usual_most = 300;
 constexpr std::string_view usual_ports = "tcp/22";
+constexpr std::int64_t latest_expiry = 7289654399; // the end of the year 2200, as parse_date() has it
 
 struct variable {
     int line;
@@ -90,16 +92,26 @@ constexpr std::array<remark, 29> remarks = {{
     {"%include", "not carried over: import that file by itself", false},
     {"%include_folder", "not carried over: import its files one by one", false},
     {"%include_keys", "not carried over: write the two lines of that file here instead", false},
-    {"REQUIRE_USERNAME",
-     "not carried over: whoever has the key gets in, whatever user name his client gives", false},
+    {"REQUIRE_USERNAME", "not carried over: whoever has the key gets in, whatever user name his client gives",
+     false},
 }};
 
 constexpr std::array<std::string_view, 16> carried = {
-    "SOURCE",         "DESTINATION",      "OPEN_PORTS",
-    "RESTRICT_PORTS", "KEY",              "KEY_BASE64",
-    "HMAC_KEY",       "HMAC_KEY_BASE64",  "HMAC_DIGEST_TYPE",
-    "ENCRYPTION_MODE", "FW_ACCESS_TIMEOUT", "MAX_FW_TIMEOUT",
-    "ACCESS_EXPIRE",  "ACCESS_EXPIRE_EPOCH", "REQUIRE_SOURCE_ADDRESS",
+    "SOURCE",
+    "DESTINATION",
+    "OPEN_PORTS",
+    "RESTRICT_PORTS",
+    "KEY",
+    "KEY_BASE64",
+    "HMAC_KEY",
+    "HMAC_KEY_BASE64",
+    "HMAC_DIGEST_TYPE",
+    "ENCRYPTION_MODE",
+    "FW_ACCESS_TIMEOUT",
+    "MAX_FW_TIMEOUT",
+    "ACCESS_EXPIRE",
+    "ACCESS_EXPIRE_EPOCH",
+    "REQUIRE_SOURCE_ADDRESS",
     "REQUIRE_SOURCE",
 };
 
@@ -112,33 +124,28 @@ result<secret> read_secret(const stanza& s, std::string_view plain, std::string_
     const auto* const encoded = s.find(in_base64);
     const auto* const text = encoded ? encoded : s.find(plain);
     const auto unfit = [&] {
-        return error{std::string(encoded ? in_base64 : plain) +
-                     ": expected 16 to 128 bytes" + (encoded ? " in base64" : "")};
+        return error{std::string(encoded ? in_base64 : plain) + ": expected 16 to 128 bytes" +
+                     (encoded ? " in base64" : "")};
     };
     if (!text) return error{std::string(in_base64) + ": expected, and missing"};
     if (!encoded) {
         const auto& v = text->value;
         if (v.size() < least_secret || v.size() > most_secret) return unfit();
-        return secret{key::to_base64({reinterpret_cast<const std::uint8_t*>(v.data()), v.size()}), text->line};
+        return secret{key::to_base64({reinterpret_cast<const std::uint8_t*>(v.data()), v.size()}),
+                      text->line};
     }
     const auto bytes = key::from_base64(text->value);
     if (!bytes || bytes->size() < least_secret || bytes->size() > most_secret) return unfit();
     return secret{key::to_base64(*bytes), text->line};
 }
 
-/// "MM/DD/YYYY": the beginning of that day.
-std::optional<std::int64_t> read_date(std::string_view text) {
-    const auto number = [](std::string_view part) { return parse_number(part, 1, 9999); };
-    if (text.size() != 10 || text[2] != '/' || text[5] != '/') return {};
-    const auto strip = [](std::string_view part) { return part.front() == '0' ? part.substr(1) : part; };
-    const auto month = number(strip(text.substr(0, 2))), day = number(strip(text.substr(3, 2))),
-               year = number(text.substr(6));
-    if (!month || !day || !year) return {};
-    const std::chrono::year_month_day date{std::chrono::year(static_cast<int>(*year)),
-                                           std::chrono::month(static_cast<unsigned>(*month)),
-                                           std::chrono::day(static_cast<unsigned>(*day))};
-    if (!date.ok()) return {};
-    return to_seconds(std::chrono::sys_days(date));
+/// "MM/DD/YYYY": the beginning of that day, as parse_date() takes it.
+result<unix_time> read_expiry(std::string_view text) {
+    const error unfit{"expected MM/DD/YYYY, up to the year 2200"};
+    if (text.size() != 10 || text[2] != '/' || text[5] != '/') return unfit;
+    const auto part = [&](std::size_t at, std::size_t n) { return std::string(text.substr(at, n)); };
+    const auto date = parse_date(part(6, 4) + "-" + part(0, 2) + "-" + part(3, 2));
+    return date ? date : unfit;
 }
 
 class fwknop_reader {
@@ -176,8 +183,7 @@ private:
             return;
         }
         const auto cipher = read_secret(stanza_, "KEY", "KEY_BASE64");
-        if (!cipher)
-            return leave(stanza_.find("GPG_DECRYPT_ID") ? "GnuPG is not used" : cipher.error().text);
+        if (!cipher) return leave(stanza_.find("GPG_DECRYPT_ID") ? "GnuPG is not used" : cipher.error().text);
         const auto hmac = read_secret(stanza_, "HMAC_KEY", "HMAC_KEY_BASE64");
         if (!hmac) return leave(hmac.error().text);
         std::string digest = "sha256";
@@ -185,20 +191,25 @@ private:
             digest.clear();
             for (const auto* name : {"md5", "sha1", "sha256", "sha384", "sha512"})
                 if (same_letters(v->value, name)) digest = name;
-            if (digest.empty()) return leave("HMAC_DIGEST_TYPE: expected MD5, SHA1, SHA256, SHA384 or SHA512");
+            if (digest.empty())
+                return leave("HMAC_DIGEST_TYPE: expected MD5, SHA1, SHA256, SHA384 or SHA512");
         }
         if (const auto* const v = stanza_.find("ENCRYPTION_MODE"); v && !same_letters(v->value, "cbc"))
             return leave("ENCRYPTION_MODE: expected CBC");
-        if (is_over()) return leave("it has expired");
+        const auto until = expiry();
+        if (!until) return leave(until.error().text);
+        if (to_seconds(*until) <= now_) return leave("it has expired");
         const auto ports = read_ports();
         if (ports.empty()) return;
 
-        auto text = "method = fwknop\nkey_base64 = " + cipher->base64 + "\nhmac_key_base64 = " + hmac->base64 +
-                    "\n" + (digest == "sha256" ? "" : "hmac_digest = " + digest + "\n");
+        auto text = "method = fwknop\nkey_base64 = " + cipher->base64 +
+                    "\nhmac_key_base64 = " + hmac->base64 + "\n" +
+                    (digest == "sha256" ? "" : "hmac_digest = " + digest + "\n");
         const auto name = "fwknop-" + std::to_string(number_);
         const auto identity = cipher->base64 + " " + hmac->base64;
         const auto open_for = read_open_for();
-        if (draft_.add(stanza_.line, "SOURCE", {name, identity, std::move(text), ""}, ports, open_for,
+        const auto more = *until == unix_time::max() ? "" : "until = " + utc(to_seconds(*until)) + "\n";
+        if (draft_.add(stanza_.line, "SOURCE", {name, identity, std::move(text), more}, ports, open_for,
                        read_max_open_for()))
             note_rest();
     }
@@ -209,21 +220,31 @@ private:
         });
     }
 
-    bool is_over() const {
-        if (const auto* const v = stanza_.find("ACCESS_EXPIRE_EPOCH"))
-            if (const auto t = parse_number(v->value, 0, INT64_MAX); t && *t != 0 && *t <= now_) return true;
-        if (const auto* const v = stanza_.find("ACCESS_EXPIRE"))
-            if (const auto t = read_date(v->value); t && *t <= now_) return true;
-        return false;
+    /// The first moment at which the stanza does not count any more; max(): it always counts. The error says
+    /// why that is not known.
+    result<unix_time> expiry() const {
+        auto until = unix_time::max();
+        if (const auto* const v = stanza_.find("ACCESS_EXPIRE_EPOCH")) {
+            const auto t = parse_number(v->value, 0, latest_expiry);
+            if (!t) return error{std::string(v->name) + ": expected seconds since 1970, up to the year 2200"};
+            if (*t != 0) until = unix_time(seconds(*t));
+        }
+        if (const auto* const v = stanza_.find("ACCESS_EXPIRE")) {
+            const auto t = read_expiry(v->value);
+            if (!t) return error{std::string(v->name) + ": " + t.error().text};
+            until = std::min(until, *t);
+        }
+        return until;
     }
 
     /// What OPEN_PORTS names and RESTRICT_PORTS does not.
     std::vector<endpoint_range> read_ports() {
         const auto* const open = stanza_.find("OPEN_PORTS");
         if (!open)
-            draft_.note(stanza_.line, "OPEN_PORTS",
-                        "there are none, and fwknopd opened whatever a client asked for; here it is tcp/22: more "
-                        "services take sections of their own");
+            draft_.note(
+                stanza_.line, "OPEN_PORTS",
+                "there are none, and fwknopd opened whatever a client asked for; here it is tcp/22: more "
+                "services take sections of their own");
         std::vector<endpoint_range> ports;
         for (const auto part : split_list(open ? open->value : usual_ports)) {
             const auto one = endpoint_range::parse(part);
@@ -267,8 +288,6 @@ private:
             if ((v.name == "SOURCE" || v.name == "DESTINATION") && v.value != "ANY")
                 note(v, "not carried over: packets count whatever address they come from, and go to");
             if (v.name == "REQUIRE_SOURCE_ADDRESS" || v.name == "REQUIRE_SOURCE") continue;
-            if (v.name.starts_with("ACCESS_EXPIRE"))
-                note(v, "not carried over: no key expires by itself; take it out of the configuration then");
             if (std::ranges::find(carried, v.name) != carried.end()) continue;
             const auto known = std::ranges::find(remarks, v.name, &remark::name);
             if (known == remarks.end())
@@ -279,9 +298,10 @@ private:
         const auto* const own = stanza_.find("REQUIRE_SOURCE_ADDRESS");
         const auto* const alias = stanza_.find("REQUIRE_SOURCE");
         if (!(own && is_yes(own->value)) && !(alias && is_yes(alias->value)))
-            draft_.note(stanza_.line, "REQUIRE_SOURCE_ADDRESS",
-                        "here it is as with Y, and packets open for the address they come from; clients that use "
-                        "-s, or -a for another one, take for_others = true");
+            draft_.note(
+                stanza_.line, "REQUIRE_SOURCE_ADDRESS",
+                "here it is as with Y, and packets open for the address they come from; clients that use "
+                "-s, or -a for another one, take for_others = true");
     }
 
     draft draft_;

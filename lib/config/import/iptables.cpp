@@ -44,7 +44,8 @@ private:
         const auto program = words_[at_++];
         const auto name = program.substr(program.rfind('/') + 1);
         if (!name.starts_with("iptables") && !name.starts_with("ip6tables"))
-            return error{"it runs " + printable(name) + ", and only rules of iptables that accept are understood"};
+            return error{"it runs " + printable(name) +
+                         ", and only rules of iptables that accept are understood"};
         return {};
     }
 
@@ -59,7 +60,8 @@ private:
         };
         if (option == "--syn") return {};
         if (is("-w", "--wait")) return skip_number();
-        const bool append = is("-A", "--append"), insert = is("-I", "--insert"), remove = is("-D", "--delete");
+        const bool append = is("-A", "--append"), insert = is("-I", "--insert"),
+                   remove = is("-D", "--delete");
         const auto value = value_of(option);
         if (!value) return value.error();
         if (append || insert || remove) {
@@ -69,7 +71,8 @@ private:
         }
         if (is("-s", "--source") || option == "--src") {
             if (*value != "%IP%" && *value != "%IP%/32" && *value != "%IP%/128")
-                return error{"its source is " + printable(*value) + " and not the address that knocked, %IP%"};
+                return error{"its source is " + printable(*value) +
+                             " and not the address that knocked, %IP%"};
             from_knocker_ = true;
             return {};
         }
@@ -116,7 +119,8 @@ private:
         if (chain_.empty()) return error{"it neither adds a rule nor deletes one"};
         if (!rule_.opens) return std::move(rule_);
         if (chain_ == "FORWARD" || chain_ == "OUTPUT")
-            return error{"its chain is " + chain_ + ": what lies behind a host is guarded by [capture] also_for"};
+            return error{"its chain is " + chain_ +
+                         ": what lies behind a host is guarded by [capture] also_for"};
         if (!from_knocker_) return error{"it accepts from everybody, not from %IP%"};
         if (!accepts_) return error{"it accepts nothing"};
         if (ports_.empty()) return error{"it names no --dport: a service has ports"};

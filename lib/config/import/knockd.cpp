@@ -133,8 +133,9 @@ private:
             if (d.name == "interface" && fits_interface(d.value)) {
                 interface_ = d.value;
             } else if (d.name == "usesyslog" || d.name == "logfile") {
-                draft_.note(d.line, about(s, d.name),
-                            "not carried over: the log is standard error, which systemd keeps in its journal");
+                draft_.note(
+                    d.line, about(s, d.name),
+                    "not carried over: the log is standard error, which systemd keeps in its journal");
             } else if (d.name == "pidfile") {
                 draft_.note(d.line, about(s, d.name), "not carried over: the server runs in the foreground");
             } else {
@@ -159,8 +160,9 @@ private:
             return draft_.note(command->line, about(s, command->name),
                                "the door is not carried over: " + rule.error().text);
         if (!rule->opens)
-            return draft_.note(command->line, about(s, command->name),
-                               "the door is not carried over: it closes, and grants end by themselves (open_for)");
+            return draft_.note(
+                command->line, about(s, command->name),
+                "the door is not carried over: it closes, and grants end by themselves (open_for)");
         const auto secret = read_secret(s);
         if (!secret) return;
 
@@ -229,9 +231,10 @@ private:
         const auto given = d ? parse_number(d->value, 1, longest) : error{};
         if (given && s.find("stop_command")) return seconds(*given);
         draft_.note(d ? d->line : command.line, about(s, d ? d->name : command.name),
-                    d && !given ? "expected 1 to " + std::to_string(longest) + " seconds: 30s are taken"
-                                : "the door stayed open until something closed it; here new connections get in "
-                                  "for 30s (open_for), and those that exist go on");
+                    d && !given
+                        ? "expected 1 to " + std::to_string(longest) + " seconds: 30s are taken"
+                        : "the door stayed open until something closed it; here new connections get in "
+                          "for 30s (open_for), and those that exist go on");
         return usual_open_for;
     }
 
@@ -279,8 +282,8 @@ private:
         return syn;
     }
 
-    static constexpr std::string_view known_[] = {"sequence", "one_time_sequences", "command", "start_command",
-                                                  "cmd_timeout"};
+    static constexpr std::string_view known_[] = {"sequence", "one_time_sequences", "command",
+                                                  "start_command", "cmd_timeout"};
     draft draft_;
     std::int64_t issued_;
     const file_reader& read_other_;

@@ -40,7 +40,8 @@ private:
 /// bytes are kept, and writing more fails, without holding anybody up. It inherits no descriptor, no
 /// capability and no blocked or ignored signal, and can gain nothing by exec if the server has seen to that
 /// (keep_only_network_privileges()). The calling thread loses its capabilities for good: it must be one that
-/// does nothing else. Blocks until the program is loaded, which a dead network file system can delay for ever.
+/// does nothing else. Blocks until the program is loaded, which a dead network file system can delay for
+/// ever.
 result<child> start_unprivileged(const std::vector<std::string>& command,
                                  const std::vector<std::string>& environment);
 

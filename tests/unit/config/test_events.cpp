@@ -13,8 +13,8 @@ BOOST_AUTO_TEST_CASE(a_command_is_words) {
     BOOST_TEST((*parse_command("/bin/tell") == words{"/bin/tell"}));
     BOOST_TEST((*parse_command("/bin/tell  me\t'two words' \"it's\" --to='a b'c ''") ==
                 words{"/bin/tell", "me", "two words", "it's", "--to=a bc", ""}));
-    BOOST_TEST((*parse_command("/bin/tell $(id) ; a\\ b *") ==
-                words{"/bin/tell", "$(id)", ";", "a\\", "b", "*"}));
+    BOOST_TEST(
+        (*parse_command("/bin/tell $(id) ; a\\ b *") == words{"/bin/tell", "$(id)", ";", "a\\", "b", "*"}));
 }
 
 BOOST_AUTO_TEST_CASE(what_is_no_command) {
@@ -34,8 +34,8 @@ BOOST_AUTO_TEST_CASE(what_is_no_command) {
 BOOST_AUTO_TEST_CASE(the_section) {
     const auto read = [](const std::vector<ini_field>& fields) {
         config::event_settings s;
-        const auto done =
-            config::read_section<config::event_settings>("c", {"events", 1, fields}, config::event_fields(), s);
+        const auto done = config::read_section<config::event_settings>("c", {"events", 1, fields},
+                                                                       config::event_fields(), s);
         return done ? result<config::event_settings>(s) : done.error();
     };
     const auto s = read({{"command", "/bin/a b", 2, {}},

@@ -33,9 +33,8 @@ const std::map<std::string, names> may_include = {
     {"report", {"base", "grant", "report"}},
 };
 
-const names shells = {"io/capture/capture.hpp", "io/control/control.hpp", "io/firewall/backend.hpp",
-                      "io/notify/notices.hpp",  "io/store/sqlite_store.hpp",
-                      "io/time/timesync.hpp"};
+const names shells = {"io/capture/capture.hpp", "io/control/control.hpp",    "io/firewall/backend.hpp",
+                      "io/notify/notices.hpp",  "io/store/sqlite_store.hpp", "io/time/timesync.hpp"};
 const names where_shells_meet = {"runtime", "granter", "status"};
 
 const std::regex

@@ -42,36 +42,39 @@ BOOST_AUTO_TEST_CASE(a_door_that_opens_and_closes_by_itself) {
 }
 
 BOOST_AUTO_TEST_CASE(what_is_not_as_it_was_is_told_line_by_line) {
-    const auto made = read("[options]\n UseSyslog\n[open]\n sequence = 7000,8000\n seq_timeout = 15\n"
-                           " command = iptables -A INPUT -s %IP% -i eth0 --dport 22 -j ACCEPT\n tcpflags = fin\n"
-                           " colour = red\n[close]\n sequence = 8000,7000\n"
-                           " command = iptables -D INPUT -s %IP% -p tcp --dport 22 -j ACCEPT\n"
-                           "[knock_add]\n sequence = 1,2\n command = /usr/local/sbin/knock_add -i -f %IP%\n");
+    const auto made =
+        read("[options]\n UseSyslog\n[open]\n sequence = 7000,8000\n seq_timeout = 15\n"
+             " command = iptables -A INPUT -s %IP% -i eth0 --dport 22 -j ACCEPT\n tcpflags = fin\n"
+             " colour = red\n[close]\n sequence = 8000,7000\n"
+             " command = iptables -D INPUT -s %IP% -p tcp --dport 22 -j ACCEPT\n"
+             "[knock_add]\n sequence = 1,2\n command = /usr/local/sbin/knock_add -i -f %IP%\n");
     BOOST_REQUIRE(made);
-    BOOST_TEST(made->notes ==
-                   (lines{"k:2: [options] usesyslog: not carried over: the log is standard error, which "
-                          "systemd keeps in its journal",
-                          "k:6: [open] command: the door stayed open until something closed it; here new "
-                          "connections get in for 30s (open_for), and those that exist go on",
-                          "k:6: [open] command: -i eth0 is not carried over: a grant holds on every interface "
-                          "and address",
-                          "k:6: [open] command: it names no protocol: tcp is taken",
-                          "k:5: [open] seq_timeout: [knock] timeout is one for all keys: 10s, or the longest "
-                          "of the file",
-                          "k:7: [open] tcpflags: not carried over: knocks are SYNs without ACK, whatever other "
-                          "flags these were",
-                          "k:8: [open] colour: not carried over: knockd(1) does not know it",
-                          "k:11: [close] command: the door is not carried over: it closes, and grants end by "
-                          "themselves (open_for)",
-                          "k:14: [knock_add] command: the door is not carried over: it runs knock_add, and only "
-                          "rules of iptables that accept are understood"}),
-               boost::test_tools::per_element());
+    BOOST_TEST(
+        made->notes ==
+            (lines{"k:2: [options] usesyslog: not carried over: the log is standard error, which "
+                   "systemd keeps in its journal",
+                   "k:6: [open] command: the door stayed open until something closed it; here new "
+                   "connections get in for 30s (open_for), and those that exist go on",
+                   "k:6: [open] command: -i eth0 is not carried over: a grant holds on every interface "
+                   "and address",
+                   "k:6: [open] command: it names no protocol: tcp is taken",
+                   "k:5: [open] seq_timeout: [knock] timeout is one for all keys: 10s, or the longest "
+                   "of the file",
+                   "k:7: [open] tcpflags: not carried over: knocks are SYNs without ACK, whatever other "
+                   "flags these were",
+                   "k:8: [open] colour: not carried over: knockd(1) does not know it",
+                   "k:11: [close] command: the door is not carried over: it closes, and grants end by "
+                   "themselves (open_for)",
+                   "k:14: [knock_add] command: the door is not carried over: it runs knock_add, and only "
+                   "rules of iptables that accept are understood"}),
+        boost::test_tools::per_element());
     BOOST_TEST(made->configuration.find("\n[knock]\ntimeout = 15\n") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(one_time_sequences_are_a_pad) {
-    const std::string text = "[a]\none_time_sequences = /pads/a\ncmd_timeout = 5\nstop_command =\nstart_command = " +
-                             std::string(accept) + "\n";
+    const std::string text =
+        "[a]\none_time_sequences = /pads/a\ncmd_timeout = 5\nstop_command =\nstart_command = " +
+        std::string(accept) + "\n";
     const auto made = read(text, [](const std::string& path) {
         BOOST_TEST(path == "/pads/a");
         return result<std::string>(boost::system::in_place_value, "#1,2,3,4\n 5,6,7,8\n 9:udp,10,11,12\n"
@@ -86,15 +89,18 @@ BOOST_AUTO_TEST_CASE(one_time_sequences_are_a_pad) {
                                      "/pads/a:5: [a] one_time_sequences: not carried over: expected 2 to 64 "
                                      "ports like 7000, 8000:udp"}),
                boost::test_tools::per_element());
-    BOOST_TEST(read(text).error().text == "k: nothing of it can be carried over; k:2: [a] one_time_sequences: the "
-                                          "door is not carried over: /pads/a: there is none");
+    BOOST_TEST(read(text).error().text ==
+               "k: nothing of it can be carried over; k:2: [a] one_time_sequences: the "
+               "door is not carried over: /pads/a: there is none");
 }
 
 BOOST_AUTO_TEST_CASE(doors_that_share_a_port_or_a_sequence) {
     const std::string open = "command = " + std::string(accept) + "\n";
-    const auto made = read("[a]\nsequence = 1,2\n" + open + "[b]\nsequence = 3,4\ncmd_timeout = 90\n"
-                           "stop_command = iptables -D INPUT -j ACCEPT\n" + open +
-                           "[a]\nsequence = 5,6\n" + open + "[c]\nsequence = 1:tcp, 2\n"
+    const auto made = read("[a]\nsequence = 1,2\n" + open +
+                           "[b]\nsequence = 3,4\ncmd_timeout = 90\n"
+                           "stop_command = iptables -D INPUT -j ACCEPT\n" +
+                           open + "[a]\nsequence = 5,6\n" + open +
+                           "[c]\nsequence = 1:tcp, 2\n"
                            "command = iptables -A INPUT -s %IP% -p udp --dport 22 -j ACCEPT\n");
     BOOST_REQUIRE(made);
     BOOST_TEST(sections_of(*made) == "\n[service.ssh]\nports = tcp/22\nopen_for = 90s\n"
@@ -108,18 +114,19 @@ BOOST_AUTO_TEST_CASE(doors_that_share_a_port_or_a_sequence) {
 }
 
 BOOST_AUTO_TEST_CASE(commands_that_are_not_understood) {
-    for (const auto* command : {"", "iptables", "iptables -A", "iptables -A INPUT -s %IP% -p tcp --dport 22 -j DROP",
-                                "iptables -A INPUT -p tcp --dport 22 -j ACCEPT",
-                                "iptables -A INPUT -s 192.0.2.1 -p tcp --dport 22 -j ACCEPT",
-                                "iptables -A INPUT -s %IP% -p tcp --syn -j ACCEPT",
-                                "iptables -A INPUT -s %IP% -p icmp --dport 22 -j ACCEPT",
-                                "iptables -A INPUT ! -s %IP% -p tcp --dport 22 -j ACCEPT",
-                                "iptables -A FORWARD -s %IP% -p tcp --dport 22 -j ACCEPT",
-                                "iptables -A INPUT -s %IP% -p tcp --dport 22:21 -j ACCEPT",
-                                "iptables -A INPUT -s %IP% -p tcp --dport 0 -j ACCEPT",
-                                "iptables -A INPUT -s %IP% -p tcp --dport 22 -j ACCEPT; touch /tmp/x",
-                                "iptables -A INPUT -s %IP% -p tcp --dport $(id -u) -j ACCEPT",
-                                "iptables -A INPUT -s %IP% -p tcp --dport 22 -j 'ACCEPT"}) {
+    for (const auto* command :
+         {"", "iptables", "iptables -A", "iptables -A INPUT -s %IP% -p tcp --dport 22 -j DROP",
+          "iptables -A INPUT -p tcp --dport 22 -j ACCEPT",
+          "iptables -A INPUT -s 192.0.2.1 -p tcp --dport 22 -j ACCEPT",
+          "iptables -A INPUT -s %IP% -p tcp --syn -j ACCEPT",
+          "iptables -A INPUT -s %IP% -p icmp --dport 22 -j ACCEPT",
+          "iptables -A INPUT ! -s %IP% -p tcp --dport 22 -j ACCEPT",
+          "iptables -A FORWARD -s %IP% -p tcp --dport 22 -j ACCEPT",
+          "iptables -A INPUT -s %IP% -p tcp --dport 22:21 -j ACCEPT",
+          "iptables -A INPUT -s %IP% -p tcp --dport 0 -j ACCEPT",
+          "iptables -A INPUT -s %IP% -p tcp --dport 22 -j ACCEPT; touch /tmp/x",
+          "iptables -A INPUT -s %IP% -p tcp --dport $(id -u) -j ACCEPT",
+          "iptables -A INPUT -s %IP% -p tcp --dport 22 -j 'ACCEPT"}) {
         const auto made = read(std::string("[a]\nsequence = 1,2\ncommand = ") + command + "\n");
         BOOST_TEST(!made, command);
         BOOST_TEST(made.error().text.find("the door is not carried over") != std::string::npos);
@@ -132,8 +139,9 @@ BOOST_AUTO_TEST_CASE(what_is_no_such_file) {
     BOOST_TEST(read("[a\n").error().text == "k:1: expected [name]");
     BOOST_TEST(read("").error().text == "k: nothing of it can be carried over");
     for (const auto* sequence : {"1", "70000,1", "1,2:icmp", "a,b", "1,,2"})
-        BOOST_TEST(!read(std::string("[a]\nsequence = ") + sequence + "\ncommand = " + std::string(accept) + "\n"),
-                   sequence);
+        BOOST_TEST(
+            !read(std::string("[a]\nsequence = ") + sequence + "\ncommand = " + std::string(accept) + "\n"),
+            sequence);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
