@@ -24,7 +24,7 @@ buildah images chronoknock
 
 # The client of the demo is the image's own program.
 container=$(buildah from chronoknock)
-cp "$(buildah mount "$container")/usr/sbin/chronoknock" "$work/chronoknock"
+cp "$(buildah mount "$container")/usr/bin/chronoknock" "$work/chronoknock"
 buildah rm "$container" >/dev/null
 
 python3 -B tests/e2e/demo.py --image chronoknock "$work/chronoknock"
