@@ -24,6 +24,12 @@ int run_sequence(const arguments& args);
 int run_time(const arguments& args);
 int run_guard(const arguments& args);
 int run_status(const arguments& args);
+int run_watch(const arguments& args);
+int run_grants(const arguments& args);
+int run_revoke(const arguments& args);
+int run_history(const arguments& args);
+int run_reload(const arguments& args);
+int run_confirm(const arguments& args);
 int run_report(const arguments& args);
 
 } // namespace chronoknock::app

@@ -26,8 +26,14 @@ constexpr std::array commands = {
     command{"knock", app::run_knock, "knock on a server's door"},
     command{"time", app::run_time, "ask time servers, and print what they say"},
     command{"guard", app::run_guard, "set the guard up, without a daemon: the last good one if need be"},
-    command{"status", app::run_status, "ask the running daemon"},
+    command{"status", app::run_status, "ask the running daemon what it sees and does"},
+    command{"watch", app::run_watch, "the same, live; to a pipe a line for each event"},
+    command{"grants", app::run_grants, "list who may reach what, by whose key, for how long yet"},
+    command{"revoke", app::run_revoke, "end the grants, and connections, of a key or an address"},
+    command{"history", app::run_history, "list what was granted, refused, revoked"},
     command{"report", app::run_report, "write a page with pictures of what the daemon has seen"},
+    command{"reload", app::run_reload, "have the daemon read its configuration again"},
+    command{"confirm", app::run_confirm, "keep the guard of a server --trial"},
     command{"sequence", app::run_sequence, "print the ports of a knock"},
 };
 

@@ -51,8 +51,7 @@ result<config::server_paths> paths(const po::variables_map& options) {
     auto file = given(options, "config");
     std::error_code ignored;
     if (!file && std::filesystem::exists(default_config, ignored)) file = default_config;
-    const config::server otherwise;
-    if (!file) return config::server_paths{otherwise.state, otherwise.control};
+    if (!file) return config::paths_of("", "");
     const auto read = io::read_file(*file);
     if (!read) return read.error();
     return config::paths_of(*read, *file);
@@ -92,6 +91,9 @@ void add_status(const json::object& status, report::findings& f) {
                 if (s.is_string())
                     key.services += (key.services.empty() ? "" : ", ") +
                                     std::string(s.get_string().data(), s.get_string().size());
+        if (const auto last = number(k, "last_knock"); last > 0 && last < 1e10)
+            key.last =
+                unix_time{std::chrono::duration_cast<nanoseconds>(std::chrono::duration<double>(last))};
         f.keys.push_back(std::move(key));
     }
 }

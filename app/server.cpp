@@ -2,6 +2,8 @@
 #include "io/log/log.hpp"
 #include "io/runtime.hpp"
 #include "io/server_config.hpp"
+#include "io/system/files.hpp"
+#include "io/system/groups.hpp"
 #include "io/system/privileges.hpp"
 #include "io/system/run_loop.hpp"
 
@@ -13,14 +15,19 @@ namespace chronoknock::app {
 namespace {
 
 usage server_usage() {
-    usage u{"server --config FILE [OPTION...]", "Runs the daemon in the foreground. SIGTERM and SIGINT stop "
-                                                "it, SIGHUP makes it read the configuration\n"
-                                                "again; a broken one changes nothing."};
+    usage u{"server --config FILE [OPTION...]",
+            "Runs the daemon in the foreground. SIGTERM and SIGINT stop it, SIGHUP (or `chronoknock\n"
+            "reload`) makes it read the configuration again; a broken one changes nothing."};
     u.options.add_options()                                                //
         ("config", text("FILE")->required(), "the server's configuration") //
+        ("trial", text("TIME"), "let go of the guard after so long, unless `chronoknock confirm` comes: 10m") //
         ("allow-loose-permissions", "take key files that others can read or write");
     return u;
 }
+
+using namespace std::chrono_literals;
+constexpr nanoseconds shortest_trial = 5s;
+constexpr nanoseconds longest_trial = 24h;
 
 void mask_signals(int how) {
     sigset_t set;
@@ -44,12 +51,24 @@ int run_server(const arguments& args) {
                        loose = options.count("allow-loose-permissions") != 0] {
         return io::load_server_config(file, loose);
     };
+    std::optional<nanoseconds> trial;
+    if (const auto lasts = given(options, "trial")) {
+        const auto t = parse_duration(*lasts, shortest_trial, longest_trial);
+        if (!t) return unfit("trial", t.error());
+        trial = *t;
+    }
+    // Without privileges the control socket can be given to no group that we are not in.
+    if (const auto text = io::read_file(*given(options, "config")))
+        if (const auto group = config::paths_of(*text, *given(options, "config")).control_group; !group.empty())
+            io::join_group(group);
     if (const auto kept = io::keep_only_network_privileges(); !kept) return say(failed, kept.error().text);
     auto configuration = load();
     if (!configuration) return say(bad_usage, configuration.error().text);
     io::log::start();
 
     io::runtime runtime(context, std::move(*configuration));
+    runtime.reads_by(load);
+    if (trial) runtime.on_trial(*trial, [&context] { context.stop(); });
     if (const auto started = runtime.start(); !started) return say(failed, started.error().text);
 
     std::function<void()> listen = [&] {
@@ -60,7 +79,7 @@ int run_server(const arguments& args) {
                 io::log::info("stopping");
                 return runtime.stop([&context] { context.stop(); });
             }
-            runtime.reload(load, [](const result<void>& reloaded) {
+            runtime.reload([](const result<std::vector<std::string>>& reloaded) {
                 if (!reloaded) io::log::error("the configuration stays as it was: " + reloaded.error().text);
             });
         });

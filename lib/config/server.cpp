@@ -45,6 +45,17 @@ result<std::string> parse_name(std::string_view text) {
     return {boost::system::in_place_value, text};
 }
 
+/// A group's name as useradd(8) takes them, or its number; nothing for nobody.
+result<std::string> parse_group(std::string_view text) {
+    const auto fits = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+               c == '_' || c == '-';
+    };
+    if (text.size() > 32 || !std::ranges::all_of(text, fits))
+        return error{"expected the name of a group, not '" + printable(text) + "'"};
+    return {boost::system::in_place_value, text};
+}
+
 result<std::string> parse_backend(std::string_view text) {
     std::string names;
     for (const auto& b : firewall::backends) {
@@ -86,7 +97,8 @@ setter<server> log_text(std::string log_settings::*member, const std::string& fo
 struct tables {
     explicit tables(const std::string& folder)
         : server_section{{"state", path(&server::state, folder)},
-                         {"control", path(&server::control, folder, most_socket_path)}},
+                         {"control", path(&server::control, folder, most_socket_path)},
+                         {"control_group", value(&server::control_group, parse_group)}},
           capture{{"interface", list(&server::interfaces, 1, "interface", parse_interface)},
                   {"also_for", list(&server::also_for, 0, "network", prefix::parse)},
                   {"log", log_text(&log_settings::file, folder, true)},
@@ -346,7 +358,7 @@ server_paths paths_of(std::string_view text, const std::string& file) {
             if (field.name == trim(line.substr(0, equals)))
                 (void)field.set(out, trim(line.substr(equals + 1)));
     }
-    return {out.state, out.control};
+    return {out.state, out.control, out.control_group};
 }
 
 } // namespace chronoknock::config

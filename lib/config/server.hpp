@@ -91,6 +91,7 @@ struct key_settings {
 struct server {
     std::string state = "/var/lib/chronoknock/state.db";
     std::string control = "/run/chronoknock/control.sock";
+    std::string control_group;                     ///< whose members may look; empty: nobody
     std::vector<std::string> interfaces = {"any"}; ///< names, any, nflog:GROUP
     std::vector<prefix> also_for;                  ///< destinations guarded besides the host's own addresses
     log_settings log;
@@ -113,6 +114,7 @@ result<server> parse_server(std::string_view text, const std::string& file, cons
 struct server_paths {
     std::string state;
     std::string control;
+    std::string control_group;
 };
 
 /// What [server] says in a text that need be no valid configuration otherwise; the default of what cannot be

@@ -132,9 +132,10 @@ std::string guard_chains(const rules& r, const view& v) {
 }
 
 std::string refuse_chains(const rules& r) {
-    if (r.unauthorized == unauthorized::drop) return chain("refuse", line("counter drop"));
+    const auto trial = r.trial_end ? line(std::string("meta l4proto != @") + trial_set + " accept") : "";
+    if (r.unauthorized == unauthorized::drop) return chain("refuse", trial + line("counter drop"));
     const auto ports = guarded_ports(r, transport::tcp);
-    return reset_chains(ports.size() == 0 ? "" : port_list(ports));
+    return reset_chains(ports.size() == 0 ? "" : port_list(ports), trial);
 }
 
 /// What the host itself, or one it guards for, sends from guarded ports. What it begins may be answered; what

@@ -95,8 +95,8 @@ std::string reset_maps() {
     return "\tmap tos4 { typeof ip saddr" + rest + "\tmap tos6 { typeof @nh,128,64" + rest;
 }
 
-std::string reset_chains(const std::string& tcp_ports) {
-    return chain("refuse_tcp", refuse_tcp()) + chain("refuse_udp", refuse_udp()) + chain("refuse", refuse()) +
+std::string reset_chains(const std::string& tcp_ports, const std::string& before) {
+    return chain("refuse_tcp", refuse_tcp()) + chain("refuse_udp", refuse_udp()) + chain("refuse", before + refuse()) +
            (tcp_ports.empty() ? "" : chain("answers", answers(tcp_ports)));
 }
 

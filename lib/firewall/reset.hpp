@@ -13,7 +13,7 @@ namespace chronoknock::firewall {
 std::string reset_maps();
 
 /// The chain `refuse`, where a stranger's packet ends, and those it needs. `tcp_ports`: the guarded ones, as
-/// nft reads them ("{ 22, 80-90 }"), or empty.
-std::string reset_chains(const std::string& tcp_ports);
+/// nft reads them ("{ 22, 80-90 }"), or empty. before: rules that come first in `refuse`.
+std::string reset_chains(const std::string& tcp_ports, const std::string& before = "");
 
 } // namespace chronoknock::firewall

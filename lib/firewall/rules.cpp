@@ -47,6 +47,8 @@ std::string set_definitions(const rules& r) {
     for (const auto& s : flow_sets) text += flow_set_definition(s);
     for (const auto& s : r.services)
         for (const auto family : families) text += grant_set_definition(s, family);
+    if (r.trial_end)
+        text += std::string("\tset ") + trial_set + " { type inet_proto; flags timeout; }\n";
     return text + reset_maps();
 }
 
@@ -71,6 +73,21 @@ bool is_plain(std::string_view name) {
     return !name.empty() &&
            name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") ==
                name.npos;
+}
+
+} // namespace
+
+namespace {
+
+/// What is there has its time from an earlier writing, and whether an element that is put in again begins it
+/// anew depends on the kernel.
+std::string trial_elements(const rules& r) {
+    if (!r.trial_end) return {};
+    const auto set = "inet " + r.table + " " + trial_set;
+    const auto left = std::chrono::ceil<seconds>(r.trial_left).count();
+    if (left <= 0) return "flush set " + set + "\n";
+    const auto timeout = " timeout " + std::to_string(left) + "s";
+    return "flush set " + set + "\nadd element " + set + " { tcp" + timeout + ", udp" + timeout + " }\n";
 }
 
 } // namespace
@@ -145,7 +162,8 @@ result<std::string> setup_script(const rules& r, const table_state& existing,
     for (const auto& e : existing.permanent)
         if (is_wanted(e.set)) text += "delete element " + ours + e.set + " { " + e.who.to_string() + " }\n";
 
-    text += "table " + ours + "{\n" + sets + chains + "}\n" + admission_script(r, admitted);
+    text += "table " + ours + "{\n" + sets + chains + "}\n" + trial_elements(r) +
+            admission_script(r, admitted);
     return {boost::system::in_place_value, std::move(text)};
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/address.hpp"
+#include "base/time.hpp"
 #include "base/service.hpp"
 #include "firewall/flow.hpp"
 
@@ -39,7 +40,13 @@ struct rules {
     /// destination was rewritten, by the port it had. That asks conntrack, which translation needs anyway.
     bool translated = false;
     std::string table = firewall::table;
+    /// The guard is on trial: it guards until then, and lets everybody in afterwards, whatever becomes of us.
+    std::optional<instant> trial_end = {};
+    nanoseconds trial_left{0}; ///< of that, when the table is written
 };
+
+/// While it has elements a guard on trial guards. They end by themselves.
+inline constexpr const char* trial_set = "trial";
 
 /// The set that holds the grants of one service in one address family (4 or 6). Its name says the uses and,
 /// by a mark, the ports, so that a changed configuration, or another process, never reads grants made for

@@ -33,6 +33,8 @@ public:
 
     bool lets_pass() const { return state_ == state::provisional || state_ == state::open; }
     state now() const { return state_; }
+    /// Why no floor could be written down, if that is so.
+    const std::string& problem() const { return told_; }
 
 private:
     state state_ = state::shut;

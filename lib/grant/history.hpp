@@ -4,6 +4,7 @@
 #include "base/time.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,6 +22,20 @@ struct history_entry {
     std::string services;       ///< names, comma-separated
     std::string why;            ///< why it was refused, what failed, or for how long each service was granted
     bool operator==(const history_entry&) const = default;
+};
+
+/// Which entries somebody asks for.
+struct history_query {
+    unix_time since = unix_time::min();
+    std::int64_t after = 0; ///< only those that were noted after this one
+    std::string key{};      ///< its name; empty: of all
+    std::size_t most = 100; ///< the newest of them
+};
+
+/// An entry and its number; later ones have greater numbers.
+struct numbered_entry {
+    std::int64_t number;
+    history_entry entry;
 };
 
 constexpr std::string_view to_string(history_entry::kind k) {

@@ -64,6 +64,25 @@ std::optional<instant> holders::held_by_another(const std::string& key, const ad
     return longest;
 }
 
+std::vector<holders::held> holders::all(instant now) const {
+    std::vector<held> found;
+    for (const auto& [grant, by] : open_)
+        for (auto c = by.begin(); c != by.end(); ++c) {
+            const auto is_of_its_key = [&](const change& newer) { return newer.key == c->key; };
+            if (!c->end || c->is_over(now) || std::any_of(c + 1, by.end(), is_of_its_key)) continue;
+            found.push_back({grant.first, grant.second, c->key, *c->end, c + 1 == by.end()});
+        }
+    return found;
+}
+
+std::vector<std::string> holders::keys_of(const address& who, const std::string& service, instant now) const {
+    std::vector<std::string> keys;
+    for (const auto& c : of(who, service))
+        if (std::ranges::find(keys, c.key) == keys.end() && holds(c.key, who, service, now))
+            keys.push_back(c.key);
+    return keys;
+}
+
 const holders::changes& holders::of(const address& who, const std::string& service) const {
     static const changes none;
     const auto found = open_.find({who, service});

@@ -40,6 +40,17 @@ public:
     /// Until when another key holds it; none: no other one does at `now`.
     std::optional<instant> held_by_another(const std::string& key, const address& who,
                                            const std::string& service, instant now) const;
+    struct held {
+        address who;
+        std::string service;
+        std::string key; ///< its name
+        instant end;
+        bool newest; ///< no other key changed the grant since
+    };
+    /// All that is held at `now`.
+    std::vector<held> all(instant now) const;
+    /// The keys (their names) that hold a grant at `now`.
+    std::vector<std::string> keys_of(const address& who, const std::string& service, instant now) const;
     /// Of a service that is another one now nothing is open.
     template <class Predicate>
     void keep(Predicate wanted) {

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <iterator>
-#include <set>
 #include <utility>
 
 namespace chronoknock::granting {
@@ -48,10 +47,20 @@ void pipeline::set_terms(terms t) {
         for (auto& k : knocks) k.outdated = k.outdated || !std::ranges::all_of(k.openings, same);
     holders_.keep([&](const std::string& service) { return same({{}, service, {}}); });
     std::erase_if(earlier_, [&](const earlier& one) { return !same({{}, one.service, {}}); });
+    for (const auto& was : terms_.keys) {
+        const auto is = std::ranges::find(t.keys, was.name, &terms::key::name);
+        if (is == t.keys.end())
+            of_keys_.erase(was.name);
+        else if (is->fingerprint != was.fingerprint)
+            renewed_.insert(was.name);
+    }
     terms_ = std::move(t);
-    std::set<std::string_view> names;
-    for (const auto& k : terms_.keys) names.insert(k.name);
-    activity_.keep([&](std::string_view name) { return names.contains(name); });
+}
+
+pipeline::key_counters& pipeline::counters_of(const std::string& key) {
+    auto& c = of_keys_[key];
+    if (c.order == 0) c.order = ++last_order_;
+    return c;
 }
 
 void pipeline::remember(std::span<const history_entry> history, std::span<const firewall::live_grant> open,
@@ -63,6 +72,11 @@ void pipeline::remember(std::span<const history_entry> history, std::span<const 
     };
     for (auto e = history.rbegin(); e != history.rend(); ++e) {
         const bool granted = e->what == history_entry::kind::granted;
+        if (granted && std::ranges::find(terms_.keys, e->key, &terms::key::name) != terms_.keys.end()) {
+            auto& k = counters_of(e->key);
+            k.last = e->when;
+            k.from = e->who;
+        }
         if (!e->who || (!granted && e->what != history_entry::kind::revoked)) continue;
         const auto services = split_list(e->services);
         const auto durations = split_list(e->why);
@@ -135,6 +149,7 @@ pipeline::knock pipeline::accept(const claim& c, instant now, unix_time t) const
 
 void pipeline::refuse(const claim& c, const std::string& why, instant now, unix_time t, actions& todo) {
     ++counters_.refused;
+    ++counters_of(terms_.keys[c.key].name).refused;
     const auto& key = terms_.keys[c.key].name;
     const auto what = "key " + key + ", " + c.description + ": " + why;
     if (!refusals_.refused(c.source, what, now)) return;
@@ -150,6 +165,10 @@ actions pipeline::redeemed(std::uint64_t batch, const result<void>& done, instan
     auto found = redeeming_.extract(batch);
     if (found.empty()) return todo;
     for (auto& k : found.mapped()) {
+        if (!k.revoked.empty()) {
+            drop_revoked(k, todo);
+            continue;
+        }
         if (!done || k.outdated) {
             fail(k, done ? error{"the configuration of the service has changed meanwhile"} : done.error(),
                  now, todo);
@@ -230,7 +249,13 @@ actions pipeline::carried_out(std::uint64_t number, const result<void>& done, in
     }
     guard_.opened(k.once);
     ++counters_.granted;
-    activity_.granted(k.key, k.once.accepted, opens ? std::optional(now - k.seen) : std::nullopt);
+    if (opens) delays_.add(now - k.seen);
+    if (opens && std::ranges::find(terms_.keys, k.key, &terms::key::name) != terms_.keys.end()) {
+        auto& of_key = counters_of(k.key);
+        ++of_key.granted;
+        of_key.last = k.once.accepted;
+        of_key.from = k.once.who;
+    }
     if (knocks_told_.tell(k.key, now))
         todo.push_back(tell{severity::info, k.line + " (" + in_milliseconds(now - k.seen) + ")"});
     const auto kind = opens ? history_entry::kind::granted : history_entry::kind::revoked;

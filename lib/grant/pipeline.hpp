@@ -1,9 +1,9 @@
 #pragma once
 
 #include "base/error.hpp"
+#include "base/histogram.hpp"
 #include "base/service.hpp"
 #include "grant/actions.hpp"
-#include "grant/activity.hpp"
 #include "grant/claim.hpp"
 #include "grant/expiries.hpp"
 #include "grant/holders.hpp"
@@ -11,8 +11,10 @@
 #include "grant/replay_guard.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -24,6 +26,8 @@ struct terms {
     struct key {
         std::string name;
         nanoseconds knock_delay{0};
+        std::string fingerprint = {};             ///< of another secret it is another key
+        std::vector<std::uint32_t> services = {}; ///< what it may open, as indices
     };
     struct service {
         std::string name;
@@ -36,6 +40,13 @@ struct terms {
     std::vector<service> services;
 };
 
+/// Whose grants are to end before their time.
+struct revocation {
+    std::string key;                 ///< its name; empty: of every key
+    std::optional<address> who = {}; ///< none: to every address
+    std::string why = {};            ///< for log and history: "by the operator"
+};
+
 /// The way of a claim: judged and reserved, then written down, then carried out by the firewall; whatever
 /// fails on the way releases the reservation. What is written down but not open could not be had again; what
 /// is open but not written down could be had twice.
@@ -46,6 +57,22 @@ public:
         std::uint64_t repeated = 0; ///< later rounds of accepted knocks
         std::uint64_t refused = 0;  ///< replays and what else the replay guard refused
         std::uint64_t failed = 0;   ///< accepted, but the store or the firewall failed
+    };
+
+    /// What came of a key's knocks.
+    struct key_counters {
+        std::uint64_t granted = 0; ///< since the start, and so on
+        std::uint64_t refused = 0;
+        std::optional<unix_time> last; ///< when a knock of it was granted last, by an earlier process too
+        std::optional<address> from;   ///< whom that opened for
+        std::uint64_t order = 0;       ///< among keys, by when something of it was counted first
+    };
+    /// Changes that end grants, to be made by the firewall, and what they come to.
+    struct revoking {
+        std::uint64_t number; ///< for revoked()
+        std::vector<firewall::change> changes;
+        std::size_t grants = 0; ///< of one address to one service each
+        std::size_t coming = 0; ///< knocks on their way that open nothing any more
     };
 
     pipeline(replay_guard guard, terms t) : guard_(std::move(guard)), terms_(std::move(t)) {}
@@ -65,13 +92,28 @@ public:
     actions redeemed(std::uint64_t batch, const result<void>& done, instant now);
     /// The firewall's answer to `open_services` or `close_services`.
     actions carried_out(std::uint64_t knock, const result<void>& done, instant now);
+    /// Ends what is meant, and sees to it that nothing which is on its way opens any more; what of it was
+    /// accepted stays burnt. `open`: what the firewall has open, of which nobody may know the keys; it counts
+    /// where all keys are meant. What another key holds as well stays open for that. when: by the clock.
+    revoking revoke(const revocation& r, std::span<const firewall::live_grant> open, instant now,
+                    unix_time when);
+    /// The same for keys that are gone, have another secret, or may not open the service any more.
+    revoking revoke_unentitled(instant now, unix_time when);
+    /// The firewall's answer to the changes of revoke().
+    actions revoked(std::uint64_t number, const result<void>& done, instant now);
+    /// The keys (their names) that hold a grant.
+    std::vector<std::string> keys_of(const address& who, const std::string& service, instant now) const;
+
     /// Lines that became due by `now`, and a note on each grant whose time is over.
     actions due(instant now);
     /// What need not be remembered any more.
     actions prune(unix_time now);
 
     const counters& count() const { return counters_; }
-    const granting::activity& activity() const { return activity_; }
+    /// Of keys that there are, by name; none of one that never knocked.
+    const std::map<std::string, key_counters>& count_of_keys() const { return of_keys_; }
+    /// Of knocks that opened, from when they were complete until the firewall had them open.
+    const histogram& delays() const { return delays_; }
     const replay_guard& guard() const { return guard_; }
 
 private:
@@ -84,6 +126,7 @@ private:
         std::string line;              ///< for the log
         instant seen;
         bool outdated = false;                     ///< a service of it has changed
+        std::string revoked = {};                  ///< why it is to open nothing any more
         std::vector<holders::ticket> tickets = {}; ///< of each of openings
     };
     /// A grant of an earlier process.
@@ -95,12 +138,33 @@ private:
         instant latest; ///< it does not end later than this
     };
 
+    /// Grants whose end the firewall has been asked for.
+    struct ending {
+        struct one {
+            address who;
+            std::string service;
+            std::string key; ///< empty: nobody knows
+            holders::ticket ticket;
+        };
+        std::vector<one> grants;
+        std::string why;
+        unix_time when;
+        std::size_t count;
+    };
+    using meant = std::function<bool(const std::string& key, const address& who, const std::string& service)>;
+
+    revoking end(const meant& is_meant, std::span<const firewall::live_grant> unheld, const std::string& why,
+                 instant now, unix_time when);
+    std::size_t stop_coming(const meant& is_meant, const std::string& why);
+    bool may_open(const std::string& key, const std::string& service) const;
+    void drop_revoked(const knock& k, actions& todo);
     knock accept(const claim& c, instant now, unix_time t) const;
     void refuse(const claim& c, const std::string& why, instant now, unix_time t, actions& todo);
     void carry_on(instant now, unix_time t);
     action open(std::uint64_t number, knock& k, instant now);
     close_services close(std::uint64_t number, knock& k, instant now);
     bool has_uses(const std::string& service) const;
+    key_counters& counters_of(const std::string& key);
     void fail(const knock& k, const error& why, instant now, actions& todo);
 
     replay_guard guard_;
@@ -113,9 +177,13 @@ private:
     expiries expiries_;
     holders holders_;
     std::vector<earlier> earlier_;
+    std::map<std::uint64_t, ending> ending_;
+    std::map<std::string, key_counters> of_keys_;
+    std::uint64_t last_order_ = 0;  ///< of these
+    std::set<std::string> renewed_; ///< keys that have another secret now; their grants are to end
     std::optional<unix_time> clock_;
     counters counters_;
-    granting::activity activity_;
+    histogram delays_;
 };
 
 } // namespace chronoknock::granting

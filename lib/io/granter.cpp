@@ -1,11 +1,14 @@
 #include "io/granter.hpp"
 
+#include "base/text.hpp"
+#include "firewall/rules.hpp"
 #include "io/log/log.hpp"
 #include "io/store/sqlite_store.hpp"
 #include "io/system/clock.hpp"
 
 #include <algorithm>
 #include <exception>
+#include <set>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -65,7 +68,78 @@ void granter::recall_grants() {
     if (!history) return log::warning(history.error().text);
     firewall_->list([this, history = std::move(*history)](const result<std::vector<live_grant>>& open) {
         if (open) pipeline_->remember(history, *open, boot_now());
+        revoke_unentitled(system_now());
     });
+}
+
+void granter::end(granting::pipeline::revoking r, std::function<void(const result<void>&)> done) {
+    ask_shell([&](const auto& take) { firewall_->apply(std::move(r.changes), take); },
+              [this, number = r.number, done = std::move(done)](const result<void>& made) {
+                  carry_out(pipeline_->revoked(number, made, boot_now()));
+                  done(made);
+              });
+}
+
+void granter::revoke_unentitled(unix_time when) {
+    if (!firewall_ || !pipeline_) return;
+    auto r = pipeline_->revoke_unentitled(boot_now(), when);
+    if (r.number != 0) end(std::move(r), [](const result<void>&) {});
+}
+
+/// The flows that a key, or whoever means an address, may have opened. Nobody knows which of an address's
+/// connections came by whose grant.
+result<std::function<bool(const firewall::flow&)>>
+granter::opened_by(const granting::revocation& r, const std::vector<service>& services) {
+    if (r.who) return [who = *r.who](const firewall::flow& f) { return f.peer == who; };
+    granting::history_query q;
+    q.key = r.key;
+    q.most = granting::most_history;
+    const auto history = store_->find_in_history(q);
+    if (!history) return history.error();
+    std::set<std::pair<address, std::string>> opened;
+    for (const auto& [number, e] : *history)
+        if (e.what == granting::history_entry::kind::granted && e.who)
+            for (const auto name : split_list(e.services)) opened.emplace(*e.who, name);
+    return [opened = std::move(opened), services](const firewall::flow& f) {
+        return std::ranges::any_of(services, [&](const service& s) {
+            return firewall::guards(s, f.protocol, f.port) && opened.contains({f.peer, s.name});
+        });
+    };
+}
+
+void granter::revoke(granting::revocation r, const std::vector<service>* cut, unix_time when,
+                     std::function<void(const result<ended>&)> done) {
+    if (!firewall_ || !pipeline_) return done(error{"the server is starting yet"});
+    std::function<bool(const firewall::flow&)> meant;
+    if (cut) {
+        auto flows = opened_by(r, *cut);
+        if (!flows) return done(flows.error());
+        meant = std::move(*flows);
+    }
+    firewall_->list([this, r = std::move(r), when, meant = std::move(meant),
+                     done = std::move(done)](const result<std::vector<live_grant>>& open) {
+        if (!open) return done(open.error());
+        auto revoking = pipeline_->revoke(r, *open, boot_now(), when);
+        const ended counted{revoking.grants, revoking.coming, 0};
+        end(std::move(revoking), [this, counted, meant, done](const result<void>& made) {
+            if (!made) return done(made.error());
+            if (!meant) return done(counted);
+            firewall_->cut(meant, [counted, done](const result<std::size_t>& connections) {
+                if (!connections) return done(connections.error());
+                done(ended{counted.grants, counted.coming, *connections});
+            });
+        });
+    });
+}
+
+std::vector<std::string> granter::keys_of(const address& who, const std::string& service) const {
+    return pipeline_ ? pipeline_->keys_of(who, service, boot_now()) : std::vector<std::string>();
+}
+
+const granting::pipeline::key_counters* granter::count_of(const std::string& key) const {
+    if (!pipeline_) return nullptr;
+    const auto found = pipeline_->count_of_keys().find(key);
+    return found == pipeline_->count_of_keys().end() ? nullptr : &found->second;
 }
 
 result<void> granter::close_cleanly() { return store_ ? store_->close_cleanly() : result<void>(); }

@@ -11,6 +11,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace chronoknock::io {
 
@@ -32,6 +33,26 @@ public:
     /// is spent where it matters only.
     void update_gate(const std::optional<time_estimate>& t, const std::function<bool()>& trusted);
     bool lets_pass() const { return gate_.lets_pass(); }
+    /// Why the record keeps knocks from being taken; empty: it does not.
+    const std::string& problem() const { return gate_.problem(); }
+    /// What revoke() came to.
+    struct ended {
+        std::size_t grants = 0;
+        std::size_t coming = 0;      ///< knocks on their way
+        std::size_t connections = 0; ///< of the key, as far as the history goes back
+    };
+    /// Ends grants before their time, and with `cut` what is live of the connections to these services that
+    /// they may have opened. when: by the clock.
+    void revoke(granting::revocation r, const std::vector<service>* cut, unix_time when,
+                std::function<void(const result<ended>&)> done);
+    /// Ends the grants of keys that are gone, or may not open that any more.
+    void revoke_unentitled(unix_time when);
+    /// The keys (their names) that hold a grant.
+    std::vector<std::string> keys_of(const address& who, const std::string& service) const;
+    result<std::vector<granting::numbered_entry>> find_in_history(const granting::history_query& q) {
+        return store_ ? store_->find_in_history(q)
+                      : result<std::vector<granting::numbered_entry>>(error{"the record is not open yet"});
+    }
     void judge(std::span<const granting::claim> claims, instant now, const time_estimate& t) {
         carry_out(pipeline_->judge(claims, now, t));
     }
@@ -54,14 +75,20 @@ public:
     granting::pipeline::counters count() const {
         return pipeline_ ? pipeline_->count() : granting::pipeline::counters();
     }
-    /// Null before it is open.
-    const granting::activity* activity() const { return pipeline_ ? &pipeline_->activity() : nullptr; }
+    /// From knock to grant.
+    histogram delays() const { return pipeline_ ? pipeline_->delays() : histogram(); }
     /// Keeps a row of the series, sooner or later.
     void keep(const report::period& p) {
         if (store_) store_->keep(p);
     }
 
+    /// What came of the knocks of a key (its name); null: none ever did.
+    const granting::pipeline::key_counters* count_of(const std::string& key) const;
+
 private:
+    void end(granting::pipeline::revoking r, std::function<void(const result<void>&)> done);
+    result<std::function<bool(const firewall::flow&)>> opened_by(const granting::revocation& r,
+                                                                 const std::vector<service>& services);
     void recall_grants();
     void carry_out(granting::actions todo);
     void apply(std::uint64_t knock, std::vector<firewall::change> changes);

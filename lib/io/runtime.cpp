@@ -1,12 +1,15 @@
 #include "io/runtime.hpp"
 
+#include "config/differences.hpp"
 #include "io/firewall/last_guard.hpp"
 #include "io/log/log.hpp"
 #include "io/metrics/gather.hpp"
 #include "io/system/clock.hpp"
 #include "method/method.hpp"
 
+#include <algorithm>
 #include <exception>
+#include <iterator>
 #include <utility>
 
 namespace chronoknock::io {
@@ -14,7 +17,7 @@ namespace chronoknock::io {
 runtime::runtime(boost::asio::io_context& context, config::server configuration)
     : context_(context), timer_(context), start_up_(context),
       configuration_(std::make_unique<config::server>(std::move(configuration))), granter_(context),
-      started_(boot_now()), minute_(started_), pruned_(started_), sampler_(started_),
+      trial_(context), started_(boot_now()), minute_(started_), pruned_(started_), sampler_(started_),
       exporter_(context, beside_, [this] { return metrics_of(take_snapshot()); }), beside_(context) {}
 
 result<void> runtime::start() {
@@ -23,15 +26,13 @@ result<void> runtime::start() {
     lock_ = std::move(*lock);
     // What no waiting will mend. Whatever guard is there stays.
     const auto& backend = configuration_->firewall.backend;
-    if (const auto possible = check_backend(backend, firewall_rules(*configuration_)); !possible)
-        return possible;
+    if (const auto possible = check_backend(backend, rules_of(*configuration_)); !possible) return possible;
     exporter_.use(configuration_->metrics);
     carry_out(supervisor_.start());
     return {};
 }
 
-void runtime::reload(config_reader reader, completion done) {
-    reader_ = std::move(reader);
+void runtime::reload(completion done) {
     asked_.push_back(std::move(done));
     carry_out(supervisor_.reload());
 }
@@ -39,7 +40,8 @@ void runtime::reload(config_reader reader, completion done) {
 void runtime::stop(std::function<void()> stopped) {
     if (stopped_) return;
     stopped_ = std::move(stopped);
-    const bool remove = firewall_ && configuration_->firewall.on_stop == config::on_stop::remove;
+    const bool remove =
+        firewall_ && (trial_end_ || configuration_->firewall.on_stop == config::on_stop::remove);
     carry_out(supervisor_.stop(remove));
 }
 
@@ -72,10 +74,12 @@ void runtime::carry_out(const supervisor::actions& actions) {
         case supervisor::kind::succeeded:
             log::info("configuration read again: " + std::to_string(configuration_->services.size()) +
                       " services, " + std::to_string(configuration_->keys.size()) + " keys");
-            tell({});
+            for (const auto& change : changes_) log::info("configuration: " + change);
+            tell(std::exchange(changes_, {}));
             break;
         case supervisor::kind::failed:
-            tell(error{a.text});
+            changes_.clear();
+            tell(error{a.text, std::exchange(unreadable_, false) ? 2 : 1});
             break;
         case supervisor::kind::be_quiet:
             be_quiet();
@@ -120,26 +124,26 @@ result<void> runtime::set_up_guard() {
         firewall_ = std::move(*opened);
         granter_.open_by(*firewall_);
     }
-    const auto rules = firewall_rules(*configuration_);
+    const auto rules = rules_of(*configuration_);
     const auto done = firewall_->prepare_now(rules);
-    if (done) was_kept(keep_last_guard(configuration_->state, rules));
+    if (done && !trial_end_) was_kept(keep_last_guard(configuration_->state, rules));
     return done;
 }
 
 result<void> runtime::open_control() {
     if (control_) return {};
-    auto opened =
-        io::control::open(context_, configuration_->control,
-                          {{"status", [this](const boost::json::object&, const reply& r) { r(status()); }}});
+    auto opened = io::control::open(context_, configuration_->control, control_operations(), seconds(2),
+                                    configuration_->control_group);
     if (!opened) return opened.error();
     control_ = std::move(*opened);
     return {};
 }
 
 void runtime::keep_guard() {
+    if (trial_end_) return; // no boot is to set up what nobody has confirmed
     try {
         beside_.run([state = configuration_->state,
-                     rules = firewall_rules(*configuration_)] { return keep_last_guard(state, rules); },
+                     rules = rules_of(*configuration_)] { return keep_last_guard(state, rules); },
                     [this](const result<void>& kept) { was_kept(kept); });
     } catch (const std::exception& e) {
         was_kept(error{e.what()});
@@ -181,6 +185,7 @@ void runtime::populate() {
 
 void runtime::read() {
     const auto done = [this](result<successor> r) {
+        unreadable_ = !r;
         const auto good = r ? fits(*r->configuration) : result<void>(r.error());
         if (!good) return carry_out(supervisor_.not_read(good.error().text));
         next_.emplace(next_one{std::move(*r), nullptr, nullptr});
@@ -197,8 +202,10 @@ void runtime::read() {
 
 result<void> runtime::fits(const config::server& next) const {
     const auto& old = *configuration_;
-    if ((granter_.is_open() && next.state != old.state) || (control_ && next.control != old.control))
-        return error{"[server] state and control: expected as they were; a restart changes them"};
+    if ((granter_.is_open() && next.state != old.state) ||
+        (control_ && (next.control != old.control || next.control_group != old.control_group)))
+        return error{"[server] state, control and control_group: expected as they were; a restart changes "
+                     "them"};
     if (firewall_ && next.firewall.backend != old.firewall.backend)
         return error{"[firewall] backend: expected as it was; a restart changes it"};
     return {};
@@ -225,7 +232,7 @@ void runtime::warm() {
 }
 
 void runtime::prepare() {
-    firewall_->prepare(firewall_rules(*next_->configuration), [this](const result<void>& done) {
+    firewall_->prepare(rules_of(*next_->configuration), [this](const result<void>& done) {
         carry_out(done ? supervisor_.prepared() : supervisor_.not_prepared(done.error().text));
     });
 }
@@ -253,10 +260,14 @@ void runtime::go_over() {
     successor s = std::move(*next_);
     next_.reset();
     if (verifiers_) s.verifiers->take_over(*verifiers_);
+    std::ranges::move(config::differences(*configuration_, *s.configuration), std::back_inserter(changes_));
     std::swap(s.verifiers, verifiers_);
     std::swap(s.configuration, configuration_);
     exporter_.use(configuration_->metrics);
-    if (granter_.is_open()) granter_.set_terms(std::move(s.terms));
+    if (granter_.is_open()) {
+        granter_.set_terms(std::move(s.terms));
+        granter_.revoke_unentitled(clock());
+    }
     beside_.destroy(std::move(s)); // of 10,000 keys it takes some time
 }
 
@@ -267,13 +278,14 @@ void runtime::drop() {
     beside_.destroy(std::move(s));
 }
 
-void runtime::tell(const result<void>& reloaded) {
+void runtime::tell(const result<std::vector<std::string>>& reloaded) {
     for (const auto& told : std::exchange(asked_, {})) told(reloaded);
 }
 
 void runtime::be_quiet() {
     keep_period(boot_now());
     timer_.cancel();
+    trial_.cancel();
     start_up_.stop();
     listener_.reset();
     time_.reset();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "config/server.hpp"
+#include "grant/outage.hpp"
 #include "io/answer/answerer.hpp"
 #include "io/capture/capture.hpp"
 #include "io/control/control.hpp"
@@ -21,6 +22,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace chronoknock::io {
@@ -29,7 +31,8 @@ namespace chronoknock::io {
 /// verifiers, their claims to the granter. One io_context, one thread; a configuration is read beside it.
 class runtime {
 public:
-    using completion = std::function<void(const result<void>&)>;
+    /// What has changed, in lines for people (config::differences()).
+    using completion = std::function<void(const result<std::vector<std::string>>&)>;
 
     runtime(boost::asio::io_context& context, config::server configuration);
 
@@ -37,11 +40,17 @@ public:
     /// up and no knock taken. An error, and nothing is changed: another server runs here, or there is no
     /// setting up a firewall.
     result<void> start();
+    /// How the configuration is read again. Before start().
+    void reads_by(config_reader reader) { reader_ = std::move(reader); }
+    /// The guard goes after so long, by itself, and the server with it, unless somebody confirms it through
+    /// the control socket: nobody is locked out for ever. The kernel sees to that, should we be killed.
+    /// Before start(). over: called then, once the guard is gone.
+    void on_trial(nanoseconds lasts, std::function<void()> over);
     /// Goes over to the configuration that the reader gives, while the old one is served: what is remembered
     /// of addresses stays, unless the settings for that have changed. If it cannot, the error says why and
     /// all stays as it was. Asked again meanwhile, the latest reader counts, and all who asked are told how
     /// that ended.
-    void reload(config_reader reader, completion done);
+    void reload(completion done);
     /// A clean stop: the guard stays or goes as on_stop says. `stopped` may be called before this returns.
     void stop(std::function<void()> stopped);
 
@@ -75,7 +84,7 @@ private:
     void prepare();
     void take_over();
     void drop();
-    void tell(const result<void>& reloaded);
+    void tell(const result<std::vector<std::string>>& reloaded);
     void be_quiet();
     void withdraw();
     void close();
@@ -96,9 +105,19 @@ private:
     void tick();
     void tick_after(nanoseconds wait);
     void report_each_minute(instant now);
-    snapshot take_snapshot();
-    boost::json::object status();
+    std::string why_no_knock();
+    unix_time clock();
     void keep_period(instant now);
+    firewall::rules rules_of(const config::server& c) const;
+    snapshot take_snapshot();
+
+    // What the control socket is asked.
+    operations control_operations();
+    boost::json::object status();
+    void grants(const reply& r);
+    void history(const boost::json::object& arguments, const reply& r);
+    void revoke(const boost::json::object& arguments, const reply& r);
+    void confirm(const reply& r);
 
     boost::asio::io_context& context_;
     boost::asio::steady_timer timer_;
@@ -115,7 +134,13 @@ private:
     answerer answerer_;
     std::optional<next_one> next_;
     config_reader reader_;
-    std::vector<completion> asked_; ///< for a reload
+    std::vector<completion> asked_;    ///< for a reload
+    std::vector<std::string> changes_; ///< that were taken over since the first of them asked
+    bool unreadable_ = false;          ///< the configuration that was read last
+    boost::asio::steady_timer trial_;
+    std::optional<instant> trial_end_;
+    std::function<void()> trial_over_;
+    granting::outage outage_;
     std::function<void()> stopped_;
     bool guard_kept_ = false;           ///< for the next boot
     std::uint64_t untimely_ = 0;        ///< SYNs that came while no knock counted

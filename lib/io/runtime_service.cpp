@@ -46,6 +46,8 @@ void runtime::tick() {
         }
     }
     granter_.due(now);
+    if (const auto line = outage_.update(why_no_knock(), now))
+        granter_.lets_pass() ? log::info(*line) : log::warning(*line);
     if (now - minute_ >= minute) report_each_minute(now);
     if (busy) tick_after(tick_busy);
     if (warm && supervisor_.now() == supervisor::state::warming) carry_out(supervisor_.warmed());
@@ -91,27 +93,15 @@ void runtime::batch_end(instant now) {
     verifiers_->rethrow();
 }
 
-snapshot runtime::take_snapshot() {
-    const auto now = boot_now();
-    snapshot s{*configuration_, started_, now, system_now()};
-    s.problem = start_up_.problem();
-    s.accepting = granter_.lets_pass();
-    const auto grants =
-        std::make_shared<result<std::vector<live_grant>>>(error{"the firewall is not set up"});
-    if (firewall_)
-        firewall_->list([grants](result<std::vector<live_grant>> all) { *grants = std::move(all); });
-    s.grants = *grants;
-    if (time_) s.time = time_->report();
-    if (listener_) s.packets = listener_->capture->count();
-    if (verifiers_) s.count = [this](std::string_view name) { return verifiers_->count(name); };
-    const auto c = granter_.count();
-    s.knocks = {c.granted, c.repeated, c.refused, c.failed, untimely_};
-    s.burnt = granter_.burnt();
-    s.activity = granter_.activity();
-    return s;
+/// Empty: they are taken.
+std::string runtime::why_no_knock() {
+    if (!start_up_.problem().empty()) return start_up_.problem();
+    if (!supervisor_.serves()) return "the server is starting";
+    if (granter_.lets_pass()) return {};
+    if (!time_ || !time_->now(boot_now()))
+        return "the time is not known: " + (time_ ? time_->report().verdict : "");
+    return granter_.problem().empty() ? "the record of burnt knocks is being begun" : granter_.problem();
 }
-
-boost::json::object runtime::status() { return status_json(take_snapshot()); }
 
 /// Writes a row of the series.
 void runtime::keep_period(instant now) {
@@ -122,6 +112,12 @@ void runtime::keep_period(instant now) {
     const auto c = granter_.count();
     granter_.keep(sampler_.take(now, r.estimate ? r.estimate->t : system_now(),
                                 {verifiers_->count("tracked"), c.granted, c.refused, c.failed}, clock));
+}
+
+/// What time it is, for the history: by our servers, or else by the system clock.
+unix_time runtime::clock() {
+    const auto t = time_ ? time_->now(boot_now()) : std::nullopt;
+    return t ? t->t : system_now();
 }
 
 } // namespace chronoknock::io

@@ -2,10 +2,14 @@
 
 #include "base/text.hpp"
 #include "io/control/ask.hpp"
+#include "io/log/log.hpp"
+#include "io/system/groups.hpp"
 
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -26,6 +30,18 @@ constexpr mode_t owner_only = 0177; // umask
 // would look like one who does not read. So 4 KiB a second are fast enough.
 constexpr int send_buffer = 4 << 10;
 constexpr std::size_t most_sessions = 4; // each holds an answer, with 10,000 keys some MB
+constexpr milliseconds breath{1};        // after somebody was turned away
+constexpr int rest = 4;                  // so many times as long as a member's operation took
+
+using turn = asio::steady_timer::time_point;
+
+/// Root, or our own user.
+bool is_owner(stream_protocol::socket& s) {
+    ucred who{};
+    socklen_t size = sizeof who;
+    return ::getsockopt(s.native_handle(), SOL_SOCKET, SO_PEERCRED, &who, &size) == 0 &&
+           (who.uid == 0 || who.uid == ::geteuid());
+}
 
 /// One client: its request is read, worked on and answered, in that order.
 class session : public std::enable_shared_from_this<session> {
@@ -42,9 +58,10 @@ class session : public std::enable_shared_from_this<session> {
     }
 
 public:
+    /// members: when the next operation for one of them may begin; null: an owner asks.
     session(stream_protocol::socket s, std::shared_ptr<const operations> table, milliseconds patience,
-            std::function<void()> ended)
-        : socket_(std::move(s)), table_(std::move(table)), patience_(patience),
+            std::shared_ptr<turn> members, std::function<void()> ended)
+        : socket_(std::move(s)), table_(std::move(table)), patience_(patience), members_(std::move(members)),
           deadline_(socket_.get_executor()), ended_(std::move(ended)) {}
     ~session() { ended_(); }
 
@@ -73,7 +90,21 @@ private:
         const auto size = frame_size(header_, most_request);
         if (!size) return finish(size.error());
         text_.resize(*size);
-        asio::async_read(socket_, asio::buffer(text_), step([](session& s) { s.work(); }));
+        asio::async_read(socket_, asio::buffer(text_), step([](session& s) { s.wait_for_turn(); }));
+    }
+
+    void wait_for_turn() {
+        const auto now = asio::steady_timer::clock_type::now;
+        if (!members_) return work();
+        if (now() < *members_) {
+            deadline_.expires_at(*members_);
+            return deadline_.async_wait([self = shared_from_this()](boost::system::error_code stopped) {
+                if (!stopped) self->wait_for_turn();
+            });
+        }
+        const auto began = now();
+        work();
+        *members_ = now() + rest * (now() - began);
     }
 
     void work() {
@@ -84,8 +115,10 @@ private:
         const auto found = table_->find(r->operation);
         if (found == table_->end())
             return finish(error{"unknown operation '" + printable(r->operation) + "'"});
+        if (found->second.allowed == access::owner && members_)
+            return finish(error{r->operation + ": expected root or the server's own user"});
         try {
-            found->second(r->arguments, [self = shared_from_this()](const answer& a) { self->finish(a); });
+            found->second.run(r->arguments, [self = shared_from_this()](const answer& a) { self->finish(a); });
         } catch (const std::exception& e) {
             finish(error{r->operation + ": " + e.what()});
         }
@@ -111,6 +144,7 @@ private:
     stream_protocol::socket socket_;
     std::shared_ptr<const operations> table_;
     milliseconds patience_;
+    std::shared_ptr<turn> members_;
     asio::steady_timer deadline_;
     std::function<void()> ended_;
     frame_header header_{};
@@ -125,10 +159,10 @@ private:
 class control::impl : public std::enable_shared_from_this<control::impl> {
 public:
     impl(asio::io_context& context, std::string path, operations table, milliseconds patience)
-        : acceptor_(context), pause_(context), path_(std::move(path)),
+        : acceptor_(context), pause_(context), breath_(context), path_(std::move(path)),
           table_(std::make_shared<const operations>(std::move(table))), patience_(patience) {}
 
-    result<void> listen() {
+    result<void> listen(const std::string& group) {
         if (somebody_listens(path_))
             return error{"control socket " + path_ + ": another chronoknock server answers there"};
         const stream_protocol::endpoint where(path_);
@@ -144,6 +178,7 @@ public:
         const auto umask_before = ::umask(owner_only);
         acceptor_.bind(where, failed);
         ::umask(umask_before);
+        if (!failed && !group.empty()) open_to(group);
         if (!failed) acceptor_.listen(most_waiting, failed);
         if (failed) return error{"control socket " + path_ + ": " + failed.message()};
         accept();
@@ -156,8 +191,10 @@ public:
         if (acceptor_.is_open()) ::unlink(path_.c_str());
         acceptor_.close(ignored);
         pause_.cancel();
-        for (const auto& s : sessions_)
-            if (const auto open = s.lock()) open->close();
+        breath_.cancel();
+        for (const auto* all : {&owners_, &members_})
+            for (const auto& s : *all)
+                if (const auto open = s.lock()) open->close();
     }
 
 private:
@@ -166,15 +203,15 @@ private:
     void accept() noexcept {
         if (accepting_ || !acceptor_.is_open()) return;
         try {
-            std::erase_if(sessions_, [](const auto& s) { return s.expired(); });
-            if (sessions_.size() >= most_sessions) return;
+            if (full(owners_)) return;
             acceptor_.async_accept(
                 [self = shared_from_this()](boost::system::error_code failed, stream_protocol::socket s) {
                     self->accepting_ = false;
                     if (failed || !self->acceptor_.is_open())
                         return; // out of descriptors, say: asking again at once would spin
-                    self->serve(std::move(s));
-                    self->accept();
+                    if (self->serve(std::move(s))) return self->accept();
+                    self->breath_.expires_after(breath);
+                    self->breath_.async_wait([self](boost::system::error_code) { self->accept(); });
                 });
             accepting_ = true;
         } catch (const std::exception&) { // no memory, say
@@ -190,20 +227,53 @@ private:
         });
     }
 
-    void serve(stream_protocol::socket socket) {
+    static bool full(std::vector<std::weak_ptr<session>>& sessions) {
+        std::erase_if(sessions, [](const auto& s) { return s.expired(); });
+        return sessions.size() >= most_sessions;
+    }
+
+    /// False if there is no place. An owner may wait behind a member, so those who find none are turned away.
+    bool serve(stream_protocol::socket socket) {
+        const bool own = is_owner(socket);
+        if (!own && full(members_)) {
+            const auto busy = to_frame(to_text(answer(error{"too many ask at once; ask again in a moment"})));
+            (void)::send(socket.native_handle(), busy.data(), busy.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+            return false;
+        }
         const auto s = std::make_shared<session>(std::move(socket), table_, patience_,
+                                                 own ? nullptr : members_turn_,
                                                  [self = shared_from_this()] { self->accept(); });
-        sessions_.push_back(s);
+        (own ? owners_ : members_).push_back(s);
         s->start();
+        return true;
+    }
+
+    /// Lets a group in. What of it cannot be had the log says: the owner is served all the same.
+    void open_to(const std::string& group) {
+        const auto id = group_id(group);
+        const auto folder = std::filesystem::path(path_).parent_path();
+        if (!id)
+            log::warning("control socket: " + id.error().text);
+        else if (::chown(path_.c_str(), uid_t(-1), *id) != 0 || ::chmod(path_.c_str(), 0660) != 0)
+            log::warning("control socket: it cannot be given to the group " + group + ": " +
+                         std::strerror(errno) +
+                         "; expected us in it (in a unit of systemd: SupplementaryGroups=" + group + ")");
+        else if (struct stat s {}; ::stat(folder.c_str(), &s) == 0 && !(s.st_mode & S_IXOTH) &&
+                                   !(s.st_gid == *id && (s.st_mode & S_IXGRP)))
+            log::warning("control socket: the group " + group + " cannot reach it: expected chgrp " + group +
+                         " " + folder.string() + " and chmod g+x, or o+x");
     }
 
     stream_protocol::acceptor acceptor_;
     asio::steady_timer pause_;
+    asio::steady_timer breath_;
     std::string path_;
     std::shared_ptr<const operations> table_;
     milliseconds patience_;
     bool accepting_ = false;
-    std::vector<std::weak_ptr<session>> sessions_;
+    std::vector<std::weak_ptr<session>> owners_;
+    std::vector<std::weak_ptr<session>> members_;
+    std::shared_ptr<turn> members_turn_ = std::make_shared<turn>();
 };
 
 control::control(std::shared_ptr<impl> i) : impl_(std::move(i)) {}
@@ -218,12 +288,12 @@ control::~control() {
 }
 
 result<control> control::open(asio::io_context& context, const std::string& path, operations table,
-                              milliseconds patience) {
+                              milliseconds patience, const std::string& group) {
     if (path.size() >= sizeof(sockaddr_un::sun_path))
         return error{"control socket " + path + ": expected a path of at most " +
                      std::to_string(sizeof(sockaddr_un::sun_path) - 1) + " bytes"};
     auto i = std::make_shared<impl>(context, path, std::move(table), patience);
-    if (auto listening = i->listen(); !listening) return listening.error();
+    if (auto listening = i->listen(group); !listening) return listening.error();
     return control(std::move(i));
 }
 

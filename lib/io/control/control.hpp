@@ -9,24 +9,38 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 
 namespace chronoknock::io {
 
 /// Takes the answer of an operation, in the loop's thread, at once or later; one that is never called lets
 /// the client go without.
 using reply = std::function<void(const answer&)>;
+/// Who may have an operation done.
+enum class access {
+    everybody, ///< who can connect: the owner, root, and the group that the socket is for
+    owner      ///< root and the daemon's own user, by SO_PEERCRED (unix(7))
+};
 /// What a request's operation does with its arguments. One that throws has failed.
-using operation = std::function<void(const boost::json::object& arguments, reply)>;
+struct operation {
+    using call = std::function<void(const boost::json::object& arguments, reply)>;
+    template <class Call>
+    operation(Call c, access who = access::everybody) : run(std::move(c)), allowed(who) {}
+    call run;
+    access allowed;
+};
 using operations = std::map<std::string, operation, std::less<>>;
 
-/// The daemon's end of the control socket (protocol.hpp): whoever may connect (its owner) is answered one
-/// request and let go, a few at a time. A request must come whole within `patience`; an answer is written for
-/// as long as some of it is read within each.
+/// The daemon's end of the control socket (protocol.hpp): whoever may connect (its owner, and a group's
+/// members if there is a group) is answered one request and let go, a few at a time. A request must come
+/// whole within `patience`; an answer is written for as long as some of it is read within each. Members have
+/// places of their own, so that they keep no owner out, and of the loop's time they get a fifth at most.
 class control {
 public:
     /// Listens. An error if it cannot, or if another daemon answers there.
+    /// group: of whoever else may connect, by name or number; empty: nobody.
     static result<control> open(boost::asio::io_context& context, const std::string& path, operations table,
-                                milliseconds patience = seconds(2));
+                                milliseconds patience = seconds(2), const std::string& group = "");
     control(control&&) noexcept;
     control& operator=(control&&) noexcept;
     /// Takes the socket away.

@@ -1,6 +1,7 @@
 #include "io/control/protocol.hpp"
 
 #include "base/text.hpp"
+#include "io/control/plain_json.hpp"
 
 #include <boost/json.hpp>
 
@@ -48,11 +49,24 @@ result<request> parse_request(std::string_view text) {
 }
 
 std::string to_text(const answer& a) {
-    if (!a) return json::serialize(json::object{{"error", a.error().text}});
-    auto text = "{\"result\":" + json::serialize(*a) + '}';
+    if (!a) {
+        json::object o{{"error", a.error().text}};
+        if (a.error().status != error().status) o["status"] = a.error().status;
+        return json::serialize(o);
+    }
+    auto text = "{\"result\":" + plain_json(*a) + '}';
     if (text.size() <= most_answer) return text;
     return to_text(answer(error{"the answer is longer than " + std::to_string(most_answer) + " bytes"}));
 }
+
+namespace {
+
+int status_of(const json::object& refusal) {
+    const auto* const status = refusal.if_contains("status");
+    return status && status->is_int64() && status->get_int64() == 2 ? 2 : error().status;
+}
+
+} // namespace
 
 answer parse_answer(std::string_view text) {
     boost::system::error_code failed;
@@ -61,7 +75,7 @@ answer parse_answer(std::string_view text) {
         if (auto* const found = fields->if_contains("result"); found && found->is_object())
             return std::move(found->get_object());
         if (const auto* const why = fields->if_contains("error"); why && why->is_string())
-            return error{{why->get_string().data(), why->get_string().size()}};
+            return error{{why->get_string().data(), why->get_string().size()}, status_of(*fields)};
     }
     return error{"the server's answer is not what this program knows"};
 }

@@ -13,7 +13,7 @@
 /// bytes that follow in four bytes, most significant first, then as many bytes of JSON.
 ///
 ///     {"operation": "status", "arguments": {}}         arguments may be left out
-///     {"result": {...}}  or  {"error": "one line"}
+///     {"result": {...}}  or  {"error": "one line", "status": 2}        status: error::status, if it is not 1
 namespace chronoknock::io {
 
 inline constexpr std::size_t most_request = 64 << 10; ///< bytes of JSON

@@ -5,9 +5,6 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <cmath>
-#include <iomanip>
-#include <map>
-#include <sstream>
 #include <unistd.h>
 
 namespace chronoknock::io {
@@ -46,42 +43,46 @@ json::object time_json(const timesync::report& r) {
     return o;
 }
 
-json::array keys_json(const config::server& c) {
+json::array keys_json(const snapshot& s) {
+    const auto& c = s.configuration;
     json::array keys;
     for (const auto& k : c.keys) {
         json::array services;
-        for (const auto s : k.services) services.push_back(json::value(c.services[s].name));
-        keys.push_back(json::object{{"name", k.name},
-                                    {"services", std::move(services)},
-                                    {"security_bits", std::round(method::security_bits(k, c) * 10) / 10}});
+        for (const auto index : k.services) services.push_back(json::value(c.services[index].name));
+        json::object o{{"name", k.name},
+                       {"method", k.key->method()},
+                       {"services", std::move(services)},
+                       {"security_bits", std::round(method::security_bits(k, c) * 10) / 10},
+                       {"granted", 0},
+                       {"refused", 0},
+                       {"last_knock", nullptr}};
+        if (const auto* const count = s.count_of(k.name)) {
+            o["granted"] = count->granted;
+            o["refused"] = count->refused;
+            if (count->last) o["last_knock"] = in_seconds(count->last->time_since_epoch());
+            if (count->from) o["last_address"] = count->from->to_string();
+        }
+        keys.push_back(std::move(o));
     }
     return keys;
 }
 
-json::object grants_json(const result<std::vector<live_grant>>& grants) {
-    if (!grants) return {{"error", grants.error().text}};
-    json::array list;
-    for (const auto& g : *grants) {
-        if (list.size() == most_grants_listed) break;
-        list.push_back(json::object{
-            {"address", g.who.to_string()}, {"service", g.service}, {"left", in_seconds(g.left)}});
-    }
-    return {{"live", grants->size()}, {"list", std::move(list)}};
-}
-
-/// Lines "name  value, value" for people, of an object's numbers.
-void print_counters(std::ostream& out, std::string_view title, const json::object& counters) {
-    out << title << ":";
-    const char* comma = " ";
-    for (const auto& [name, value] : counters) {
-        out << comma << value << ' ';
-        for (const char c : std::string_view(name)) out << (c == '_' ? ' ' : c);
-        comma = ", ";
-    }
-    out << '\n';
-}
-
 } // namespace
+
+json::object grants_json(const snapshot& s, std::size_t most) {
+    if (!s.grants) return {{"error", s.grants.error().text}};
+    json::array list;
+    for (const auto& g : *s.grants) {
+        if (list.size() == most) break;
+        json::array keys;
+        for (const auto& key : s.keys_of(g)) keys.push_back(json::value(key));
+        list.push_back(json::object{{"address", g.who.to_string()},
+                                    {"service", g.service},
+                                    {"keys", std::move(keys)},
+                                    {"left", in_seconds(g.left)}});
+    }
+    return {{"live", s.grants->size()}, {"list", std::move(list)}};
+}
 
 json::object status_json(const snapshot& s) {
     const auto& p = s.packets;
@@ -91,6 +92,7 @@ json::object status_json(const snapshot& s) {
         {"version", CHRONOKNOCK_VERSION},
         {"pid", ::getpid()},
         {"uptime", std::floor(in_seconds(s.now - s.started))},
+        {"clock", in_seconds(s.system.time_since_epoch())},
         {"accepting", s.accepting},
         {"problem", s.problem},
         {"time", time_json(s.time)},
@@ -118,45 +120,13 @@ json::object status_json(const snapshot& s) {
           {"derivations", m("derivations")},
           {"decryptions", m("decryptions")},
           {"postponed", m("postponed")}}},
-        {"keys", keys_json(s.configuration)},
-        {"grants", grants_json(s.grants)},
+        {"keys", keys_json(s)},
+        {"grants", grants_json(s, most_grants_listed)},
     };
+    if (s.trial) o["trial"] = in_seconds(*s.trial);
     if (!s.configuration.log.file.empty())
         o["log"] = {{"lines_matched", p.lines_matched}, {"lines_passed_over", p.lines_passed_over}};
     return o;
-}
-
-result<std::string> status_text(const json::object& o) try {
-    std::ostringstream out;
-    const auto& time = o.at("time").as_object();
-    const std::string problem(o.contains("problem") ? o.at("problem").as_string().c_str() : "");
-    out << "chronoknock " << o.at("version").as_string().c_str() << ", pid " << o.at("pid") << ", up "
-        << o.at("uptime").to_number<std::int64_t>() << " s, "
-        << (o.at("accepting").as_bool() ? "accepting knocks"
-            : problem.empty()           ? "accepting no knock: the clock is not synchronised"
-                                        : "accepting no knock: " + problem)
-        << "\ntime: " << time.at("verdict").as_string().c_str() << '\n';
-    for (const auto* title : {"packets", "knocks"}) print_counters(out, title, o.at(title).as_object());
-    if (const auto* log = o.if_contains("log")) print_counters(out, "log", log->as_object());
-    for (const auto& key : o.at("keys").as_array()) {
-        const auto& k = key.as_object();
-        out << "key " << k.at("name").as_string().c_str() << ": " << std::fixed << std::setprecision(1)
-            << k.at("security_bits").to_number<double>() << " bits\n";
-    }
-    const auto& grants = o.at("grants").as_object();
-    if (const auto* why = grants.if_contains("error")) {
-        out << "grants: unknown: " << why->as_string().c_str() << '\n';
-        return {boost::system::in_place_value, out.str()};
-    }
-    out << "grants: " << grants.at("live") << '\n';
-    for (const auto& grant : grants.at("list").as_array()) {
-        const auto& g = grant.as_object();
-        out << "  " << g.at("service").as_string().c_str() << " to " << g.at("address").as_string().c_str()
-            << " for " << g.at("left").to_number<double>() << " s more\n";
-    }
-    return {boost::system::in_place_value, out.str()};
-} catch (const std::exception&) { // a field is missing, or another kind of thing
-    return error{"the server's answer is not what this program knows"};
 }
 
 } // namespace chronoknock::io

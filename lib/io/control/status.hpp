@@ -1,13 +1,14 @@
 #pragma once
 
 #include "config/server.hpp"
-#include "grant/activity.hpp"
+#include "grant/pipeline.hpp"
 #include "io/capture/capture.hpp"
 #include "io/firewall/backend.hpp"
 #include "timesync/synchroniser.hpp"
 
 #include <boost/json/object.hpp>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,7 +30,8 @@ struct snapshot {
     instant started;
     instant now;
     unix_time system;
-    std::string problem{}; ///< what the start-up waits for
+    std::string problem{}; ///< why no knock is taken; empty: they are
+    std::optional<nanoseconds> trial{}; ///< what is left of it, if the guard is on trial
     timesync::report time{};
     bool accepting = false;
     capture::counters packets{};
@@ -37,13 +39,19 @@ struct snapshot {
     std::function<std::uint64_t(std::string_view)> count = [](std::string_view) { return 0; };
     std::size_t burnt = 0;
     knock_counters knocks{};
-    const granting::activity* activity = nullptr; ///< null: nothing yet
+    histogram delays{}; ///< from knock to grant
     result<std::vector<live_grant>> grants{};
+    std::function<std::vector<std::string>(const live_grant&)> keys_of = [](const live_grant&) {
+        return std::vector<std::string>();
+    };
+    std::function<const granting::pipeline::key_counters*(const std::string&)> count_of =
+        [](const std::string&) { return nullptr; };
 };
+
+/// Grants with the keys that hold them, `most` of them at most: {"live": NUMBER, "list": [...]}.
+boost::json::object grants_json(const snapshot& s, std::size_t most);
 
 boost::json::object status_json(const snapshot& s);
 
-/// The same, read back, for people.
-result<std::string> status_text(const boost::json::object& status);
 
 } // namespace chronoknock::io

@@ -6,6 +6,7 @@
 #include "firewall/rules.hpp"
 
 #include <boost/asio/io_context.hpp>
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
@@ -37,6 +38,14 @@ public:
     /// The live grants. One for several connections may stay until its time is over, though they are used up.
     /// Where nothing need be waited for, the answer comes before this returns.
     virtual void list(listing done) = 0;
+
+    using counted = std::function<void(result<std::size_t>)>;
+    /// Ends what is live of the flows that are meant, and answers how many they were; whoever may not open
+    /// them again has no grant any more by then.
+    virtual void cut(std::function<bool(const firewall::flow&)> meant, counted done) {
+        (void)meant;
+        done(error{"this firewall cannot end connections"});
+    }
 
     /// Takes the guard away: everybody reaches everything.
     virtual void withdraw(answer done) = 0;

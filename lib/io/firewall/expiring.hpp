@@ -17,6 +17,9 @@ public:
     result<void> prepare_now(const firewall::rules& r) override;
     void apply(std::vector<firewall::change> changes, answer done) override;
     void list(listing done) override { backend_->list(std::move(done)); }
+    void cut(std::function<bool(const firewall::flow&)> meant, counted done) override {
+        backend_->cut(std::move(meant), std::move(done));
+    }
     void withdraw(answer done) override { backend_->withdraw(std::move(done)); }
 
 private:

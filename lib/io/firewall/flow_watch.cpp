@@ -1,6 +1,7 @@
 #include "io/firewall/flow_watch.hpp"
 
 #include "firewall/rules.hpp"
+#include "io/firewall/flow_key.hpp"
 #include "io/firewall/nft_builder.hpp"
 #include "io/system/clock.hpp"
 
@@ -17,14 +18,6 @@ namespace {
 
 constexpr nanoseconds pace = seconds(1);
 constexpr nanoseconds pause_per_flow = std::chrono::microseconds(200); // reading one takes some 4 us
-
-/// The flow in a key (address . port . port, each field filled up to four bytes).
-std::optional<flow> flow_of(const flow_set& set, std::span<const std::uint8_t> key) {
-    const std::size_t width = set.family == 4 ? 4 : 16;
-    if (key.size() < width + 8) return {};
-    const auto port = [&](std::size_t at) { return static_cast<std::uint16_t>(key[at] << 8 | key[at + 1]); };
-    return flow{set.protocol, *address_of(key.first(width)), port(width), port(width + 4)};
-}
 
 } // namespace
 
@@ -49,6 +42,10 @@ public:
 
     std::vector<flow> admitted;
     instant as_of{};
+    void forget(const std::function<bool(const flow&)>& which) {
+        std::erase_if(admitted, which);
+        std::erase_if(found_, which);
+    }
 
 private:
     void begin_round() {
@@ -133,5 +130,6 @@ flow_watch::~flow_watch() { impl_->stop(); }
 void flow_watch::start(const std::string& table) { impl_->start(table); }
 const std::vector<flow>& flow_watch::admitted() const { return impl_->admitted; }
 instant flow_watch::as_of() const { return impl_->as_of; }
+void flow_watch::forget(const std::function<bool(const firewall::flow&)>& which) { impl_->forget(which); }
 
 } // namespace chronoknock::io

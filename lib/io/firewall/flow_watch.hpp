@@ -4,6 +4,7 @@
 #include "firewall/flow.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,6 +27,8 @@ public:
     const std::vector<firewall::flow>& admitted() const;
     /// When that began; the epoch before the first one.
     instant as_of() const;
+    /// They were cut: a table that is lost now is not to admit them again.
+    void forget(const std::function<bool(const firewall::flow&)>& which);
 
 private:
     class impl;

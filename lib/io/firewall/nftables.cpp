@@ -3,12 +3,14 @@
 #include "firewall/guardian.hpp"
 #include "firewall/restoration.hpp"
 #include "io/firewall/connections.hpp"
+#include "io/firewall/flow_cut.hpp"
 #include "io/firewall/flow_watch.hpp"
 #include "io/firewall/grant_sets.hpp"
 #include "io/firewall/guard_table.hpp"
 #include "io/firewall/nft_run.hpp"
 #include "io/firewall/nft_socket.hpp"
 #include "io/log/log.hpp"
+#include "io/system/clock.hpp"
 #include "io/system/privileges.hpp"
 #include "io/system/spare_descriptors.hpp"
 
@@ -59,6 +61,7 @@ public:
     result<void> prepare(const rules& r);
     void apply(std::vector<change> changes, answer done);
     result<std::vector<live_grant>> list() { return grants_.list(); }
+    result<std::size_t> cut(const std::function<bool(const flow&)>& meant);
     result<void> withdraw();
 
 private:
@@ -182,6 +185,7 @@ result<guardian::written> nftables::write(rules r, bool lost) {
     r.translated = table_.translates();
     if (table_.give_way()) watch_.start(table_.kernel().table());
     r.table = table_.kernel().table();
+    if (r.trial_end) r.trial_left = *r.trial_end - boot_now();
     const auto flows = flows_for(r, lost);
     const std::span<const flow> admitted(flows.admitted);
     const auto at_once = std::min(admitted.size(), most_at_once);
@@ -276,6 +280,14 @@ result<void> nftables::withdraw() {
     return {};
 }
 
+result<std::size_t> nftables::cut(const std::function<bool(const flow&)>& meant) {
+    std::erase_if(rest_, meant);
+    watch_.forget(meant);
+    const auto done = cut_flows(table_.kernel().table(), meant);
+    if (!done) return text_of("ending connections", done.error());
+    return *done;
+}
+
 void nftables::apply(std::vector<change> changes, answer done) {
     // What comes in the same turn of the loop goes in the same transaction.
     if (grants_.queue(std::move(changes), std::move(done)))
@@ -300,6 +312,7 @@ public:
         shell_->apply(std::move(changes), std::move(done));
     }
     void list(listing done) override { done(shell_->list()); }
+    void cut(std::function<bool(const flow&)> meant, counted done) override { done(shell_->cut(meant)); }
     void withdraw(answer done) override {
         in_turn(std::move(done), [](nftables& shell) { return shell.withdraw(); });
     }

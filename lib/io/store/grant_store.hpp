@@ -41,6 +41,9 @@ public:
     virtual void note(granting::history_entry entry) = 0;
     /// The latest of what happened, the newest first.
     virtual result<std::vector<granting::history_entry>> history(std::size_t most) = 0;
+    /// The entries that are asked for, the newest first.
+    virtual result<std::vector<granting::numbered_entry>>
+    find_in_history(const granting::history_query& q) = 0;
 
     /// Keeps a row of the series; within a second or so as well.
     virtual void keep(const report::period&) {}

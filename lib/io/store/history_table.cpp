@@ -35,14 +35,17 @@ result<void> add_to_history(database& db, std::span<const granting::history_entr
     });
 }
 
-result<std::vector<granting::history_entry>> latest_history(database& db, std::size_t most) {
-    std::vector<granting::history_entry> latest;
-    statement s(db, "select at, kind, key, who, services, why from history order by id desc limit ?");
-    s.bind(static_cast<std::int64_t>(most));
+result<std::vector<granting::numbered_entry>> find_in_history(database& db,
+                                                              const granting::history_query& q) {
+    std::vector<granting::numbered_entry> found;
+    statement s(db, "select at, kind, key, who, services, why, id from history "
+                    "where id > ? and at >= ? and (? = '' or key = ?) order by id desc limit ?");
+    s.bind(q.after).bind(q.since.time_since_epoch().count()).bind(q.key).bind(q.key);
+    s.bind(static_cast<std::int64_t>(q.most));
     for (;;) {
         const auto row = s.step();
         if (!row) return row.error();
-        if (!*row) return latest;
+        if (!*row) return found;
         granting::history_entry e{unix_time{nanoseconds(s.integer(0))},
                                   static_cast<kind>(s.integer(1)),
                                   s.text(2),
@@ -50,7 +53,7 @@ result<std::vector<granting::history_entry>> latest_history(database& db, std::s
                                   s.text(4),
                                   s.text(5)};
         if (const auto who = address::parse(s.text(3))) e.who = *who;
-        latest.push_back(std::move(e));
+        found.push_back({s.integer(6), std::move(e)});
     }
 }
 

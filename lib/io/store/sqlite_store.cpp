@@ -104,8 +104,19 @@ void sqlite_store::note(granting::history_entry entry) {
 }
 
 result<std::vector<granting::history_entry>> sqlite_store::history(std::size_t most) {
+    granting::history_query q;
+    q.most = most;
+    auto found = find_in_history(q);
+    if (!found) return found.error();
+    std::vector<granting::history_entry> entries;
+    for (auto& one : *found) entries.push_back(std::move(one.entry));
+    return entries;
+}
+
+result<std::vector<granting::numbered_entry>>
+sqlite_store::find_in_history(const granting::history_query& q) {
     (void)keep_notes();
-    return latest_history(record_.connection(), most);
+    return io::find_in_history(record_.connection(), q);
 }
 
 /// False if it is to be tried again.

@@ -1,0 +1,39 @@
+#include "app/asking.hpp"
+#include "base/text.hpp"
+
+#include <boost/json.hpp>
+#include <iostream>
+
+namespace chronoknock::app {
+
+namespace {
+
+constexpr io::ask_limits patience{seconds(85), seconds(85)}; // systemd waits for 90 s; 10,000 keys take some
+
+} // namespace
+
+int run_reload(const arguments& args) {
+    usage u{"reload [OPTION...]",
+            "Has the running server read its configuration again, and says what has changed. A broken one\n"
+            "changes nothing: the one line says why, and the exit status is 2. The grants of keys that are\n"
+            "gone, have another secret, or may not open that any more end with it; connections go on (see\n"
+            "`revoke --cut`). Only root and the server's own user may."};
+    add_asking_options(u);
+    const auto parsed = parse_options(args, u);
+    if (const auto* status = std::get_if<int>(&parsed)) return *status;
+    const auto& options = std::get<po::variables_map>(parsed);
+    const auto answer = ask_server(options, {"reload"}, patience);
+    if (const auto* status = std::get_if<int>(&answer)) return *status;
+    const auto& o = std::get<boost::json::object>(answer);
+    if (print_json(options, o)) return done;
+    try {
+        const auto& changes = o.at("changes").as_array();
+        for (const auto& c : changes) std::cout << c.as_string().c_str() << '\n';
+        if (changes.empty()) std::cout << "read again: nothing has changed\n";
+    } catch (const std::exception&) {
+        return say(failed, "the server's answer is not what this program knows");
+    }
+    return done;
+}
+
+} // namespace chronoknock::app

@@ -1,0 +1,56 @@
+#include "app/asking.hpp"
+#include "base/address.hpp"
+
+#include <iostream>
+
+namespace chronoknock::app {
+
+namespace {
+
+usage revoke_usage() {
+    usage u{"revoke KEY|ADDRESS [--cut] [OPTION...]",
+            "Ends the live grants of a key, or those to an address, and what is on its way for it. New knocks\n"
+            "of the key earn new ones: to keep somebody out, take the key out of the configuration and\n"
+            "reload. --cut ends connections too: of an address all of them, of a key all from addresses that\n"
+            "it opened for (by the history), whoever's grant they came by. Only root and the server's own\n"
+            "user may."};
+    u.options.add_options()("cut", "end connections, too");
+    u.hidden.add_options()("whose", po::value<std::string>());
+    u.positional.add("whose", 1);
+    add_asking_options(u);
+    return u;
+}
+
+std::string so_many(const boost::json::object& o, const char* name, const std::string& one) {
+    const auto n = o.at(name).to_number<std::uint64_t>();
+    return std::to_string(n) + " " + one + (n == 1 ? "" : "s");
+}
+
+} // namespace
+
+int run_revoke(const arguments& args) {
+    const auto parsed = parse_options(args, revoke_usage());
+    if (const auto* status = std::get_if<int>(&parsed)) return *status;
+    const auto& options = std::get<po::variables_map>(parsed);
+    const auto whose = given(options, "whose");
+    if (!whose || whose->empty()) return say(bad_usage, "revoke: expected the name of a key, or an address");
+    const bool cut = options.count("cut") != 0;
+    const io::request r{
+        "revoke", {{address::parse(*whose) ? "address" : "key", *whose}, {"cut", cut}}};
+    const auto answer = ask_server(options, r);
+    if (const auto* status = std::get_if<int>(&answer)) return *status;
+    const auto& o = std::get<boost::json::object>(answer);
+    if (print_json(options, o)) return done;
+    try {
+        std::cout << so_many(o, "grants", "grant") << " ended"
+                  << (o.at("coming").to_number<std::uint64_t>() == 0
+                          ? ""
+                          : ", " + so_many(o, "coming", "knock") + " stopped on the way")
+                  << (cut ? ", " + so_many(o, "connections", "connection") + " cut" : "") << '\n';
+    } catch (const std::exception&) {
+        return say(failed, "the server's answer is not what this program knows");
+    }
+    return done;
+}
+
+} // namespace chronoknock::app

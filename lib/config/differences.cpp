@@ -1,0 +1,98 @@
+#include "config/differences.hpp"
+
+#include "base/text.hpp"
+
+#include <algorithm>
+
+namespace chronoknock::config {
+
+namespace {
+
+using lines = std::vector<std::string>;
+
+std::string joined(const lines& all) {
+    std::string text;
+    for (const auto& one : all) text += (text.empty() ? "" : ", ") + one;
+    return text;
+}
+
+std::string ports_of(const service& s) {
+    lines all;
+    for (const auto& p : s.ports) all.push_back(p.to_string());
+    return joined(all);
+}
+
+lines services_of(const server& c, const key_settings& k) {
+    lines names;
+    for (const auto index : k.services) names.push_back(c.services[index].name);
+    std::ranges::sort(names);
+    return names;
+}
+
+std::string change_of(const service& a, const service& b) {
+    lines all;
+    const auto note = [&](bool same, const std::string& name, const std::string& before,
+                          const std::string& after) {
+        if (!same) all.push_back(name + " " + after + ", not " + before);
+    };
+    note(a.ports == b.ports, "ports", ports_of(a), ports_of(b));
+    note(a.open_for == b.open_for, "open_for", to_string(a.open_for), to_string(b.open_for));
+    note(a.max_open_for == b.max_open_for, "max_open_for", to_string(a.max_open_for),
+         to_string(b.max_open_for));
+    note(a.uses == b.uses, "uses", std::to_string(a.uses), std::to_string(b.uses));
+    return joined(all);
+}
+
+std::string change_of(const server& before, const key_settings& a, const server& after,
+                      const key_settings& b) {
+    lines all;
+    if (a.key->fingerprint() != b.key->fingerprint()) all.push_back("another secret");
+    if (const auto was = services_of(before, a), is = services_of(after, b); was != is)
+        all.push_back("opens " + joined(is) + ", not " + joined(was));
+    if (a.mode != b.mode) all.push_back(b.mode == matching::set ? "mode set" : "mode strict");
+    if (a.knock_delay != b.knock_delay) all.push_back("knock_delay " + to_string(b.knock_delay));
+    if (a.for_others != b.for_others) all.push_back(b.for_others ? "for others" : "not for others");
+    if (a.allow_weak != b.allow_weak) all.push_back(b.allow_weak ? "allow_weak" : "no allow_weak");
+    return joined(all);
+}
+
+/// Of things that have names: what came, went and changed.
+template <class Things, class Change>
+void compare(const std::string& kind, const Things& before, const Things& after, Change change, lines& all) {
+    const auto find = [](const Things& in, const std::string& name) {
+        return std::ranges::find_if(in, [&](const auto& one) { return one.name == name; });
+    };
+    for (const auto& one : after) {
+        const auto was = find(before, one.name);
+        if (was == before.end())
+            all.push_back(kind + " " + one.name + ": added");
+        else if (const auto text = change(*was, one); !text.empty())
+            all.push_back(kind + " " + one.name + ": " + text);
+    }
+    for (const auto& one : before)
+        if (find(after, one.name) == after.end()) all.push_back(kind + " " + one.name + ": removed");
+}
+
+} // namespace
+
+std::vector<std::string> differences(const server& before, const server& after) {
+    lines all;
+    const auto section = [&](bool same, const char* name) {
+        if (!same) all.push_back(std::string(name) + ": changed");
+    };
+    section(before.interfaces == after.interfaces && before.also_for == after.also_for &&
+                before.log == after.log,
+            "[capture]");
+    section(before.time == after.time, "[time]");
+    section(before.knock == after.knock, "[knock]");
+    section(before.firewall == after.firewall, "[firewall]");
+    section(before.metrics == after.metrics, "[metrics]");
+    compare("service", before.services, after.services,
+            [](const service& a, const service& b) { return change_of(a, b); }, all);
+    compare("key", before.keys, after.keys,
+            [&](const key_settings& a, const key_settings& b) { return change_of(before, a, after, b); },
+            all);
+    return all;
+}
+
+} // namespace chronoknock::config

@@ -1,0 +1,135 @@
+// How grants end before their time: somebody revokes them, or their key is gone. The way of a claim is in
+// pipeline.cpp.
+#include "grant/pipeline.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace chronoknock::granting {
+
+bool pipeline::may_open(const std::string& key, const std::string& service) const {
+    const auto k = std::ranges::find(terms_.keys, key, &terms::key::name);
+    return k != terms_.keys.end() && std::ranges::any_of(k->services, [&](auto index) {
+               return terms_.services[index].name == service;
+           });
+}
+
+pipeline::revoking pipeline::revoke(const revocation& r, std::span<const firewall::live_grant> open,
+                                    instant now, unix_time when) {
+    const auto is_meant = [&](const std::string& key, const address& who, const std::string&) {
+        return (r.key.empty() || key == r.key) && (!r.who || who == *r.who);
+    };
+    std::vector<firewall::live_grant> unheld;
+    if (r.key.empty())
+        for (const auto& g : open)
+            if (is_meant({}, g.who, g.service)) unheld.push_back(g);
+    return end(is_meant, unheld, r.why, now, when);
+}
+
+pipeline::revoking pipeline::revoke_unentitled(instant now, unix_time when) {
+    const auto renewed = std::exchange(renewed_, {});
+    return end(
+        [&](const std::string& key, const address&, const std::string& service) {
+            return renewed.contains(key) || !may_open(key, service);
+        },
+        {}, "its key is gone, or may not open it any more", now, when);
+}
+
+/// A knock that is being written down would open what has just been ended. It stays burnt: its later rounds,
+/// or a copy, earn nothing either.
+std::size_t pipeline::stop_coming(const meant& is_meant, const std::string& why) {
+    std::size_t stopped = 0;
+    for (auto& [batch, knocks] : redeeming_)
+        for (auto& k : knocks) {
+            if (k.wish != claim::wish::open || !k.revoked.empty()) continue;
+            const auto ends = [&](const opening& o) { return is_meant(k.key, o.who, o.service); };
+            if (std::ranges::none_of(k.openings, ends)) continue;
+            k.revoked = why;
+            ++stopped;
+        }
+    return stopped;
+}
+
+void pipeline::drop_revoked(const knock& k, actions& todo) {
+    guard_.opened(k.once);
+    ++counters_.failed;
+    std::string services;
+    for (const auto& o : k.openings) services += (services.empty() ? "" : ", ") + o.service;
+    todo.push_back(tell{severity::warning, k.line + ": revoked on its way, " + k.revoked});
+    todo.push_back(note{{k.once.accepted, history_entry::kind::revoked, k.key, k.once.who,
+                         std::move(services), "on its way, " + k.revoked}});
+}
+
+pipeline::revoking pipeline::end(const meant& is_meant, std::span<const firewall::live_grant> unheld,
+                                 const std::string& why, instant now, unix_time when) {
+    // What an earlier process granted, for as long as it can last: the clock may not be known yet.
+    for (const auto& e : std::exchange(earlier_, {}))
+        if (e.latest > now)
+            holders_.settle(e.key, e.who, e.service, holders_.hold(e.key, e.who, e.service, e.latest, now),
+                            has_uses(e.service));
+
+    ending ends{{}, why, when, 0};
+    std::set<std::pair<address, std::string>> grants;
+    for (const auto& h : holders_.all(now)) {
+        if (!is_meant(h.key, h.who, h.service)) continue;
+        // Of a grant with uses the newest has taken the place of the others.
+        if (!has_uses(h.service) || h.newest) grants.emplace(h.who, h.service);
+        ends.grants.push_back(
+            {h.who, h.service, h.key, holders_.hold(h.key, h.who, h.service, std::nullopt, now)});
+    }
+    for (const auto& g : unheld)
+        if (grants.emplace(g.who, g.service).second) ends.grants.push_back({g.who, g.service, "", 0});
+
+    revoking r{0, {}, grants.size(), stop_coming(is_meant, why)};
+    for (const auto& [who, service] : grants) {
+        const auto other =
+            has_uses(service) ? std::nullopt : holders_.held_by_another({}, who, service, now);
+        r.changes.push_back({who, service, other ? std::optional(*other - now) : std::nullopt});
+    }
+    ends.count = grants.size();
+    if (ends.grants.empty()) return r;
+    r.number = ++last_number_;
+    ending_.emplace(r.number, std::move(ends));
+    return r;
+}
+
+actions pipeline::revoked(std::uint64_t number, const result<void>& done, instant now) {
+    actions todo;
+    const auto found = ending_.extract(number);
+    if (found.empty()) return todo;
+    const auto& e = found.mapped();
+    for (const auto& g : e.grants)
+        if (done)
+            holders_.settle(g.key, g.who, g.service, g.ticket, has_uses(g.service));
+        else
+            holders_.undo(g.who, g.service, g.ticket);
+    const auto so_many = std::to_string(e.count) + (e.count == 1 ? " grant" : " grants");
+    if (!done) {
+        todo.push_back(tell{severity::error, so_many + " not ended (" + e.why + "): " + done.error().text});
+        return todo;
+    }
+    if (e.count > 0) todo.push_back(tell{severity::info, so_many + " ended: " + e.why});
+    std::map<std::pair<std::string, address>, std::string> services;
+    for (const auto& g : e.grants) {
+        auto& list = services[{g.key, g.who}];
+        list += (list.empty() ? "" : ", ") + g.service;
+        const firewall::change closed{g.who, g.service, std::nullopt};
+        expiries_.note({&closed, 1}, g.key, e.when, now);
+    }
+    for (auto& [grant, list] : services)
+        todo.push_back(note{
+            {e.when, history_entry::kind::revoked, grant.first, grant.second, std::move(list), e.why}});
+    return todo;
+}
+
+std::vector<std::string> pipeline::keys_of(const address& who, const std::string& service,
+                                           instant now) const {
+    auto keys = holders_.keys_of(who, service, now);
+    for (const auto& e : earlier_)
+        if (e.who == who && e.service == service && e.latest > now &&
+            std::ranges::find(keys, e.key) == keys.end())
+            keys.push_back(e.key);
+    return keys;
+}
+
+} // namespace chronoknock::granting

@@ -1,0 +1,151 @@
+#include "io/firewall/flow_cut.hpp"
+
+#include "io/firewall/connections.hpp"
+#include "io/firewall/flow_key.hpp"
+#include "io/firewall/nft_builder.hpp"
+
+#include <algorithm>
+#include <set>
+#include <string_view>
+#include <vector>
+
+namespace chronoknock::io {
+
+using firewall::flow;
+using firewall::flow_set;
+
+namespace {
+
+constexpr std::size_t most_at_once = 500;
+constexpr int most_rounds = 4; // a segment that was on its way may have renewed what was just deleted
+constexpr std::uint64_t moment = 1000; // ms
+
+struct element {
+    const flow_set* set;
+    std::vector<std::uint8_t> key;
+    flow which;
+};
+
+using is_meant = std::function<bool(const flow&)>;
+
+netlink_result<std::vector<element>> find(mnl_socket& socket, const std::string& table,
+                                          const is_meant& meant) {
+    std::vector<element> found;
+    for (const auto& set : firewall::flow_sets) {
+        alignas(nlmsghdr) char buffer[256];
+        auto& request = netfilter_request(buffer, message_type(NFT_MSG_GETSETELEM), NFPROTO_INET);
+        mnl_attr_put_strz(&request, NFTA_SET_ELEM_LIST_TABLE, table.c_str());
+        mnl_attr_put_strz(&request, NFTA_SET_ELEM_LIST_SET, set.name);
+        const auto done = netlink_dump(socket, request, [&](const nlmsghdr& m) {
+            const auto list = attributes<NFTA_SET_ELEM_LIST_ELEMENTS>::of(m, sizeof(nfgenmsg));
+            for_each_nested(list[NFTA_SET_ELEM_LIST_ELEMENTS], [&](const nlattr* one) {
+                const auto of = attributes<NFTA_SET_ELEM_KEY>::in(one);
+                const auto key = attributes<NFTA_DATA_VALUE>::in(of[NFTA_SET_ELEM_KEY]).bytes(NFTA_DATA_VALUE);
+                if (const auto f = flow_of(set, key); f && meant(*f))
+                    found.push_back({&set, {key.begin(), key.end()}, *f});
+            });
+        });
+        if (!done) return done.error();
+    }
+    return found;
+}
+
+/// Messages of one transaction.
+class batch {
+public:
+    explicit batch(std::size_t elements) : buffer_((2 * elements + 2) * most_message) {
+        edge(NFNL_MSG_BATCH_BEGIN);
+    }
+    void change(const std::string& table, const element& e, int type, int flags) {
+        auto* const m = begin(message_type(type), NFPROTO_INET, flags);
+        mnl_attr_put_strz(m, NFTA_SET_ELEM_LIST_TABLE, table.c_str());
+        mnl_attr_put_strz(m, NFTA_SET_ELEM_LIST_SET, e.set->name);
+        auto* const list = mnl_attr_nest_start(m, NFTA_SET_ELEM_LIST_ELEMENTS);
+        auto* const one = mnl_attr_nest_start(m, NFTA_LIST_ELEM);
+        auto* const key = mnl_attr_nest_start(m, NFTA_SET_ELEM_KEY);
+        mnl_attr_put(m, NFTA_DATA_VALUE, e.key.size(), e.key.data());
+        mnl_attr_nest_end(m, key);
+        if (type == NFT_MSG_NEWSETELEM) mnl_attr_put_u64(m, NFTA_SET_ELEM_TIMEOUT, htobe64(moment));
+        mnl_attr_nest_end(m, one);
+        mnl_attr_nest_end(m, list);
+        end(m);
+    }
+    netlink_result<void> commit(mnl_socket& socket) {
+        edge(NFNL_MSG_BATCH_END);
+        if (mnl_socket_sendto(&socket, buffer_.data(), size_) < 0) return last_error();
+        std::vector<std::byte> answer(64 * 1024);
+        for (;;) {
+            const auto n = mnl_socket_recvfrom(&socket, answer.data(), answer.size());
+            if (n < 0 && errno == EINTR) continue;
+            if (n < 0) return last_error();
+            int left = static_cast<int>(n);
+            for (auto* m = reinterpret_cast<const nlmsghdr*>(answer.data()); mnl_nlmsg_ok(m, left);
+                 m = mnl_nlmsg_next(m, &left)) {
+                if (m->nlmsg_type != NLMSG_ERROR) continue;
+                if (const int e = static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(m))->error; e != 0)
+                    return last_error(-e);
+                if (m->nlmsg_seq == sequence_ - 1) return {}; // the last element's, before the end of the batch
+            }
+        }
+    }
+
+private:
+    nlmsghdr* begin(int type, std::uint8_t family, int flags) {
+        auto* const m = &netfilter_request(buffer_.data() + size_, type, family);
+        m->nlmsg_flags = static_cast<std::uint16_t>(m->nlmsg_flags | flags);
+        m->nlmsg_seq = ++sequence_;
+        return m;
+    }
+    void end(const nlmsghdr* m) { size_ += MNL_ALIGN(m->nlmsg_len); }
+    void edge(int type) {
+        auto* const m = begin(type, AF_UNSPEC, 0);
+        static_cast<nfgenmsg*>(mnl_nlmsg_get_payload(m))->res_id = htons(NFNL_SUBSYS_NFTABLES);
+        end(m);
+    }
+
+    std::vector<std::byte> buffer_;
+    std::size_t size_ = 0;
+    std::uint32_t sequence_ = 0;
+};
+
+/// What is gone already is put in first: to delete what is not there would undo the whole transaction.
+netlink_result<void> remove(mnl_socket& socket, const std::string& table, std::span<const element> all) {
+    for (std::size_t done = 0; done < all.size(); done += most_at_once) {
+        const auto some = all.subspan(done, std::min(most_at_once, all.size() - done));
+        batch b(some.size());
+        for (const auto& e : some) {
+            b.change(table, e, NFT_MSG_NEWSETELEM, NLM_F_CREATE);
+            b.change(table, e, NFT_MSG_DELSETELEM, &e == &some.back() ? NLM_F_ACK : 0);
+        }
+        if (const auto committed = b.commit(socket); !committed) return committed.error();
+    }
+    return boost::system::in_place_value;
+}
+
+} // namespace
+
+netlink_result<std::size_t> cut_flows(const std::string& table, const is_meant& meant) {
+    const auto socket = open_netlink(NETLINK_NETFILTER);
+    if (!socket) return socket.error();
+    std::vector<flow> sockets;
+    for (const auto& f : open_connections())
+        if (meant(f)) sockets.push_back(f);
+    std::set<flow> cut;
+    for (int round = 0; round < most_rounds; ++round) {
+        const auto found = find(**socket, table, meant);
+        if (!found) return found.error();
+        if (found->empty() && round > 0) break;
+        for (const auto& e : *found)
+            if (e.set->lasting && !std::string_view(e.set->name).starts_with("closing")) cut.insert(e.which);
+        // Their resets go out while the guard knows them; of one that it does not know there is none to cut.
+        if (round == 0) {
+            std::erase_if(sockets, [&](const flow& f) { return !cut.contains(f); });
+            destroy(sockets);
+            continue; // what the resets made of them goes, too
+        }
+        if (const auto removed = remove(**socket, table, *found); !removed) return removed.error();
+    }
+    return cut.size();
+}
+
+} // namespace chronoknock::io
