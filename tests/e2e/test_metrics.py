@@ -21,6 +21,11 @@ OPENMETRICS = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0
 NAME = re.compile(r"chronoknock_\w+")
 SAMPLE = re.compile(r"^(chronoknock_\w+)(\{[^}]*\})? (\S+)$", re.MULTILINE)
 HTTP = 9753
+# Debian's, whichever Python runs the tests.
+STRICT = """import json, sys
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+print(json.dumps({f.name: f.type for f in text_string_to_metric_families(sys.stdin.read())}))
+"""
 
 
 def samples(text):
@@ -98,15 +103,20 @@ class Metrics(LabTest):
         self.assertFalse(self.file.exists())
 
     def test_a_strict_reader_takes_openmetrics(self):
-        from prometheus_client.openmetrics.parser import text_string_to_metric_families
         self.metered()
         self.client.knock(self.server, self.lab.folder / "alice.key", "web")
         self.assert_opens(self.client)
+        self.wait_for(lambda: "key_grants_total{" in self.ask()[2], "the grant")
         status, kind, text = self.ask(accept=OPENMETRICS)
         self.assertEqual((status, kind), (200, "application/openmetrics-text; version=1.0.0; charset=utf-8"))
-        families = {f.name: f for f in text_string_to_metric_families(text)}
-        self.assertEqual(families["chronoknock_knocks"].type, "counter")
-        self.assertEqual(families["chronoknock_grant_delay_seconds"].type, "histogram")
+        done = subprocess.run(["/usr/bin/python3", "-c", STRICT], input=text, capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        families = json.loads(done.stdout)
+        self.assertEqual(families["chronoknock_knocks"], "counter")
+        self.assertEqual(families["chronoknock_grant_delay_seconds"], "histogram")
+        # That it is strict: of counters named in the other form.
+        done = subprocess.run(["/usr/bin/python3", "-c", STRICT], input=self.ask()[2], capture_output=True, text=True)
+        self.assertNotEqual(done.returncode, 0)
         _, _, classic = self.ask()
         self.assertEqual(set(samples(text)), set(samples(classic)))
 
@@ -129,7 +139,10 @@ class Metrics(LabTest):
             except OSError:
                 return []
             c.request("GET", "/api/v1/query?query=" + quote(expression))
-            answer = json.loads(c.getresponse().read())
+            got = c.getresponse()
+            if got.status == 503:  # it is starting
+                return []
+            answer = json.loads(got.read())
             self.assertEqual(answer["status"], "success", (expression, answer))
             return answer["data"]["result"]
         granted = 'chronoknock_knocks_total{outcome="granted"}'
@@ -167,7 +180,8 @@ class Metrics(LabTest):
         self.metered()
         self.client.knock(self.server, self.lab.folder / "alice.key", "web")
         self.assert_opens(self.client)
-        there = set(NAME.findall("\n".join(samples(self.ask()[2]))))
+        told = self.wait_for(lambda: "key_grants_total{" in (text := self.ask()[2]) and text, "the grant")
+        there = set(NAME.findall("\n".join(samples(told))))
         named = set(NAME.findall("\n".join(self.dashboard())))
         self.assertGreater(len(named), 15)
         self.assertEqual(named - there, set())
