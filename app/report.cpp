@@ -7,6 +7,7 @@
 #include "io/system/publish.hpp"
 #include "report/page.hpp"
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <filesystem>
 #include <iostream>
@@ -35,7 +36,7 @@ usage report_usage() {
         ("out", text("FILE")->required(),
          "the page; one of that name is replaced, - is the standard output") //
         ("config", text("FILE"), otherwise.c_str())                          //
-        ("since", text("TIME"), "how far back: 30d, 12h, 90m (30d)");
+        ("since", text("TIME"), "how far back: 30d, 12h, 90m (as far as the record goes, 30d at most)");
     return u;
 }
 
@@ -98,6 +99,15 @@ void add_status(const json::object& status, report::findings& f) {
     }
 }
 
+/// How far back there is something to see, in whole hours, or days where it is more than two.
+nanoseconds extent(const report::findings& f) {
+    auto earliest = f.now - 1h;
+    if (!f.history.empty()) earliest = std::min(earliest, f.history.back().when);
+    if (!f.series.empty()) earliest = std::min(earliest, f.series.front().end - f.series.front().span);
+    const nanoseconds unit = f.now - earliest > 48h ? 24h : 1h;
+    return std::clamp<nanoseconds>((f.now - earliest + unit) / unit * unit, 1h, f.since);
+}
+
 std::string host_name() {
     char name[256] = {};
     return ::gethostname(name, sizeof name - 1) == 0 ? name : "this host";
@@ -128,6 +138,7 @@ int run_report(const arguments& args) {
     else
         f.not_running = status.error().text;
 
+    if (!given(options, "since")) f.since = extent(f);
     const auto page = report::page(f);
     const auto out = *given(options, "out");
     if (out == "-") {
