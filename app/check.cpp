@@ -1,3 +1,4 @@
+#include "app/check_online.hpp"
 #include "app/options.hpp"
 #include "io/server_config.hpp"
 #include "io/store/record_summary.hpp"
@@ -26,9 +27,12 @@ constexpr nanoseconds shortest_polite_interval = 15s;
 
 usage check_usage() {
     usage u{"check --config FILE [OPTION...]",
-            "Reads a server's configuration as `server` would and says what it means. Changes nothing."};
+            "Reads a server's configuration as `server` would and says what it means. Changes nothing.\n"
+            "For a first start that cannot lock you out: `chronoknock server --config FILE --trial 10m`, and\n"
+            "`chronoknock confirm` from a new connection."};
     u.options.add_options()                                                //
         ("config", text("FILE")->required(), "the server's configuration") //
+        ("online", "ask the time servers, and read owners and modes, too")  //
         ("allow-loose-permissions", "take key files that others can read or write");
     return u;
 }
@@ -217,7 +221,11 @@ int run_check(const arguments& args) {
         used = io::newest_places(server->state);
     for (const auto& k : server->keys) print_key(*server, k, used);
     print_doubts(*server, used);
-    return done;
+    const bool serves = !options.count("online") || check_online(*server, *given(options, "config"));
+    std::cout << "\nfirst start    chronoknock server --config " << *given(options, "config")
+              << " --trial 10m: the guard goes away by itself\n"
+                 "               unless `chronoknock confirm` comes\n";
+    return serves ? done : failed;
 }
 
 } // namespace chronoknock::app

@@ -79,7 +79,7 @@ int run_server(const arguments& args) {
                 io::log::info("stopping");
                 return runtime.stop([&context] { context.stop(); });
             }
-            runtime.reload([](const result<std::vector<std::string>>& reloaded) {
+            runtime.reload([](const io::runtime::changes& reloaded) {
                 if (!reloaded) io::log::error("the configuration stays as it was: " + reloaded.error().text);
             });
         });

@@ -9,7 +9,6 @@ namespace chronoknock {
 /// What went wrong, as one line a person can act on: what, where, what was expected.
 struct error {
     std::string text;
-    int status = 1; ///< the exit status that it deserves: 2 for bad usage, configuration or key
 
     bool operator==(const error&) const = default;
 };

@@ -3,6 +3,8 @@
 #include "base/text.hpp"
 
 #include <algorithm>
+#include <map>
+#include <string_view>
 
 namespace chronoknock::config {
 
@@ -59,18 +61,17 @@ std::string change_of(const server& before, const key_settings& a, const server&
 /// Of things that have names: what came, went and changed.
 template <class Things, class Change>
 void compare(const std::string& kind, const Things& before, const Things& after, Change change, lines& all) {
-    const auto find = [](const Things& in, const std::string& name) {
-        return std::ranges::find_if(in, [&](const auto& one) { return one.name == name; });
-    };
+    std::map<std::string_view, const typename Things::value_type*> left;
+    for (const auto& one : before) left.emplace(one.name, &one);
     for (const auto& one : after) {
-        const auto was = find(before, one.name);
-        if (was == before.end())
+        const auto was = left.extract(one.name);
+        if (was.empty())
             all.push_back(kind + " " + one.name + ": added");
-        else if (const auto text = change(*was, one); !text.empty())
+        else if (const auto text = change(*was.mapped(), one); !text.empty())
             all.push_back(kind + " " + one.name + ": " + text);
     }
     for (const auto& one : before)
-        if (find(after, one.name) == after.end()) all.push_back(kind + " " + one.name + ": removed");
+        if (left.contains(one.name)) all.push_back(kind + " " + one.name + ": removed");
 }
 
 } // namespace

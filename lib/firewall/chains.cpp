@@ -85,7 +85,8 @@ std::string grant_rules(const rules& r, const view& v, transport protocol) {
             // a SYN in its name may be forged.)
             rule += protocol == transport::tcp ? change("add", "tcp" + f, key + " timeout 2m") +
                                                      change("add", "opening" + f, v.opening(family))
-                                               : change("update", "udp" + f, key);
+                                               : change("delete", "cut" + f, key) +
+                                                     change("update", "udp" + f, key);
             // The limit alone is exact; this makes a used-up grant vanish from lists too.
             if (s.uses == 1) rule += change("delete", grants, ip(family) + " saddr");
             text += line(rule + "accept");
@@ -161,7 +162,9 @@ std::string sent_chain(const rules& r, const view& v) {
             // Answers to an ACK bear none; those to other segments have no socket.
             text += line("tcp flags & (rst | ack) == (rst | ack) meta skuid >= 0 " + over);
         }
-        text += line(change("update", "udp" + f, v.flow_of_answer(transport::udp, family)));
+        const auto udp = v.flow_of_answer(transport::udp, family);
+        text += line(udp + " @cut" + f + " " + change("update", "cut" + f, udp) + "return");
+        text += line(change("update", "udp" + f, udp));
     }
     return chain(v.prefix + "sent", text);
 }

@@ -36,6 +36,12 @@ std::string grant_set_definition(const service& s, int family) {
            "limit rate 1/week burst " + std::to_string(s.uses) + " packets; }\n";
 }
 
+std::string cut_set_definition(const cut_set& s) {
+    return std::string("\tset ") + s.name + " { type " + address_type(s.family) +
+           " . inet_service . inet_service; flags dynamic,timeout; timeout " + s.timeout +
+           "; size 65536; }\n";
+}
+
 std::string flow_set_definition(const flow_set& s) {
     return std::string("\tset ") + s.name + " { type " + address_type(s.family) + " . inet_service . " +
            (s.lasting ? "" : address_type(s.family) + " . ") +
@@ -45,6 +51,7 @@ std::string flow_set_definition(const flow_set& s) {
 std::string set_definitions(const rules& r) {
     std::string text;
     for (const auto& s : flow_sets) text += flow_set_definition(s);
+    for (const auto& s : cut_sets) text += cut_set_definition(s);
     for (const auto& s : r.services)
         for (const auto family : families) text += grant_set_definition(s, family);
     if (r.trial_end)

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <iterator>
+#include <set>
 #include <utility>
 
 namespace chronoknock::granting {
@@ -47,13 +48,12 @@ void pipeline::set_terms(terms t) {
         for (auto& k : knocks) k.outdated = k.outdated || !std::ranges::all_of(k.openings, same);
     holders_.keep([&](const std::string& service) { return same({{}, service, {}}); });
     std::erase_if(earlier_, [&](const earlier& one) { return !same({{}, one.service, {}}); });
-    for (const auto& was : terms_.keys) {
-        const auto is = std::ranges::find(t.keys, was.name, &terms::key::name);
-        if (is == t.keys.end())
-            of_keys_.erase(was.name);
-        else if (is->fingerprint != was.fingerprint)
+    std::map<std::string_view, std::string_view> secrets;
+    for (const auto& k : t.keys) secrets.emplace(k.name, k.fingerprint);
+    for (const auto& was : terms_.keys)
+        if (const auto is = secrets.find(was.name); is != secrets.end() && is->second != was.fingerprint)
             renewed_.insert(was.name);
-    }
+    std::erase_if(of_keys_, [&](const auto& one) { return !secrets.contains(one.first); });
     terms_ = std::move(t);
 }
 
@@ -70,9 +70,11 @@ void pipeline::remember(std::span<const history_entry> history, std::span<const 
             return one.key == e.key && one.who == *e.who && one.service == service;
         });
     };
+    std::set<std::string_view> names;
+    for (const auto& k : terms_.keys) names.insert(k.name);
     for (auto e = history.rbegin(); e != history.rend(); ++e) {
         const bool granted = e->what == history_entry::kind::granted;
-        if (granted && std::ranges::find(terms_.keys, e->key, &terms::key::name) != terms_.keys.end()) {
+        if (granted && names.contains(e->key)) {
             auto& k = counters_of(e->key);
             k.last = e->when;
             k.from = e->who;
@@ -249,8 +251,8 @@ actions pipeline::carried_out(std::uint64_t number, const result<void>& done, in
     }
     guard_.opened(k.once);
     ++counters_.granted;
-    if (opens) delays_.add(now - k.seen);
-    if (opens && std::ranges::find(terms_.keys, k.key, &terms::key::name) != terms_.keys.end()) {
+    if (opens) {
+        delays_.add(now - k.seen);
         auto& of_key = counters_of(k.key);
         ++of_key.granted;
         of_key.last = k.once.accepted;

@@ -110,7 +110,7 @@ public:
     actions prune(unix_time now);
 
     const counters& count() const { return counters_; }
-    /// Of keys that there are, by name; none of one that never knocked.
+    /// By name; none of a key that never knocked.
     const std::map<std::string, key_counters>& count_of_keys() const { return of_keys_; }
     /// Of knocks that opened, from when they were complete until the firewall had them open.
     const histogram& delays() const { return delays_; }
@@ -156,7 +156,6 @@ private:
     revoking end(const meant& is_meant, std::span<const firewall::live_grant> unheld, const std::string& why,
                  instant now, unix_time when);
     std::size_t stop_coming(const meant& is_meant, const std::string& why);
-    bool may_open(const std::string& key, const std::string& service) const;
     void drop_revoked(const knock& k, actions& todo);
     knock accept(const claim& c, instant now, unix_time t) const;
     void refuse(const claim& c, const std::string& why, instant now, unix_time t, actions& todo);

@@ -7,13 +7,6 @@
 
 namespace chronoknock::granting {
 
-bool pipeline::may_open(const std::string& key, const std::string& service) const {
-    const auto k = std::ranges::find(terms_.keys, key, &terms::key::name);
-    return k != terms_.keys.end() && std::ranges::any_of(k->services, [&](auto index) {
-               return terms_.services[index].name == service;
-           });
-}
-
 pipeline::revoking pipeline::revoke(const revocation& r, std::span<const firewall::live_grant> open,
                                     instant now, unix_time when) {
     const auto is_meant = [&](const std::string& key, const address& who, const std::string&) {
@@ -28,6 +21,14 @@ pipeline::revoking pipeline::revoke(const revocation& r, std::span<const firewal
 
 pipeline::revoking pipeline::revoke_unentitled(instant now, unix_time when) {
     const auto renewed = std::exchange(renewed_, {});
+    std::map<std::string_view, const terms::key*> keys;
+    for (const auto& k : terms_.keys) keys.emplace(k.name, &k);
+    const auto may_open = [&](const std::string& key, const std::string& service) {
+        const auto k = keys.find(key);
+        return k != keys.end() && std::ranges::any_of(k->second->services, [&](auto index) {
+                   return terms_.services[index].name == service;
+               });
+    };
     return end(
         [&](const std::string& key, const address&, const std::string& service) {
             return renewed.contains(key) || !may_open(key, service);

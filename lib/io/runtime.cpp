@@ -1,6 +1,5 @@
 #include "io/runtime.hpp"
 
-#include "config/differences.hpp"
 #include "io/firewall/last_guard.hpp"
 #include "io/log/log.hpp"
 #include "io/metrics/gather.hpp"
@@ -79,7 +78,7 @@ void runtime::carry_out(const supervisor::actions& actions) {
             break;
         case supervisor::kind::failed:
             changes_.clear();
-            tell(error{a.text, std::exchange(unreadable_, false) ? 2 : 1});
+            tell(refusal(error{a.text}, std::exchange(unreadable_, false) ? 2 : 1));
             break;
         case supervisor::kind::be_quiet:
             be_quiet();
@@ -260,7 +259,7 @@ void runtime::go_over() {
     successor s = std::move(*next_);
     next_.reset();
     if (verifiers_) s.verifiers->take_over(*verifiers_);
-    std::ranges::move(config::differences(*configuration_, *s.configuration), std::back_inserter(changes_));
+    std::ranges::move(s.changes, std::back_inserter(changes_));
     std::swap(s.verifiers, verifiers_);
     std::swap(s.configuration, configuration_);
     exporter_.use(configuration_->metrics);
@@ -278,7 +277,7 @@ void runtime::drop() {
     beside_.destroy(std::move(s));
 }
 
-void runtime::tell(const result<std::vector<std::string>>& reloaded) {
+void runtime::tell(const changes& reloaded) {
     for (const auto& told : std::exchange(asked_, {})) told(reloaded);
 }
 

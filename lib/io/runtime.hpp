@@ -32,7 +32,8 @@ namespace chronoknock::io {
 class runtime {
 public:
     /// What has changed, in lines for people (config::differences()).
-    using completion = std::function<void(const result<std::vector<std::string>>&)>;
+    using changes = boost::system::result<std::vector<std::string>, refusal>;
+    using completion = std::function<void(const changes&)>;
 
     runtime(boost::asio::io_context& context, config::server configuration);
 
@@ -84,7 +85,7 @@ private:
     void prepare();
     void take_over();
     void drop();
-    void tell(const result<std::vector<std::string>>& reloaded);
+    void tell(const changes& reloaded);
     void be_quiet();
     void withdraw();
     void close();

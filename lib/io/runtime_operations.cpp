@@ -46,10 +46,10 @@ operations runtime::control_operations() {
         {"confirm", {[this](const arguments&, const reply& r) { confirm(r); }, access::owner}},
         {"reload",
          {[this](const arguments&, const reply& r) {
-              reload([this, r](const result<std::vector<std::string>>& changes) {
-                  if (!changes) return r(changes.error());
+              reload([this, r](const changes& made) {
+                  if (!made) return r(made.error());
                   json::array list;
-                  for (const auto& c : *changes) list.push_back(json::value(c));
+                  for (const auto& c : *made) list.push_back(json::value(c));
                   r(json::object{{"changes", std::move(list)},
                                  {"services", configuration_->services.size()},
                                  {"keys", configuration_->keys.size()}});
@@ -104,10 +104,10 @@ void runtime::history(const json::object& arguments, const reply& r) {
 void runtime::revoke(const json::object& arguments, const reply& r) {
     granting::revocation which{text_in(arguments, "key"), {}, by_operator};
     const auto address_text = text_in(arguments, "address");
-    if (which.key.empty() == address_text.empty()) return r(error{"revoke: expected a key or an address", 2});
+    if (which.key.empty() == address_text.empty()) return r(refusal(error{"revoke: expected a key or an address"}, 2));
     if (!address_text.empty()) {
         const auto who = address::parse(address_text);
-        if (!who) return r(error{who.error().text, 2});
+        if (!who) return r(refusal(who.error(), 2));
         which.who = *who;
     }
     const bool cut = flag_in(arguments, "cut");

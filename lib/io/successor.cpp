@@ -2,6 +2,7 @@
 
 #include "base/hash.hpp"
 #include "base/zero_pages.hpp"
+#include "config/differences.hpp"
 #include "io/system/random.hpp"
 #include "method/method.hpp"
 
@@ -71,6 +72,7 @@ result<successor> read_successor(const config_reader& reader, record_view record
     next.verifiers = make_verifiers(c, std::move(record), before);
     populate(*next.verifiers);
     next.terms = terms_of(c);
+    next.changes = config::differences(old, c);
     return {boost::system::in_place_value, std::move(next)};
 }
 

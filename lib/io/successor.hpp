@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace chronoknock::io {
 
@@ -26,6 +27,7 @@ struct successor {
     std::unique_ptr<config::server> configuration; ///< without secrets that the verifiers have taken
     std::unique_ptr<method::verifier_set> verifiers;
     granting::terms terms;
+    std::vector<std::string> changes; ///< from the configuration before (config::differences())
     bool captures_other = false; ///< than the configuration before
 };
 

@@ -12,7 +12,8 @@ import unittest
 from cli import PROGRAM, SECRET, SOURCE, Case
 
 VECTORS = SOURCE / "tests/unit/key/vectors.json"
-COMMANDS = ["server", "check", "knock", "keygen", "sequence", "time", "status", "guard"]
+COMMANDS = ["server", "check", "knock", "keygen", "sequence", "time", "status", "watch", "grants", "revoke", "history",
+            "reload", "confirm", "guard"]
 
 
 class Usage(Case):

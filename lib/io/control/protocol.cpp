@@ -51,7 +51,7 @@ result<request> parse_request(std::string_view text) {
 std::string to_text(const answer& a) {
     if (!a) {
         json::object o{{"error", a.error().text}};
-        if (a.error().status != error().status) o["status"] = a.error().status;
+        if (a.error().status != refusal().status) o["status"] = a.error().status;
         return json::serialize(o);
     }
     auto text = "{\"result\":" + plain_json(*a) + '}';
@@ -61,9 +61,9 @@ std::string to_text(const answer& a) {
 
 namespace {
 
-int status_of(const json::object& refusal) {
-    const auto* const status = refusal.if_contains("status");
-    return status && status->is_int64() && status->get_int64() == 2 ? 2 : error().status;
+int status_of(const json::object& fields) {
+    const auto* const status = fields.if_contains("status");
+    return status && status->is_int64() && status->get_int64() == 2 ? 2 : refusal().status;
 }
 
 } // namespace
@@ -75,7 +75,7 @@ answer parse_answer(std::string_view text) {
         if (auto* const found = fields->if_contains("result"); found && found->is_object())
             return std::move(found->get_object());
         if (const auto* const why = fields->if_contains("error"); why && why->is_string())
-            return error{{why->get_string().data(), why->get_string().size()}, status_of(*fields)};
+            return refusal(error{{why->get_string().data(), why->get_string().size()}}, status_of(*fields));
     }
     return error{"the server's answer is not what this program knows"};
 }

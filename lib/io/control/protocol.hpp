@@ -8,12 +8,13 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 /// What passes over the control socket: one request, and one answer to it. Each is a frame: the number of
 /// bytes that follow in four bytes, most significant first, then as many bytes of JSON.
 ///
 ///     {"operation": "status", "arguments": {}}         arguments may be left out
-///     {"result": {...}}  or  {"error": "one line", "status": 2}        status: error::status, if it is not 1
+///     {"result": {...}}  or  {"error": "one line", "status": 2}        status: the command's, if it is not 1
 namespace chronoknock::io {
 
 inline constexpr std::size_t most_request = 64 << 10; ///< bytes of JSON
@@ -26,7 +27,14 @@ struct request {
     bool operator==(const request&) const = default;
 };
 
-using answer = result<boost::json::object>;
+/// Why there is no result.
+struct refusal : error {
+    refusal() = default;
+    refusal(error e, int exit_status = 1) : error(std::move(e)), status(exit_status) {}
+    int status = 1; ///< that a command ends with: 2 for bad usage, configuration or key
+};
+
+using answer = boost::system::result<boost::json::object, refusal>;
 
 using frame_header = std::array<std::uint8_t, 4>;
 

@@ -1,5 +1,6 @@
 #include "io/firewall/flow_cut.hpp"
 
+#include "firewall/chains.hpp"
 #include "io/firewall/connections.hpp"
 #include "io/firewall/flow_key.hpp"
 #include "io/firewall/nft_builder.hpp"
@@ -53,19 +54,20 @@ netlink_result<std::vector<element>> find(mnl_socket& socket, const std::string&
 /// Messages of one transaction.
 class batch {
 public:
-    explicit batch(std::size_t elements) : buffer_((2 * elements + 2) * most_message) {
+    explicit batch(std::size_t elements) : buffer_((3 * elements + 2) * most_message) {
         edge(NFNL_MSG_BATCH_BEGIN);
     }
-    void change(const std::string& table, const element& e, int type, int flags) {
+    void change(const std::string& table, const char* set, const element& e, int type, int flags) {
         auto* const m = begin(message_type(type), NFPROTO_INET, flags);
         mnl_attr_put_strz(m, NFTA_SET_ELEM_LIST_TABLE, table.c_str());
-        mnl_attr_put_strz(m, NFTA_SET_ELEM_LIST_SET, e.set->name);
+        mnl_attr_put_strz(m, NFTA_SET_ELEM_LIST_SET, set);
         auto* const list = mnl_attr_nest_start(m, NFTA_SET_ELEM_LIST_ELEMENTS);
         auto* const one = mnl_attr_nest_start(m, NFTA_LIST_ELEM);
         auto* const key = mnl_attr_nest_start(m, NFTA_SET_ELEM_KEY);
         mnl_attr_put(m, NFTA_DATA_VALUE, e.key.size(), e.key.data());
         mnl_attr_nest_end(m, key);
-        if (type == NFT_MSG_NEWSETELEM) mnl_attr_put_u64(m, NFTA_SET_ELEM_TIMEOUT, htobe64(moment));
+        if (set == e.set->name && type == NFT_MSG_NEWSETELEM)
+            mnl_attr_put_u64(m, NFTA_SET_ELEM_TIMEOUT, htobe64(moment));
         mnl_attr_nest_end(m, one);
         mnl_attr_nest_end(m, list);
         end(m);
@@ -108,14 +110,18 @@ private:
     std::uint32_t sequence_ = 0;
 };
 
+/// What the host itself sends admits a UDP peer again, unless the flow is noted as cut.
 /// What is gone already is put in first: to delete what is not there would undo the whole transaction.
 netlink_result<void> remove(mnl_socket& socket, const std::string& table, std::span<const element> all) {
     for (std::size_t done = 0; done < all.size(); done += most_at_once) {
         const auto some = all.subspan(done, std::min(most_at_once, all.size() - done));
         batch b(some.size());
         for (const auto& e : some) {
-            b.change(table, e, NFT_MSG_NEWSETELEM, NLM_F_CREATE);
-            b.change(table, e, NFT_MSG_DELSETELEM, &e == &some.back() ? NLM_F_ACK : 0);
+            if (e.set->protocol == transport::udp)
+                b.change(table, firewall::cut_sets[e.set->family == 4 ? 0 : 1].name, e, NFT_MSG_NEWSETELEM,
+                         NLM_F_CREATE);
+            b.change(table, e.set->name, e, NFT_MSG_NEWSETELEM, NLM_F_CREATE);
+            b.change(table, e.set->name, e, NFT_MSG_DELSETELEM, &e == &some.back() ? NLM_F_ACK : 0);
         }
         if (const auto committed = b.commit(socket); !committed) return committed.error();
     }
