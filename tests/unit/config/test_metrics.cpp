@@ -12,7 +12,7 @@ namespace {
 result<config::metrics_settings> read(const std::string& text) {
     const auto sections = parse_ini(text);
     config::metrics_settings m;
-    const auto done = config::read_metrics("c.ini", sections.value().at(0), "/etc/c/", m);
+    const auto done = config::read_metrics("c.ini", sections.value().back(), "/etc/c/", m);
     if (!done) return done.error();
     return m;
 }

@@ -2,6 +2,7 @@
 
 #include "report/chart.hpp"
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <regex>
 
@@ -55,8 +56,8 @@ BOOST_AUTO_TEST_CASE(a_page_needs_nothing_from_elsewhere) {
     BOOST_TEST(
         !std::regex_search(html, std::regex("url\\(|@import|<link|<img|<iframe|src=|href=| on[a-z]+=")));
     check_tags(html);
-    BOOST_TEST(count(html, "<svg") == 3u + 2u); // three pictures, and a strip for each key
-    BOOST_TEST(html.find("1 h ago") != html.npos);
+    BOOST_TEST(count(html, "<svg") == 3u + 2u + 1u); // pictures, a strip for each key, why it was refused
+    BOOST_TEST(html.find("60 min ago") != html.npos);
     BOOST_TEST(html.find("40 days ago") != html.npos);
     BOOST_TEST(html.find("<b>1,000</b>") != html.npos); // strangers
 }
@@ -73,7 +74,7 @@ BOOST_AUTO_TEST_CASE(whatever_text_comes_it_stays_text) {
         const auto html = page(f);
         BOOST_TEST(html.find("<script") == html.npos);
         BOOST_TEST(html.find("\"onload") == html.npos);
-        BOOST_TEST(!std::regex_search(html, std::regex("[\\x01-\\x09\\x0b-\\x1f\\x7f-\\xff]")));
+        BOOST_TEST(std::ranges::all_of(html, [](char c) { return (c >= ' ' && c < 0x7f) || c == '\n'; }));
         check_tags(html);
     }
 }
