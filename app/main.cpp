@@ -33,13 +33,13 @@ constexpr std::array commands = {
     command{"grants", app::run_grants, "list who may reach what, by whose key, for how long yet"},
     command{"revoke", app::run_revoke, "end the grants, and connections, of a key or an address"},
     command{"history", app::run_history, "list what was granted, refused, revoked"},
+    command{"report", app::run_report, "write a page with pictures of what the daemon has seen"},
     command{"reload", app::run_reload, "have the daemon read its configuration again"},
     command{"confirm", app::run_confirm, "keep the guard of a server --trial"},
     command{"invite", app::run_invite, "make a key for somebody, and a line that hands it over"},
     command{"uninvite", app::run_uninvite, "take somebody's key out of the configuration"},
     command{"profile", app::run_profile, "keep the client's profiles"},
     command{"import", app::run_import, "make keys and services of knockd.conf or fwknop's access.conf"},
-    command{"report", app::run_report, "write a page with pictures of what the daemon has seen"},
     command{"sequence", app::run_sequence, "print the ports of a knock"},
 };
 

@@ -7,6 +7,7 @@
 #include "io/system/publish.hpp"
 #include "report/page.hpp"
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <filesystem>
 #include <iostream>
@@ -35,7 +36,7 @@ usage report_usage() {
         ("out", text("FILE")->required(),
          "the page; one of that name is replaced, - is the standard output") //
         ("config", text("FILE"), otherwise.c_str())                          //
-        ("since", text("TIME"), "how far back: 30d, 12h, 90m (30d)");
+        ("since", text("TIME"), "how far back: 30d, 12h, 90m (as far as the record goes, 30d at most)");
     return u;
 }
 
@@ -51,8 +52,7 @@ result<config::server_paths> paths(const po::variables_map& options) {
     auto file = given(options, "config");
     std::error_code ignored;
     if (!file && std::filesystem::exists(default_config, ignored)) file = default_config;
-    const config::server otherwise;
-    if (!file) return config::server_paths{otherwise.state, otherwise.control};
+    if (!file) return config::paths_of("", "");
     const auto read = io::read_file(*file);
     if (!read) return read.error();
     return config::paths_of(*read, *file);
@@ -92,8 +92,20 @@ void add_status(const json::object& status, report::findings& f) {
                 if (s.is_string())
                     key.services += (key.services.empty() ? "" : ", ") +
                                     std::string(s.get_string().data(), s.get_string().size());
+        if (const auto last = number(k, "last_knock"); last > 0 && last < 1e10)
+            key.last =
+                unix_time{std::chrono::duration_cast<nanoseconds>(std::chrono::duration<double>(last))};
         f.keys.push_back(std::move(key));
     }
+}
+
+/// How far back there is something to see, in whole hours, or days where it is more than two.
+nanoseconds extent(const report::findings& f) {
+    auto earliest = f.now - 1h;
+    if (!f.history.empty()) earliest = std::min(earliest, f.history.back().when);
+    if (!f.series.empty()) earliest = std::min(earliest, f.series.front().end - f.series.front().span);
+    const nanoseconds unit = f.now - earliest > 48h ? 24h : 1h;
+    return std::clamp<nanoseconds>((f.now - earliest + unit) / unit * unit, 1h, f.since);
 }
 
 std::string host_name() {
@@ -126,6 +138,7 @@ int run_report(const arguments& args) {
     else
         f.not_running = status.error().text;
 
+    if (!given(options, "since")) f.since = extent(f);
     const auto page = report::page(f);
     const auto out = *given(options, "out");
     if (out == "-") {

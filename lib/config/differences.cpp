@@ -89,6 +89,7 @@ std::vector<std::string> differences(const server& before, const server& after) 
     section(before.time == after.time, "[time]");
     section(before.knock == after.knock, "[knock]");
     section(before.firewall == after.firewall, "[firewall]");
+    section(before.metrics == after.metrics, "[metrics]");
     compare("service", before.services, after.services,
             [](const service& a, const service& b) { return change_of(a, b); }, all);
     compare("key", before.keys, after.keys,

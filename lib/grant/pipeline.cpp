@@ -55,9 +55,12 @@ void pipeline::set_terms(terms t) {
             renewed_.insert(was.name);
     std::erase_if(of_keys_, [&](const auto& one) { return !secrets.contains(one.first); });
     terms_ = std::move(t);
-    std::set<std::string_view> names;
-    for (const auto& k : terms_.keys) names.insert(k.name);
-    activity_.keep([&](std::string_view name) { return names.contains(name); });
+}
+
+pipeline::key_counters& pipeline::counters_of(const std::string& key) {
+    auto& c = of_keys_[key];
+    if (c.order == 0) c.order = ++last_order_;
+    return c;
 }
 
 void pipeline::remember(std::span<const history_entry> history, std::span<const firewall::live_grant> open,
@@ -72,7 +75,7 @@ void pipeline::remember(std::span<const history_entry> history, std::span<const 
     for (auto e = history.rbegin(); e != history.rend(); ++e) {
         const bool granted = e->what == history_entry::kind::granted;
         if (granted && names.contains(e->key)) {
-            auto& k = of_keys_[e->key];
+            auto& k = counters_of(e->key);
             k.last = e->when;
             k.from = e->who;
         }
@@ -152,7 +155,7 @@ pipeline::knock pipeline::accept(const claim& c, instant now, unix_time t) const
 
 void pipeline::refuse(const claim& c, const std::string& why, instant now, unix_time t, actions& todo) {
     ++counters_.refused;
-    ++of_keys_[terms_.keys[c.key].name].refused;
+    ++counters_of(terms_.keys[c.key].name).refused;
     const auto& key = terms_.keys[c.key].name;
     const auto what = "key " + key + ", " + c.description + ": " + why;
     if (!refusals_.refused(c.source, what, now)) return;
@@ -253,12 +256,12 @@ actions pipeline::carried_out(std::uint64_t number, const result<void>& done, in
     guard_.opened(k.once);
     ++counters_.granted;
     if (opens) {
-        auto& of_key = of_keys_[k.key];
+        delays_.add(now - k.seen);
+        auto& of_key = counters_of(k.key);
         ++of_key.granted;
         of_key.last = k.once.accepted;
         of_key.from = k.once.who;
     }
-    activity_.granted(k.key, k.once.accepted, opens ? std::optional(now - k.seen) : std::nullopt);
     if (knocks_told_.tell(k.key, now))
         todo.push_back(tell{severity::info, k.line + " (" + in_milliseconds(now - k.seen) + ")"});
     const auto kind = opens ? history_entry::kind::granted : history_entry::kind::revoked;

@@ -1,9 +1,9 @@
 #pragma once
 
 #include "base/error.hpp"
+#include "base/histogram.hpp"
 #include "base/service.hpp"
 #include "grant/actions.hpp"
-#include "grant/activity.hpp"
 #include "grant/claim.hpp"
 #include "grant/expiries.hpp"
 #include "grant/holders.hpp"
@@ -66,6 +66,7 @@ public:
         std::uint64_t refused = 0;
         std::optional<unix_time> last; ///< when a knock of it was granted last, by an earlier process too
         std::optional<address> from;   ///< whom that opened for
+        std::uint64_t order = 0;       ///< among keys, by when something of it was counted first
     };
     /// Changes that end grants, to be made by the firewall, and what they come to.
     struct revoking {
@@ -112,7 +113,8 @@ public:
     const counters& count() const { return counters_; }
     /// By name; none of a key that never knocked.
     const std::map<std::string, key_counters>& count_of_keys() const { return of_keys_; }
-    const granting::activity& activity() const { return activity_; }
+    /// Of knocks that opened, from when they were complete until the firewall had them open.
+    const histogram& delays() const { return delays_; }
     const replay_guard& guard() const { return guard_; }
 
 private:
@@ -162,6 +164,7 @@ private:
     action open(std::uint64_t number, knock& k, instant now);
     close_services close(std::uint64_t number, knock& k, instant now);
     bool has_uses(const std::string& service) const;
+    key_counters& counters_of(const std::string& key);
     void fail(const knock& k, const error& why, instant now, actions& todo);
 
     replay_guard guard_;
@@ -176,10 +179,11 @@ private:
     std::vector<earlier> earlier_;
     std::map<std::uint64_t, ending> ending_;
     std::map<std::string, key_counters> of_keys_;
+    std::uint64_t last_order_ = 0;  ///< of these
     std::set<std::string> renewed_; ///< keys that have another secret now; their grants are to end
     std::optional<unix_time> clock_;
     counters counters_;
-    granting::activity activity_;
+    histogram delays_;
 };
 
 } // namespace chronoknock::granting

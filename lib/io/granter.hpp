@@ -77,8 +77,8 @@ public:
     granting::pipeline::counters count() const {
         return pipeline_ ? pipeline_->count() : granting::pipeline::counters();
     }
-    /// Null before it is open.
-    const granting::activity* activity() const { return pipeline_ ? &pipeline_->activity() : nullptr; }
+    /// From knock to grant.
+    histogram delays() const { return pipeline_ ? pipeline_->delays() : histogram(); }
     /// Keeps a row of the series, sooner or later.
     void keep(const report::period& p) {
         if (store_) store_->keep(p);

@@ -29,8 +29,7 @@ result<void> runtime::start() {
     lock_ = std::move(*lock);
     // What no waiting will mend. Whatever guard is there stays.
     const auto& backend = configuration_->firewall.backend;
-    if (const auto possible = check_backend(backend, rules_of(*configuration_)); !possible)
-        return possible;
+    if (const auto possible = check_backend(backend, rules_of(*configuration_)); !possible) return possible;
     exporter_.use(configuration_->metrics);
     carry_out(supervisor_.start());
     return {};

@@ -45,8 +45,8 @@ public:
     /// How the configuration is read again. Before start().
     void reads_by(config_reader reader) { reader_ = std::move(reader); }
     /// The guard goes after so long, by itself, and the server with it, unless somebody confirms it through
-    /// the control socket: nobody is locked out for ever. The kernel sees to that, should we be killed. Before
-    /// start(). over: called then, once the guard is gone.
+    /// the control socket: nobody is locked out for ever. The kernel sees to that, should we be killed.
+    /// Before start(). over: called then, once the guard is gone.
     void on_trial(nanoseconds lasts, std::function<void()> over);
     /// Goes over to the configuration that the reader gives, while the old one is served: what is remembered
     /// of addresses stays, unless the settings for that have changed. If it cannot, the error says why and
@@ -107,10 +107,11 @@ private:
     void tick();
     void tick_after(nanoseconds wait);
     void report_each_minute(instant now);
-    void keep_period(instant now);
     std::string why_no_knock();
     unix_time clock();
+    void keep_period(instant now);
     firewall::rules rules_of(const config::server& c) const;
+    snapshot take_snapshot();
 
     // What the control socket is asked.
     operations control_operations();
@@ -137,7 +138,7 @@ private:
     notices notices_;
     std::optional<next_one> next_;
     config_reader reader_;
-    std::vector<completion> asked_; ///< for a reload
+    std::vector<completion> asked_;    ///< for a reload
     std::vector<std::string> changes_; ///< that were taken over since the first of them asked
     bool unreadable_ = false;          ///< the configuration that was read last
     boost::asio::steady_timer trial_;

@@ -66,8 +66,7 @@ snapshot runtime::take_snapshot() {
     s.accepting = granter_.lets_pass();
     if (trial_end_) s.trial = *trial_end_ - now;
     const auto open = std::make_shared<result<std::vector<live_grant>>>(error{"the firewall is not set up"});
-    if (firewall_)
-        firewall_->list([open](result<std::vector<live_grant>> all) { *open = std::move(all); });
+    if (firewall_) firewall_->list([open](result<std::vector<live_grant>> all) { *open = std::move(all); });
     s.grants = *open;
     s.keys_of = [this](const live_grant& g) { return granter_.keys_of(g.who, g.service); };
     s.count_of = [this](const std::string& key) { return granter_.count_of(key); };
@@ -77,7 +76,7 @@ snapshot runtime::take_snapshot() {
     const auto c = granter_.count();
     s.knocks = {c.granted, c.repeated, c.refused, c.failed, untimely_};
     s.burnt = granter_.burnt();
-    s.activity = granter_.activity();
+    s.delays = granter_.delays();
     return s;
 }
 

@@ -106,12 +106,6 @@ std::string runtime::why_no_knock() {
     return granter_.problem().empty() ? "the record of burnt knocks is being begun" : granter_.problem();
 }
 
-/// What time it is, for the history: by our servers, or else by the system clock.
-unix_time runtime::clock() {
-    const auto t = time_ ? time_->now(boot_now()) : std::nullopt;
-    return t ? t->t : system_now();
-}
-
 /// Writes a row of the series.
 void runtime::keep_period(instant now) {
     if (!time_ || !verifiers_) return;
@@ -121,6 +115,12 @@ void runtime::keep_period(instant now) {
     const auto c = granter_.count();
     granter_.keep(sampler_.take(now, r.estimate ? r.estimate->t : system_now(),
                                 {verifiers_->count("tracked"), c.granted, c.refused, c.failed}, clock));
+}
+
+/// What time it is, for the history: by our servers, or else by the system clock.
+unix_time runtime::clock() {
+    const auto t = time_ ? time_->now(boot_now()) : std::nullopt;
+    return t ? t->t : system_now();
 }
 
 } // namespace chronoknock::io

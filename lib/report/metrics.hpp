@@ -37,7 +37,7 @@ struct metrics {
         std::uint64_t granted = 0;
         unix_time last{};
     };
-    std::vector<key> keys = {};          ///< those that have series of their own: most_keys at most
+    std::vector<key> keys = {};          ///< those with series of their own: most_keys at most
     std::uint64_t granted_to_others = 0; ///< to keys beyond these
     histogram delays = {};
 };

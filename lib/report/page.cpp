@@ -82,6 +82,7 @@ private:
             auto& use = keys_[k.name];
             use.configured = true;
             use.services = k.services;
+            use.last = k.last;
             if (k.security_bits > 0) use.bits = std::to_string(static_cast<int>(k.security_bits));
         }
         for (const auto& e : f_.history) {

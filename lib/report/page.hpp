@@ -30,6 +30,7 @@ struct findings {
         std::string name;
         std::string services;
         double security_bits = 0;
+        std::optional<unix_time> last = {}; ///< use, as the server knows it
     };
     std::vector<key> keys = {};                        ///< configured; none: not known
     std::vector<granting::history_entry> history = {}; ///< the newest first

@@ -1,7 +1,6 @@
 #pragma once
 
 #include "config/server.hpp"
-#include "grant/activity.hpp"
 #include "grant/pipeline.hpp"
 #include "io/capture/capture.hpp"
 #include "io/firewall/backend.hpp"
@@ -40,7 +39,7 @@ struct snapshot {
     std::function<std::uint64_t(std::string_view)> count = [](std::string_view) { return 0; };
     std::size_t burnt = 0;
     knock_counters knocks{};
-    const granting::activity* activity = nullptr; ///< null: nothing yet
+    histogram delays{}; ///< from knock to grant
     result<std::vector<live_grant>> grants{};
     std::function<std::vector<std::string>(const live_grant&)> keys_of = [](const live_grant&) {
         return std::vector<std::string>();

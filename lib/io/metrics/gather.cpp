@@ -1,6 +1,8 @@
 #include "io/metrics/gather.hpp"
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 namespace chronoknock::io {
 
@@ -23,14 +25,19 @@ report::metrics metrics_of(const snapshot& s) {
     if (s.grants) m.grants = s.grants->size();
     m.burnt = s.burnt;
     m.keys_configured = s.configuration.keys.size();
-    if (!s.activity) return m;
-    for (const auto& k : s.activity->keys()) {
+    m.delays = s.delays;
+    using counted = std::pair<const std::string*, const granting::pipeline::key_counters*>;
+    std::vector<counted> used;
+    for (const auto& k : s.configuration.keys)
+        if (const auto* const c = s.count_of(k.name); c && c->last) used.emplace_back(&k.name, c);
+    // The same ones each time.
+    std::ranges::sort(used, {}, [](const counted& u) { return u.second->order; });
+    for (const auto& [name, c] : used) {
         if (m.keys.size() < report::most_keys)
-            m.keys.push_back({k.name, k.granted, k.last});
+            m.keys.push_back({*name, c->granted, *c->last});
         else
-            m.granted_to_others += k.granted;
+            m.granted_to_others += c->granted;
     }
-    m.delays = s.activity->delays();
     return m;
 }
 

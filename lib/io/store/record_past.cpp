@@ -23,11 +23,15 @@ result<record_past> read_past(const std::string& state, unix_time since) {
             (unreadable ? unreadable.message() : "expected the record of a server (a regular file)")};
     auto db = database::connect(state, patience);
     if (!db) return db.error();
-    auto history = latest_history(*db, granting::most_history);
-    if (!history) return history.error();
+    granting::history_query all;
+    all.most = granting::most_history;
+    auto found = find_in_history(*db, all);
+    if (!found) return found.error();
+    std::vector<granting::history_entry> history;
+    for (auto& one : *found) history.push_back(std::move(one.entry));
     auto series = series_since(*db, since);
     if (!series) return series.error();
-    return record_past{std::move(*history), std::move(*series)};
+    return record_past{std::move(history), std::move(*series)};
 }
 
 } // namespace chronoknock::io
