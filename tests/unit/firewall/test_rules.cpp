@@ -130,7 +130,8 @@ BOOST_AUTO_TEST_CASE(ports_of_all_services_are_guarded_once) {
     BOOST_TEST(has(text, "udp dport { 53 } jump guard"));
     BOOST_TEST(has(text, "tcp dport { 25-40, 80 } ip saddr @" + set_name(r.services[1], 4) + " add"));
     BOOST_TEST(has(text, "udp dport { 53 } ip6 saddr @" + set_name(r.services[0], 6) +
-                             " update @udp6 { ip6 saddr . udp sport . udp dport } accept"));
+                             " delete @cut6 { ip6 saddr . udp sport . udp dport } "
+                             "update @udp6 { ip6 saddr . udp sport . udp dport } accept"));
     BOOST_TEST(!has(text, "udp dport { 53 } ip saddr @" + set_name(r.services[1], 4)));
 }
 
