@@ -195,6 +195,7 @@ void tell_of_silence(const order& o, const std::vector<sent_knock>& knocks) {
         const auto found = client::diagnose(telling_facts(o, knocks, 0));
         throw stop{say(failed, found.reason + "; " + found.advice)};
     }
+    if (o.profile.rounds != 0) return; // then no answer has been waited for
     std::uint32_t syns = 0;
     for (const auto& k : knocks) {
         if (!hears_answers(o, k) || k.report.answered != 0) return;
