@@ -27,13 +27,14 @@ constexpr nanoseconds ntp_error = 100ms;
 constexpr nanoseconds shortest_polite_interval = 15s;
 
 usage check_usage() {
-    usage u{"check --config FILE [OPTION...]",
-            "Reads a server's configuration as `server` would and says what it means. Changes nothing.\n"
-            "For a first start that cannot lock you out: `chronoknock server --config FILE --trial 10m`, and\n"
-            "`chronoknock confirm` from a new connection."};
+    usage u{
+        "check --config FILE [OPTION...]",
+        "Reads a server's configuration as `server` would and says what it means. Changes nothing.\n"
+        "For a first start that cannot lock you out: `chronoknock server --config FILE --trial 10m`, and\n"
+        "`chronoknock confirm` from a new connection."};
     u.options.add_options()                                                //
         ("config", text("FILE")->required(), "the server's configuration") //
-        ("online", "ask the time servers, and read owners and modes, too")  //
+        ("online", "ask the time servers, and read owners and modes, too") //
         ("allow-loose-permissions", "take key files that others can read or write");
     return u;
 }

@@ -63,7 +63,7 @@ void check_files(const config::server& s, const std::string& file) {
     }
     for (const auto& folder : folders) check_owner(folder, "the folder of configuration or keys", false);
     const auto state = folder_of(s.state);
-    if (struct stat st {}; ::stat(state.c_str(), &st) != 0 && errno == ENOENT)
+    if (struct stat st{}; ::stat(state.c_str(), &st) != 0 && errno == ENOENT)
         line("state folder", state + " is not there yet: the server makes it");
     else
         check_owner(state, "the record's folder", true);
@@ -71,8 +71,8 @@ void check_files(const config::server& s, const std::string& file) {
     if (s.control_group.empty()) return;
     if (const auto id = io::group_id(s.control_group); !id)
         warn("[server] control_group: " + id.error().text);
-    else if (struct stat st {}; ::stat(folder_of(s.control).c_str(), &st) == 0 && !(st.st_mode & S_IXOTH) &&
-                                !(st.st_gid == *id && (st.st_mode & S_IXGRP)))
+    else if (struct stat st{}; ::stat(folder_of(s.control).c_str(), &st) == 0 && !(st.st_mode & S_IXOTH) &&
+                               !(st.st_gid == *id && (st.st_mode & S_IXGRP)))
         warn("[server] control_group: the group " + s.control_group + " cannot reach " + s.control +
              ": expected its folder to be theirs to pass (chgrp, chmod g+x)");
 }
@@ -93,9 +93,9 @@ bool ask_time(const config::time_settings& t) {
         std::snprintf(heard, sizeof heard, "%+.6f s, give or take %.6f s",
                       std::chrono::duration<double>(s.offset).count(),
                       std::chrono::duration<double>(s.bound).count());
-        line("time server", s.name + (s.sampled ? std::string(": ") + heard +
-                                                      (s.problem.empty() ? "" : "; " + s.problem)
-                                                : ": no answer" + (s.problem.empty() ? "" : ": " + s.problem)));
+        line("time server",
+             s.name + (s.sampled ? std::string(": ") + heard + (s.problem.empty() ? "" : "; " + s.problem)
+                                 : ": no answer" + (s.problem.empty() ? "" : ": " + s.problem)));
     }
     line("time now", said.verdict);
     return said.state == timesync::sync_state::synchronised;

@@ -5,8 +5,9 @@
 namespace chronoknock::app {
 
 int run_confirm(const arguments& args) {
-    usage u{"confirm [OPTION...]", "Keeps the guard of a server that runs with --trial. Give it from a new "
-                                   "connection, opened by a\nknock. Only root and the server's own user may."};
+    usage u{"confirm [OPTION...]",
+            "Keeps the guard of a server that runs with --trial. Give it from a new "
+            "connection, opened by a\nknock. Only root and the server's own user may."};
     add_asking_options(u);
     const auto parsed = parse_options(args, u);
     if (const auto* status = std::get_if<int>(&parsed)) return *status;

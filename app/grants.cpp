@@ -4,8 +4,9 @@
 namespace chronoknock::app {
 
 int run_grants(const arguments& args) {
-    usage u{"grants [OPTION...]", "Lists the live grants: who may reach what, by whose key, and for how long yet. "
-                                  "Connections\noutlast them."};
+    usage u{"grants [OPTION...]",
+            "Lists the live grants: who may reach what, by whose key, and for how long yet. "
+            "Connections\noutlast them."};
     add_asking_options(u);
     const auto parsed = parse_options(args, u);
     if (const auto* status = std::get_if<int>(&parsed)) return *status;

@@ -16,9 +16,10 @@ usage history_usage() {
             "Lists what was granted, to whom, for what, until when; what was refused, and why; what was\n"
             "revoked, and what ended. Times are UTC. The newest 10000 entries are kept, refusals among them\n"
             "1000 at most."};
-    u.options.add_options()                                                                               //
-        ("since", text("TIME"), "so long ago (90, 30m, 12h), Unix time (@N), or \"2026-11-28 12:00:00\" UTC") //
-        ("key", text("NAME"), "of one key")                                                               //
+    u.options.add_options() //
+        ("since", text("TIME"),
+         "so long ago (90, 30m, 12h), Unix time (@N), or \"2026-11-28 12:00:00\" UTC") //
+        ("key", text("NAME"), "of one key")                                            //
         ("limit", text("N"), "the newest N, 1 to 10000 (100)");
     add_asking_options(u);
     return u;
@@ -26,8 +27,8 @@ usage history_usage() {
 
 /// "2026-11-28", "2026-11-28 12:00", "2026-11-28 12:00:00", with T for the blank and Z behind it if you like.
 std::optional<std::int64_t> parse_utc(const std::string& text) {
-    for (const char* form : {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M",
-                             "%Y-%m-%d"}) {
+    for (const char* form :
+         {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%d"}) {
         std::tm t{};
         const char* const end = ::strptime(text.c_str(), form, &t);
         if (end && (*end == '\0' || std::string_view(end) == "Z")) return ::timegm(&t);

@@ -8,12 +8,13 @@ namespace chronoknock::app {
 namespace {
 
 usage revoke_usage() {
-    usage u{"revoke KEY|ADDRESS [--cut] [OPTION...]",
-            "Ends the live grants of a key, or those to an address, and what is on its way for it. New knocks\n"
-            "of the key earn new ones: to keep somebody out, take the key out of the configuration and\n"
-            "reload. --cut ends connections too: of an address all of them, of a key all from addresses that\n"
-            "it opened for (by the history), whoever's grant they came by. Only root and the server's own\n"
-            "user may."};
+    usage u{
+        "revoke KEY|ADDRESS [--cut] [OPTION...]",
+        "Ends the live grants of a key, or those to an address, and what is on its way for it. New knocks\n"
+        "of the key earn new ones: to keep somebody out, take the key out of the configuration and\n"
+        "reload. --cut ends connections too: of an address all of them, of a key all from addresses that\n"
+        "it opened for (by the history), whoever's grant they came by. Only root and the server's own\n"
+        "user may."};
     u.options.add_options()("cut", "end connections, too");
     u.hidden.add_options()("whose", po::value<std::string>());
     u.positional.add("whose", 1);
@@ -35,8 +36,7 @@ int run_revoke(const arguments& args) {
     const auto whose = given(options, "whose");
     if (!whose || whose->empty()) return say(bad_usage, "revoke: expected the name of a key, or an address");
     const bool cut = options.count("cut") != 0;
-    const io::request r{
-        "revoke", {{address::parse(*whose) ? "address" : "key", *whose}, {"cut", cut}}};
+    const io::request r{"revoke", {{address::parse(*whose) ? "address" : "key", *whose}, {"cut", cut}}};
     const auto answer = ask_server(options, r);
     if (const auto* status = std::get_if<int>(&answer)) return *status;
     const auto& o = std::get<boost::json::object>(answer);

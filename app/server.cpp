@@ -20,7 +20,8 @@ usage server_usage() {
             "reload`) makes it read the configuration again; a broken one changes nothing."};
     u.options.add_options()                                                //
         ("config", text("FILE")->required(), "the server's configuration") //
-        ("trial", text("TIME"), "let go of the guard after so long, unless `chronoknock confirm` comes: 10m") //
+        ("trial", text("TIME"),
+         "let go of the guard after so long, unless `chronoknock confirm` comes: 10m") //
         ("allow-loose-permissions", "take key files that others can read or write");
     return u;
 }
@@ -59,7 +60,8 @@ int run_server(const arguments& args) {
     }
     // Without privileges the control socket can be given to no group that we are not in.
     if (const auto text = io::read_file(*given(options, "config")))
-        if (const auto group = config::paths_of(*text, *given(options, "config")).control_group; !group.empty())
+        if (const auto group = config::paths_of(*text, *given(options, "config")).control_group;
+            !group.empty())
             io::join_group(group);
     if (const auto kept = io::keep_only_network_privileges(); !kept) return say(failed, kept.error().text);
     auto configuration = load();

@@ -20,9 +20,10 @@ constexpr std::int64_t events_shown = 12;
 constexpr const char* clear = "\033[H\033[2J";
 
 usage watch_usage() {
-    usage u{"watch [OPTION...]",
-            "Shows what the running server does, anew each second. To a pipe, or with --json, it writes a line\n"
-            "for each knock granted or refused and each grant that ends, as it comes."};
+    usage u{
+        "watch [OPTION...]",
+        "Shows what the running server does, anew each second. To a pipe, or with --json, it writes a line\n"
+        "for each knock granted or refused and each grant that ends, as it comes."};
     add_asking_options(u);
     return u;
 }

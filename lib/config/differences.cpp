@@ -90,11 +90,12 @@ std::vector<std::string> differences(const server& before, const server& after) 
     section(before.knock == after.knock, "[knock]");
     section(before.firewall == after.firewall, "[firewall]");
     section(before.metrics == after.metrics, "[metrics]");
-    compare("service", before.services, after.services,
-            [](const service& a, const service& b) { return change_of(a, b); }, all);
-    compare("key", before.keys, after.keys,
-            [&](const key_settings& a, const key_settings& b) { return change_of(before, a, after, b); },
-            all);
+    compare(
+        "service", before.services, after.services,
+        [](const service& a, const service& b) { return change_of(a, b); }, all);
+    compare(
+        "key", before.keys, after.keys,
+        [&](const key_settings& a, const key_settings& b) { return change_of(before, a, after, b); }, all);
     return all;
 }
 

@@ -204,7 +204,8 @@ private:
         }
         if (name == "firewall") return read_section(part_->file, section, tables_->firewall, out_.firewall);
         if (name == "events") return read_section(part_->file, section, tables_->events, out_.events);
-        if (name == "metrics") return read_metrics(part_->file, section, folder_of(part_->file), out_.metrics);
+        if (name == "metrics")
+            return read_metrics(part_->file, section, folder_of(part_->file), out_.metrics);
         if (name.starts_with(service_mark)) return read_service(section);
         if (name.starts_with(key_mark)) {
             keys_.emplace_back(part_, &section);

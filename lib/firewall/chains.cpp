@@ -83,10 +83,10 @@ std::string grant_rules(const rules& r, const view& v, transport protocol) {
             auto rule = v.ports(protocol, ports) + ip(family) + " saddr @" + grants + " ";
             // A connection that is not completed within two minutes is none. (One that lives keeps its time:
             // a SYN in its name may be forged.)
-            rule += protocol == transport::tcp ? change("add", "tcp" + f, key + " timeout 2m") +
-                                                     change("add", "opening" + f, v.opening(family))
-                                               : change("delete", "cut" + f, key) +
-                                                     change("update", "udp" + f, key);
+            rule += protocol == transport::tcp
+                        ? change("add", "tcp" + f, key + " timeout 2m") +
+                              change("add", "opening" + f, v.opening(family))
+                        : change("delete", "cut" + f, key) + change("update", "udp" + f, key);
             // The limit alone is exact; this makes a used-up grant vanish from lists too.
             if (s.uses == 1) rule += change("delete", grants, ip(family) + " saddr");
             text += line(rule + "accept");

@@ -96,7 +96,8 @@ std::string reset_maps() {
 }
 
 std::string reset_chains(const std::string& tcp_ports, const std::string& before) {
-    return chain("refuse_tcp", refuse_tcp()) + chain("refuse_udp", refuse_udp()) + chain("refuse", before + refuse()) +
+    return chain("refuse_tcp", refuse_tcp()) + chain("refuse_udp", refuse_udp()) +
+           chain("refuse", before + refuse()) +
            (tcp_ports.empty() ? "" : chain("answers", answers(tcp_ports)));
 }
 

@@ -54,8 +54,7 @@ std::string set_definitions(const rules& r) {
     for (const auto& s : cut_sets) text += cut_set_definition(s);
     for (const auto& s : r.services)
         for (const auto family : families) text += grant_set_definition(s, family);
-    if (r.trial_end)
-        text += std::string("\tset ") + trial_set + " { type inet_proto; flags timeout; }\n";
+    if (r.trial_end) text += std::string("\tset ") + trial_set + " { type inet_proto; flags timeout; }\n";
     return text + reset_maps();
 }
 
@@ -169,8 +168,8 @@ result<std::string> setup_script(const rules& r, const table_state& existing,
     for (const auto& e : existing.permanent)
         if (is_wanted(e.set)) text += "delete element " + ours + e.set + " { " + e.who.to_string() + " }\n";
 
-    text += "table " + ours + "{\n" + sets + chains + "}\n" + trial_elements(r) +
-            admission_script(r, admitted);
+    text +=
+        "table " + ours + "{\n" + sets + chains + "}\n" + trial_elements(r) + admission_script(r, admitted);
     return {boost::system::in_place_value, std::move(text)};
 }
 

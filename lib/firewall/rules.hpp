@@ -1,8 +1,8 @@
 #pragma once
 
 #include "base/address.hpp"
-#include "base/time.hpp"
 #include "base/service.hpp"
+#include "base/time.hpp"
 #include "firewall/flow.hpp"
 
 #include <optional>

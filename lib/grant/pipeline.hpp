@@ -28,7 +28,7 @@ struct terms {
         nanoseconds knock_delay{0};
         std::string fingerprint = {};             ///< of another secret it is another key
         std::vector<std::uint32_t> services = {}; ///< what it may open, as indices
-        std::optional<unix_time> until = {}; ///< from then on its claims earn nothing
+        std::optional<unix_time> until = {};      ///< from then on its claims earn nothing
     };
     struct service {
         std::string name;

@@ -29,11 +29,9 @@ pipeline::revoking pipeline::revoke_unentitled(instant now, unix_time when) {
                    return terms_.services[index].name == service;
                });
     };
-    return end(
-        [&](const std::string& key, const address&, const std::string& service) {
-            return renewed.contains(key) || !may_open(key, service);
-        },
-        {}, "its key is gone, or may not open it any more", now, when);
+    return end([&](const std::string& key, const address&,
+                   const std::string& service) { return renewed.contains(key) || !may_open(key, service); },
+               {}, "its key is gone, or may not open it any more", now, when);
 }
 
 /// A knock that is being written down would open what has just been ended. It stays burnt: its later rounds,
@@ -83,8 +81,7 @@ pipeline::revoking pipeline::end(const meant& is_meant, std::span<const firewall
 
     revoking r{0, {}, grants.size(), stop_coming(is_meant, why)};
     for (const auto& [who, service] : grants) {
-        const auto other =
-            has_uses(service) ? std::nullopt : holders_.held_by_another({}, who, service, now);
+        const auto other = has_uses(service) ? std::nullopt : holders_.held_by_another({}, who, service, now);
         r.changes.push_back({who, service, other ? std::optional(*other - now) : std::nullopt});
     }
     ends.count = grants.size();
@@ -118,8 +115,8 @@ actions pipeline::revoked(std::uint64_t number, const result<void>& done, instan
         expiries_.note({&closed, 1}, g.key, e.when, now);
     }
     for (auto& [grant, list] : services)
-        todo.push_back(note{
-            {e.when, history_entry::kind::revoked, grant.first, grant.second, std::move(list), e.why}});
+        todo.push_back(
+            note{{e.when, history_entry::kind::revoked, grant.first, grant.second, std::move(list), e.why}});
     return todo;
 }
 

@@ -88,8 +88,8 @@ void granter::revoke_unentitled(unix_time when) {
 
 /// The flows that a key, or whoever means an address, may have opened. Nobody knows which of an address's
 /// connections came by whose grant.
-result<std::function<bool(const firewall::flow&)>>
-granter::opened_by(const granting::revocation& r, const std::vector<service>& services) {
+result<std::function<bool(const firewall::flow&)>> granter::opened_by(const granting::revocation& r,
+                                                                      const std::vector<service>& services) {
     if (r.who) return [who = *r.who](const firewall::flow& f) { return f.peer == who; };
     granting::history_query q;
     q.key = r.key;

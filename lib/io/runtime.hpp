@@ -111,7 +111,6 @@ private:
     unix_time clock();
     void keep_period(instant now);
     firewall::rules rules_of(const config::server& c) const;
-    snapshot take_snapshot();
 
     // What the control socket is asked.
     operations control_operations();

@@ -104,7 +104,8 @@ void runtime::history(const json::object& arguments, const reply& r) {
 void runtime::revoke(const json::object& arguments, const reply& r) {
     granting::revocation which{text_in(arguments, "key"), {}, by_operator};
     const auto address_text = text_in(arguments, "address");
-    if (which.key.empty() == address_text.empty()) return r(refusal(error{"revoke: expected a key or an address"}, 2));
+    if (which.key.empty() == address_text.empty())
+        return r(refusal(error{"revoke: expected a key or an address"}, 2));
     if (!address_text.empty()) {
         const auto who = address::parse(address_text);
         if (!who) return r(refusal(who.error(), 2));

@@ -28,7 +28,7 @@ struct successor {
     std::unique_ptr<method::verifier_set> verifiers;
     granting::terms terms;
     std::vector<std::string> changes; ///< from the configuration before (config::differences())
-    bool captures_other = false; ///< than the configuration before
+    bool captures_other = false;      ///< than the configuration before
 };
 
 granting::terms terms_of(const config::server& c);

@@ -33,9 +33,9 @@ struct datagram_wish {
 
 /// What is to be captured: the kernel's filter and the snapshot length follow from it.
 struct capture_wish {
-    port_set syns{};                          ///< TCP SYNs to these ports
-    std::vector<datagram_wish> datagrams{};   ///< any of these
-    std::optional<size_range> echoes{};       ///< ICMP and ICMPv6 echo requests with so much data
+    port_set syns{};                        ///< TCP SYNs to these ports
+    std::vector<datagram_wish> datagrams{}; ///< any of these
+    std::optional<size_range> echoes{};     ///< ICMP and ICMPv6 echo requests with so much data
     bool operator==(const capture_wish&) const = default;
 
     /// False if a firewall's log tells all of it: addresses and ports.

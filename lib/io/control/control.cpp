@@ -118,7 +118,8 @@ private:
         if (found->second.allowed == access::owner && members_)
             return finish(error{r->operation + ": expected root or the server's own user"});
         try {
-            found->second.run(r->arguments, [self = shared_from_this()](const answer& a) { self->finish(a); });
+            found->second.run(r->arguments,
+                              [self = shared_from_this()](const answer& a) { self->finish(a); });
         } catch (const std::exception& e) {
             finish(error{r->operation + ": " + e.what()});
         }
@@ -240,9 +241,9 @@ private:
             (void)::send(socket.native_handle(), busy.data(), busy.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
             return false;
         }
-        const auto s = std::make_shared<session>(std::move(socket), table_, patience_,
-                                                 own ? nullptr : members_turn_,
-                                                 [self = shared_from_this()] { self->accept(); });
+        const auto s =
+            std::make_shared<session>(std::move(socket), table_, patience_, own ? nullptr : members_turn_,
+                                      [self = shared_from_this()] { self->accept(); });
         (own ? owners_ : members_).push_back(s);
         s->start();
         return true;
@@ -258,8 +259,8 @@ private:
             log::warning("control socket: it cannot be given to the group " + group + ": " +
                          std::strerror(errno) +
                          "; expected us in it (in a unit of systemd: SupplementaryGroups=" + group + ")");
-        else if (struct stat s {}; ::stat(folder.c_str(), &s) == 0 && !(s.st_mode & S_IXOTH) &&
-                                   !(s.st_gid == *id && (s.st_mode & S_IXGRP)))
+        else if (struct stat s{}; ::stat(folder.c_str(), &s) == 0 && !(s.st_mode & S_IXOTH) &&
+                                  !(s.st_gid == *id && (s.st_mode & S_IXGRP)))
             log::warning("control socket: the group " + group + " cannot reach it: expected chgrp " + group +
                          " " + folder.string() + " and chmod g+x, or o+x");
     }

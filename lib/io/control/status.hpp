@@ -30,7 +30,7 @@ struct snapshot {
     instant started;
     instant now;
     unix_time system;
-    std::string problem{}; ///< why no knock is taken; empty: they are
+    std::string problem{};              ///< why no knock is taken; empty: they are
     std::optional<nanoseconds> trial{}; ///< what is left of it, if the guard is on trial
     timesync::report time{};
     bool accepting = false;
@@ -52,6 +52,5 @@ struct snapshot {
 boost::json::object grants_json(const snapshot& s, std::size_t most);
 
 boost::json::object status_json(const snapshot& s);
-
 
 } // namespace chronoknock::io

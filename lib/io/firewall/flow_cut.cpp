@@ -18,7 +18,7 @@ using firewall::flow_set;
 namespace {
 
 constexpr std::size_t most_at_once = 500;
-constexpr int most_rounds = 4; // a segment that was on its way may have renewed what was just deleted
+constexpr int most_rounds = 4;         // a segment that was on its way may have renewed what was just deleted
 constexpr std::uint64_t moment = 1000; // ms
 
 struct element {
@@ -41,7 +41,8 @@ netlink_result<std::vector<element>> find(mnl_socket& socket, const std::string&
             const auto list = attributes<NFTA_SET_ELEM_LIST_ELEMENTS>::of(m, sizeof(nfgenmsg));
             for_each_nested(list[NFTA_SET_ELEM_LIST_ELEMENTS], [&](const nlattr* one) {
                 const auto of = attributes<NFTA_SET_ELEM_KEY>::in(one);
-                const auto key = attributes<NFTA_DATA_VALUE>::in(of[NFTA_SET_ELEM_KEY]).bytes(NFTA_DATA_VALUE);
+                const auto key =
+                    attributes<NFTA_DATA_VALUE>::in(of[NFTA_SET_ELEM_KEY]).bytes(NFTA_DATA_VALUE);
                 if (const auto f = flow_of(set, key); f && meant(*f))
                     found.push_back({&set, {key.begin(), key.end()}, *f});
             });
@@ -86,7 +87,8 @@ public:
                 if (m->nlmsg_type != NLMSG_ERROR) continue;
                 if (const int e = static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(m))->error; e != 0)
                     return last_error(-e);
-                if (m->nlmsg_seq == sequence_ - 1) return {}; // the last element's, before the end of the batch
+                if (m->nlmsg_seq == sequence_ - 1)
+                    return {}; // the last element's, before the end of the batch
             }
         }
     }

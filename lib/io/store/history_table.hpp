@@ -13,7 +13,6 @@ namespace chronoknock::io {
 result<void> add_to_history(database& db, std::span<const granting::history_entry> entries);
 
 /// The entries that are asked for, the newest first.
-result<std::vector<granting::numbered_entry>> find_in_history(database& db,
-                                                              const granting::history_query& q);
+result<std::vector<granting::numbered_entry>> find_in_history(database& db, const granting::history_query& q);
 
 } // namespace chronoknock::io

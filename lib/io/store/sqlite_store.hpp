@@ -28,8 +28,7 @@ public:
     std::optional<unix_time> lacking() const override { return record_.lacking(); }
     void note(granting::history_entry entry) override;
     result<std::vector<granting::history_entry>> history(std::size_t most) override;
-    result<std::vector<granting::numbered_entry>>
-    find_in_history(const granting::history_query& q) override;
+    result<std::vector<granting::numbered_entry>> find_in_history(const granting::history_query& q) override;
     void keep(const report::period& p) override;
     result<void> close_cleanly() override;
 

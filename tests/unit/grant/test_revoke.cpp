@@ -91,8 +91,8 @@ BOOST_AUTO_TEST_CASE(an_addresss_grants_end_whosever_they_are) {
     w.opened(bob, there);
     const auto r = w.revoke({"", here, ""}, {{here, "web", 10s}, {here, "unheld", 10s}, {there, "web", 10s}});
     BOOST_TEST(r.grants == 2u);
-    BOOST_TEST((r.changes ==
-                std::vector<change>{{here, "unheld", std::nullopt}, {here, "web", std::nullopt}}));
+    BOOST_TEST(
+        (r.changes == std::vector<change>{{here, "unheld", std::nullopt}, {here, "web", std::nullopt}}));
     w.line.revoked(r.number, fine, w.now);
     BOOST_TEST(w.keys() == nobody);
     BOOST_TEST(w.line.keys_of(there, "web", w.now) == only_bob);
@@ -145,10 +145,10 @@ BOOST_AUTO_TEST_CASE(one_that_the_firewall_is_opening_is_closed_behind_it) {
 }
 
 BOOST_AUTO_TEST_CASE(keys_that_are_gone_renewed_or_may_no_longer) {
-    const terms others[] = {{{{"bob", 0s, "b", {0}}}, {{"web", 30s, 1h}}},
-                            {{{"alice", 0s, "new", {0}}, {"bob", 0s, "b", {0}}}, {{"web", 30s, 1h}}},
-                            {{{"alice", 0s, "a", {1}}, {"bob", 0s, "b", {0}}},
-                             {{"web", 30s, 1h}, {"mail", 30s, 1h}}}};
+    const terms others[] = {
+        {{{"bob", 0s, "b", {0}}}, {{"web", 30s, 1h}}},
+        {{{"alice", 0s, "new", {0}}, {"bob", 0s, "b", {0}}}, {{"web", 30s, 1h}}},
+        {{{"alice", 0s, "a", {1}}, {"bob", 0s, "b", {0}}}, {{"web", 30s, 1h}, {"mail", 30s, 1h}}}};
     for (const auto& t : others) {
         world w;
         w.opened(alice, here);
@@ -173,7 +173,8 @@ BOOST_AUTO_TEST_CASE(what_an_earlier_process_granted) {
     const std::vector<history_entry> history{
         {clock_says, history_entry::kind::granted, "carol", there, "web", "30s"},
         {clock_says, history_entry::kind::granted, "alice", here, "web", "30s"}};
-    w.line.remember(history, std::vector<firewall::live_grant>{{here, "web", 20s}, {there, "web", 20s}}, w.now);
+    w.line.remember(history, std::vector<firewall::live_grant>{{here, "web", 20s}, {there, "web", 20s}},
+                    w.now);
     BOOST_TEST(w.keys() == only_alice);
     const auto r = w.line.revoke_unentitled(w.now, clock_says); // nobody has said what time it is
     BOOST_TEST((r.changes == std::vector<change>{{there, "web", std::nullopt}}));

@@ -216,10 +216,10 @@ BOOST_AUTO_TEST_CASE(datagrams_and_echo_requests_of_other_sizes_stay_in_the_kern
         bool passes;
     };
     const probe probes[] = {
-        {7000, 0, false},    {7000, 56, false}, {7000, 57, true}, {7000, 58, false}, {7000, 1200, false},
-        {3000, 0, true},     {3000, 1, false},  {3000, 57, true}, {53, 18, false},   {53, 19, true},
-        {53, 512, true},     {53, 513, false},  {54, 57, false},  {0, 0, false},     {0, 56, false},
-        {0, 57, true},       {0, 58, false},    {0, 1200, false},
+        {7000, 0, false}, {7000, 56, false}, {7000, 57, true}, {7000, 58, false}, {7000, 1200, false},
+        {3000, 0, true},  {3000, 1, false},  {3000, 57, true}, {53, 18, false},   {53, 19, true},
+        {53, 512, true},  {53, 513, false},  {54, 57, false},  {0, 0, false},     {0, 56, false},
+        {0, 57, true},    {0, 58, false},    {0, 1200, false},
     };
     const auto segment = [](const probe& p, bool v6) {
         const bytes payload(p.size, 'x');

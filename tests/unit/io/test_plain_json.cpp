@@ -13,8 +13,14 @@ namespace json = boost::json;
 BOOST_AUTO_TEST_SUITE(plain_json)
 
 BOOST_AUTO_TEST_CASE(numbers_are_as_people_write_them) {
-    const json::object all{{"a", 2.0},  {"b", 0.0015}, {"c", -1e-9}, {"d", 1e21},
-                           {"e", 0.1},  {"f", 7},      {"g", true},  {"h", nullptr},
+    const json::object all{{"a", 2.0},
+                           {"b", 0.0015},
+                           {"c", -1e-9},
+                           {"d", 1e21},
+                           {"e", 0.1},
+                           {"f", 7},
+                           {"g", true},
+                           {"h", nullptr},
                            {"i", json::array{1.5, json::object{}, "x\n\"y"}},
                            {"j", std::numeric_limits<double>::infinity()}};
     BOOST_TEST(io::plain_json(all) ==
@@ -29,8 +35,11 @@ BOOST_AUTO_TEST_CASE(a_question_for_the_history) {
     BOOST_REQUIRE(q.has_value());
     BOOST_TEST((q->since == unix_time{1500ms} && q->after == 3 && q->key == "alice" && q->most == 5));
     BOOST_TEST((io::read_history_query({})->since == unix_time::min()));
-    for (const json::object& bad :
-         {json::object{{"since", "x"}}, {{"since", 1e300}}, {{"limit", 0}}, {{"limit", 10'001}}, {{"key", 1}}})
+    for (const json::object& bad : {json::object{{"since", "x"}},
+                                    {{"since", 1e300}},
+                                    {{"limit", 0}},
+                                    {{"limit", 10'001}},
+                                    {{"key", 1}}})
         BOOST_TEST(io::read_history_query(bad).has_error());
 }
 

@@ -98,9 +98,8 @@ BOOST_AUTO_TEST_CASE(wishes_for_datagrams_share_the_ranges_that_can_be_named) {
 BOOST_AUTO_TEST_CASE(echo_requests_are_wished_beside_others_or_alone) {
     const std::string echoes = "((icmp[0] == 8) or (ip6[6] == 58 and ip6[40] == 128))";
     BOOST_TEST(packet::filter({.echoes = packet::size_range{}}, false) == echoes);
-    BOOST_TEST(
-        packet::filter({.syns = *port_set::parse("0-65535"), .echoes = packet::size_range{}}, false) ==
-        "((" + syns + ") or (" + echoes + "))");
+    BOOST_TEST(packet::filter({.syns = *port_set::parse("0-65535"), .echoes = packet::size_range{}}, false) ==
+               "((" + syns + ") or (" + echoes + "))");
     BOOST_TEST(packet::filter({.echoes = packet::size_range{57, 57}}, false) ==
                "((icmp[0] == 8 and ip[2:2] - ((ip[0] & 15) << 2) == 65) or "
                "(ip6[6] == 58 and ip6[40] == 128 and ip6[4:2] == 65))");
