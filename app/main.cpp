@@ -40,7 +40,7 @@ constexpr std::array commands = {
     command{"uninvite", app::run_uninvite, "take somebody's key out of the configuration"},
     command{"profile", app::run_profile, "keep the client's profiles"},
     command{"import", app::run_import, "make keys and services of knockd.conf or fwknop's access.conf"},
-    command{"sequence", app::run_sequence, "print the ports of a knock"},
+    command{"sequence", app::run_sequence, "print what a knock is made of"},
 };
 
 void print_help() {
@@ -48,8 +48,7 @@ void print_help() {
                  "Port knocking with sequences made from a key, the time and an address.\n\nCommands:\n";
     for (const auto& c : commands)
         std::cout << "  " << std::left << std::setw(10) << c.name << c.help << "\n";
-    std::cout
-        << "\nchronoknock COMMAND --help tells more of one command, chronoknock --version the version.\n";
+    std::cout << "\nchronoknock COMMAND --help tells more of a command, --version the version.\n";
 }
 
 int run(const app::arguments& args) {

@@ -13,15 +13,25 @@ case $role in server | client | remove) ;; *) echo "usage: sudo etc/install.sh s
 program=/usr/bin/chronoknock
 units=/etc/systemd/system
 folder=/etc/chronoknock
+man=/usr/local/share/man
 systemd() { [ ! -d /run/systemd/system ] || systemctl "$@"; }
 
 if [ "$role" = remove ]; then
-  if [ -d /run/systemd/system ]; then
-    systemctl disable --now chronoknock chronoknock-guard 2>/dev/null || true
-  fi
+  for unit in chronoknock chronoknock-guard; do
+    systemd disable --now "$unit" 2>/dev/null || true # it may not be there
+  done
   # The guard outlasts its server, so that stopping one opens nothing; without a program nobody could open it.
-  nft delete table inet chronoknock 2>/dev/null && echo "the guard is gone: what it guarded is open"
-  rm -f "$program" "$units/chronoknock.service" "$units/chronoknock-guard.service"
+  guarded() { nft list table inet chronoknock >/dev/null 2>&1; }
+  if guarded; then
+    nft delete table inet chronoknock
+    sleep 1
+    if guarded; then
+      echo "etc/install.sh: a server is running yet, and has put the guard back: stop it first (docker compose down)" >&2
+      exit 1
+    fi
+    echo "the guard is gone: what it guarded is open"
+  fi
+  rm -f "$program" "$units/chronoknock.service" "$units/chronoknock-guard.service" "$man"/man?/chronoknock*
   systemd daemon-reload
   echo "left: $folder, /var/lib/chronoknock"
   exit
@@ -36,16 +46,32 @@ as_owner cmake --build build
 # By a new file: the running server keeps its own.
 install -m 755 -s build/app/chronoknock "$program.new"
 mv "$program.new" "$program"
-rm -f /usr/sbin/chronoknock # where earlier versions were
+for page in etc/man/*.scd; do
+  name=$(basename "$page" .scd)
+  install -d "$man/man${name##*.}"
+  scdoc <"$page" >"$man/man${name##*.}/$name"
+done
 
 if [ "$role" = server ]; then
   install -d -m 755 "$folder"
   install -d -m 700 "$folder/keys" "$folder/conf.d"
   [ -e "$folder/chronoknock.ini" ] || install -m 600 etc/chronoknock.ini "$folder/chronoknock.ini"
-  install -m 644 etc/chronoknock.service etc/chronoknock-guard.service "$units"
-  systemd daemon-reload
-  if [ -d /run/systemd/system ] && systemctl is-active -q chronoknock; then systemctl restart chronoknock; fi
-  echo "installed; next: chronoknock check, and chronoknock invite NAME --service ssh --host THIS_HOST"
+  if [ -d /run/systemd/system ]; then
+    install -m 644 etc/chronoknock.service etc/chronoknock-guard.service "$units"
+    systemctl daemon-reload
+    if systemctl is-active -q chronoknock; then
+      # A new program that does not take the configuration must not take the place of the old one.
+      "$program" check --config "$folder/chronoknock.ini" >/dev/null
+      systemctl restart chronoknock
+    fi
+  else
+    echo "there is no systemd: have your init run chronoknock guard at boot and keep chronoknock server running"
+  fi
+  # Where earlier versions were, and their unit.
+  if [ ! /usr/sbin -ef /usr/bin ]; then rm -f /usr/sbin/chronoknock; fi
+  echo "installed; next: sudo chronoknock invite NAME --service ssh --host THIS_HOST"
+  grep -q '^include' "$folder/chronoknock.ini" ||
+    echo "for that $folder/chronoknock.ini needs the line 'include = conf.d/*.ini' in [server]"
 else
   echo "installed; next: chronoknock profile add NAME"
 fi

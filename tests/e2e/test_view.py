@@ -22,7 +22,7 @@ class Status(AskingTest):
         self.knocks(alice)
         text = self.ask(guard, "status")
         self.assertRegex(text, r"(?m)^knocks +taken$")
-        self.assertRegex(text, rf"(?m)^alice +\d s ago +{self.client.ip4} +1 +0 +web +\d+\.\d bits$")
+        self.assertRegex(text, rf"(?m)^alice +\d s ago +{self.client.ip4} +1 +0 +web +\d+\.\d bits +[0-9a-f-]+$")
         self.assertRegex(text, r"(?m)^bob +never +- +0 +0 +web ")
         self.assertRegex(text, rf"(?m)^{self.client.ip4} +web +alice +\d+\.\d s more$")
         self.assertLessEqual(max(map(len, text.splitlines())), 160)
