@@ -2,6 +2,7 @@
 #include "app/sources.hpp"
 #include "app/verdict.hpp"
 #include "client/checkup.hpp"
+#include "io/control/plain_json.hpp"
 #include "io/system/clock.hpp"
 
 #include <algorithm>
@@ -62,7 +63,7 @@ public:
                                        {"text", c.text}});
         json::object whole{{"target", target_}, {"checks", std::move(all)}, {"advice", advice_}};
         if (cause_ != client::cause::none) whole["cause"] = std::string(client::to_string(cause_));
-        std::cout << json::serialize(whole) << "\n";
+        std::cout << io::plain_json(whole) << "\n";
         return status;
     }
     int end() const { return end(status_); }

@@ -1,5 +1,6 @@
 #include "app/entry.hpp"
 
+#include "app/progress.hpp"
 #include "app/sources.hpp"
 #include "app/verdict.hpp"
 #include "client/door.hpp"
@@ -97,6 +98,7 @@ private:
     /// Between windows; after a knock no longer than the whole wait.
     std::optional<io::descriptor> wait(const entry& e, nanoseconds time) {
         if (e.knocks.empty()) return wait_at(door_, time);
+        const progress shown(order_, "the door is shut yet: waiting for the next window");
         return door_.keep_trying(std::min(io::boot_now() + time, *until_));
     }
 
@@ -111,8 +113,15 @@ private:
         auto tries = door_.release();
         std::ranges::move(unanswered_, std::back_inserter(tries));
         unanswered_.clear();
-        auto sent = send_knocks(order_, ways_, taken, taker_, port_, limit, std::move(tries));
-        for (auto& k : sent) add(e, std::move(k));
+        std::vector<sent_knock> sent;
+        {
+            const progress shown(order_, "knocking");
+            sent = send_knocks(order_, ways_, taken, taker_, port_, limit, std::move(tries));
+        }
+        for (auto& k : sent) {
+            if (order_.verbose) tell(in_words(order_, k));
+            add(e, std::move(k));
+        }
         const bool refused = std::ranges::all_of(e.knocks, [](const auto& k) { return k.report.refused; });
         return last || refused;
     }
@@ -152,6 +161,10 @@ private:
 entry enter(const order& o, std::uint16_t port) {
     const auto all = find_ways(o);
     auto ways = knock_ways(o, all);
+    if (o.verbose)
+        for (const auto& w : all)
+            tell("trying port " + std::to_string(port) + " of " + w.to.ip.to_string() + " from " +
+                 w.source.to_string());
     auto door = tries_of(all, port);
     std::optional<time_question> time;
     std::optional<source_question> sources;
@@ -165,6 +178,7 @@ entry enter(const order& o, std::uint16_t port) {
     });
     if (open) return {std::move(*open), {}};
 
+    if (o.verbose) tell("the port is shut: asking what a knock needs to know");
     if (!time) ask();
     warn_of_translation(o, ways);
     if (time->asks())

@@ -1,9 +1,13 @@
 #include "app/entry.hpp"
 #include "app/verdict.hpp"
+#include "io/control/plain_json.hpp"
 
+#include <boost/json.hpp>
 #include <iostream>
 
 namespace chronoknock::app {
+
+namespace json = boost::json;
 
 namespace {
 
@@ -21,10 +25,49 @@ usage knock_usage() {
         ("wait", text("PORT"),
          "try this TCP port first, and do not knock if it is open; else try until\n"
          "it opens, say how long it took, and end with status 3 if it does not");
+    u.options.add_options()("json", "print JSON");
     add_request_options(u.options);
     u.hidden.add_options()("target", text("TARGET"))("service", text("SERVICE"));
     u.positional.add("target", 1).add("service", 1);
     return u;
+}
+
+/// What came of it, in one piece: for people line by line, or as JSON.
+struct outcome {
+    std::uint16_t port = 0;                ///< of the door; 0: none was tried
+    bool open = false;                     ///< it is
+    std::optional<nanoseconds> after = {}; ///< it opened so long after the last SYN
+    std::string reason = {};               ///< why not
+};
+
+void print_json(const order& o, const entry& e, const outcome& came) {
+    json::array knocks;
+    for (const auto& k : e.knocks)
+        knocks.push_back(json::object{{"to", k.by.to.ip.to_string()},
+                                      {"from", k.by.source.to_string()},
+                                      {"packets", k.report.syns},
+                                      {"rounds", k.report.rounds},
+                                      {"answered", k.report.answered}});
+    json::object all{{"host", o.profile.host}, {"knocks", std::move(knocks)}};
+    if (came.port != 0) {
+        all["port"] = came.port;
+        all["open"] = came.open;
+        if (came.after) all["opened_after"] = std::chrono::duration<double>(*came.after).count();
+        if (!came.open) all["reason"] = came.reason;
+    }
+    std::cout << io::plain_json(all) << "\n";
+}
+
+void print(const order& o, const entry& e, const outcome& came) {
+    for (const auto& k : e.knocks) std::cout << in_words(o, k) << "\n";
+    if (!came.open) return;
+    std::cout << "port " << came.port;
+    if (e.knocks.empty())
+        std::cout << " is open: no knock was needed\n";
+    else if (came.after)
+        std::cout << " open " << in_words(*came.after) << " after the last SYN\n";
+    else
+        std::cout << " open\n"; // between two knocks
 }
 
 int knock(const po::variables_map& options, const usage& u) {
@@ -37,25 +80,21 @@ int knock(const po::variables_map& options, const usage& u) {
         e = enter(o, port);
     else
         e.knocks = knock_anyway(o, port);
-    for (const auto& k : e.knocks) std::cout << in_words(o, k) << "\n";
-    if (port == 0) return tell_of_silence(o, e.knocks), done;
-    if (e.connection) remember_round_trip(e.connection);
-    if (e.knocks.empty()) {
-        std::cout << "port " << port << " is open: no knock was needed\n";
-        return done;
-    }
+    outcome came{.port = port, .open = static_cast<bool>(e.connection)};
     for (const auto& k : e.knocks)
         if (k.report.opened_after) {
-            std::cout << "port " << port << " open " << in_words(*k.report.opened_after)
-                      << " after the last SYN\n";
-            if (first_tries) remember_opening(o); // else it may have been open before
-            return done;
+            came.open = true;
+            came.after = k.report.opened_after;
         }
-    if (e.connection) { // between two knocks
-        std::cout << "port " << port << " open\n";
-        return done;
-    }
-    return say(not_opened, stayed_shut(o, e.knocks, port));
+    if (port != 0 && !came.open) came.reason = stayed_shut(o, e.knocks, port);
+    if (options.count("json"))
+        print_json(o, e, came);
+    else if (!o.quiet)
+        print(o, e, came);
+    if (e.connection) remember_round_trip(e.connection);
+    if (came.after && first_tries) remember_opening(o); // else it may have been open before
+    if (port == 0) return tell_of_silence(o, e.knocks), done;
+    return came.open ? done : say(not_opened, came.reason);
 }
 
 } // namespace

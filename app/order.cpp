@@ -145,7 +145,9 @@ void add_order_options(po::options_description& options) {
         ("resolver", text("HOST"), "send the carrier dns's question to this resolver, not to the target") //
         ("wait-limit", text("SECONDS"),
          "how long to try a door after the first knock (the key's granularity and 5 s)") //
-        ("allow-loose-permissions", "take a key file that others can read or write");
+        ("allow-loose-permissions", "take a key file that others can read or write")     //
+        ("quiet,q", "tell of failures alone")                                            //
+        ("verbose,v", "tell each step");
     for (const auto& m : method::methods())
         if (const auto& o = m.without_file) options.add_options()(o->name, text(o->value), o->help);
 }
@@ -157,6 +159,8 @@ order make_order(const po::variables_map& options, config::profile profile, key:
     if (options.count("at")) o.at = *at;
     o.profile = std::move(profile);
     o.no_wait = options.count("no-wait") != 0;
+    o.quiet = options.count("quiet") != 0;
+    o.verbose = options.count("verbose") != 0;
     const auto& source = o.profile.source;
     const bool one_family = options.count("ipv4") != options.count("ipv6");
     o.v4 = !(one_family && options.count("ipv6")) && (!source || source->is_v4());

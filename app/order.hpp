@@ -19,6 +19,8 @@ struct order {
     std::optional<io::destination> resolver; ///< that carries the knock; none: it goes to the target
     std::optional<std::int64_t> at; ///< the moment or number asked for; none: as the time or the memory says
     bool no_wait = false;           ///< fail where the next window would have to be waited for
+    bool quiet = false;             ///< tell of failures alone
+    bool verbose = false;           ///< tell each step
     bool v4 = true;                 ///< the target's IPv4 addresses are wanted
     bool v6 = true;                 ///< its IPv6 addresses are
 };
