@@ -82,8 +82,8 @@ std::optional<otp_value> value_of(const std::array<std::string_view, words>& six
     return v;
 }
 
-bool is_white(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+constexpr bool is_white(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+constexpr bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
 std::uint32_t little_endian(const std::uint8_t* p) {
     return p[0] | std::uint32_t{p[1]} << 8 | std::uint32_t{p[2]} << 16 | std::uint32_t{p[3]} << 24;
@@ -157,8 +157,18 @@ std::string otp_words(otp_value v, char separator) {
     return text;
 }
 
-// Most of what strangers send ends at the first byte.
+// Most of what strangers send ends at the first three bytes, looked at together: a branch for each of random
+// bytes is guessed wrong.
 std::optional<otp_value> parse_otp_words(std::string_view text) {
+    static constexpr auto fits = [] {
+        std::array<bool, 256> table{};
+        for (int c = 0; c < 256; ++c)
+            table[static_cast<std::size_t>(c)] =
+                is_white(static_cast<char>(c)) || is_letter(static_cast<char>(c));
+        return table;
+    }();
+    const auto at = [text](std::size_t i) { return fits[static_cast<std::uint8_t>(text[i])]; };
+    if (text.size() < 3 || !(at(0) & at(1) & at(2))) return {};
     std::array<std::string_view, words> six;
     std::size_t found = 0;
     for (std::size_t i = 0; i < text.size();) {

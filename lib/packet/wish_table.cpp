@@ -13,7 +13,13 @@ std::bitset<65536> bits_of(const port_set& ports) {
 } // namespace
 
 wish_table::wish_table(const capture_wish& wish) : syns_(bits_of(wish.syns)), echoes_(wish.echoes) {
-    for (const auto& d : wish.datagrams) datagrams_.push_back({d.sizes, bits_of(d.ports)});
+    for (const auto& d : wish.datagrams) {
+        const auto ranges = d.ports.ranges();
+        if (ranges.empty()) continue;
+        datagrams_.push_back({d.sizes, ranges.front().first, ranges.back().last, {}});
+        if (ranges.size() > 1)
+            datagrams_.back().within = std::make_unique<const std::bitset<65536>>(bits_of(d.ports));
+    }
 }
 
 } // namespace chronoknock::packet

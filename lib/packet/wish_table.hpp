@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <bitset>
+#include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -22,7 +24,7 @@ public:
             return syns_[e.port];
         case kind::datagram:
             return std::ranges::any_of(datagrams_, [&e](const sized_ports& d) {
-                return d.sizes.contains(e.payload.size()) && d.ports[e.port];
+                return d.sizes.contains(e.payload.size()) && d.contains(e.port);
             });
         case kind::echo:
             return echoes_ && echoes_->contains(e.payload.size());
@@ -35,9 +37,14 @@ public:
     }
 
 private:
+    /// Most wishes are one range of ports: then no table is touched, of which each method has one.
     struct sized_ports {
         size_range sizes;
-        std::bitset<65536> ports;
+        std::uint16_t first = 1, last = 0;
+        std::unique_ptr<const std::bitset<65536>> within; ///< none: all from first to last
+        bool contains(std::uint16_t port) const {
+            return port >= first && port <= last && (!within || (*within)[port]);
+        }
     };
 
     std::bitset<65536> syns_;
