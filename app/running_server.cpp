@@ -35,7 +35,10 @@ bool take_up(const std::string& control) {
 }
 
 bool end_grants(const std::string& control, const std::vector<std::string>& keys, bool cut) {
-    if (!io::somebody_listens(control)) return true;
+    if (!io::somebody_listens(control)) {
+        tell("no server is running: what is open stays open until its time is over, and connections go on");
+        return !cut;
+    }
     for (const auto& key : keys) {
         const auto revoked = io::ask(control, {"revoke", {{"key", key}, {"cut", cut}}});
         // Of one that has opened nothing there is nothing to end.
@@ -46,7 +49,8 @@ bool end_grants(const std::string& control, const std::vector<std::string>& keys
             tell("the grants of " + key + " are not ended: " + revoked.error().text);
         return does_not_know(revoked.error()) && !cut;
     }
-    tell(cut ? "grants ended, connections cut" : "grants ended; connections that exist go on");
+    tell(cut ? "grants ended, and those connections cut whose beginning the history knows"
+             : "grants ended; connections that exist go on");
     return true;
 }
 

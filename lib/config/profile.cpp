@@ -17,6 +17,8 @@ result<std::string> parse_service(std::string_view text) {
     return {boost::system::in_place_value, text};
 }
 
+constexpr std::size_t most_time_servers = 16;
+
 result<void> set_time_servers(profile& p, std::string_view text) {
     if (text == "none") {
         p.time_servers.emplace();
@@ -26,6 +28,9 @@ result<void> set_time_servers(profile& p, std::string_view text) {
         std::vector<time_server> servers;
     } read;
     const auto done = list(&holder::servers, 1, "server", time_server::parse)(read, text);
+    if (done && read.servers.size() > most_time_servers)
+        return error{"expected at most " + std::to_string(most_time_servers) +
+                     " servers: each is asked at each knock"};
     if (done) p.time_servers = std::move(read.servers);
     return done;
 }

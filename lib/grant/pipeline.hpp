@@ -100,6 +100,8 @@ public:
                     unix_time when);
     /// The same for keys that are gone, have another secret, or may not open the service any more.
     revoking revoke_unentitled(instant now, unix_time when);
+    /// True if the firewall has failed to end such: to be asked for again.
+    bool owes_revoking() const { return owes_revoking_; }
     /// The firewall's answer to the changes of revoke().
     actions revoked(std::uint64_t number, const result<void>& done, instant now);
     /// The keys (their names) that hold a grant.
@@ -151,6 +153,7 @@ private:
         std::string why;
         unix_time when;
         std::size_t count;
+        std::optional<std::set<std::string>> renewed = {}; ///< of revoke_unentitled()
     };
     using meant = std::function<bool(const std::string& key, const address& who, const std::string& service)>;
 
@@ -181,6 +184,7 @@ private:
     std::map<std::string, key_counters> of_keys_;
     std::uint64_t last_order_ = 0;  ///< of these
     std::set<std::string> renewed_; ///< keys that have another secret now; their grants are to end
+    bool owes_revoking_ = false;
     std::optional<unix_time> clock_;
     counters counters_;
     histogram delays_;

@@ -20,7 +20,8 @@ pipeline::revoking pipeline::revoke(const revocation& r, std::span<const firewal
 }
 
 pipeline::revoking pipeline::revoke_unentitled(instant now, unix_time when) {
-    const auto renewed = std::exchange(renewed_, {});
+    auto renewed = std::exchange(renewed_, {});
+    owes_revoking_ = false;
     std::map<std::string_view, const terms::key*> keys;
     for (const auto& k : terms_.keys) keys.emplace(k.name, &k);
     const auto may_open = [&](const std::string& key, const std::string& service) {
@@ -29,9 +30,11 @@ pipeline::revoking pipeline::revoke_unentitled(instant now, unix_time when) {
                    return terms_.services[index].name == service;
                });
     };
-    return end([&](const std::string& key, const address&,
-                   const std::string& service) { return renewed.contains(key) || !may_open(key, service); },
-               {}, "its key is gone, or may not open it any more", now, when);
+    auto r = end([&](const std::string& key, const address&,
+                     const std::string& service) { return renewed.contains(key) || !may_open(key, service); },
+                 {}, "its key is gone, or may not open it any more", now, when);
+    if (r.number != 0) ending_.at(r.number).renewed = std::move(renewed);
+    return r;
 }
 
 /// A knock that is being written down would open what has just been ended. It stays burnt: its later rounds,
@@ -93,9 +96,9 @@ pipeline::revoking pipeline::end(const meant& is_meant, std::span<const firewall
 
 actions pipeline::revoked(std::uint64_t number, const result<void>& done, instant now) {
     actions todo;
-    const auto found = ending_.extract(number);
+    auto found = ending_.extract(number);
     if (found.empty()) return todo;
-    const auto& e = found.mapped();
+    auto& e = found.mapped();
     for (const auto& g : e.grants)
         if (done)
             holders_.settle(g.key, g.who, g.service, g.ticket, has_uses(g.service));
@@ -103,6 +106,10 @@ actions pipeline::revoked(std::uint64_t number, const result<void>& done, instan
             holders_.undo(g.who, g.service, g.ticket);
     const auto so_many = std::to_string(e.count) + (e.count == 1 ? " grant" : " grants");
     if (!done) {
+        if (e.renewed) {
+            renewed_.merge(*e.renewed);
+            owes_revoking_ = true;
+        }
         todo.push_back(tell{severity::error, so_many + " not ended (" + e.why + "): " + done.error().text});
         return todo;
     }

@@ -49,6 +49,8 @@ public:
                 std::function<void(const result<ended>&)> done);
     /// Ends the grants of keys that are gone, or may not open that any more.
     void revoke_unentitled(unix_time when);
+    /// True if the firewall has failed to: to be asked for again.
+    bool owes_revoking() const { return pipeline_ && pipeline_->owes_revoking(); }
     /// The keys (their names) that hold a grant.
     std::vector<std::string> keys_of(const address& who, const std::string& service) const;
     result<std::vector<granting::numbered_entry>> find_in_history(const granting::history_query& q) {

@@ -301,6 +301,13 @@ void runtime::be_quiet() {
 void runtime::withdraw() {
     firewall_->withdraw([this](const result<void>& removed) {
         if (!removed) log::error(removed.error().text);
+        // A trial takes away what it has set up, not the guard that was confirmed before it.
+        if (trial_end_ && guarded_before_trial_) {
+            if (const auto back = load_last_guard(last_guard_path(configuration_->state)); back)
+                log::warning("the guard that was there before the trial is back");
+            else
+                log::error("the guard that was there before the trial: " + back.error().text);
+        }
         carry_out(supervisor_.withdrawn());
     });
 }

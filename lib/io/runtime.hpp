@@ -142,6 +142,7 @@ private:
     bool unreadable_ = false;          ///< the configuration that was read last
     boost::asio::steady_timer trial_;
     std::optional<instant> trial_end_;
+    bool guarded_before_trial_ = false;
     std::function<void()> trial_over_;
     granting::outage outage_;
     std::function<void()> stopped_;

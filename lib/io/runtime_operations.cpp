@@ -1,6 +1,7 @@
 // What the server is asked through the control socket, and its trial.
 #include "base/text.hpp"
 #include "io/control/history_view.hpp"
+#include "io/firewall/last_guard.hpp"
 #include "io/log/log.hpp"
 #include "io/runtime.hpp"
 #include "io/system/clock.hpp"
@@ -136,6 +137,7 @@ void runtime::revoke(const json::object& arguments, const reply& r) {
 
 void runtime::on_trial(nanoseconds lasts, std::function<void()> over) {
     trial_end_ = boot_now() + lasts;
+    guarded_before_trial_ = guard_stands();
     trial_over_ = std::move(over);
     log::warning("on trial: the guard goes away in " + to_string(lasts) +
                  ", unless `chronoknock confirm` comes first");
@@ -155,6 +157,7 @@ void runtime::confirm(const reply& r) {
     auto rules = firewall_rules(*configuration_);
     firewall_->prepare(std::move(rules), [this, r](const result<void>& done) {
         if (!done) return r(error{"the trial goes on: " + done.error().text});
+        if (stopped_) return r(error{"too late: the trial is over"});
         trial_end_.reset();
         trial_.cancel();
         log::info("the trial is confirmed: the guard stays");

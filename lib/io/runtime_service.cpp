@@ -67,6 +67,7 @@ void runtime::tick_after(nanoseconds wait) {
 void runtime::report_each_minute(instant now) {
     minute_ = now;
     if (!guard_kept_) keep_guard();
+    if (granter_.owes_revoking()) granter_.revoke_unentitled(clock());
     const auto syns = verifiers_->count("tracked");
     if (syns < told_syns_) told_syns_ = 0; // a new configuration counts anew
     if (syns - told_syns_ >= scan_worth_a_line)

@@ -15,11 +15,14 @@ class Trial(AskingTest):
         self.alice = self.key()
         guard = self.small_guard(self.alice, open_for=60, wait=False, start=False,
                                  sections={"firewall": f"unauthorized = {unauthorized}"}, **options)
+        self.try_out(guard, seconds)
+        return guard
+
+    def try_out(self, guard, seconds=TRIAL):
         guard.process = self.server.spawn([self.lab.program, "server", "--config", guard.config, "--trial", f"{seconds}s"],
                                           log=guard.folder / "log")
         self.began = time.monotonic()
         self.wait_for(guard._up, "the server to answer", 20)
-        return guard
 
     def trial_over(self):
         return time.monotonic() - self.began > TRIAL
@@ -92,6 +95,15 @@ class Trial(AskingTest):
         guard.sigkill()
         self.wait_for(self.trial_over, "the end of the trial", TRIAL + 5)
         self.other.wait_open(self.server.ip4, PORT, seconds=5)
+
+    def test_what_was_confirmed_before_comes_back(self):
+        guard = self.on_trial()
+        self.ask(guard, "confirm")
+        self.assertEqual(guard.process.stop(signal.SIGTERM), 0)
+        self.assert_shut(self.other)
+        self.try_out(guard, 5)
+        self.wait_for(lambda: not guard.process.alive(), "the trial and the server to end", 15)
+        self.assert_shut(self.other)
 
     def test_a_stop_takes_the_guard_away(self):
         guard = self.on_trial()

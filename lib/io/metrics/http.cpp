@@ -28,7 +28,7 @@ constexpr int most_waiting = 16;
 constexpr std::size_t most_sessions = 16;
 constexpr std::uint32_t most_head = 8 << 10; // bytes of a request, its body apart, which is never read
 constexpr int answer_patience = 10;          // times that for a request
-constexpr mode_t everybody = 0666;           // as with a port; the folder says who comes near
+constexpr mode_t for_everybody = 0111;       // umask; as with a port; the folder says who comes near
 
 using answer_body = http::span_body<const char>;
 
@@ -140,12 +140,11 @@ public:
         // A restart finds connections of the one before in TIME_WAIT.
         if (!failed && where_.path.empty())
             acceptor_.set_option(asio::socket_base::reuse_address(true), failed);
+        // Its mode by umask: a chmod by name would follow a link that somebody put in its place.
+        const auto umask_before = ::umask(for_everybody);
         if (!failed) acceptor_.bind(endpoint, failed);
-        if (!failed && !where_.path.empty()) {
-            bound_ = true;
-            if (::chmod(where_.path.c_str(), everybody) != 0)
-                failed.assign(errno, boost::system::system_category());
-        }
+        ::umask(umask_before);
+        bound_ = !failed && !where_.path.empty();
         if (!failed) acceptor_.listen(most_waiting, failed);
         if (failed) return fail(failed.message());
         accept();

@@ -168,6 +168,21 @@ BOOST_AUTO_TEST_CASE(keys_that_are_gone_renewed_or_may_no_longer) {
     BOOST_TEST(w.line.revoke_unentitled(w.now, clock_says).grants == 0u);
 }
 
+BOOST_AUTO_TEST_CASE(what_the_firewall_failed_to_end_is_owed) {
+    world w;
+    w.opened(alice, here);
+    w.line.set_terms({{{"alice", 0s, "new", {0}}, {"bob", 0s, "b", {0}}}, {{"web", 30s, 1h}}});
+    auto r = w.line.revoke_unentitled(w.now, clock_says);
+    BOOST_TEST(!w.line.owes_revoking());
+    w.line.revoked(r.number, error{"no memory"}, w.now);
+    BOOST_TEST(w.line.owes_revoking());
+    r = w.line.revoke_unentitled(w.now, clock_says);
+    BOOST_TEST((r.changes == std::vector<change>{{here, "web", std::nullopt}}));
+    w.line.revoked(r.number, fine, w.now);
+    BOOST_TEST(!w.line.owes_revoking());
+    BOOST_TEST(w.keys() == nobody);
+}
+
 BOOST_AUTO_TEST_CASE(what_an_earlier_process_granted) {
     world w;
     const std::vector<history_entry> history{
