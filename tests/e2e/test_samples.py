@@ -18,7 +18,7 @@ class Samples(LabTest):
         key = self.lab.folder / "laptop.key"
         self.client.run([self.lab.program, "keygen", "--out", key])
         text = (_ETC / "chronoknock.ini").read_text(encoding="utf-8")
-        text = re.sub(r"^#   (?=\[key\.laptop\]|(file = /etc/chronoknock/keys|services|mode|knock_delay|allow_weak) )", "",
+        text = re.sub(r"^#   (?=\[key\.laptop\]|file = /etc/chronoknock/keys|(services|mode|knock_delay|allow_weak) )", "",
                       text, flags=re.MULTILINE)
         self.assertIn("\n[key.laptop]\nfile = ", text)
         return key, text.replace("/etc/chronoknock/keys/laptop.key", str(key))
