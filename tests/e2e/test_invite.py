@@ -176,7 +176,7 @@ class Invite(LabTest):
                     return False
             self.assertTrue(answered())
             done = self.changing("uninvite", "alice", "--cut")
-            self.assertIn("grants ended, connections cut", done.stderr)
+            self.assertIn("grants ended, and those connections cut", done.stderr)
             self.assertFalse(answered())
         self.assert_shut(self.client)
 

@@ -147,8 +147,8 @@ class Files(LogTest):
         # They would have opened it.
         self.append(lines)
         self.assert_opens(self.client)
-        self.assertIn(f"log: {len(real)} lines matched, {len(forged)} lines passed over",
-                      self.server.run([self.lab.program, "status", "--control", guard.control]).stdout)
+        self.assertRegex(self.server.run([self.lab.program, "status", "--control", guard.control]).stdout,
+                         rf"(?m)^log +{len(real)} lines matched, {len(forged)} lines passed over$")
 
     def test_a_pattern_of_ones_own(self):
         key = self.key()
