@@ -16,7 +16,13 @@ def alive(line):
     line.settimeout(2)
     try:
         line.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        return b"200 OK" in line.recv(65536)
+        answer = b""
+        while b"behind the door" not in answer:
+            got = line.recv(65536)
+            if not got:
+                return False
+            answer += got
+        return True
     except OSError:
         return False
 
