@@ -55,6 +55,10 @@ int run_revoke(const arguments& args) {
                           ? ""
                           : ", " + so_many(o, "coming", "knock") + " stopped on the way")
                   << (cut ? ", " + so_many(o, "connections", "connection") + " cut" : "") << '\n';
+        if (const auto* const forgotten = o.if_contains("addresses_forgotten");
+            cut && forgotten && forgotten->as_bool())
+            tell("the key has opened for more addresses than are remembered: TCP connections that no other "
+                 "key's record explains are cut as well");
     } catch (const std::exception&) {
         return say(failed, "the server's answer is not what this program knows");
     }

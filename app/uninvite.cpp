@@ -79,8 +79,7 @@ int uninvite(const po::variables_map& options) {
         return say(bad_usage, where.config + ": no " + (options.count("old") ? "replaced " : "") + "[key." +
                                   printable(*name) + "]");
     const auto changes = without(keys, where);
-    const auto after =
-        io::load_server_config(where.config, false, changes, io::without_keys::once_served);
+    const auto after = io::load_server_config(where.config, false, changes, io::without_keys::once_served);
     if (!after) return say(bad_usage, "without it the configuration is none: " + after.error().text);
 
     auto made = io::made_changes::make(changes);
@@ -94,7 +93,8 @@ int uninvite(const po::variables_map& options) {
         if (!changes.gone.contains(k->file)) tell("the key file stays: " + k->file);
     }
     if (after->keys.empty())
-        tell("warning: that was the last key: from now on nobody gets in; chronoknock invite lets somebody");
+        tell("warning: that was the last key: from now on nobody gets in; `chronoknock invite` lets somebody "
+             "in");
     const bool taken_up = take_up(where.control);
     return end_grants(where.control, names, options.count("cut") != 0) && taken_up ? done : failed;
 }

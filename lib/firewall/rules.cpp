@@ -147,8 +147,8 @@ std::optional<grant_set> parse_set_name(std::string_view name) {
     return set;
 }
 
-result<std::string> setup_script(const rules& r, const table_state& existing,
-                                 std::span<const flow> admitted, const std::set<flow>& cut) {
+result<std::string> setup_script(const rules& r, const table_state& existing, std::span<const flow> admitted,
+                                 const std::set<flow>& cut) {
     if (const auto ok = check(r); !ok) return ok.error();
 
     const auto ours = "inet " + r.table + " ";

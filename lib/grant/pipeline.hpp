@@ -89,8 +89,8 @@ public:
         std::size_t unexplained = 0;    ///< open grants that the record knows nothing of
     };
     /// What an earlier process granted: the record of what has not ended, the oldest first, and what is open
-    /// at `now` yet. A key can close that; ends are known when the first claims come and what time it is. What
-    /// a key opened that has another secret now is for revoke_unentitled() to end.
+    /// at `now` yet. A key can close that; ends are known when the first claims come and what time it is.
+    /// What a key opened that has another secret now is for revoke_unentitled() to end.
     recalled remember(std::span<const opened_grant> record, std::span<const firewall::live_grant> open,
                       instant now);
     /// What each key (its name) opened last, in an earlier process.

@@ -33,8 +33,8 @@ pipeline::recalled pipeline::remember(std::span<const opened_grant> record,
         if (!g.fingerprint.empty() && secret != secrets.end() && secret->second != g.fingerprint)
             renewed_.insert(g.key);
     }
-    found.unexplained = static_cast<std::size_t>(std::ranges::count_if(
-        left, [this](const auto& one) { return !earlier_.contains(one.first); }));
+    found.unexplained = static_cast<std::size_t>(
+        std::ranges::count_if(left, [this](const auto& one) { return !earlier_.contains(one.first); }));
     return found;
 }
 

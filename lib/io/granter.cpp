@@ -97,15 +97,19 @@ void granter::revoke_unentitled(unix_time when) {
 
 /// The flows that a key may have opened. Nobody knows which of an address's connections came by whose grant.
 /// Whoever holds a key can have it open for addresses that he makes up, until his own is forgotten: so once
-/// some are, TCP connections that no other key's record explains are taken for its. (UDP peers are not: those
-/// that the host itself began with are nobody's.)
+/// some are, TCP connections that no other key's record explains (one that is in use) are taken for its. (UDP
+/// peers are not: those that the host itself began with are nobody's.)
 result<granter::flow_predicate> granter::flows_of(const std::string& key, const opened_by_key& record,
                                                   const cutting& c) {
     using pairs = std::set<std::pair<address, std::string>>;
     pairs opened;
     for (const auto& g : record.grants) opened.emplace(g.who, g.service);
     result<pairs> others = pairs();
-    if (!record.forgotten.empty()) others = store_->opened_by_others(key);
+    if (!record.forgotten.empty()) {
+        auto other_keys = c.keys;
+        other_keys.erase(key);
+        others = store_->opened_by(other_keys);
+    }
     if (!others) return others.error();
     return [opened = std::move(opened), others = std::move(*others), forgotten = record.forgotten,
             services = std::vector(c.services.begin(), c.services.end()),
@@ -181,10 +185,13 @@ void granter::carry_out(granting::actions todo) {
         std::visit(
             each_of{
                 [this](granting::redeem& r) {
-                    ask_shell([&](const auto& take) { store_->redeem(std::move(r.tokens), std::move(r.grants), take); },
-                              [this, batch = r.batch](const result<void>& done) {
-                                  carry_out(pipeline_->redeemed(batch, done, boot_now()));
-                              });
+                    ask_shell(
+                        [&](const auto& take) {
+                            store_->redeem(std::move(r.tokens), std::move(r.grants), take);
+                        },
+                        [this, batch = r.batch](const result<void>& done) {
+                            carry_out(pipeline_->redeemed(batch, done, boot_now()));
+                        });
                 },
                 [this](granting::forget& f) { store_->forget(std::move(f.tokens)); },
                 [this](const granting::open_services& o) {

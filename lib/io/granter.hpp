@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -45,10 +46,12 @@ public:
         bool known = false;          ///< the key has opened something, as far as the record goes back
         bool forgotten = false;      ///< of what it opened some is forgotten
     };
-    /// What connections are cut by: the services, and who needs no grant.
+    /// What connections are cut by: the services, who needs no grant, and the keys (their names) that are in
+    /// use.
     struct cutting {
         std::span<const service> services;
         std::span<const prefix> always_allow;
+        std::set<std::string> keys;
     };
     /// Ends grants before their time, and with `cut` what is live of the connections to these services that
     /// they may have opened. when: by the clock.

@@ -6,11 +6,11 @@
 #include "io/runtime.hpp"
 #include "io/system/clock.hpp"
 
-#include <algorithm>
 #include <boost/json.hpp>
 #include <limits>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -115,13 +115,13 @@ void runtime::revoke(const json::object& arguments, const reply& r) {
         which.who = *who;
     }
     const bool cut = flag_in(arguments, "cut");
-    const bool in_use =
-        std::ranges::find(configuration_->keys, which.key, &config::key_settings::name) !=
-        configuration_->keys.end();
+    std::set<std::string> names;
+    for (const auto& k : configuration_->keys) names.insert(k.name);
+    const bool in_use = names.contains(which.key);
     const auto whose =
         which.who ? "no grant to " + which.who->to_string() : "no key '" + printable(which.key) + "'";
     std::optional<granter::cutting> cutting;
-    if (cut) cutting = {configuration_->services, configuration_->firewall.always_allow};
+    if (cut) cutting = {configuration_->services, configuration_->firewall.always_allow, std::move(names)};
     granter_.revoke(std::move(which), cutting, clock(),
                     [r, cut, in_use, whose](const result<granter::ended>& done) {
                         if (!done) return r(done.error());

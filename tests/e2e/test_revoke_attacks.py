@@ -65,6 +65,8 @@ class Cut(RevokeTest):
         self.wait_for(lambda: self.ask_json(guard, "history")["entries"], "the record to be written")
         self.change_record(guard, "delete from opened where key = 'alice'")
         self.change_record(guard, "insert into opened values ('alice', '', 'web', '', 0, null)")
+        # An accomplice who was put out before explains nothing.
+        self.change_record(guard, "insert into opened values ('carol', ?, 'web', '', 0, null)", [(self.client.ip4,)])
         said = self.ask_json(guard, "revoke", "alice", "--cut")
         self.assertEqual((said["connections"], said["addresses_forgotten"]), (1, True))
         self.assertFalse(alive(insiders))

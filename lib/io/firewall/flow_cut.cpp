@@ -166,7 +166,8 @@ netlink_result<flows_cut> cut_flows(const std::string& table, const is_meant& me
         if (!found) return found.error();
         if (found->empty() && round > 0) break;
         for (const auto& e : *found)
-            if (e.set->lasting && !std::string_view(e.set->name).starts_with("closing")) cut.flows.insert(e.which);
+            if (e.set->lasting && !std::string_view(e.set->name).starts_with("closing"))
+                cut.flows.insert(e.which);
         // Their resets go out while the guard knows them; of one that it does not know there is none to cut.
         if (round == 0) {
             std::erase_if(sockets, [&](const flow& f) { return !cut.flows.contains(f); });

@@ -18,8 +18,8 @@ struct flows_cut {
 };
 
 /// Ends what is live of the flows that are meant, in a table of ours: sockets of this host are reset, both
-/// ends see it, and the guard lets nothing of these flows pass any more; what is forwarded stalls. It reads all
-/// flows that there are, some 4 us each, and blocks for that long.
+/// ends see it, and the guard lets nothing of these flows pass any more; what is forwarded stalls. It reads
+/// all flows that there are, some 4 us each, and blocks for that long.
 netlink_result<flows_cut> cut_flows(const std::string& table,
                                     const std::function<bool(const firewall::flow&)>& meant);
 

@@ -12,9 +12,9 @@
 
 namespace chronoknock::io {
 
-/// Knows which flows the guard has admitted, and which UDP peers were cut, should the table be lost: the kernel adds them by itself, so
-/// the sets are read now and again, every second as long as they are small, a bufferful in each turn of the
-/// loop. A round that the table's loss cut short does not count.
+/// Knows which flows the guard has admitted, and which UDP peers were cut, should the table be lost: the
+/// kernel adds them by itself, so the sets are read now and again, every second as long as they are small, a
+/// bufferful in each turn of the loop. A round that the table's loss cut short does not count.
 class flow_watch {
 public:
     explicit flow_watch(const boost::asio::any_io_executor& executor);

@@ -25,8 +25,7 @@ bool guard_table::give_way() {
     return true;
 }
 
-result<bool> guard_table::run(const rules& r, std::span<const flow> admitted,
-                              const std::set<flow>& cut) {
+result<bool> guard_table::run(const rules& r, std::span<const flow> admitted, const std::set<flow>& cut) {
     const auto there = kernel_->state();
     if (!there) return text_of("reading the table", there.error());
     const bool had_sets = !there->sets.empty();

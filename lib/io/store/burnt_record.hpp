@@ -34,7 +34,8 @@ public:
     static result<burnt_record> open(const std::string& path);
 
     result<std::vector<granting::burnt>> load();
-    /// And writes down what they open. If it fails, both are kept, and written by the next call that does not.
+    /// And writes down what they open. If it fails, both are kept, and written by the next call that does
+    /// not.
     result<void> burn(std::span<const granting::burnt> tokens,
                       std::span<const granting::opened_grant> grants = {});
     /// True if tokens are kept that could not be burnt.
@@ -79,7 +80,7 @@ private:
     std::optional<unix_time> lacking_;
     std::vector<granting::burnt> unburnt_;
     std::vector<granting::opened_grant> unopened_; ///< what these open
-    bool mark_holds_unburnt_ = false; ///< the mark that is next was renewed with all of them
+    bool mark_holds_unburnt_ = false;              ///< the mark that is next was renewed with all of them
     /// It may lack tokens, so that no commit but a new floor's may say that it is as the marks have it.
     bool lacks_some_ = false;
 };

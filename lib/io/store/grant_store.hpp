@@ -29,9 +29,9 @@ public:
 
     /// All that is burnt.
     virtual result<std::vector<granting::burnt>> load() = 0;
-    /// Burns tokens, all or none of them, so that they are burnt after a SIGKILL, and with them writes down what
-    /// they open. `done` is called in a later turn of the loop, a few seconds later at the most; after an error
-    /// they may be burnt nevertheless.
+    /// Burns tokens, all or none of them, so that they are burnt after a SIGKILL, and with them writes down
+    /// what they open. `done` is called in a later turn of the loop, a few seconds later at the most; after
+    /// an error they may be burnt nevertheless.
     virtual void redeem(std::vector<granting::burnt> tokens, std::vector<granting::opened_grant> grants,
                         answer done) = 0;
     /// These need not be remembered any more; sooner or later they are not.
@@ -49,9 +49,10 @@ public:
     virtual result<std::vector<granting::opened_grant>> open_grants() = 0;
     /// What each key opened last.
     virtual result<std::vector<granting::opened_grant>> newest_opened() = 0;
-    /// What a key (its name) opened, and what all others did: address and service.
+    /// What a key (its name) opened, and what any of some keys did: address and service.
     virtual result<opened_by_key> opened_of(const std::string& key) = 0;
-    virtual result<std::set<std::pair<address, std::string>>> opened_by_others(const std::string& key) = 0;
+    virtual result<std::set<std::pair<address, std::string>>>
+    opened_by(const std::set<std::string>& keys) = 0;
     /// Grants that have ended: noted within a second or so.
     virtual void end(std::span<const granting::opened_grant> grants) = 0;
 

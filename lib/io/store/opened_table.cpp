@@ -18,7 +18,8 @@ using granting::opened_grant;
 
 // `until` is null once a grant has ended; `who` is empty in a row that stands for all that a key opened of a
 // service for addresses that are forgotten.
-constexpr const char* columns = "select key, fingerprint, who, service, at, until, until is null from opened ";
+constexpr const char* columns =
+    "select key, fingerprint, who, service, at, until, until is null from opened ";
 
 /// Each row of a statement that begins with `columns`, but those of forgotten addresses.
 result<void> for_each(statement& s, const std::function<void(opened_grant)>& take) {
@@ -138,12 +139,13 @@ result<opened_by_key> opened_of(database& db, const std::string& key) {
     }
 }
 
-result<std::set<std::pair<address, std::string>>> opened_by_others(database& db, const std::string& key) {
+result<std::set<std::pair<address, std::string>>> opened_by(database& db, const std::set<std::string>& keys) {
     std::set<std::pair<address, std::string>> found;
-    statement s(db, (std::string(columns) + "where key <> ? and who <> ''").c_str());
-    s.bind(key);
-    if (const auto done = for_each(s, [&](const opened_grant& g) { found.emplace(g.who, g.service); }); !done)
-        return done.error();
+    statement s(db, (std::string(columns) + "where who <> ''").c_str());
+    const auto take = [&](const opened_grant& g) {
+        if (keys.contains(g.key)) found.emplace(g.who, g.service);
+    };
+    if (const auto done = for_each(s, take); !done) return done.error();
     return found;
 }
 
@@ -156,8 +158,7 @@ result<void> take_over_history(database& db) {
     for (auto one = history->rbegin(); one != history->rend(); ++one) { // the oldest first
         const auto& e = one->entry;
         const bool granted = e.what == history_entry::kind::granted;
-        const bool ended =
-            e.what == history_entry::kind::revoked || e.what == history_entry::kind::expired;
+        const bool ended = e.what == history_entry::kind::revoked || e.what == history_entry::kind::expired;
         if (!e.who || e.key.empty() || (!granted && !ended)) continue;
         const auto services = split_list(e.services), durations = split_list(e.why);
         for (std::size_t i = 0; i < services.size(); ++i) {
@@ -168,12 +169,11 @@ result<void> take_over_history(database& db) {
                     found->second.until = unix_time::min();
                 continue;
             }
-            const auto lasts =
-                i < durations.size()
-                    ? parse_duration(durations[i], nanoseconds(0), std::chrono::hours(24 * 365))
-                    : result<nanoseconds>(nanoseconds(0));
-            known.insert_or_assign(
-                id, opened_grant{e.key, "", *e.who, service, e.when, e.when + (lasts ? *lasts : nanoseconds(0))});
+            const auto lasts = i < durations.size() ? parse_duration(durations[i], nanoseconds(0),
+                                                                     std::chrono::hours(24 * 365))
+                                                    : result<nanoseconds>(nanoseconds(0));
+            known.insert_or_assign(id, opened_grant{e.key, "", *e.who, service, e.when,
+                                                    e.when + (lasts ? *lasts : nanoseconds(0))});
         }
     }
     std::vector<opened_grant> grants;

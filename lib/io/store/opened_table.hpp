@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
-/// What each key opened last, to which address (granting::opened_grant). Each call but take_over_history() and
-/// put_opened() is one transaction.
+/// What each key opened last, to which address (granting::opened_grant). Each call but take_over_history()
+/// and put_opened() is one transaction.
 namespace chronoknock::io {
 
 /// Which grant: key, address, service.
@@ -38,7 +38,7 @@ result<std::vector<granting::opened_grant>> open_grants(database& db);
 /// The newest of each key.
 result<std::vector<granting::opened_grant>> newest_opened(database& db);
 result<opened_by_key> opened_of(database& db, const std::string& key);
-/// What all other keys opened: address and service.
-result<std::set<std::pair<address, std::string>>> opened_by_others(database& db, const std::string& key);
+/// What any of these keys opened: address and service.
+result<std::set<std::pair<address, std::string>>> opened_by(database& db, const std::set<std::string>& keys);
 
 } // namespace chronoknock::io

@@ -6,8 +6,8 @@ namespace chronoknock::io {
 
 namespace {
 
-// Kept in `pragma user_version`. Version 0 had, for burnt windows, (key, service, who, t0, accepted). Version 1
-// had no table `opened`: whose a grant was the history said.
+// Kept in `pragma user_version`. Version 0 had, for burnt windows, (key, service, who, t0, accepted). Version
+// 1 had no table `opened`: whose a grant was the history said.
 constexpr std::int64_t newest_version = 2;
 
 // burnt: the tokens; `who` is empty where it is not known; times in nanoseconds.

@@ -30,7 +30,7 @@ public:
     result<std::vector<granting::opened_grant>> open_grants() override;
     result<std::vector<granting::opened_grant>> newest_opened() override;
     result<opened_by_key> opened_of(const std::string& key) override;
-    result<std::set<std::pair<address, std::string>>> opened_by_others(const std::string& key) override;
+    result<std::set<std::pair<address, std::string>>> opened_by(const std::set<std::string>& keys) override;
     void end(std::span<const granting::opened_grant> grants) override;
     void note(granting::history_entry entry) override;
     result<std::vector<granting::history_entry>> history(std::size_t most) override;
@@ -63,7 +63,7 @@ private:
     bool chores_due_ = false;
     std::vector<granting::burnt> to_burn_; ///< not yet given to the record
     std::vector<granting::opened_grant> to_open_;
-    std::list<waiting> waiting_;           ///< the one that waits longest first
+    std::list<waiting> waiting_; ///< the one that waits longest first
     std::vector<granting::burnt> to_forget_;
     std::set<opened_id> to_end_;
     std::set<std::string> to_trim_; ///< keys that have opened something

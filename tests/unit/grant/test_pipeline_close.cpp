@@ -99,10 +99,10 @@ BOOST_AUTO_TEST_CASE(what_was_opened_before_a_restart_is_its_keys_yet) {
                            nanoseconds open_for) {
         return opened_grant{key, "", who, service, clock_at(at), clock_at(at) + open_for};
     };
-    const std::vector record{
-        opened(-40s, "bob", there, "ssh", 30s), // its time was over
-        opened(-10s, "alice", here, "ssh", 30s), opened(-10s, "bob", here, "ssh", 15s),
-        opened(-1s, "alice", there, "ssh", 30s), opened(-1s, "alice", there, "web", 60s)};
+    const std::vector record{opened(-40s, "bob", there, "ssh", 30s), // its time was over
+                             opened(-10s, "alice", here, "ssh", 30s), opened(-10s, "bob", here, "ssh", 15s),
+                             opened(-1s, "alice", there, "ssh", 30s),
+                             opened(-1s, "alice", there, "web", 60s)};
     const std::vector<firewall::live_grant> open{{here, "ssh", 20s}, {here, "web", 50s}, {there, "ssh", 5s}};
     world w;
     const auto recalled = w.line.remember(record, open, at(0s));

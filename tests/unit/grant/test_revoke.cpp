@@ -190,7 +190,8 @@ BOOST_AUTO_TEST_CASE(what_the_firewall_failed_to_end_is_owed) {
 
 BOOST_AUTO_TEST_CASE(what_an_earlier_process_granted) {
     world w;
-    const std::vector record{opened(alice, here, "a"), {"carol", "c", there, "web", clock_says, clock_says + 30s}};
+    const std::vector record{opened(alice, here, "a"),
+                             {"carol", "c", there, "web", clock_says, clock_says + 30s}};
     w.line.remember(record, std::vector<firewall::live_grant>{{here, "web", 20s}, {there, "web", 20s}},
                     w.now);
     w.line.remember_last(record);
@@ -222,8 +223,8 @@ BOOST_AUTO_TEST_CASE(what_a_key_granted_before_its_secret_was_replaced_ends) {
 
 BOOST_AUTO_TEST_CASE(many_earlier_grants_are_recalled_and_listed_in_no_time) {
     const auto numbered = [](std::uint32_t n) {
-        const std::uint8_t bytes[] = {10, static_cast<std::uint8_t>(n >> 16), static_cast<std::uint8_t>(n >> 8),
-                                      static_cast<std::uint8_t>(n)};
+        const std::uint8_t bytes[] = {10, static_cast<std::uint8_t>(n >> 16),
+                                      static_cast<std::uint8_t>(n >> 8), static_cast<std::uint8_t>(n)};
         return address::v4(bytes);
     };
     constexpr std::uint32_t many = 50'000;
