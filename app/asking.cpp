@@ -28,11 +28,18 @@ result<std::string> control_path(const po::variables_map& options) {
     return {boost::system::in_place_value, std::move(path)};
 }
 
-std::variant<boost::json::object, int> ask_server(const po::variables_map& options, const io::request& r,
-                                                  const io::ask_limits& limits) {
+std::variant<io::answer, int> ask_for_answer(const po::variables_map& options, const io::request& r,
+                                             const io::ask_limits& limits) {
     const auto path = control_path(options);
     if (!path) return say(bad_usage, path.error().text);
-    auto answer = io::ask(*path, r, limits);
+    return io::ask(*path, r, limits);
+}
+
+std::variant<boost::json::object, int> ask_server(const po::variables_map& options, const io::request& r,
+                                                  const io::ask_limits& limits) {
+    auto asked = ask_for_answer(options, r, limits);
+    if (const auto* status = std::get_if<int>(&asked)) return *status;
+    auto& answer = std::get<io::answer>(asked);
     if (!answer) return say(answer.error().status, answer.error().text);
     return std::move(*answer);
 }

@@ -19,6 +19,10 @@ result<std::string> control_path(const po::variables_map& options);
 std::variant<boost::json::object, int> ask_server(const po::variables_map& options, const io::request& r,
                                                   const io::ask_limits& limits = {});
 
+/// The same, with the server's refusal.
+std::variant<io::answer, int> ask_for_answer(const po::variables_map& options, const io::request& r,
+                                             const io::ask_limits& limits = {});
+
 /// Prints one JSON object, if --json is given; true if it was.
 bool print_json(const po::variables_map& options, const boost::json::object& o);
 

@@ -181,6 +181,7 @@ void print_doubts(const config::server& s, const std::map<std::string, std::int6
     doubt_pools(s.time, doubt);
     for (const auto& p : s.firewall.always_allow)
         if (p.length == 0) doubt("[firewall] always_allow: " + p.to_string() + " lets everybody in");
+    if (s.keys.empty()) doubt("there is no section [key.NAME]: nobody gets in");
     for (std::size_t i = 0; i < s.services.size(); ++i)
         if (std::ranges::none_of(s.keys,
                                  [i](const auto& k) { return std::ranges::count(k.services, i) != 0; }))
@@ -237,7 +238,8 @@ int run_check(const arguments& args) {
     // With the server's privileges, so that it says what the server would.
     if (const auto kept = io::keep_only_network_privileges(); !kept) return say(failed, kept.error().text);
     const auto server =
-        io::load_server_config(*given(options, "config"), options.count("allow-loose-permissions"));
+        io::load_server_config(*given(options, "config"), options.count("allow-loose-permissions") != 0, {},
+                               io::without_keys::once_served);
     if (!server) return say(bad_usage, server.error().text);
     print_settings(*server);
     print_events(server->events);

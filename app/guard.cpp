@@ -64,7 +64,8 @@ int run_guard(const arguments& args) {
         return say(done, "a server is running" + (*server > 0 ? ", process " + std::to_string(*server) : "") +
                              ": it sees to the guard");
     const auto configuration =
-        io::load_server_config(*given(options, "config"), options.count("allow-loose-permissions") != 0);
+        io::load_server_config(*given(options, "config"), options.count("allow-loose-permissions") != 0, {},
+                               io::without_keys::once_served);
     const auto set_up = configuration ? guard_by(*configuration) : result<void>(configuration.error());
     if (set_up) return done;
     const auto& why = set_up.error().text;

@@ -13,8 +13,9 @@ usage revoke_usage() {
         "Ends the live grants of a key, or those to an address, and what is on its way for it. New knocks\n"
         "of the key earn new ones: to keep somebody out, take the key out of the configuration and\n"
         "reload. --cut ends connections too: of an address all of them, of a key all from addresses that\n"
-        "it opened for (by the history), whoever's grant they came by. Only root and the server's own\n"
-        "user may."};
+        "it opened for, whoever's grant they came by (the 64 newest at least; once some are forgotten,\n"
+        "all TCP connections to its services that no other key's record explains). A key that is named\n"
+        "like an address is meant before the address. Only root and the server's own user may."};
     u.options.add_options()("cut", "end connections, too");
     u.hidden.add_options()("whose", po::value<std::string>());
     u.positional.add("whose", 1);
@@ -36,10 +37,17 @@ int run_revoke(const arguments& args) {
     const auto whose = given(options, "whose");
     if (!whose || whose->empty()) return say(bad_usage, "revoke: expected the name of a key, or an address");
     const bool cut = options.count("cut") != 0;
-    const io::request r{"revoke", {{address::parse(*whose) ? "address" : "key", *whose}, {"cut", cut}}};
-    const auto answer = ask_server(options, r);
-    if (const auto* status = std::get_if<int>(&answer)) return *status;
-    const auto& o = std::get<boost::json::object>(answer);
+    const auto ask = [&](const char* as) {
+        return ask_for_answer(options, {"revoke", {{as, *whose}, {"cut", cut}}});
+    };
+    auto asked = ask("key");
+    const auto* const first = std::get_if<io::answer>(&asked);
+    if (address::parse(*whose) && first && !*first && first->error().code == io::nothing_to_end)
+        asked = ask("address");
+    if (const auto* status = std::get_if<int>(&asked)) return *status;
+    const auto& answer = std::get<io::answer>(asked);
+    if (!answer) return say(answer.error().status, answer.error().text);
+    const auto& o = *answer;
     if (print_json(options, o)) return done;
     try {
         std::cout << so_many(o, "grants", "grant") << " ended"
@@ -47,6 +55,10 @@ int run_revoke(const arguments& args) {
                           ? ""
                           : ", " + so_many(o, "coming", "knock") + " stopped on the way")
                   << (cut ? ", " + so_many(o, "connections", "connection") + " cut" : "") << '\n';
+        if (const auto* const forgotten = o.if_contains("addresses_forgotten");
+            cut && forgotten && forgotten->as_bool())
+            tell("the key has opened for more addresses than are remembered: TCP connections that no other "
+                 "key's record explains are cut as well");
     } catch (const std::exception&) {
         return say(failed, "the server's answer is not what this program knows");
     }

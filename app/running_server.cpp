@@ -42,14 +42,14 @@ bool end_grants(const std::string& control, const std::vector<std::string>& keys
     for (const auto& key : keys) {
         const auto revoked = io::ask(control, {"revoke", {{"key", key}, {"cut", cut}}});
         // Of one that has opened nothing there is nothing to end.
-        if (revoked || revoked.error().text.starts_with("no key ")) continue;
+        if (revoked || revoked.error().code == io::nothing_to_end) continue;
         if (does_not_know(revoked.error()))
             tell("the running server cannot be asked to end the grants: they end when their time is over");
         else
             tell("the grants of " + key + " are not ended: " + revoked.error().text);
         return does_not_know(revoked.error()) && !cut;
     }
-    tell(cut ? "grants ended, and those connections cut whose beginning the history knows"
+    tell(cut ? "grants ended, and the connections cut that may have come by them"
              : "grants ended; connections that exist go on");
     return true;
 }

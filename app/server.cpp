@@ -50,7 +50,7 @@ int run_server(const arguments& args) {
     const auto& options = std::get<po::variables_map>(parsed);
     const auto load = [file = *given(options, "config"),
                        loose = options.count("allow-loose-permissions") != 0] {
-        return io::load_server_config(file, loose);
+        return io::load_server_config(file, loose, {}, io::without_keys::once_served);
     };
     std::optional<nanoseconds> trial;
     if (const auto lasts = given(options, "trial")) {

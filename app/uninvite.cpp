@@ -72,15 +72,15 @@ int uninvite(const po::variables_map& options) {
     if (!name) return say(bad_usage, "expected a name; usage: chronoknock " + uninvite_usage().synopsis);
     if (const auto kept = io::keep_only_network_privileges(); !kept) return say(failed, kept.error().text);
     const auto where = find_site(options);
-    const auto before = io::load_server_config(where.config, false);
+    const auto before = io::load_server_config(where.config, false, {}, io::without_keys::once_served);
     if (!before) return say(bad_usage, before.error().text);
     const auto keys = find_keys(*before, *name, options.count("old") != 0);
     if (keys.empty())
         return say(bad_usage, where.config + ": no " + (options.count("old") ? "replaced " : "") + "[key." +
                                   printable(*name) + "]");
     const auto changes = without(keys, where);
-    if (const auto good = io::load_server_config(where.config, false, changes); !good)
-        return say(bad_usage, "without it the configuration is none: " + good.error().text);
+    const auto after = io::load_server_config(where.config, false, changes, io::without_keys::once_served);
+    if (!after) return say(bad_usage, "without it the configuration is none: " + after.error().text);
 
     auto made = io::made_changes::make(changes);
     if (!made) return say(failed, made.error().text);
@@ -92,6 +92,9 @@ int uninvite(const po::variables_map& options) {
         names.push_back(k->name);
         if (!changes.gone.contains(k->file)) tell("the key file stays: " + k->file);
     }
+    if (after->keys.empty())
+        tell("warning: that was the last key: from now on nobody gets in; `chronoknock invite` lets somebody "
+             "in");
     const bool taken_up = take_up(where.control);
     return end_grants(where.control, names, options.count("cut") != 0) && taken_up ? done : failed;
 }

@@ -160,8 +160,6 @@ public:
         }
         go_to(parts.front());
         if (out_.services.empty()) return whole("expected at least one section [service.NAME]");
-        if (keys_.empty())
-            return whole("expected at least one section [key.NAME]: without one nobody gets in");
         for (const auto& [in, section] : keys_) {
             go_to(*in);
             if (const auto done = read_key(*section); !done) return done.error();

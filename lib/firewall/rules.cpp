@@ -81,9 +81,24 @@ bool is_plain(std::string_view name) {
                name.npos;
 }
 
-} // namespace
+/// "add element" of what goes to a guarded port among these; empty if nothing does.
+template <class Flows>
+std::string elements_text(const rules& r, const std::string& set, transport protocol, int family,
+                          const Flows& flows) {
+    const auto ports = guarded_ports(r, protocol);
+    std::vector<std::string> elements;
+    for (const auto& f : flows)
+        if (f.protocol == protocol && f.peer.family() == family && ports.contains(f.port))
+            elements.push_back(f.peer.to_string() + " . " + std::to_string(f.peer_port) + " . " +
+                               std::to_string(f.port));
+    return elements.empty() ? "" : "add element inet " + r.table + " " + set + " " + join(elements) + "\n";
+}
 
-namespace {
+std::string cut_elements(const rules& r, const std::set<flow>& cut) {
+    std::string text;
+    for (const auto& s : cut_sets) text += elements_text(r, s.name, transport::udp, s.family, cut);
+    return text;
+}
 
 /// What is there has its time from an earlier writing, and whether an element that is put in again begins it
 /// anew depends on the kernel.
@@ -101,17 +116,8 @@ std::string trial_elements(const rules& r) {
 std::string admission_script(const rules& r, std::span<const flow> admitted) {
     std::string text;
     for (const auto protocol : {transport::tcp, transport::udp})
-        for (const auto family : families) {
-            const auto ports = guarded_ports(r, protocol);
-            std::vector<std::string> elements;
-            for (const auto& f : admitted)
-                if (f.protocol == protocol && f.peer.family() == family && ports.contains(f.port))
-                    elements.push_back(f.peer.to_string() + " . " + std::to_string(f.peer_port) + " . " +
-                                       std::to_string(f.port));
-            if (!elements.empty())
-                text += "add element inet " + r.table + " " + name(protocol) + std::to_string(family) + " " +
-                        join(elements) + "\n";
-        }
+        for (const auto family : families)
+            text += elements_text(r, name(protocol) + std::to_string(family), protocol, family, admitted);
     return text;
 }
 
@@ -141,8 +147,8 @@ std::optional<grant_set> parse_set_name(std::string_view name) {
     return set;
 }
 
-result<std::string> setup_script(const rules& r, const table_state& existing,
-                                 std::span<const flow> admitted) {
+result<std::string> setup_script(const rules& r, const table_state& existing, std::span<const flow> admitted,
+                                 const std::set<flow>& cut) {
     if (const auto ok = check(r); !ok) return ok.error();
 
     const auto ours = "inet " + r.table + " ";
@@ -168,8 +174,8 @@ result<std::string> setup_script(const rules& r, const table_state& existing,
     for (const auto& e : existing.permanent)
         if (is_wanted(e.set)) text += "delete element " + ours + e.set + " { " + e.who.to_string() + " }\n";
 
-    text +=
-        "table " + ours + "{\n" + sets + chains + "}\n" + trial_elements(r) + admission_script(r, admitted);
+    text += "table " + ours + "{\n" + sets + chains + "}\n" + trial_elements(r) + cut_elements(r, cut) +
+            admission_script(r, admitted);
     return {boost::system::in_place_value, std::move(text)};
 }
 

@@ -6,6 +6,7 @@
 #include "firewall/flow.hpp"
 
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -100,9 +101,11 @@ struct table_state {
 
 /// One transaction for `nft -f` that makes the table hold to the rules. Chains are written anew; the sets of
 /// flows, and those of grants of the services there are, stay as they are, with their elements; others go.
-/// `admitted`: flows that must not be cut; those to ports that no service has are passed over.
-/// Fails on a service that cannot be expressed; no text from outside reaches the script unchecked.
-result<std::string> setup_script(const rules& r, const table_state& existing, std::span<const flow> admitted);
+/// `admitted`: flows that must not be cut; those to ports that no service has are passed over. `cut`: UDP
+/// flows that what the host sends is not to admit again. Fails on a service that cannot be expressed; no text
+/// from outside reaches the script unchecked.
+result<std::string> setup_script(const rules& r, const table_state& existing, std::span<const flow> admitted,
+                                 const std::set<flow>& cut = {});
 
 /// Adds flows that must not be cut to a table that stands; empty if none is to a guarded port.
 std::string admission_script(const rules& r, std::span<const flow> admitted);

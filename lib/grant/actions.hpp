@@ -4,6 +4,7 @@
 #include "base/time.hpp"
 #include "grant/burnt.hpp"
 #include "grant/history.hpp"
+#include "grant/opened.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -14,10 +15,11 @@
 /// What the pure rules want done: a shell carries it out, in order.
 namespace chronoknock::granting {
 
-/// Burn these, all or none of them, and tell pipeline::redeemed().
+/// Burn these, all or none of them, with the record of what they are to open, and tell pipeline::redeemed().
 struct redeem {
     std::uint64_t batch;
     std::vector<burnt> tokens;
+    std::vector<opened_grant> grants = {};
     bool operator==(const redeem&) const = default;
 };
 

@@ -47,7 +47,7 @@ void pipeline::set_terms(terms t) {
     for (auto& [batch, knocks] : redeeming_)
         for (auto& k : knocks) k.outdated = k.outdated || !std::ranges::all_of(k.openings, same);
     holders_.keep([&](const std::string& service) { return same({{}, service, {}}); });
-    std::erase_if(earlier_, [&](const earlier& one) { return !same({{}, one.service, {}}); });
+    std::erase_if(earlier_, [&](const auto& one) { return !same({{}, one.first.second, {}}); });
     std::map<std::string_view, std::string_view> secrets;
     for (const auto& k : t.keys) secrets.emplace(k.name, k.fingerprint);
     for (const auto& was : terms_.keys)
@@ -61,47 +61,6 @@ pipeline::key_counters& pipeline::counters_of(const std::string& key) {
     auto& c = of_keys_[key];
     if (c.order == 0) c.order = ++last_order_;
     return c;
-}
-
-void pipeline::remember(std::span<const history_entry> history, std::span<const firewall::live_grant> open,
-                        instant now) {
-    const auto forget = [this](const history_entry& e, std::string_view service) {
-        std::erase_if(earlier_, [&](const earlier& one) {
-            return one.key == e.key && one.who == *e.who && one.service == service;
-        });
-    };
-    std::set<std::string_view> names;
-    for (const auto& k : terms_.keys) names.insert(k.name);
-    for (auto e = history.rbegin(); e != history.rend(); ++e) {
-        const bool granted = e->what == history_entry::kind::granted;
-        if (granted && names.contains(e->key)) {
-            auto& k = counters_of(e->key);
-            k.last = e->when;
-            k.from = e->who;
-        }
-        if (!e->who || (!granted && e->what != history_entry::kind::revoked)) continue;
-        const auto services = split_list(e->services);
-        const auto durations = split_list(e->why);
-        for (std::size_t i = 0; i < services.size(); ++i) {
-            const auto live = std::ranges::find_if(open, [&](const firewall::live_grant& g) {
-                return g.who == *e->who && g.service == services[i];
-            });
-            if (live == open.end()) continue;
-            forget(*e, services[i]);
-            if (!granted || i >= durations.size()) continue;
-            if (const auto lasts = parse_duration(durations[i], nanoseconds(0), std::chrono::hours(24 * 365)))
-                earlier_.push_back(
-                    {e->key, *e->who, std::string(services[i]), e->when + *lasts, now + live->left});
-        }
-    }
-}
-
-/// The time is known: so is for how long earlier grants are held yet.
-void pipeline::carry_on(instant now, unix_time t) {
-    for (const auto& e : std::exchange(earlier_, {}))
-        if (const auto end = std::min(now + (e.end - t), e.latest); end > now)
-            holders_.settle(e.key, e.who, e.service, holders_.hold(e.key, e.who, e.service, end, now),
-                            has_uses(e.service));
 }
 
 actions pipeline::judge(std::span<const claim> claims, instant now, const time_estimate& t) {
@@ -125,6 +84,7 @@ actions pipeline::judge(std::span<const claim> claims, instant now, const time_e
         case judgement::accepted:
             accepted.push_back(accept(c, now, t.t));
             batch.tokens.push_back(accepted.back().once);
+            record(c, accepted.back(), batch.grants);
             break;
         case judgement::repeated:
             ++counters_.repeated;

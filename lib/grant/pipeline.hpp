@@ -17,6 +17,7 @@
 #include <set>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace chronoknock::granting {
@@ -82,10 +83,18 @@ public:
     void set_terms(terms t);
     void set_floor(unix_time floor, bool provisional) { guard_.set_floor(floor, provisional); }
 
-    /// What an earlier process granted: the history, the newest first, and what of it is open at `now` yet. A
-    /// key can close that; ends are known when the first claims come and what time it is.
-    void remember(std::span<const history_entry> history, std::span<const firewall::live_grant> open,
-                  instant now);
+    /// What came of a record of grants.
+    struct recalled {
+        std::vector<opened_grant> over; ///< they ended while nobody saw it
+        std::size_t unexplained = 0;    ///< open grants that the record knows nothing of
+    };
+    /// What an earlier process granted: the record of what has not ended, the oldest first, and what is open
+    /// at `now` yet. A key can close that; ends are known when the first claims come and what time it is.
+    /// What a key opened that has another secret now is for revoke_unentitled() to end.
+    recalled remember(std::span<const opened_grant> record, std::span<const firewall::live_grant> open,
+                      instant now);
+    /// What each key (its name) opened last, in an earlier process.
+    void remember_last(std::span<const opened_grant> newest);
 
     /// Claims that were completed by `now`, the clock saying `t`.
     actions judge(std::span<const claim> claims, instant now, const time_estimate& t);
@@ -132,11 +141,9 @@ private:
         std::string revoked = {};                  ///< why it is to open nothing any more
         std::vector<holders::ticket> tickets = {}; ///< of each of openings
     };
-    /// A grant of an earlier process.
+    /// Who holds a grant of an earlier process.
     struct earlier {
         std::string key;
-        address who;
-        std::string service;
         unix_time end;
         instant latest; ///< it does not end later than this
     };
@@ -162,8 +169,9 @@ private:
     std::size_t stop_coming(const meant& is_meant, const std::string& why);
     void drop_revoked(const knock& k, actions& todo);
     knock accept(const claim& c, instant now, unix_time t) const;
+    void record(const claim& c, const knock& k, std::vector<opened_grant>& grants) const;
     void refuse(const claim& c, const std::string& why, instant now, unix_time t, actions& todo);
-    void carry_on(instant now, unix_time t);
+    void carry_on(instant now, std::optional<unix_time> t);
     action open(std::uint64_t number, knock& k, instant now);
     close_services close(std::uint64_t number, knock& k, instant now);
     bool has_uses(const std::string& service) const;
@@ -179,7 +187,7 @@ private:
     tally knocks_told_{60}; ///< of each key
     expiries expiries_;
     holders holders_;
-    std::vector<earlier> earlier_;
+    std::map<std::pair<address, std::string>, std::vector<earlier>> earlier_; ///< by address and service
     std::map<std::uint64_t, ending> ending_;
     std::map<std::string, key_counters> of_keys_;
     std::uint64_t last_order_ = 0;  ///< of these

@@ -64,11 +64,7 @@ void pipeline::drop_revoked(const knock& k, actions& todo) {
 
 pipeline::revoking pipeline::end(const meant& is_meant, std::span<const firewall::live_grant> unheld,
                                  const std::string& why, instant now, unix_time when) {
-    // What an earlier process granted, for as long as it can last: the clock may not be known yet.
-    for (const auto& e : std::exchange(earlier_, {}))
-        if (e.latest > now)
-            holders_.settle(e.key, e.who, e.service, holders_.hold(e.key, e.who, e.service, e.latest, now),
-                            has_uses(e.service));
+    carry_on(now, {}); // what an earlier process granted, for as long as it can last
 
     ending ends{{}, why, when, 0};
     std::set<std::pair<address, std::string>> grants;
@@ -125,16 +121,6 @@ actions pipeline::revoked(std::uint64_t number, const result<void>& done, instan
         todo.push_back(
             note{{e.when, history_entry::kind::revoked, grant.first, grant.second, std::move(list), e.why}});
     return todo;
-}
-
-std::vector<std::string> pipeline::keys_of(const address& who, const std::string& service,
-                                           instant now) const {
-    auto keys = holders_.keys_of(who, service, now);
-    for (const auto& e : earlier_)
-        if (e.who == who && e.service == service && e.latest > now &&
-            std::ranges::find(keys, e.key) == keys.end())
-            keys.push_back(e.key);
-    return keys;
 }
 
 } // namespace chronoknock::granting

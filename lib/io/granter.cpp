@@ -1,6 +1,5 @@
 #include "io/granter.hpp"
 
-#include "base/text.hpp"
 #include "firewall/rules.hpp"
 #include "io/log/log.hpp"
 #include "io/store/sqlite_store.hpp"
@@ -61,13 +60,23 @@ result<void> granter::open(const std::string& state, granting::terms t) {
     return {};
 }
 
-/// So that keys can close what they opened before a restart. Without it they just cannot.
+/// So that keys can close what they opened before a restart, and what they may not open any more ends.
 void granter::recall_grants() {
+    if (const auto newest = store_->newest_opened())
+        pipeline_->remember_last(*newest);
+    else
+        log::warning(newest.error().text);
     if (!firewall_) return;
-    auto history = store_->history(granting::most_history + granting::most_history_refused);
-    if (!history) return log::warning(history.error().text);
-    firewall_->list([this, history = std::move(*history)](const result<std::vector<live_grant>>& open) {
-        if (open) pipeline_->remember(history, *open, boot_now());
+    auto record = store_->open_grants();
+    if (!record) return log::warning(record.error().text);
+    firewall_->list([this, record = std::move(*record)](const result<std::vector<live_grant>>& open) {
+        if (open) {
+            const auto recalled = pipeline_->remember(record, *open, boot_now());
+            store_->end(recalled.over);
+            if (const auto n = recalled.unexplained; n > 0)
+                log::warning(std::to_string(n) + " open grant" + (n == 1 ? "" : "s") +
+                             " of unknown keys: `chronoknock grants` shows them, `revoke ADDRESS` ends them");
+        }
         revoke_unentitled(system_now());
     });
 }
@@ -86,47 +95,68 @@ void granter::revoke_unentitled(unix_time when) {
     if (r.number != 0) end(std::move(r), [](const result<void>&) {});
 }
 
-/// The flows that a key, or whoever means an address, may have opened. Nobody knows which of an address's
-/// connections came by whose grant.
-result<std::function<bool(const firewall::flow&)>> granter::opened_by(const granting::revocation& r,
-                                                                      const std::vector<service>& services) {
-    if (r.who) return [who = *r.who](const firewall::flow& f) { return f.peer == who; };
-    granting::history_query q;
-    q.key = r.key;
-    q.most = granting::most_history;
-    const auto history = store_->find_in_history(q);
-    if (!history) return history.error();
-    std::set<std::pair<address, std::string>> opened;
-    for (const auto& [number, e] : *history)
-        if (e.what == granting::history_entry::kind::granted && e.who)
-            for (const auto name : split_list(e.services)) opened.emplace(*e.who, name);
-    return [opened = std::move(opened), services](const firewall::flow& f) {
+/// The flows that a key may have opened. Nobody knows which of an address's connections came by whose grant.
+/// Whoever holds a key can have it open for addresses that he makes up, until his own is forgotten: so once
+/// some are, TCP connections that no other key's record explains (one that is in use) are taken for its. (UDP
+/// peers are not: those that the host itself began with are nobody's.)
+result<granter::flow_predicate> granter::flows_of(const std::string& key, const opened_by_key& record,
+                                                  const cutting& c) {
+    using pairs = std::set<std::pair<address, std::string>>;
+    pairs opened;
+    for (const auto& g : record.grants) opened.emplace(g.who, g.service);
+    result<pairs> others = pairs();
+    if (!record.forgotten.empty()) {
+        auto other_keys = c.keys;
+        other_keys.erase(key);
+        others = store_->opened_by(other_keys);
+    }
+    if (!others) return others.error();
+    return [opened = std::move(opened), others = std::move(*others), forgotten = record.forgotten,
+            services = std::vector(c.services.begin(), c.services.end()),
+            allowed = std::vector(c.always_allow.begin(), c.always_allow.end())](const firewall::flow& f) {
+        const auto needs_none = [&] {
+            return std::ranges::any_of(allowed, [&](const prefix& p) { return p.contains(f.peer); });
+        };
         return std::ranges::any_of(services, [&](const service& s) {
-            return firewall::guards(s, f.protocol, f.port) && opened.contains({f.peer, s.name});
+            if (!firewall::guards(s, f.protocol, f.port)) return false;
+            const std::pair grant(f.peer, s.name);
+            return opened.contains(grant) || (f.protocol == transport::tcp && forgotten.contains(s.name) &&
+                                              !others.contains(grant) && !needs_none());
         });
     };
 }
 
-void granter::revoke(granting::revocation r, const std::vector<service>* cut, unix_time when,
+void granter::revoke(granting::revocation r, const std::optional<cutting>& cut, unix_time when,
                      std::function<void(const result<ended>&)> done) {
     if (!firewall_ || !pipeline_) return done(error{"the server is starting yet"});
-    std::function<bool(const firewall::flow&)> meant;
-    if (cut) {
-        auto flows = opened_by(r, *cut);
-        if (!flows) return done(flows.error());
-        meant = std::move(*flows);
+    ended counted;
+    flow_predicate meant;
+    if (r.who) {
+        if (cut) meant = [who = *r.who](const firewall::flow& f) { return f.peer == who; };
+    } else {
+        const auto record = store_->opened_of(r.key);
+        if (!record) return done(record.error());
+        counted.known = !record->grants.empty();
+        counted.forgotten = !record->forgotten.empty();
+        if (cut) {
+            auto flows = flows_of(r.key, *record, *cut);
+            if (!flows) return done(flows.error());
+            meant = std::move(*flows);
+        }
     }
-    firewall_->list([this, r = std::move(r), when, meant = std::move(meant),
-                     done = std::move(done)](const result<std::vector<live_grant>>& open) {
+    firewall_->list([this, r = std::move(r), when, counted, meant = std::move(meant),
+                     done = std::move(done)](const result<std::vector<live_grant>>& open) mutable {
         if (!open) return done(open.error());
         auto revoking = pipeline_->revoke(r, *open, boot_now(), when);
-        const ended counted{revoking.grants, revoking.coming, 0};
+        counted.grants = revoking.grants;
+        counted.coming = revoking.coming;
         end(std::move(revoking), [this, counted, meant, done](const result<void>& made) {
             if (!made) return done(made.error());
             if (!meant) return done(counted);
-            firewall_->cut(meant, [counted, done](const result<std::size_t>& connections) {
+            firewall_->cut(meant, [counted, done](const result<std::size_t>& connections) mutable {
                 if (!connections) return done(connections.error());
-                done(ended{counted.grants, counted.coming, *connections});
+                counted.connections = *connections;
+                done(counted);
             });
         });
     });
@@ -155,10 +185,13 @@ void granter::carry_out(granting::actions todo) {
         std::visit(
             each_of{
                 [this](granting::redeem& r) {
-                    ask_shell([&](const auto& take) { store_->redeem(std::move(r.tokens), take); },
-                              [this, batch = r.batch](const result<void>& done) {
-                                  carry_out(pipeline_->redeemed(batch, done, boot_now()));
-                              });
+                    ask_shell(
+                        [&](const auto& take) {
+                            store_->redeem(std::move(r.tokens), std::move(r.grants), take);
+                        },
+                        [this, batch = r.batch](const result<void>& done) {
+                            carry_out(pipeline_->redeemed(batch, done, boot_now()));
+                        });
                 },
                 [this](granting::forget& f) { store_->forget(std::move(f.tokens)); },
                 [this](const granting::open_services& o) {

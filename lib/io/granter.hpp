@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -41,11 +42,20 @@ public:
     struct ended {
         std::size_t grants = 0;
         std::size_t coming = 0;      ///< knocks on their way
-        std::size_t connections = 0; ///< of the key, as far as the history goes back
+        std::size_t connections = 0; ///< that the key may have opened
+        bool known = false;          ///< the key has opened something, as far as the record goes back
+        bool forgotten = false;      ///< of what it opened some is forgotten
+    };
+    /// What connections are cut by: the services, who needs no grant, and the keys (their names) that are in
+    /// use.
+    struct cutting {
+        std::span<const service> services;
+        std::span<const prefix> always_allow;
+        std::set<std::string> keys;
     };
     /// Ends grants before their time, and with `cut` what is live of the connections to these services that
     /// they may have opened. when: by the clock.
-    void revoke(granting::revocation r, const std::vector<service>* cut, unix_time when,
+    void revoke(granting::revocation r, const std::optional<cutting>& cut, unix_time when,
                 std::function<void(const result<ended>&)> done);
     /// Ends the grants of keys that are gone, or may not open that any more.
     void revoke_unentitled(unix_time when);
@@ -91,8 +101,8 @@ public:
 
 private:
     void end(granting::pipeline::revoking r, std::function<void(const result<void>&)> done);
-    result<std::function<bool(const firewall::flow&)>> opened_by(const granting::revocation& r,
-                                                                 const std::vector<service>& services);
+    using flow_predicate = std::function<bool(const firewall::flow&)>;
+    result<flow_predicate> flows_of(const std::string& key, const opened_by_key& record, const cutting& c);
     void recall_grants();
     void carry_out(granting::actions todo);
     void apply(std::uint64_t knock, std::vector<firewall::change> changes);

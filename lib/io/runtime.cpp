@@ -78,6 +78,7 @@ void runtime::carry_out(const supervisor::actions& actions) {
             log::info("configuration read again: " + std::to_string(configuration_->services.size()) +
                       " services, " + std::to_string(configuration_->keys.size()) + " keys");
             for (const auto& change : changes_) log::info("configuration: " + change);
+            warn_of_no_key();
             tell(std::exchange(changes_, {}));
             break;
         case supervisor::kind::failed:
@@ -165,10 +166,15 @@ void runtime::serve() {
               std::to_string(c.keys.size()) + " keys; remembering " + std::to_string(c.knock.tracked) +
               " addresses in " + std::to_string(verifiers_->count("tracker_bytes") >> 20) + " MiB, and " +
               std::to_string(granter_.burnt()) + " burnt knocks");
+    warn_of_no_key();
     listener_->heard = true;
     time_->start();
     populate();
     tick();
+}
+
+void runtime::warn_of_no_key() const {
+    if (configuration_->keys.empty()) log::warning("there is no key: all stays shut, and nobody gets in");
 }
 
 /// Touching the tables takes longer than all else at a start, and neither the first fix nor the first knock

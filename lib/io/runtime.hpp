@@ -94,6 +94,7 @@ private:
     result<void> set_up_guard();
     result<void> open_control();
     void keep_guard();
+    void warn_of_no_key() const;
     void populate();
     void was_kept(const result<void>& kept);
     result<void> fits(const config::server& next) const;

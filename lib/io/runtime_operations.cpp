@@ -9,6 +9,8 @@
 #include <boost/json.hpp>
 #include <limits>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -113,25 +115,24 @@ void runtime::revoke(const json::object& arguments, const reply& r) {
         which.who = *who;
     }
     const bool cut = flag_in(arguments, "cut");
-    bool known = false;
-    for (const auto& k : configuration_->keys) known = known || k.name == which.key;
-    if (!known && !which.key.empty()) { // one that was removed, and may be connected yet
-        granting::history_query q;
-        q.key = which.key;
-        q.most = 1;
-        const auto entries = granter_.find_in_history(q);
-        known = entries && !entries->empty();
-    }
+    std::set<std::string> names;
+    for (const auto& k : configuration_->keys) names.insert(k.name);
+    const bool in_use = names.contains(which.key);
     const auto whose =
         which.who ? "no grant to " + which.who->to_string() : "no key '" + printable(which.key) + "'";
-    granter_.revoke(std::move(which), cut ? &configuration_->services : nullptr, clock(),
-                    [r, cut, known, whose](const result<granter::ended>& done) {
+    std::optional<granter::cutting> cutting;
+    if (cut) cutting = {configuration_->services, configuration_->firewall.always_allow, std::move(names)};
+    granter_.revoke(std::move(which), cutting, clock(),
+                    [r, cut, in_use, whose](const result<granter::ended>& done) {
                         if (!done) return r(done.error());
-                        if (!known && done->grants + done->coming + done->connections == 0)
-                            return r(error{whose + (cut ? ", and no connection either" : "")});
+                        // One that was removed, and may be connected yet, is known by the record.
+                        if (!in_use && !done->known && done->grants + done->coming + done->connections == 0)
+                            return r(refusal(error{whose + (cut ? ", and no connection either" : "")}, 1,
+                                             nothing_to_end));
                         r(json::object{{"grants", done->grants},
                                        {"coming", done->coming},
-                                       {"connections", done->connections}});
+                                       {"connections", done->connections},
+                                       {"addresses_forgotten", done->forgotten}});
                     });
 }
 

@@ -7,6 +7,7 @@
 #include "method/method.hpp"
 
 #include <cmath>
+#include <filesystem>
 
 namespace chronoknock::io {
 
@@ -22,7 +23,7 @@ result<key::credential_ptr> read_new_key(const std::string& path, const std::str
 } // namespace
 
 result<config::server> load_server_config(const std::string& path, bool allow_loose_permissions,
-                                          const file_changes& after) {
+                                          const file_changes& after, without_keys none) {
     const auto* changed = after.text_of(path);
     const auto text =
         changed ? result<std::string>(boost::system::in_place_value, *changed) : read_file(path);
@@ -35,6 +36,10 @@ result<config::server> load_server_config(const std::string& path, bool allow_lo
         },
         [&](const std::string& pattern) { return read_included(pattern, after); });
     if (!server) return server;
+    std::error_code unreadable;
+    if (server->keys.empty() &&
+        (none == without_keys::refused || !std::filesystem::exists(server->state, unreadable)))
+        return error{path + ": expected at least one section [key.NAME]: without one nobody gets in"};
     if (const auto tls = nts_context(server->time.ca_file); !tls)
         return error{path + ": [time] nts_ca: " + tls.error().text};
     if (const auto fit = method::check(*server); !fit) return error{path + ": " + fit.error().text};

@@ -7,11 +7,18 @@
 
 namespace chronoknock::io {
 
+/// Whether a configuration may be without a key, so that nobody gets in.
+enum class without_keys {
+    refused,    ///< whoever has not made one yet would lock himself out
+    once_served ///< where a server has kept its record: all its keys have been taken out
+};
+
 /// Reads a server's configuration with the files that it includes and its key files, as they would be after
 /// some changes. Refused besides what parse_server refuses: a key file that others can read or write, unless
 /// allowed, and a key whose security budget is below 60 bits, unless its section allows it
 /// (chronoknock-protocol(7), SECURITY BUDGET). Errors are one line.
 result<config::server> load_server_config(const std::string& path, bool allow_loose_permissions,
-                                          const file_changes& after = {});
+                                          const file_changes& after = {},
+                                          without_keys none = without_keys::refused);
 
 } // namespace chronoknock::io

@@ -52,6 +52,7 @@ std::string to_text(const answer& a) {
     if (!a) {
         json::object o{{"error", a.error().text}};
         if (a.error().status != refusal().status) o["status"] = a.error().status;
+        if (!a.error().code.empty()) o["code"] = a.error().code;
         return json::serialize(o);
     }
     auto text = "{\"result\":" + plain_json(*a) + '}';
@@ -66,6 +67,11 @@ int status_of(const json::object& fields) {
     return status && status->is_int64() && status->get_int64() == 2 ? 2 : refusal().status;
 }
 
+std::string code_of(const json::object& fields) {
+    const auto* const code = fields.if_contains("code");
+    return code && code->is_string() ? std::string(std::string_view(code->get_string())) : std::string();
+}
+
 } // namespace
 
 answer parse_answer(std::string_view text) {
@@ -75,7 +81,8 @@ answer parse_answer(std::string_view text) {
         if (auto* const found = fields->if_contains("result"); found && found->is_object())
             return std::move(found->get_object());
         if (const auto* const why = fields->if_contains("error"); why && why->is_string())
-            return refusal(error{{why->get_string().data(), why->get_string().size()}}, status_of(*fields));
+            return refusal(error{{why->get_string().data(), why->get_string().size()}}, status_of(*fields),
+                           code_of(*fields));
     }
     return error{"the server's answer is not what this program knows"};
 }

@@ -14,7 +14,9 @@
 /// bytes that follow in four bytes, most significant first, then as many bytes of JSON.
 ///
 ///     {"operation": "status", "arguments": {}}         arguments may be left out
-///     {"result": {...}}  or  {"error": "one line", "status": 2}        status: the command's, if it is not 1
+///     {"result": {...}}  or  {"error": "one line", "status": 2, "code": "..."}
+///
+/// status: the command's, if it is not 1; code: what programs tell the error by, if there is such.
 namespace chronoknock::io {
 
 inline constexpr std::size_t most_request = 64 << 10; ///< bytes of JSON
@@ -27,11 +29,16 @@ struct request {
     bool operator==(const request&) const = default;
 };
 
+/// The code of a `revoke` that found neither the key nor anything of it, or of the address, to end.
+inline constexpr const char* nothing_to_end = "nothing-to-end";
+
 /// Why there is no result.
 struct refusal : error {
     refusal() = default;
-    refusal(error e, int exit_status = 1) : error(std::move(e)), status(exit_status) {}
-    int status = 1; ///< that a command ends with: 2 for bad usage, configuration or key
+    refusal(error e, int exit_status = 1, std::string its_code = "")
+        : error(std::move(e)), status(exit_status), code(std::move(its_code)) {}
+    int status = 1;     ///< that a command ends with: 2 for bad usage, configuration or key
+    std::string code{}; ///< empty: the error is for people only
 };
 
 using answer = boost::system::result<boost::json::object, refusal>;

@@ -114,46 +114,72 @@ private:
 
 /// What the host itself sends admits a UDP peer again, unless the flow is noted as cut.
 /// What is gone already is put in first: to delete what is not there would undo the whole transaction.
-netlink_result<void> remove(mnl_socket& socket, const std::string& table, std::span<const element> all) {
+netlink_result<void> remove_some(const std::string& table, std::span<const element> some, bool noting) {
+    // A socket of its own: the answers to what failed before are none to this.
+    const auto socket = open_netlink(NETLINK_NETFILTER);
+    if (!socket) return socket.error();
+    batch b(some.size());
+    for (const auto& e : some) {
+        if (noting && e.set->protocol == transport::udp)
+            b.change(table, firewall::cut_sets[e.set->family == 4 ? 0 : 1].name, e, NFT_MSG_NEWSETELEM,
+                     NLM_F_CREATE);
+        b.change(table, e.set->name, e, NFT_MSG_NEWSETELEM, NLM_F_CREATE);
+        b.change(table, e.set->name, e, NFT_MSG_DELSETELEM, &e == &some.back() ? NLM_F_ACK : 0);
+    }
+    return b.commit(**socket);
+}
+
+/// True if a set took no more (the kernel says ENFILE).
+bool is_full(const boost::system::error_code& e) {
+    return e == boost::system::errc::too_many_files_open_in_system ||
+           e == boost::system::errc::no_space_on_device;
+}
+
+/// Gives the UDP peers that could not be noted as cut.
+netlink_result<std::set<flow>> remove(const std::string& table, std::span<const element> all) {
+    std::set<flow> not_noted;
     for (std::size_t done = 0; done < all.size(); done += most_at_once) {
         const auto some = all.subspan(done, std::min(most_at_once, all.size() - done));
-        batch b(some.size());
-        for (const auto& e : some) {
-            if (e.set->protocol == transport::udp)
-                b.change(table, firewall::cut_sets[e.set->family == 4 ? 0 : 1].name, e, NFT_MSG_NEWSETELEM,
-                         NLM_F_CREATE);
-            b.change(table, e.set->name, e, NFT_MSG_NEWSETELEM, NLM_F_CREATE);
-            b.change(table, e.set->name, e, NFT_MSG_DELSETELEM, &e == &some.back() ? NLM_F_ACK : 0);
+        auto removed = remove_some(table, some, true);
+        if (!removed && is_full(removed.error())) {
+            for (const auto& e : some)
+                if (e.set->protocol == transport::udp) not_noted.insert(e.which);
+            removed = remove_some(table, some, false);
         }
-        if (const auto committed = b.commit(socket); !committed) return committed.error();
+        if (!removed) return removed.error();
     }
-    return boost::system::in_place_value;
+    return not_noted;
 }
 
 } // namespace
 
-netlink_result<std::size_t> cut_flows(const std::string& table, const is_meant& meant) {
+netlink_result<flows_cut> cut_flows(const std::string& table, const is_meant& meant) {
     const auto socket = open_netlink(NETLINK_NETFILTER);
     if (!socket) return socket.error();
     std::vector<flow> sockets;
     for (const auto& f : open_connections())
         if (meant(f)) sockets.push_back(f);
-    std::set<flow> cut;
+    flows_cut cut;
+    std::set<flow> not_noted;
     for (int round = 0; round < most_rounds; ++round) {
         const auto found = find(**socket, table, meant);
         if (!found) return found.error();
         if (found->empty() && round > 0) break;
         for (const auto& e : *found)
-            if (e.set->lasting && !std::string_view(e.set->name).starts_with("closing")) cut.insert(e.which);
+            if (e.set->lasting && !std::string_view(e.set->name).starts_with("closing"))
+                cut.flows.insert(e.which);
         // Their resets go out while the guard knows them; of one that it does not know there is none to cut.
         if (round == 0) {
-            std::erase_if(sockets, [&](const flow& f) { return !cut.contains(f); });
+            std::erase_if(sockets, [&](const flow& f) { return !cut.flows.contains(f); });
             destroy(sockets);
             continue; // what the resets made of them goes, too
         }
-        if (const auto removed = remove(**socket, table, *found); !removed) return removed.error();
+        auto removed = remove(table, *found);
+        if (!removed) return removed.error();
+        not_noted.merge(*removed);
     }
-    return cut.size();
+    cut.not_noted = not_noted.size();
+    return cut;
 }
 
 } // namespace chronoknock::io

@@ -1,12 +1,14 @@
 #include "io/firewall/flow_watch.hpp"
 
-#include "firewall/rules.hpp"
+#include "firewall/chains.hpp"
 #include "io/firewall/flow_key.hpp"
 #include "io/firewall/nft_builder.hpp"
 #include "io/system/clock.hpp"
 
+#include <algorithm>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <iterator>
 
 namespace chronoknock::io {
 
@@ -18,6 +20,18 @@ namespace {
 
 constexpr nanoseconds pace = seconds(1);
 constexpr nanoseconds pause_per_flow = std::chrono::microseconds(200); // reading one takes some 4 us
+
+constexpr bool lasts(const flow_set& s) { return s.lasting; }
+
+/// What is read, one set after another: flows, and at last those that were cut.
+std::vector<flow_set> watched_sets() {
+    std::vector<flow_set> all;
+    std::ranges::copy_if(firewall::flow_sets, std::back_inserter(all), lasts);
+    for (const auto& s : firewall::cut_sets)
+        all.push_back({s.name, transport::udp, s.family, s.timeout, true});
+    return all;
+}
+constexpr auto sets_of_cut = std::size(firewall::cut_sets);
 
 } // namespace
 
@@ -41,7 +55,15 @@ public:
     }
 
     std::vector<flow> admitted;
+    std::set<flow> cut;
     instant as_of{};
+    void keep_cut(const std::set<flow>& flows) {
+        for (const auto& f : flows)
+            if (f.protocol == transport::udp) {
+                cut.insert(f);
+                found_cut_.insert(f);
+            }
+    }
     void forget(const std::function<bool(const flow&)>& which) {
         std::erase_if(admitted, which);
         std::erase_if(found_, which);
@@ -50,8 +72,9 @@ public:
 private:
     void begin_round() {
         began_ = boot_now();
-        set_ = std::begin(firewall::flow_sets);
+        set_ = 0;
         found_.clear();
+        found_cut_.clear();
         ask();
     }
 
@@ -61,7 +84,7 @@ private:
         m->nlmsg_flags |= NLM_F_DUMP;
         m->nlmsg_seq = ++sequence_;
         mnl_attr_put_strz(m, NFTA_SET_ELEM_LIST_TABLE, table_.c_str());
-        mnl_attr_put_strz(m, NFTA_SET_ELEM_LIST_SET, set_->name);
+        mnl_attr_put_strz(m, NFTA_SET_ELEM_LIST_SET, sets_[set_].name);
         if (mnl_socket_sendto(socket_.get(), m, m->nlmsg_len) < 0) return end_round(false);
         wait();
     }
@@ -92,23 +115,26 @@ private:
         for_each_nested(list[NFTA_SET_ELEM_LIST_ELEMENTS], [&](const nlattr* one) {
             const auto element = attributes<NFTA_SET_ELEM_KEY>::in(one);
             const auto key = attributes<NFTA_DATA_VALUE>::in(element[NFTA_SET_ELEM_KEY]);
-            if (const auto f = flow_of(*set_, key.bytes(NFTA_DATA_VALUE))) found_.push_back(*f);
+            const auto f = flow_of(sets_[set_], key.bytes(NFTA_DATA_VALUE));
+            if (f && set_ + sets_of_cut < sets_.size())
+                found_.push_back(*f);
+            else if (f)
+                found_cut_.insert(*f);
         });
     }
 
     void next_set() {
-        do
-            if (++set_ == std::end(firewall::flow_sets)) return end_round(true);
-        while (!set_->lasting);
+        if (++set_ == sets_.size()) return end_round(true);
         ask();
     }
 
     void end_round(bool whole) {
         if (whole) {
             admitted.swap(found_);
+            cut.swap(found_cut_);
             as_of = began_;
         }
-        timer_.expires_after(std::max(pace, pause_per_flow * static_cast<int>(admitted.size())));
+        timer_.expires_after(std::max(pace, pause_per_flow * static_cast<int>(admitted.size() + cut.size())));
         timer_.async_wait([self = shared_from_this()](const boost::system::error_code& e) {
             if (!e && self->socket_) self->begin_round();
         });
@@ -119,9 +145,11 @@ private:
     asio::posix::stream_descriptor readable_; ///< only borrows the socket's descriptor
     asio::steady_timer timer_;
     std::uint32_t sequence_ = 0;
-    const flow_set* set_ = nullptr;
+    const std::vector<flow_set> sets_ = watched_sets();
+    std::size_t set_ = 0;
     instant began_{};
     std::vector<flow> found_;
+    std::set<flow> found_cut_;
     std::vector<std::byte> answer_ = std::vector<std::byte>(64 * 1024);
 };
 
@@ -130,6 +158,8 @@ flow_watch::~flow_watch() { impl_->stop(); }
 void flow_watch::start(const std::string& table) { impl_->start(table); }
 const std::vector<flow>& flow_watch::admitted() const { return impl_->admitted; }
 instant flow_watch::as_of() const { return impl_->as_of; }
+const std::set<flow>& flow_watch::cut() const { return impl_->cut; }
+void flow_watch::keep_cut(const std::set<flow>& flows) { impl_->keep_cut(flows); }
 void flow_watch::forget(const std::function<bool(const firewall::flow&)>& which) { impl_->forget(which); }
 
 } // namespace chronoknock::io

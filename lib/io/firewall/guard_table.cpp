@@ -25,12 +25,12 @@ bool guard_table::give_way() {
     return true;
 }
 
-result<bool> guard_table::run(const rules& r, std::span<const flow> admitted) {
+result<bool> guard_table::run(const rules& r, std::span<const flow> admitted, const std::set<flow>& cut) {
     const auto there = kernel_->state();
     if (!there) return text_of("reading the table", there.error());
     const bool had_sets = !there->sets.empty();
     std::string refusal;
-    if (const auto script = setup_script(r, *there, admitted); !script) {
+    if (const auto script = setup_script(r, *there, admitted, cut); !script) {
         refusal = script.error().text;
     } else {
         const auto answer = kernel_->run(*script);
@@ -46,7 +46,7 @@ result<bool> guard_table::run(const rules& r, std::span<const flow> admitted) {
     // A set that is full takes not even what it holds already.
     if (const auto bare = setup_script(r, *there, {}); had_sets && bare && takes(*bare)) return true;
     // Perhaps the table is not as any version of ours would leave it. Its grants are known by now.
-    const auto fresh = setup_script(r, {}, admitted);
+    const auto fresh = setup_script(r, {}, admitted, cut);
     if (!fresh) return fresh.error();
     const auto answer = kernel_->run(firewall::removal_script(r.table) + *fresh);
     if (!answer) return answer.error();
@@ -55,12 +55,13 @@ result<bool> guard_table::run(const rules& r, std::span<const flow> admitted) {
     return false;
 }
 
-result<guard_table::written> guard_table::write(const rules& r, std::span<const flow> admitted) {
+result<guard_table::written> guard_table::write(const rules& r, std::span<const flow> admitted,
+                                                const std::set<flow>& cut) {
     const auto handle_before = made_ ? made_->handle : 0;
     written w;
     for (int tries = 0; tries < 3; ++tries) {
         const auto before = kernel_->generation();
-        const auto kept = run(r, admitted);
+        const auto kept = run(r, admitted, cut);
         if (!kept && tries == 0) return kept.error();
         // From here on the new rules are what holds, whatever the kernel says later.
         if (!kept) break;

@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 
 namespace chronoknock::io {
@@ -29,14 +30,16 @@ public:
         bool kept = true;     ///< the sets that were there were kept, with their grants
     };
     /// Makes the table hold to the rules, by nft, in one transaction. An error: it did not, and nothing is
-    /// changed.
-    result<written> write(const firewall::rules& r, std::span<const firewall::flow> admitted);
+    /// changed. admitted: flows that go on; cut: UDP peers that what this host sends is not to admit.
+    result<written> write(const firewall::rules& r, std::span<const firewall::flow> admitted,
+                          const std::set<firewall::flow>& cut);
     /// Whether it is as write() left it.
     firewall::guardian::sight look();
     void forget() { made_.reset(), written_at_.reset(); }
 
 private:
-    result<bool> run(const firewall::rules& r, std::span<const firewall::flow> admitted);
+    result<bool> run(const firewall::rules& r, std::span<const firewall::flow> admitted,
+                     const std::set<firewall::flow>& cut);
 
     std::unique_ptr<nft_kernel> kernel_;
     std::optional<nft_fingerprint> made_;

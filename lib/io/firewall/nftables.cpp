@@ -21,6 +21,7 @@
 #include <cerrno>
 #include <cstring>
 #include <optional>
+#include <set>
 #include <utility>
 
 namespace chronoknock::io {
@@ -189,7 +190,7 @@ result<guardian::written> nftables::write(rules r, bool lost) {
     const auto flows = flows_for(r, lost);
     const std::span<const flow> admitted(flows.admitted);
     const auto at_once = std::min(admitted.size(), most_at_once);
-    const auto done = table_.write(r, admitted.first(at_once));
+    const auto done = table_.write(r, admitted.first(at_once), lost ? watch_.cut() : std::set<flow>());
     if (!done) return done.error();
     rest_.assign(flows.admitted.rbegin(), flows.admitted.rend() - static_cast<std::ptrdiff_t>(at_once));
     destroy(flows.slipped_in);
@@ -207,6 +208,7 @@ firewall::restoration nftables::flows_for(const rules& r, bool lost) {
     if (lost && rules_ && watch_.as_of() != instant{}) {
         auto known = watch_.admitted();
         known.insert(known.end(), rest_.begin(), rest_.end());
+        std::erase_if(known, [this](const flow& f) { return watch_.cut().contains(f); });
         return restore_flows(*rules_, known, open, [this](const flow& f) {
             return grants_.may_have_admitted(f, *rules_, watch_.as_of());
         });
@@ -285,7 +287,12 @@ result<std::size_t> nftables::cut(const std::function<bool(const flow&)>& meant)
     watch_.forget(meant);
     const auto done = cut_flows(table_.kernel().table(), meant);
     if (!done) return text_of("ending connections", done.error());
-    return *done;
+    watch_.keep_cut(done->flows);
+    if (done->not_noted == 0) return done->flows.size();
+    return error{"firewall: " + std::to_string(done->flows.size()) + " connections cut, but " +
+                 std::to_string(done->not_noted) +
+                 " UDP peers of them come back as soon as this host sends to them: the set of those that are "
+                 "cut is full"};
 }
 
 void nftables::apply(std::vector<change> changes, answer done) {

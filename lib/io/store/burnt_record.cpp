@@ -1,6 +1,7 @@
 #include "io/store/burnt_record.hpp"
 
 #include "base/text.hpp"
+#include "io/store/opened_table.hpp"
 #include "io/store/pending_burn.hpp"
 #include "io/store/schema.hpp"
 #include "io/system/files.hpp"
@@ -211,17 +212,21 @@ result<std::vector<granting::burnt>> burnt_record::load() {
     }
 }
 
-result<void> burnt_record::burn(std::span<const granting::burnt> tokens) {
+result<void> burnt_record::burn(std::span<const granting::burnt> tokens,
+                                std::span<const granting::opened_grant> grants) {
     unburnt_.insert(unburnt_.end(), tokens.begin(), tokens.end());
+    unopened_.insert(unopened_.end(), grants.begin(), grants.end());
     if (!mark_holds_unburnt_ || !tokens.empty())
         if (const auto renewed = renew_mark(); !renewed) return keep_unburnt(renewed.error());
     const auto done = db_.transaction([&]() -> result<void> {
         if (auto put = put_burnt(unburnt_); !put) return put;
+        if (auto put = put_opened(db_, unopened_); !put) return put;
         return lacks_some_ ? result<void>() : note_mark(next());
     });
     if (!done) return keep_unburnt(done.error());
     if (!lacks_some_) last_ = next();
     unburnt_.clear();
+    unopened_.clear();
     mark_holds_unburnt_ = false;
     return {};
 }
@@ -238,6 +243,7 @@ result<void> burnt_record::put_burnt(std::span<const granting::burnt> tokens) {
 error burnt_record::keep_unburnt(error why) {
     if (unburnt_.size() > most_unburnt) {
         unburnt_.clear();
+        unopened_.clear();
         mark_holds_unburnt_ = false;
         lacks_some_ = true;
     }

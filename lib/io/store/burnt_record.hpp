@@ -2,6 +2,7 @@
 
 #include "base/time.hpp"
 #include "grant/burnt.hpp"
+#include "grant/opened.hpp"
 #include "io/store/sqlite.hpp"
 #include "io/store/store_mark.hpp"
 
@@ -33,8 +34,10 @@ public:
     static result<burnt_record> open(const std::string& path);
 
     result<std::vector<granting::burnt>> load();
-    /// If it fails, the tokens are kept, and burnt by the next call that does not.
-    result<void> burn(std::span<const granting::burnt> tokens);
+    /// And writes down what they open. If it fails, both are kept, and written by the next call that does
+    /// not.
+    result<void> burn(std::span<const granting::burnt> tokens,
+                      std::span<const granting::opened_grant> grants = {});
     /// True if tokens are kept that could not be burnt.
     bool has_unburnt() const { return !unburnt_.empty(); }
     result<void> forget(std::span<const granting::burnt> tokens);
@@ -76,7 +79,8 @@ private:
     std::optional<unix_time> floor_;
     std::optional<unix_time> lacking_;
     std::vector<granting::burnt> unburnt_;
-    bool mark_holds_unburnt_ = false; ///< the mark that is next was renewed with all of them
+    std::vector<granting::opened_grant> unopened_; ///< what these open
+    bool mark_holds_unburnt_ = false;              ///< the mark that is next was renewed with all of them
     /// It may lack tokens, so that no commit but a new floor's may say that it is as the marks have it.
     bool lacks_some_ = false;
 };

@@ -3,11 +3,17 @@
 #include "base/error.hpp"
 #include "grant/burnt.hpp"
 #include "grant/history.hpp"
+#include "grant/opened.hpp"
+#include "io/store/opened_table.hpp"
 #include "report/series.hpp"
 
 #include <cstddef>
 #include <functional>
 #include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <utility>
 #include <vector>
 
 namespace chronoknock::io {
@@ -23,9 +29,11 @@ public:
 
     /// All that is burnt.
     virtual result<std::vector<granting::burnt>> load() = 0;
-    /// Burns tokens, all or none of them, so that they are burnt after a SIGKILL. `done` is called in a later
-    /// turn of the loop, a few seconds later at the most; after an error they may be burnt nevertheless.
-    virtual void redeem(std::vector<granting::burnt> tokens, answer done) = 0;
+    /// Burns tokens, all or none of them, so that they are burnt after a SIGKILL, and with them writes down
+    /// what they open. `done` is called in a later turn of the loop, a few seconds later at the most; after
+    /// an error they may be burnt nevertheless.
+    virtual void redeem(std::vector<granting::burnt> tokens, std::vector<granting::opened_grant> grants,
+                        answer done) = 0;
     /// These need not be remembered any more; sooner or later they are not.
     virtual void forget(std::vector<granting::burnt> tokens) = 0;
 
@@ -37,7 +45,19 @@ public:
     /// since. Nothing: never.
     virtual std::optional<unix_time> lacking() const = 0;
 
-    /// Keeps what happened: within a second or so; what a SIGKILL comes before is lost.
+    /// What was opened and has not ended as far as is known, the oldest first.
+    virtual result<std::vector<granting::opened_grant>> open_grants() = 0;
+    /// What each key opened last.
+    virtual result<std::vector<granting::opened_grant>> newest_opened() = 0;
+    /// What a key (its name) opened, and what any of some keys did: address and service.
+    virtual result<opened_by_key> opened_of(const std::string& key) = 0;
+    virtual result<std::set<std::pair<address, std::string>>>
+    opened_by(const std::set<std::string>& keys) = 0;
+    /// Grants that have ended: noted within a second or so.
+    virtual void end(std::span<const granting::opened_grant> grants) = 0;
+
+    /// Keeps what happened, and which grants ended by it: within a second or so; what a SIGKILL comes before
+    /// is lost.
     virtual void note(granting::history_entry entry) = 0;
     /// The latest of what happened, the newest first.
     virtual result<std::vector<granting::history_entry>> history(std::size_t most) = 0;

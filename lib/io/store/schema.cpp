@@ -1,11 +1,14 @@
 #include "io/store/schema.hpp"
 
+#include "io/store/opened_table.hpp"
+
 namespace chronoknock::io {
 
 namespace {
 
-// Kept in `pragma user_version`. Version 0 had, for burnt windows, (key, service, who, t0, accepted).
-constexpr std::int64_t newest_version = 1;
+// Kept in `pragma user_version`. Version 0 had, for burnt windows, (key, service, who, t0, accepted). Version
+// 1 had no table `opened`: whose a grant was the history said.
+constexpr std::int64_t newest_version = 2;
 
 // burnt: the tokens; `who` is empty where it is not known; times in nanoseconds.
 // floor: at most one row: what it says holds for one boot of the machine, or, after a clean stop, for any.
@@ -21,7 +24,15 @@ create table history (
     id integer primary key, at integer not null, kind integer not null, key text not null,
     who text not null, services text not null, why text not null);
 create index history_of_kind on history (kind, id);
-pragma user_version = 1;
+)";
+
+// opened: what each key (its name) opened last for whom, and until when (opened_table.cpp).
+constexpr const char* added_by_version_2 = R"(
+create table opened (
+    key text, who text, service text, fingerprint text not null, at integer not null, until integer,
+    primary key (key, who, service)) without rowid;
+create index opened_open on opened (at) where until is not null;
+pragma user_version = 2;
 )";
 
 constexpr const char* put_away_version_0 = "alter table burnt rename to burnt_0";
@@ -39,6 +50,16 @@ result<std::int64_t> number(database& db, const char* sql) {
     return *row ? s.integer(0) : 0;
 }
 
+/// What version 0 held is taken over.
+result<void> make_version_1(database& db) {
+    const auto is_old = number(db, "select count(*) from sqlite_master where name = 'burnt'");
+    if (!is_old) return is_old.error();
+    if (*is_old > 0)
+        if (const auto done = db.run(put_away_version_0); !done) return done;
+    if (const auto done = db.run(schema); !done) return done;
+    return *is_old > 0 ? db.run(take_over_version_0) : result<void>();
+}
+
 } // namespace
 
 result<void> bring_up_to_date(database& db) {
@@ -50,12 +71,10 @@ result<void> bring_up_to_date(database& db) {
                      ", was made by a newer chronoknock"};
     if (const auto done = db.use_wal(); !done || *found == newest_version) return done;
     return db.transaction([&]() -> result<void> {
-        const auto is_old = number(db, "select count(*) from sqlite_master where name = 'burnt'");
-        if (!is_old) return is_old.error();
-        if (*is_old > 0)
-            if (const auto done = db.run(put_away_version_0); !done) return done;
-        if (const auto done = db.run(schema); !done) return done;
-        return *is_old > 0 ? db.run(take_over_version_0) : result<void>();
+        if (*found == 0)
+            if (const auto done = make_version_1(db); !done) return done;
+        if (const auto done = db.run(added_by_version_2); !done) return done;
+        return take_over_history(db);
     });
 }
 

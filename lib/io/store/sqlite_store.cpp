@@ -1,5 +1,6 @@
 #include "io/store/sqlite_store.hpp"
 
+#include "base/text.hpp"
 #include "io/log/log.hpp"
 #include "io/store/history_table.hpp"
 #include "io/store/series_table.hpp"
@@ -20,6 +21,7 @@ constexpr seconds patience{2}; // then the claim fails; a client's later rounds 
 constexpr seconds between_chores{1};
 constexpr std::size_t most_to_note = 1000; // waiting for a database that is held
 constexpr std::size_t most_to_keep = 100;
+constexpr std::size_t most_to_end = 100'000; // the next start finds the others
 
 } // namespace
 
@@ -34,7 +36,12 @@ sqlite_store::sqlite_store(boost::asio::io_context& context, burnt_record record
     : context_(context), record_(std::move(record)), retry_(context), chores_(context),
       alive_(std::make_shared<char>()) {}
 
-void sqlite_store::redeem(std::vector<granting::burnt> tokens, answer done) {
+void sqlite_store::redeem(std::vector<granting::burnt> tokens, std::vector<granting::opened_grant> grants,
+                          answer done) {
+    for (const auto& g : grants) { // nor is what is opened anew to end
+        to_end_.erase({g.key, g.who, g.service});
+        to_trim_.insert(g.key);
+    }
     for (const auto& t : tokens) // what is burnt anew is not to be forgotten
         std::erase_if(to_forget_, [&t](const granting::burnt& f) {
             return f.key == t.key && f.place == t.place && f.identity == t.identity;
@@ -42,6 +49,8 @@ void sqlite_store::redeem(std::vector<granting::burnt> tokens, answer done) {
     const bool first = to_burn_.empty();
     to_burn_.insert(to_burn_.end(), std::make_move_iterator(tokens.begin()),
                     std::make_move_iterator(tokens.end()));
+    to_open_.insert(to_open_.end(), std::make_move_iterator(grants.begin()),
+                    std::make_move_iterator(grants.end()));
     waiting_.push_back({std::move(done), steady_clock::now() + patience});
     if (first)
         boost::asio::post(context_, [this, alive = std::weak_ptr(alive_)] {
@@ -54,7 +63,7 @@ void sqlite_store::burn() {
     result<void> done;
     bool worth_waiting = false;
     try {
-        done = record_.burn(std::exchange(to_burn_, {}));
+        done = record_.burn(std::exchange(to_burn_, {}), std::exchange(to_open_, {}));
         // With too much to keep it drops all: then nobody may wait for it any longer.
         worth_waiting = !done && record_.is_held() && record_.has_unburnt();
     } catch (const std::exception& e) { // no memory, say
@@ -78,7 +87,7 @@ void sqlite_store::burn() {
         retry_.async_wait([this](boost::system::error_code stopped) {
             if (!stopped) burn();
         });
-    } else if (record_.has_unburnt()) {
+    } else if (record_.has_unburnt() || !to_trim_.empty()) {
         do_chores_soon();
     }
 }
@@ -97,7 +106,38 @@ void sqlite_store::forget(std::vector<granting::burnt> tokens) {
     if (!forget_some()) do_chores_soon();
 }
 
+void sqlite_store::ends(opened_id grant) {
+    if (to_end_.size() < most_to_end) to_end_.insert(std::move(grant));
+}
+
+void sqlite_store::end(std::span<const granting::opened_grant> grants) {
+    for (const auto& g : grants) ends({g.key, g.who, g.service});
+    do_chores_soon();
+}
+
+result<std::vector<granting::opened_grant>> sqlite_store::open_grants() {
+    (void)end_some();
+    return io::open_grants(record_.connection());
+}
+
+result<std::vector<granting::opened_grant>> sqlite_store::newest_opened() {
+    return io::newest_opened(record_.connection());
+}
+
+result<opened_by_key> sqlite_store::opened_of(const std::string& key) {
+    return io::opened_of(record_.connection(), key);
+}
+
+result<std::set<std::pair<address, std::string>>> sqlite_store::opened_by(const std::set<std::string>& keys) {
+    return io::opened_by(record_.connection(), keys);
+}
+
 void sqlite_store::note(granting::history_entry entry) {
+    if (entry.who && !entry.key.empty() &&
+        (entry.what == granting::history_entry::kind::revoked ||
+         entry.what == granting::history_entry::kind::expired))
+        for (const auto service : split_list(entry.services))
+            ends({entry.key, *entry.who, std::string(service)});
     if (to_note_.size() == most_to_note) to_note_.erase(to_note_.begin());
     to_note_.push_back(std::move(entry));
     do_chores_soon();
@@ -126,6 +166,26 @@ bool sqlite_store::forget_some() {
     if (!done && record_.is_held()) return false;
     if (!done) log::error(done.error().text);
     to_forget_.clear();
+    return true;
+}
+
+/// False if it is to be tried again.
+bool sqlite_store::end_some() {
+    if (to_end_.empty()) return true;
+    const auto done = end_opened(record_.connection(), to_end_);
+    if (!done && record_.is_held()) return false;
+    if (!done) log::error("the ends of grants cannot be written: " + done.error().text);
+    to_end_.clear();
+    return true;
+}
+
+/// False if it is to be tried again.
+bool sqlite_store::trim_some() {
+    if (to_trim_.empty()) return true;
+    const auto done = trim_opened(record_.connection(), to_trim_);
+    if (!done && record_.is_held()) return false;
+    if (!done) log::error("the record of grants cannot be kept small: " + done.error().text);
+    to_trim_.clear();
     return true;
 }
 
@@ -161,6 +221,8 @@ bool sqlite_store::keep_series() {
 void sqlite_store::do_chores() {
     bool done = forget_some();
     if (waiting_.empty() && record_.has_unburnt()) done &= bool(record_.burn({})); // why it failed was told
+    done &= end_some();
+    done &= trim_some();
     done &= keep_notes();
     done &= keep_series();
     if (!done) do_chores_soon();
@@ -184,10 +246,13 @@ result<void> sqlite_store::close_cleanly() {
     retry_.cancel();
     chores_.cancel();
     alive_.reset();
-    if (!to_burn_.empty()) (void)record_.burn(std::exchange(to_burn_, {})); // else it is burnt by the next
+    if (!to_burn_.empty()) // else it is burnt by the next
+        (void)record_.burn(std::exchange(to_burn_, {}), std::exchange(to_open_, {}));
     const auto closed = record_.close_cleanly();
     if (!closed) return closed;
     (void)forget_some();
+    (void)end_some();
+    (void)trim_some();
     (void)keep_notes();
     (void)keep_series();
     return {};

@@ -21,11 +21,17 @@ public:
 
     result<std::vector<granting::burnt>> load() override { return record_.load(); }
     /// All that was asked for until its turn comes is one transaction.
-    void redeem(std::vector<granting::burnt> tokens, answer done) override;
+    void redeem(std::vector<granting::burnt> tokens, std::vector<granting::opened_grant> grants,
+                answer done) override;
     void forget(std::vector<granting::burnt> tokens) override;
     std::optional<unix_time> floor() const override { return record_.floor(); }
     result<void> set_floor(unix_time t) override;
     std::optional<unix_time> lacking() const override { return record_.lacking(); }
+    result<std::vector<granting::opened_grant>> open_grants() override;
+    result<std::vector<granting::opened_grant>> newest_opened() override;
+    result<opened_by_key> opened_of(const std::string& key) override;
+    result<std::set<std::pair<address, std::string>>> opened_by(const std::set<std::string>& keys) override;
+    void end(std::span<const granting::opened_grant> grants) override;
     void note(granting::history_entry entry) override;
     result<std::vector<granting::history_entry>> history(std::size_t most) override;
     result<std::vector<granting::numbered_entry>> find_in_history(const granting::history_query& q) override;
@@ -42,6 +48,9 @@ private:
 
     void burn();
     bool forget_some();
+    void ends(opened_id grant);
+    bool end_some();
+    bool trim_some();
     bool keep_notes();
     bool keep_series();
     void do_chores();
@@ -53,8 +62,11 @@ private:
     boost::asio::steady_timer chores_; ///< of what nobody waits for
     bool chores_due_ = false;
     std::vector<granting::burnt> to_burn_; ///< not yet given to the record
-    std::list<waiting> waiting_;           ///< the one that waits longest first
+    std::vector<granting::opened_grant> to_open_;
+    std::list<waiting> waiting_; ///< the one that waits longest first
     std::vector<granting::burnt> to_forget_;
+    std::set<opened_id> to_end_;
+    std::set<std::string> to_trim_; ///< keys that have opened something
     std::vector<granting::history_entry> to_note_;
     std::vector<report::period> to_keep_;
     std::string told_; ///< why it could not be noted

@@ -40,6 +40,18 @@ struct world {
         return replay_guard::burnt_of(c.once, c.beneficiary, clock_at(now));
     }
 
+    /// What the store is asked for claims that are judged now.
+    redeem asked_for(std::uint64_t batch, const std::vector<claim>& claims) const {
+        redeem r{batch, {}};
+        for (const auto& c : claims) {
+            r.tokens.push_back(burnt_of(c));
+            const std::string key = c.key == 0 ? "alice" : "bob";
+            r.grants.push_back({key, "", c.beneficiary, "ssh", clock_at(now), clock_at(now) + 30s});
+            r.grants.push_back({key, "", c.beneficiary, "web", clock_at(now), clock_at(now) + 60s});
+        }
+        return r;
+    }
+
     actions judge(const std::vector<claim>& claims) {
         return line.judge(claims, at(now), {clock_at(now), 0s});
     }

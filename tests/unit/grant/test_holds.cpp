@@ -182,12 +182,12 @@ BOOST_AUTO_TEST_CASE(ends_do_not_pile_up) {
 }
 
 BOOST_AUTO_TEST_CASE(of_a_service_that_has_changed_since_the_start_nothing_is_held) {
-    const std::vector<history_entry> history{
-        {unix_time{seconds(epoch)}, history_entry::kind::granted, "alice", here, "web", "1h"}};
+    const std::vector<opened_grant> record{
+        {"alice", "", here, "web", unix_time{seconds(epoch)}, unix_time{seconds(epoch)} + 1h}};
     const std::vector<firewall::live_grant> live{{here, "web", 1h}};
     for (const bool changes : {false, true}) {
         world w;
-        w.line.remember(history, live, instant{});
+        w.line.remember(record, live, instant{});
         if (changes) w.line.set_terms({{{"alice", 0s}, {"bob", 0s}}, {{"web", 30s, 1h, {}, 2}}});
         w.line.set_terms({{{"alice", 0s}, {"bob", 0s}}, {{"web", 30s, 1h}}});
         BOOST_TEST((w.close(alice) != 0u) == !changes);

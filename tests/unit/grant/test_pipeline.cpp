@@ -10,8 +10,7 @@ BOOST_AUTO_TEST_SUITE(pipeline)
 BOOST_AUTO_TEST_CASE(burnt_first_and_then_opened) {
     world w;
     const auto c = w.of(0, 0);
-    const auto burnt = w.burnt_of(c);
-    BOOST_TEST((w.judge({c}) == actions{redeem{1, {burnt}}}));
+    BOOST_TEST((w.judge({c}) == actions{w.asked_for(1, {c})}));
     w.now += 2ms;
     BOOST_TEST((w.redeemed(1, fine) == actions{open_services{2, both}}));
     w.now += 500us;
@@ -28,8 +27,7 @@ BOOST_AUTO_TEST_CASE(burnt_first_and_then_opened) {
 BOOST_AUTO_TEST_CASE(a_batch_is_redeemed_at_once_and_each_of_it_opened_by_itself) {
     world w;
     const std::vector batch{w.of(0, 0), w.of(0, 0, there), w.of(1, 0)};
-    BOOST_TEST((w.judge(batch) ==
-                actions{redeem{1, {w.burnt_of(batch[0]), w.burnt_of(batch[1]), w.burnt_of(batch[2])}}}));
+    BOOST_TEST((w.judge(batch) == actions{w.asked_for(1, batch)}));
     BOOST_TEST((w.redeemed(1, fine) == actions{open_services{2, both},
                                                open_services{3, {{there, "ssh", 30s}, {there, "web", 60s}}},
                                                open_services{4, both}}));
@@ -50,7 +48,7 @@ BOOST_AUTO_TEST_CASE(when_the_store_fails_nothing_opens_and_it_may_be_tried_agai
     BOOST_TEST(w.line.count().failed == 1u);
     BOOST_TEST(!w.line.guard().knows(here));
     w.now = 1500ms;
-    BOOST_TEST((w.judge({c}) == actions{redeem{2, {w.burnt_of(c)}}}));
+    BOOST_TEST((w.judge({c}) == actions{w.asked_for(2, {c})}));
     BOOST_TEST((w.redeemed(2, fine) == actions{open_services{3, both}}));
 }
 
@@ -63,7 +61,7 @@ BOOST_AUTO_TEST_CASE(when_the_firewall_fails_it_may_be_tried_again) {
                 actions{tell{severity::error, opens + ": not opened: no table"},
                         noted(history_entry::kind::failed, c, "no table")}));
     BOOST_TEST(!w.line.guard().knows(here));
-    BOOST_TEST((w.judge({c}) == actions{redeem{3, {w.burnt_of(c)}}}));
+    BOOST_TEST((w.judge({c}) == actions{w.asked_for(3, {c})}));
     w.redeemed(3, fine);
     w.carried_out(4, fine);
     BOOST_TEST(w.line.count().failed == 1u);
@@ -90,7 +88,7 @@ BOOST_AUTO_TEST_CASE(a_knock_that_failed_does_not_make_the_next_one_wait_for_kno
 BOOST_AUTO_TEST_CASE(two_copies_on_their_way_earn_one_grant) {
     world w;
     const auto c = w.of(0, 0);
-    BOOST_TEST((w.judge({c, c}) == actions{redeem{1, {w.burnt_of(c)}}}));
+    BOOST_TEST((w.judge({c, c}) == actions{w.asked_for(1, {c})}));
     w.now = 1800ms; // a store that is slow
     BOOST_TEST(w.judge({c}).empty());
     BOOST_TEST((w.redeemed(1, fine) == actions{open_services{2, both}}));

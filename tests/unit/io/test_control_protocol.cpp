@@ -61,6 +61,10 @@ BOOST_AUTO_TEST_CASE(a_malformed_request_is_refused_in_one_printable_line) {
 BOOST_AUTO_TEST_CASE(an_answer_is_read_as_it_was_written) {
     const json::object status{{"pid", 1}};
     BOOST_TEST((io::parse_answer(io::to_text(io::answer(status))).value() == status));
+    const auto coded =
+        io::parse_answer(io::to_text(io::answer(io::refusal(error{"no key 'x'"}, 1, io::nothing_to_end))));
+    BOOST_TEST((coded.error().text == "no key 'x'" && coded.error().code == io::nothing_to_end));
+    BOOST_TEST(io::parse_answer(R"({"error":"no key 'x'","code":7})").error().code.empty());
     BOOST_TEST(io::parse_answer(io::to_text(io::answer(error{"no\nsuch grant"}))).error().text ==
                "no\nsuch grant");
     for (const auto* text : {"", "{}", "[]", R"({"result":1})", R"({"error":{}})", R"({"result":{})"})

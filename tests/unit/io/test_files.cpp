@@ -154,6 +154,18 @@ BOOST_AUTO_TEST_CASE(weak_key_only_when_allowed) {
     BOOST_TEST(io::load_server_config(f / "c", true).has_value());
 }
 
+BOOST_AUTO_TEST_CASE(without_a_key_only_where_a_server_has_served) {
+    const folder f;
+    put(f / "c", "[server]\nstate = s.db\n[service.s]\nports = tcp/1\n");
+    const auto load = [&](io::without_keys none) { return io::load_server_config(f / "c", false, {}, none); };
+    for (const auto none : {io::without_keys::refused, io::without_keys::once_served})
+        BOOST_TEST(load(none).error().text ==
+                   f / "c" + ": expected at least one section [key.NAME]: without one nobody gets in");
+    put(f / "s.db", "");
+    BOOST_TEST(!load(io::without_keys::refused).has_value());
+    BOOST_TEST(load(io::without_keys::once_served).value().keys.empty());
+}
+
 BOOST_AUTO_TEST_CASE(numbers_of_a_pad_are_counted_whatever_else_is_knocked) {
     const folder f;
     auto memory = io::window_memory::open(f / "client.db");

@@ -47,7 +47,7 @@ struct world {
     }
     std::vector<result<void>> answers;
     void redeem(std::vector<granting::burnt> tokens) {
-        store->redeem(std::move(tokens), [this](const result<void>& done) { answers.push_back(done); });
+        store->redeem(std::move(tokens), {}, [this](const result<void>& done) { answers.push_back(done); });
     }
 };
 

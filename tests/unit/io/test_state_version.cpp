@@ -1,6 +1,8 @@
 #include "base/writer.hpp"
 #include "folder.hpp"
 #include "io/store/burnt_record.hpp"
+#include "io/store/history_table.hpp"
+#include "io/store/opened_table.hpp"
 #include "io/system/files.hpp"
 
 #include <algorithm>
@@ -100,6 +102,38 @@ BOOST_AUTO_TEST_CASE(a_file_of_version_0_opens_with_nothing_lost_and_no_new_floo
     }
 }
 
+BOOST_AUTO_TEST_CASE(a_file_of_version_1_tells_by_its_history_whose_grants_are) {
+    const folder f;
+    const auto path = f / "state.db";
+    const auto begin = unix_time{seconds(1'000'000)};
+    {
+        // Back to what version 1 made, with what its history knew.
+        auto record = io::burnt_record::open(path).value();
+        auto& db = record.connection();
+        using kind = granting::history_entry::kind;
+        const auto here = address::parse("192.0.2.7").value(), there = address::parse("2001:db8::7").value();
+        const std::vector<granting::history_entry> history{
+            {begin, kind::granted, "alice", here, "ssh, web", "30s, 1h"},
+            {begin + seconds(1), kind::granted, "bob", there, "ssh", "30s"},
+            {begin + seconds(2), kind::revoked, "alice", here, "web", ""},
+            {begin + seconds(3), kind::refused, "alice", there, "ssh", "a replay"},
+            {begin + seconds(4), kind::expired, "bob", there, "ssh", ""},
+            {begin + seconds(5), kind::granted, "bob", there, "ssh", "2h"},
+            {begin + seconds(6), kind::granted, "carol", std::nullopt, "ssh", "1h"}};
+        BOOST_REQUIRE(io::add_to_history(db, history));
+        BOOST_REQUIRE(db.run("drop table opened; pragma user_version = 1"));
+    }
+    for (int opening = 0; opening < 2; ++opening) {
+        auto record = io::burnt_record::open(path).value();
+        const auto open = io::open_grants(record.connection()).value();
+        const auto here = address::parse("192.0.2.7").value(), there = address::parse("2001:db8::7").value();
+        BOOST_TEST((open == std::vector<granting::opened_grant>{
+                                {"alice", "", here, "ssh", begin, begin + seconds(30)},
+                                {"bob", "", there, "ssh", begin + seconds(5), begin + seconds(7205)}}));
+        BOOST_TEST(io::opened_of(record.connection(), "alice").value().grants.size() == 2u);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_file_of_version_0_that_is_held_stays_as_it_is_until_it_is_not) {
     const folder f;
     const auto path = f / "state.db";
@@ -119,7 +153,7 @@ BOOST_AUTO_TEST_CASE(a_file_of_a_newer_version_is_told_in_one_line_and_stays_as_
     const auto opened = io::burnt_record::open(path);
     BOOST_REQUIRE(!opened);
     BOOST_TEST(opened.error().text ==
-               path + ": expected a state file of version 1 at most; this one, of version 7, "
+               path + ": expected a state file of version 2 at most; this one, of version 7, "
                       "was made by a newer chronoknock");
     BOOST_TEST(io::read_file(path).value() == before);
     BOOST_TEST(!std::filesystem::exists(path + "-mark"));

@@ -1,0 +1,73 @@
+// Whose grants are: what is written down of those of this process, and what is known of an earlier one's. The
+// way of a claim is in pipeline.cpp.
+#include "grant/pipeline.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace chronoknock::granting {
+
+void pipeline::record(const claim& c, const knock& k, std::vector<opened_grant>& grants) const {
+    if (k.wish != claim::wish::open) return;
+    for (const auto& o : k.openings)
+        grants.push_back({k.key, terms_.keys[c.key].fingerprint, o.who, o.service, k.once.accepted,
+                          k.once.accepted + o.open_for});
+}
+
+pipeline::recalled pipeline::remember(std::span<const opened_grant> record,
+                                      std::span<const firewall::live_grant> open, instant now) {
+    recalled found;
+    std::map<std::pair<address, std::string>, nanoseconds> left;
+    for (const auto& g : open) left.emplace(std::pair(g.who, g.service), g.left);
+    std::map<std::string_view, std::string_view> secrets;
+    for (const auto& k : terms_.keys) secrets.emplace(k.name, k.fingerprint);
+    for (const auto& g : record) {
+        const std::pair grant(g.who, g.service);
+        const auto live = left.find(grant);
+        if (live == left.end()) {
+            found.over.push_back(g);
+            continue;
+        }
+        earlier_[grant].push_back({g.key, g.until, now + live->second});
+        const auto secret = secrets.find(g.key);
+        if (!g.fingerprint.empty() && secret != secrets.end() && secret->second != g.fingerprint)
+            renewed_.insert(g.key);
+    }
+    found.unexplained = static_cast<std::size_t>(
+        std::ranges::count_if(left, [this](const auto& one) { return !earlier_.contains(one.first); }));
+    return found;
+}
+
+void pipeline::remember_last(std::span<const opened_grant> newest) {
+    std::set<std::string_view> names;
+    for (const auto& k : terms_.keys) names.insert(k.name);
+    for (const auto& g : newest) {
+        if (!names.contains(g.key)) continue;
+        auto& k = counters_of(g.key);
+        k.last = g.at;
+        k.from = g.who;
+    }
+}
+
+/// Once the time is known, so is for how long earlier grants are held yet; before, until they can last.
+void pipeline::carry_on(instant now, std::optional<unix_time> t) {
+    for (const auto& [grant, held] : std::exchange(earlier_, {}))
+        for (const auto& e : held) {
+            const auto end = t ? std::min(now + (e.end - *t), e.latest) : e.latest;
+            if (end <= now) continue;
+            const auto& [who, service] = grant;
+            holders_.settle(e.key, who, service, holders_.hold(e.key, who, service, end, now),
+                            has_uses(service));
+        }
+}
+
+std::vector<std::string> pipeline::keys_of(const address& who, const std::string& service,
+                                           instant now) const {
+    auto keys = holders_.keys_of(who, service, now);
+    if (const auto found = earlier_.find({who, service}); found != earlier_.end())
+        for (const auto& e : found->second)
+            if (e.latest > now && std::ranges::find(keys, e.key) == keys.end()) keys.push_back(e.key);
+    return keys;
+}
+
+} // namespace chronoknock::granting
