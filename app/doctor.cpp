@@ -183,13 +183,7 @@ int doctor(const po::variables_map& options, const usage& u) {
 
 int run_doctor(const arguments& args) {
     const auto u = doctor_usage();
-    const auto parsed = parse_options(args, u);
-    if (const auto* status = std::get_if<int>(&parsed)) return *status;
-    try {
-        return doctor(std::get<po::variables_map>(parsed), u);
-    } catch (const stop& s) {
-        return s.status;
-    }
+    return doctor(parse_options(args, u), u);
 }
 
 } // namespace chronoknock::app

@@ -30,16 +30,12 @@ std::string so_many(const boost::json::object& o, const char* name, const std::s
 } // namespace
 
 int run_revoke(const arguments& args) {
-    const auto parsed = parse_options(args, revoke_usage());
-    if (const auto* status = std::get_if<int>(&parsed)) return *status;
-    const auto& options = std::get<po::variables_map>(parsed);
+    const auto options = parse_options(args, revoke_usage());
     const auto whose = given(options, "whose");
     if (!whose || whose->empty()) return say(bad_usage, "revoke: expected the name of a key, or an address");
     const bool cut = options.count("cut") != 0;
     const io::request r{"revoke", {{address::parse(*whose) ? "address" : "key", *whose}, {"cut", cut}}};
-    const auto answer = ask_server(options, r);
-    if (const auto* status = std::get_if<int>(&answer)) return *status;
-    const auto& o = std::get<boost::json::object>(answer);
+    const auto o = ask_server(options, r);
     if (print_json(options, o)) return done;
     try {
         std::cout << so_many(o, "grants", "grant") << " ended"
