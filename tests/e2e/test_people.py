@@ -275,7 +275,7 @@ class Json(Server):
 
 class Told(Case):
     def test_an_argument_is_seen_by_all(self):
-        self.assertIn("ps", self.done("profile", "--help"))
+        self.assertIn("(ps)", self.done("profile", "--help"))
         page = (pathlib.Path(__file__).parents[2] / "etc/man/chronoknock-client.ini.5.scd").read_text(encoding="utf-8")
         self.assertIn("*ps*(1)", page)
 
