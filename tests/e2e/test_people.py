@@ -208,7 +208,7 @@ class Socket(Server):
                 self.assertEqual(done.returncode, 1)
                 self.assertEqual(done.stderr, f"chronoknock: no server answers at {self.control}: No such file or directory\n")
         page = run("report", "--out", "-")
-        self.assertIn(str(self.control), page.stdout)
+        self.assertIn(f"{self.folder}/state.db", page.stderr)
         done = run("invite", "alice", "--service", "ssh", "--host", "h")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("/etc/chronoknock/keys/alice.key", done.stderr)
