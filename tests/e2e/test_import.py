@@ -103,7 +103,7 @@ class Imported(LabTest):
                          self.server.ip4, "--key-rijndael", "a long enough phrase", "--key-hmac",
                          "another phrase as long", "--use-hmac", "--hmac-digest-type", "sha512"])
         self.assert_opens(self.client, port=SSH)
-        self.assertIn("opens ssh for 45s", guard.log())
+        guard.wait_log("opens ssh for 45s")
 
 
 class Command(Case):
