@@ -25,6 +25,8 @@ public:
             const auto& one = all_.emplace_back(std::make_unique<member>(std::move(w)));
             for (std::size_t k = 0; k < by_kind_.size(); ++k)
                 if (one->wish.contains_some(static_cast<packet::kind>(k))) by_kind_[k].push_back(one.get());
+            for (const auto& ports : one->wish.datagrams())
+                datagrams_.push_back({ports, one->verifier.get()});
         }
     }
 
@@ -104,13 +106,30 @@ private:
         packet::wish_table wish;
     };
 
+    struct datagram_wish {
+        packet::wish_table::sized_ports ports;
+        method::verifier* verifier;
+    };
+
     void show(const packet::event& e, instant now) {
+        if (e.kind == packet::kind::datagram) return show_datagram(e, now);
         for (auto* const one : by_kind_[static_cast<std::size_t>(e.kind)])
             if (one->wish.contains(e)) one->verifier->observe(e, now);
     }
 
+    /// The wishes of a verifier stand side by side, and it sees a datagram once.
+    void show_datagram(const packet::event& e, instant now) {
+        const method::verifier* seen_by = nullptr;
+        for (const auto& wish : datagrams_)
+            if (wish.verifier != seen_by && wish.ports.contains(e)) {
+                wish.verifier->observe(e, now);
+                seen_by = wish.verifier;
+            }
+    }
+
     std::vector<std::unique_ptr<member>> all_;
     std::array<std::vector<member*>, 3> by_kind_; ///< those who wish for some of a kind of event
+    std::vector<datagram_wish> datagrams_;        ///< of all
     std::exception_ptr failure_;
 };
 

@@ -18,7 +18,7 @@ wish_table::wish_table(const capture_wish& wish) : syns_(bits_of(wish.syns)), ec
         if (ranges.empty()) continue;
         datagrams_.push_back({d.sizes, ranges.front().first, ranges.back().last, {}});
         if (ranges.size() > 1)
-            datagrams_.back().within = std::make_unique<const std::bitset<65536>>(bits_of(d.ports));
+            datagrams_.back().within = std::make_shared<const std::bitset<65536>>(bits_of(d.ports));
     }
 }
 

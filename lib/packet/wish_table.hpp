@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 namespace chronoknock::packet {
@@ -16,6 +17,18 @@ namespace chronoknock::packet {
 /// number of ports and their ranges.
 class wish_table {
 public:
+    /// Most wishes are one range of ports: then no table is touched, of which each method has one.
+    struct sized_ports {
+        size_range sizes;
+        std::uint16_t first = 1, last = 0;
+        std::shared_ptr<const std::bitset<65536>> within; ///< none: all from first to last
+
+        bool contains(const event& e) const {
+            return sizes.contains(e.payload.size()) && e.port >= first && e.port <= last &&
+                   (!within || (*within)[e.port]);
+        }
+    };
+
     explicit wish_table(const capture_wish& wish);
 
     bool contains(const event& e) const {
@@ -23,9 +36,7 @@ public:
         case kind::syn:
             return syns_[e.port];
         case kind::datagram:
-            return std::ranges::any_of(datagrams_, [&e](const sized_ports& d) {
-                return d.sizes.contains(e.payload.size()) && d.contains(e.port);
-            });
+            return std::ranges::any_of(datagrams_, [&e](const sized_ports& d) { return d.contains(e); });
         case kind::echo:
             return echoes_ && echoes_->contains(e.payload.size());
         }
@@ -36,17 +47,10 @@ public:
         return k == kind::syn ? syns_.any() : k == kind::datagram ? !datagrams_.empty() : echoes_.has_value();
     }
 
-private:
-    /// Most wishes are one range of ports: then no table is touched, of which each method has one.
-    struct sized_ports {
-        size_range sizes;
-        std::uint16_t first = 1, last = 0;
-        std::unique_ptr<const std::bitset<65536>> within; ///< none: all from first to last
-        bool contains(std::uint16_t port) const {
-            return port >= first && port <= last && (!within || (*within)[port]);
-        }
-    };
+    /// What datagrams it contains: any of these.
+    std::span<const sized_ports> datagrams() const { return datagrams_; }
 
+private:
     std::bitset<65536> syns_;
     std::vector<sized_ports> datagrams_;
     std::optional<size_range> echoes_;

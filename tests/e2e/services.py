@@ -190,6 +190,12 @@ class Chronoknock:
         return wait_for(lambda: self.log().count(what) >= count and self.log(),
                         f"{count} times {what!r} in the log", seconds)
 
+    def count_log(self, what, wanted, seconds=10.0):
+        """How often the log holds a text, waiting until that is so often at least: a door opens before its line is
+        written."""
+        self.wait_log(what, seconds, wanted)
+        return self.log().count(what)
+
     def grant_set(self, service, version):
         """The name of the set that holds the service's grants, IP version 4 or 6."""
         listed = self.host.run(["nft", "-t", "list", "table", "inet", "chronoknock"]).stdout

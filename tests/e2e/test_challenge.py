@@ -235,7 +235,7 @@ class Replay(Challenge):
         self.first_window(self.window)
         self.all_seen()
         self.assert_shut(self.client)
-        self.assertEqual(guard.log().count("key alice opens web for 2s to " + self.client.ip4), 1)
+        self.assertEqual(guard.count_log("key alice opens web for 2s to " + self.client.ip4, 1), 1)
 
 
 if __name__ == "__main__":

@@ -265,7 +265,7 @@ class Door(Connect):
         for port, knocks in ((8081, 0), (PORT, 1), (PORT, 1)):  # an open door; a shut one; the same, now open
             done = self.connect(key, far, port, stdin=ask)
             self.assertIn(b"behind the door", done.stdout, done.stderr)
-            self.assertEqual(guard.log().count("key alice opens"), knocks)
+            self.assertEqual(guard.count_log("key alice opens", knocks), knocks)
 
     def test_one_that_stays_shut(self):
         key, other = self.key(), self.key("mallory")
@@ -286,7 +286,7 @@ class Door(Connect):
             self.assert_opens(self.client, self.server.ip(version))
         self.assertRegex(said, rf"port {PORT} open [\d.]+ m?s after the last SYN\n\Z")
         self.assertEqual(self.client.run(knock).stdout, f"port {PORT} is open: no knock was needed\n")
-        self.assertEqual(guard.log().count("key alice opens"), 2)
+        self.assertEqual(guard.count_log("key alice opens", 2), 2)
         for option, version in (("-4", 4), ("-6", 6)):
             said = self.client.run(self.named(*self.client.knock_argv(NAME, key, "web", option))).stdout
             self.assertEqual(said.count("knocked on"), 1)
@@ -301,7 +301,7 @@ class Door(Connect):
                 done = self.connect(key, stdin=b"GET / HTTP/1.0\r\n\r\n")
                 self.assertIn(b"behind the door", done.stdout, done.stderr)
                 self.assertEqual(done.stderr, b"")
-                self.assertEqual(guard.log().count("key alice opens"), before + 1, guard.log())
+                self.assertEqual(guard.count_log("key alice opens", before + 1), before + 1)
                 guard.stop()
                 self.server.run(["nft", "flush", "ruleset"])
 

@@ -141,7 +141,7 @@ mv $out/.has $out/has\n""")
                     host.knock(self.server, self.alice, "web")
                     self.assert_opens(host)
                 guard.wait_log(f"warning: [events] command {program}: {line}")
-                self.assertEqual(guard.log().count("[events]"), 1)
+                self.assertEqual(guard.count_log("[events]", 1), 1)
                 guard.stop()
                 guard.process.log.unlink()
                 for file in guard.folder.glob("state.db*"):

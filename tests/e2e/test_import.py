@@ -54,7 +54,7 @@ class Imported(LabTest):
         self.client.run(["knock", "-d", "5", self.server.ip4, "7000", "8000", "9000"])
         self.assert_opens(self.client, port=SSH)
         self.assert_shut(self.other, port=SSH)
-        self.assertEqual(guard.log().count("key openSSH opens ssh for 30s"), 1)
+        self.assertEqual(guard.count_log("key openSSH opens ssh for 30s", 1), 1)
 
     def test_one_time_sequences(self):
         self.web = start_http(self.server, SSH)
@@ -69,7 +69,7 @@ class Imported(LabTest):
         self.assert_shut(self.client, port=SSH)
         self.client.run(["knock", "-d", "5", self.server.ip4, "3000", "3001:udp", "3002", "3003"])
         self.assert_opens(self.client, port=SSH)
-        self.assertEqual(guard.log().count("opens ssh"), 2)
+        self.assertEqual(guard.count_log("opens ssh", 2), 2)
 
     def test_access_conf_of_fwknop_key_gen(self):
         """What Debian ships, with the keys that fwknop made."""

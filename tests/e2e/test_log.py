@@ -49,7 +49,7 @@ class Log(LabTest):
         guard.wait_log("replay")
         third = self.lab.host("third")
         self.all_seen(key, third)
-        self.assertEqual(guard.log().count("replay"), 1, guard.log())
+        self.assertEqual(guard.count_log("replay", 1), 1)
         self.assertGreater(guard.status()["knocks"]["refused"], 100)
         self.assert_shut(self.client)
 

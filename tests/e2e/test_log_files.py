@@ -94,7 +94,7 @@ class Files(LogTest):
             self.append("\n" + marker)  # behind what was cut through
             self.lines(matched + 1, guard)
             self.assertEqual(guard.status()["log"]["lines_matched"], matched + 1)
-            self.assertEqual(guard.log().count("opens web"), 1)
+            self.assertEqual(guard.count_log("opens web", 1), 1)
 
         def put_in_its_place(text):
             new = self.log.with_suffix(".tmp")

@@ -177,7 +177,7 @@ class Kernel(LogTest):
             self.server.run(["ip", "route", "replace", "default", "via", f"10.77.{self.server.number}.1"])
             self.client.knock(self.server, key, "web")
             self.assert_opens(self.client)
-            self.assertIn("to 10.77.2.2", guard.log())
+            guard.wait_log("to 10.77.2.2")
             self.assertNotIn("10.77.9.9 ", guard.log())
 
 

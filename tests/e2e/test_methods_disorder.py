@@ -36,7 +36,7 @@ class Packets(WaysTest):
         way.knock(other, "--gap", "5")
         self.opens(other)
         self.shut(source)
-        self.assertEqual(guard.log().count("opens web"), 1)
+        self.assertEqual(guard.count_log("opens web", 1), 1)
 
 
 each_way(Packets, [name for name, way in WAYS.items() if way.ports > 1], "check")

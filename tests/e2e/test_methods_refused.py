@@ -31,7 +31,7 @@ class Refused(WaysTest):
         self.opens(source)
         for other in shut:
             self.shut(other)
-        self.assertEqual(guard.log().count("opens web"), self.good)
+        self.assertEqual(guard.count_log("opens web", self.good), self.good)
 
     def check_elsewhere(self, kind):
         """Caught on its way and sent first by somebody else: what names no address opens for him, as the page says."""

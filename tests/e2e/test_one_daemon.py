@@ -68,7 +68,7 @@ class OneDaemon(LabTest):
             squatter = self.server.spawn([sys.executable, "-c", _SQUAT, how], log=self.server.home / f"{how}.log")
             squatter.wait_for_text("sitting")
             guard = self.small_guard(key, wait=False)
-            self.assertIn("going on without it", guard.log())
+            guard.wait_log("going on without it")
             self.assert_shut(self.other)
             self.assertEqual(guard.stop(), 0)
             squatter.kill()

@@ -81,7 +81,7 @@ class ByUdp(OtpTest):
             self.say(self.other, bad)
         self.say(self.client, "  " + words.lower().replace(" ", "\t\n") + "\n")
         self.assert_opens(self.client)
-        self.assertEqual(guard.log().count("opens web"), 1)
+        self.assertEqual(guard.count_log("opens web", 1), 1)
         self.assert_shut(self.other)
 
     def test_replay_at_once_after_restart_and_after_sigkill(self):
@@ -243,7 +243,7 @@ class InStep(OtpTest):
         guard.wait_log("one-time password 999")
         self.client.knock(self.server, key)
         guard.wait_log("one-time password 998")
-        self.assertEqual(guard.log().count("opens web"), 2)
+        self.assertEqual(guard.count_log("opens web", 2), 2)
 
     def test_none_is_sent_that_gives_many_away(self):
         key, _ = self.make()
@@ -281,7 +281,7 @@ class ByDns(OtpTest):
         self.assert_shut(self.other, address)
         # The resolver may ask again and again; a name that somebody saw there is a replay.
         name = self.words(key, 999).replace(" ", "_")
-        self.assertEqual(guard.log().count("opens web"), 1)
+        self.assertEqual(guard.count_log("opens web", 1), 1)
         return guard, key, name
 
     def test_through_a_resolver_ipv4(self):
@@ -312,7 +312,7 @@ class ByDns(OtpTest):
         self.say(self.other, self.words(key, 997))  # the key has not this carrier
         self.client.knock(self.server, key)
         guard.wait_log("one-time password 997")
-        self.assertEqual(guard.log().count("opens web"), 3)
+        self.assertEqual(guard.count_log("opens web", 3), 3)
         self.assert_shut(self.other)
 
     def test_resolver_only_for_questions(self):

@@ -36,7 +36,7 @@ class Start(LabTest):
         began = time.monotonic()
         guard.start(wait=False)
         guard.process.wait_for_text(_WAITS, 20)
-        self.assertIn(says, guard.log())
+        guard.wait_log(says)
         self.assert_all_out()
         for _ in range(3):
             self.server.run(["nft", "flush", "ruleset"])

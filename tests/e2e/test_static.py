@@ -145,7 +145,7 @@ class Static(LabTest):
         guard.wait_log("sequence 2")
         self.knock(self.client, "--key", key)
         guard.wait_log("sequence 3")
-        self.assertEqual(guard.log().count("opens web"), 3)
+        self.assertEqual(guard.count_log("opens web", 3), 3)
 
     def test_pad_stays_used_after_a_restart(self):
         key = self.static_key("; ".join(PAD))

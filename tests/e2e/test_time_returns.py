@@ -84,7 +84,7 @@ class Returns(LabTest):
             self.server.run(["ip", "address", "add", "10.79.0.1/24", "dev", "lo"])
             self.server.run(["ip", "address", "del", "10.79.0.1/24", "dev", "lo"])
         self.assertLessEqual(self.queries() - before, 1)
-        self.assertEqual(guard.log().count("the network changed"), 1)
+        self.assertEqual(guard.count_log("the network changed", 1), 1)
 
     def test_a_port_that_refuses_is_asked_ever_more_rarely(self):
         self.count_queries("accept")

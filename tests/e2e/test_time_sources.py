@@ -158,7 +158,7 @@ class Reasons(Sources):
         self.responder(leap=3, stratum=0, reference=b"INIT")
         guard = self.assert_said(f"servers = {self.honest.ip4}", [self.honest.ip4],
                                  "the server is not synchronised yet (INIT)")
-        self.assertIn("not synchronised yet (INIT)", guard.log())
+        guard.wait_log("not synchronised yet (INIT)")
 
     def test_a_bound_beyond_max_error(self):
         self.responder(dispersion=0.5)
@@ -197,7 +197,7 @@ class SystemClock(Sources):
         """As `status` shows it to people, and the log had it at the start."""
         verdict = guard.status()["time"]["verdict"]
         self.assertIn(verdict, self.server.run([self.lab.program, "status", "--control", guard.control]).stdout)
-        self.assertIn("time: going by the system clock: no time servers are configured; ", guard.log())
+        guard.wait_log("time: going by the system clock: no time servers are configured; ")
         return verdict
 
     def test_the_kernel_vouches(self):

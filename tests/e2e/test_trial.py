@@ -37,7 +37,7 @@ class Trial(AskingTest):
             self.client.wait_open(self.server.ip(version), PORT, seconds=5)
         self.wait_for(lambda: not guard.process.alive(), "the server to end")
         self.assertEqual(guard.process.stop(), 0)
-        self.assertIn("nobody has confirmed it", guard.log())
+        guard.wait_log("nobody has confirmed it")
         self.assertNotIn("chronoknock", self.server.run(["nft", "list", "tables"]).stdout)
         self.assertFalse((guard.folder / "guard.nft").exists(), "a boot would set it up")
 

@@ -5,6 +5,7 @@
 #include "io/log/log.hpp"
 #include "io/system/groups.hpp"
 
+#include <algorithm>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -27,8 +28,10 @@ namespace {
 constexpr int most_waiting = 16;
 constexpr mode_t owner_only = 0177; // umask
 // The kernel tells the writer of no progress before most of its buffer is read: with a big one a slow reader
-// would look like one who does not read. So 4 KiB a second are fast enough.
+// would look like one who does not read.
 constexpr int send_buffer = 4 << 10;
+// Of an answer, within each `patience`, on average: who reads slower holds it in our memory for hours.
+constexpr std::size_t least_read = 32 << 10;
 constexpr std::size_t most_sessions = 4; // each holds an answer, with 10,000 keys some MB
 constexpr milliseconds breath{1};        // after somebody was turned away
 constexpr int rest = 4;                  // so many times as long as a member's operation took
@@ -80,7 +83,7 @@ public:
 
 private:
     void arm() {
-        deadline_.expires_after(patience_);
+        deadline_.expires_at(std::min(asio::steady_timer::clock_type::now() + patience_, last_));
         deadline_.async_wait([self = shared_from_this()](boost::system::error_code stopped) {
             if (!stopped && self->deadline_.expiry() <= asio::steady_timer::clock_type::now()) self->close();
         });
@@ -128,6 +131,8 @@ private:
     void finish(const answer& a) {
         if (std::exchange(answered_, true)) return;
         text_ = to_frame(to_text(a));
+        last_ = asio::steady_timer::clock_type::now() +
+                patience_ * static_cast<std::int64_t>(1 + text_.size() / least_read);
         write();
     }
 
@@ -147,6 +152,7 @@ private:
     milliseconds patience_;
     std::shared_ptr<turn> members_;
     asio::steady_timer deadline_;
+    turn last_ = turn::max(); ///< the deadline of the whole answer
     std::function<void()> ended_;
     frame_header header_{};
     std::string text_; ///< of the request, then the frame of the answer

@@ -33,8 +33,9 @@ using operations = std::map<std::string, operation, std::less<>>;
 
 /// The daemon's end of the control socket (protocol.hpp): whoever may connect (its owner, and a group's
 /// members if there is a group) is answered one request and let go, a few at a time. A request must come
-/// whole within `patience`; an answer is written for as long as some of it is read within each. Members have
-/// places of their own, so that they keep no owner out, and of the loop's time they get a fifth at most.
+/// whole within `patience`; an answer is written for as long as some of it is read within each, and 32 KiB
+/// on average. Members have places of their own, so that they keep no owner out, and of the loop's time they
+/// get a fifth at most.
 class control {
 public:
     /// Listens. An error if it cannot, or if another daemon answers there.

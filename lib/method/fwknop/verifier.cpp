@@ -47,7 +47,6 @@ verifier::verifier(const method::verifier_settings& s)
       room_(hmacs_per_second, hmacs_per_second * burst_seconds, most_waiting, most_of_source) {
     for (const auto key : s.keys) {
         const auto& held = secrets_of(server_.keys[key]);
-        ports_.set(held.port);
         groups_[held.port].keys.push_back({key, held.cipher, key::hmac(held.hmac_digest, held.hmac)});
     }
     for (auto& [port, of_port] : groups_) {
@@ -71,8 +70,9 @@ void verifier::take_over(method::verifier& other) {
 }
 
 void verifier::observe(const packet::event& e, instant now) {
-    if (e.kind != packet::kind::datagram || !ports_[e.port]) return;
-    if (std::ranges::none_of(groups_.find(e.port)->second.digits,
+    const auto found = e.kind == packet::kind::datagram ? groups_.find(e.port) : groups_.end();
+    if (found == groups_.end()) return;
+    if (std::ranges::none_of(found->second.digits,
                              [&](std::size_t digits) { return has_form(e.payload, digits); }))
         return;
     const bool is_free = room_.empty() && room_.ration() > 0;

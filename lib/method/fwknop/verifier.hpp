@@ -5,7 +5,6 @@
 #include "method/fwknop/waiting_room.hpp"
 #include "method/method.hpp"
 
-#include <bitset>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -50,7 +49,6 @@ private:
 
     const config::server& server_;
     std::function<bool(const address&)> known_;
-    std::bitset<65536> ports_; ///< that groups_ has
     std::map<std::uint16_t, group> groups_;
     waiting_room known_room_;
     waiting_room room_; ///< for all other addresses

@@ -73,7 +73,6 @@ verifier::verifier(const method::verifier_settings& s)
         for (std::uint32_t port = l.as.range().first; port <= l.as.range().last; ++port) syn_ports_.set(port);
         least_syns_ = std::min(least_syns_, static_cast<std::uint32_t>(l.as.digits()));
     }
-    const port_set* before = nullptr;
     for (const auto& h : tags_.all_held()) {
         constexpr part of_whole{for_wholes * part_of_key * burst_seconds};
         constexpr part of_syn{for_syns * part_of_key * burst_seconds};
@@ -81,11 +80,6 @@ verifier::verifier(const method::verifier_settings& s)
         for (const auto service : server_.keys[h.key].services)
             rest.services.emplace_back(mark_of(server_.services[service].name),
                                        static_cast<std::uint32_t>(service));
-        if (h.of->uses(key::carrier::udp) && !(before && *before == h.of->psk().ports)) {
-            before = &h.of->psk().ports; // thousands of keys have the same ports
-            for (const auto& range : before->ranges())
-                for (std::uint32_t port = range.first; port <= range.last; ++port) datagram_ports_.set(port);
-        }
         echoes_ |= h.of->uses(key::carrier::icmp);
         if (h.of->uses(key::carrier::dns))
             rest.zone = zones_.try_emplace(h.of->settings().zone, static_cast<std::uint32_t>(zones_.size()))
@@ -120,7 +114,7 @@ void verifier::observe(const packet::event& e, instant now) {
         if (syn_ports_[e.port]) observe_syn(e, now);
         return;
     case packet::kind::datagram:
-        if (fits && datagram_ports_[e.port]) take_payload(key::carrier::udp);
+        if (fits) take_payload(key::carrier::udp);
         if (!e.asked_name.empty() && !zones_.empty()) observe_name(e, now);
         return;
     case packet::kind::echo:

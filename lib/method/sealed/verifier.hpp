@@ -86,10 +86,9 @@ private:
     hash_seed seed_;
     std::function<bool(const address&)> known_;
     tags tags_;
-    std::vector<held_rest> rests_;      ///< by the key's index in tags_
-    std::bitset<65536> syn_ports_;      ///< of some key's carrier ports
-    std::bitset<65536> datagram_ports_; ///< of some key's carrier udp
-    bool echoes_ = false;               ///< some key uses the carrier icmp
+    std::vector<held_rest> rests_; ///< by the key's index in tags_
+    std::bitset<65536> syn_ports_; ///< of some key's carrier ports
+    bool echoes_ = false;          ///< some key uses the carrier icmp
     std::map<std::string, std::uint32_t, std::less<>> zones_;
     std::uint32_t least_syns_ = ~0u; ///< fewest SYNs of an address that are worth a look
     bool inherits_;                  ///< the tracker is that of the one before

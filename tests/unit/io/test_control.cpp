@@ -172,6 +172,19 @@ BOOST_AUTO_TEST_CASE(a_slow_reader_gets_it_all) {
     BOOST_TEST((slow.got == w.answer));
 }
 
+BOOST_AUTO_TEST_CASE(who_reads_a_little_again_and_again_does_not_hold_an_answer_for_ever) {
+    world w;
+    auto slow = w.asks(status_request);
+    const auto took = time_of([&] {
+        while (!slow.ended) {
+            w.context.run_for(patience / 4);
+            slow.read(4096);
+        }
+    });
+    BOOST_TEST(slow.got.size() < w.answer.size());
+    BOOST_TEST((took < 12 * patience)); // 256 KiB are 8 times 32
+}
+
 BOOST_AUTO_TEST_CASE(those_who_read_nothing_keep_nobody_out_for_long) {
     world w;
     std::list<world::client> idle;
