@@ -1,30 +1,26 @@
+#include "app/asking.hpp"
+#include "app/check_doubts.hpp"
+#include "app/check_json.hpp"
 #include "app/check_online.hpp"
-#include "app/options.hpp"
+#include "base/in_words.hpp"
 #include "io/server_config.hpp"
 #include "io/store/record_summary.hpp"
-#include "io/system/child.hpp"
-#include "io/system/clock.hpp"
 #include "io/system/privileges.hpp"
 #include "method/method.hpp"
-#include "timesync/settings.hpp"
-#include "timesync/system_clock.hpp"
 
 #include <algorithm>
-#include <functional>
+#include <boost/json.hpp>
+#include <cstdio>
 #include <iomanip>
 #include <iostream>
-#include <map>
 
 namespace chronoknock::app {
 
 namespace {
 
-using namespace std::chrono_literals;
+namespace json = boost::json;
 
-// How far from each other two clocks may be that are kept by NTP over the Internet.
-constexpr nanoseconds ntp_error = 100ms;
-// RFC 4330, section 10: a client must not ask more often.
-constexpr nanoseconds shortest_polite_interval = 15s;
+using namespace std::chrono_literals;
 
 usage check_usage() {
     usage u{
@@ -35,6 +31,7 @@ usage check_usage() {
     u.options.add_options()                                                //
         ("config", text("FILE")->required(), "the server's configuration") //
         ("online", "ask the time servers, and read owners and modes, too") //
+        ("json", "print JSON")                                             //
         ("allow-loose-permissions", "take key files that others can read or write");
     return u;
 }
@@ -130,17 +127,7 @@ void print_services(const config::server& s) {
     }
 }
 
-/// How many of a key's numbered knocks are left, if that matters. used: io::newest_places.
-std::optional<std::int64_t> left_of(const config::key_settings& k,
-                                    const std::map<std::string, std::int64_t>& used) {
-    const auto left = method::method_of(*k.key).left;
-    if (!left) return {};
-    const auto found = used.find(k.key->fingerprint());
-    return left(k, found == used.end() ? std::nullopt : std::optional(found->second));
-}
-
-void print_key(const config::server& s, const config::key_settings& k,
-               const std::map<std::string, std::int64_t>& used) {
+void print_key(const config::server& s, const config::key_settings& k, const newest_places& used) {
     std::cout << "\nkey " << k.name << "\n";
     line("  file", k.file);
     const auto print = k.key->shown_fingerprint();
@@ -150,7 +137,7 @@ void print_key(const config::server& s, const config::key_settings& k,
                         (k.key->names_service() || k.services.size() == 1 ? "" : ", all at once"));
     for (const auto& [name, what] : method::method_of(*k.key).describe(k))
         line(name.empty() ? "" : "  " + name, what);
-    if (const auto left = left_of(k, used))
+    if (const auto left = passwords_left(k, used))
         line("  left", std::to_string(*left) + " passwords, by the record in " + s.state);
     if (k.for_others) line("  opens for", "the address that a knock names, whoever sent it");
     if (k.knock_delay > 0s) line("  knock delay", to_string(k.knock_delay));
@@ -158,103 +145,67 @@ void print_key(const config::server& s, const config::key_settings& k,
               << method::security_bits(k, s) << " bits against one packet of a stranger\n";
 }
 
-/// Whoever answers for a pool's name has its votes.
-void doubt_pools(const config::time_settings& t, const std::function<void(const std::string&)>& doubt) {
-    const auto votes_of = [&](const config::time_server& s) -> std::size_t {
-        return t.require_nts && !s.nts ? 0 : s.pool ? timesync::pool_size : 1;
-    };
-    std::size_t votes = 0;
-    for (const auto& s : t.servers) votes += votes_of(s);
-    for (const auto& s : t.servers)
-        if (s.pool && votes_of(s) != 0 && 2 * votes_of(s) >= votes)
-            doubt("[time] servers: " + s.to_string() + " has " + std::to_string(votes_of(s)) + " of " +
-                  std::to_string(votes) +
-                  " votes: whoever answers for that name can tell the server any time; name more others");
+void tell_doubts(const std::vector<std::string>& doubts) {
+    for (const auto& one : doubts) tell("warning: " + one);
 }
 
-/// What is allowed and may still not be what the owner wants.
-void print_doubts(const config::server& s, const std::map<std::string, std::int64_t>& used) {
-    const auto doubt = [](const std::string& what) { tell("warning: " + what); };
-    if (!s.time.servers.empty() && s.time.interval < shortest_polite_interval)
-        doubt("[time] interval: public time servers refuse clients that ask more often than every " +
-              to_string(shortest_polite_interval));
-    doubt_pools(s.time, doubt);
-    for (const auto& p : s.firewall.always_allow)
-        if (p.length == 0) doubt("[firewall] always_allow: " + p.to_string() + " lets everybody in");
-    if (s.keys.empty()) doubt("there is no section [key.NAME]: nobody gets in");
-    for (std::size_t i = 0; i < s.services.size(); ++i)
-        if (std::ranges::none_of(s.keys,
-                                 [i](const auto& k) { return std::ranges::count(k.services, i) != 0; }))
-            doubt("[service." + s.services[i].name + "] is opened by no key");
-
-    if (!s.events.command.empty())
-        for (const auto& one : io::doubts_on_program(s.events.command.front()))
-            doubt("[events] command: " + one);
-    if (s.log.format && !s.log.format->anchored())
-        doubt("[capture] pattern: it does not begin with ^: what a stranger has written before may match");
-
-    // A knock is made and judged by two clocks; the paper (section 5) asks for a granularity above their
-    // errors and the time the SYNs take together.
-    const auto trust = timesync::trust_system_clock(io::read_kernel_clock(), s.time.max_error);
-    if (s.time.servers.empty() && !trust.warning.empty()) doubt("[time] servers: none, and " + trust.warning);
-    const auto error = (s.time.servers.empty() ? trust.bound : ntp_error) + timesync::operators_word;
-    for (const auto& k : s.keys) {
-        const nanoseconds g = seconds(k.key->granularity());
-        const auto name = "[key." + k.name + "] ";
-        if (method::security_bits(k, s) < method::least_security_bits)
-            doubt(name + "allow_weak: its budget is below " +
-                  std::to_string(static_cast<int>(method::least_security_bits)) + " bits");
-        if (const auto doubts = method::method_of(*k.key).doubts)
-            for (const auto& one : doubts(k)) doubt(name + one);
-        if (const auto left = left_of(k, used); left && *left < key::few_left)
-            doubt(name + "only " + std::to_string(*left) +
-                  " one-time passwords are left: issue new ones (chronoknock keygen --method otp)");
-        if (k.until && io::system_now() >= *k.until)
-            doubt(name + "until: it opens nothing any more, since " + utc(to_seconds(*k.until)) +
-                  " UTC; chronoknock uninvite takes it out");
-        if (k.key->never_changes()) {
-            doubt(name + "allow_weak: whoever sees one of its knocks can repeat it for ever");
-            continue;
-        }
-        if (g == 0s) continue;
-        if (g < 2 * error)
-            doubt(name + "granularity: " + to_string(g) +
-                  " is not comfortably above the error of two clocks, up to " + to_string(error) + " here");
-        else if (g < 2 * s.time.max_error)
-            doubt(name + "granularity: " + to_string(g) + " is less than twice [time] max_error, " +
-                  to_string(s.time.max_error) +
-                  ": with a clock that uncertain, older knocks are accepted too");
-        if (!k.key->heeds_address())
-            doubt(name + "ignore = ip: whoever sees a knock first can use it from his own address");
+void print(const online_findings& found) {
+    std::cout << "\n";
+    for (const auto& s : found.servers) {
+        char heard[96];
+        std::snprintf(heard, sizeof heard, "%+.6f s, give or take %.6f s", in_seconds(s.offset),
+                      in_seconds(s.bound));
+        line("time server",
+             s.name + (s.sampled ? std::string(": ") + heard + (s.problem.empty() ? "" : "; " + s.problem)
+                                 : ": no answer" + (s.problem.empty() ? "" : ": " + s.problem)));
     }
+    if (!found.verdict.empty()) line("time now", found.verdict);
+    if (!found.state_to_come.empty())
+        line("state folder", found.state_to_come + " is not there yet: the server makes it");
+    tell_doubts(found.doubts);
 }
 
 } // namespace
 
 int run_check(const arguments& args) {
-    const auto parsed = parse_options(args, check_usage());
-    if (const auto* status = std::get_if<int>(&parsed)) return *status;
-    const auto& options = std::get<po::variables_map>(parsed);
+    const auto options = parse_options(args, check_usage());
     // With the server's privileges, so that it says what the server would.
     if (const auto kept = io::keep_only_network_privileges(); !kept) return say(failed, kept.error().text);
     const auto server =
         io::load_server_config(*given(options, "config"), options.count("allow-loose-permissions") != 0, {},
                                io::without_keys::once_served);
     if (!server) return say(bad_usage, server.error().text);
-    print_settings(*server);
-    print_events(server->events);
-    print_services(*server);
-    std::map<std::string, std::int64_t> used;
+    newest_places used;
     if (std::ranges::any_of(server->keys,
                             [](const auto& k) { return method::method_of(*k.key).left != nullptr; }))
         used = io::newest_places(server->state);
-    for (const auto& k : server->keys) print_key(*server, k, used);
-    print_doubts(*server, used);
-    const bool serves = !options.count("online") || check_online(*server, *given(options, "config"));
-    std::cout << "\nfirst start    chronoknock server --config " << *given(options, "config")
-              << " --trial 10m: the guard goes away by itself\n"
-                 "               unless `chronoknock confirm` comes\n";
-    return serves ? done : failed;
+    const bool as_json = options.count("json") != 0;
+    if (!as_json) {
+        print_settings(*server);
+        print_events(server->events);
+        print_services(*server);
+        for (const auto& k : server->keys) print_key(*server, k, used);
+    }
+    auto doubts = doubts_on(*server, used);
+    if (!as_json) tell_doubts(doubts);
+    std::optional<online_findings> online;
+    if (options.count("online")) {
+        online = check_online(*server, *given(options, "config"));
+        if (!as_json) print(*online);
+        doubts.insert(doubts.end(), online->doubts.begin(), online->doubts.end());
+    }
+    if (as_json) {
+        auto o = describe(*server, used);
+        o["warnings"] = json::value_from(doubts);
+        if (online) o["online"] = to_json(*online);
+        print_json(options, o);
+    } else {
+        std::cout << "\nfirst start    chronoknock server --config " << *given(options, "config")
+                  << " --trial 10m: the guard goes away by itself\n"
+                     "               unless `chronoknock confirm` comes\n";
+    }
+    if (online && !online->obstacle.empty()) return say(failed, online->obstacle);
+    return done;
 }
 
 } // namespace chronoknock::app

@@ -1,18 +1,15 @@
 #include "app/check_online.hpp"
 
-#include "app/options.hpp"
 #include "io/system/groups.hpp"
+#include "io/system/include.hpp"
+#include "io/system/ownership.hpp"
 #include "io/time/timesync.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <cerrno>
-#include <cstdio>
-#include <cstring>
-#include <iomanip>
-#include <iostream>
+#include <filesystem>
 #include <set>
 #include <sys/stat.h>
-#include <unistd.h>
 
 namespace chronoknock::app {
 
@@ -20,65 +17,60 @@ namespace {
 
 constexpr nanoseconds patience = seconds(5);
 
-void warn(const std::string& text) { tell("warning: " + text); }
-
-void line(std::string_view name, const std::string& text) {
-    std::cout << std::left << std::setw(14) << name << text << "\n";
-}
-
 std::string folder_of(const std::string& path) {
-    const auto slash = path.rfind('/');
-    return slash == path.npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
-}
-
-std::string octal(mode_t mode) {
-    char text[16];
-    std::snprintf(text, sizeof text, "%04o", static_cast<unsigned>(mode & 07777));
-    return text;
+    return std::filesystem::absolute(path).parent_path().lexically_normal().string();
 }
 
 /// Whoever can write to a file, or put another in its place, is whom the server works for.
-void check_owner(const std::string& path, const char* which, bool secret) {
-    struct stat s {};
-    if (::stat(path.c_str(), &s) != 0) {
-        if (errno != ENOENT) warn(path + ": cannot look: " + std::strerror(errno));
-        return;
-    }
-    if (s.st_uid != 0 && s.st_uid != ::geteuid())
-        warn(path + ": " + which + " belongs to user " + std::to_string(s.st_uid) +
-             ", who can change it; expected us or root");
-    if (const bool sticky = S_ISDIR(s.st_mode) && (s.st_mode & S_ISVTX);
-        !sticky && (s.st_mode & (S_IWGRP | S_IWOTH)))
-        warn(path + ": mode " + octal(s.st_mode) + " lets others change " + which + "; expected chmod go-w");
-    else if (secret && (s.st_mode & (S_IRWXG | S_IRWXO)))
-        warn(path + ": mode " + octal(s.st_mode) + " lets others into " + which + "; expected chmod go-rwx");
-}
+class owner_check {
+public:
+    explicit owner_check(std::vector<std::string>& doubts) : doubts_(doubts) {}
 
-void check_files(const config::server& s, const std::string& file) {
-    check_owner(file, "the configuration", false);
-    std::set<std::string> folders{folder_of(file)};
-    for (const auto& k : s.keys) {
-        check_owner(k.file, "the key", false); // who can read it was asked when it was read
-        folders.insert(folder_of(k.file));
+    void add(const std::string& path, const std::string& which,
+             io::kept_from others = io::kept_from::writing) {
+        if (auto doubt = io::doubt_on_owner(path, which, others); !doubt.empty())
+            doubts_.push_back(std::move(doubt));
     }
-    for (const auto& folder : folders) check_owner(folder, "the folder of configuration or keys", false);
+    /// With the folders that it is in.
+    void add_file(const std::string& path, const std::string& which) {
+        if (!seen_.insert(path).second) return;
+        add(path, which);
+        for (const auto& folder : io::folders_on_the_way(path))
+            if (seen_.insert(folder).second) add(folder, "the folder of configuration or keys");
+    }
+
+private:
+    std::vector<std::string>& doubts_;
+    std::set<std::string> seen_;
+};
+
+void check_files(const config::server& s, const std::string& file, online_findings& found) {
+    owner_check owners(found.doubts);
+    owners.add_file(file, "the configuration");
+    if (!s.include.empty())
+        if (const auto included = io::read_included(s.include))
+            for (const auto& f : *included) owners.add_file(f.path, "the configuration");
+    // Whoever may add a file to the folder of included ones, be it empty, adds a key of his own.
+    if (!s.include.empty()) owners.add_file(folder_of(s.include), "the folder of configuration or keys");
+    for (const auto& k : s.keys) owners.add_file(k.file, "the key"); // who can read it was asked already
+    if (!s.time.ca_file.empty()) owners.add_file(s.time.ca_file, "the list of authorities");
     const auto state = folder_of(s.state);
     if (struct stat st{}; ::stat(state.c_str(), &st) != 0 && errno == ENOENT)
-        line("state folder", state + " is not there yet: the server makes it");
+        found.state_to_come = state;
     else
-        check_owner(state, "the record's folder", true);
-    check_owner(s.state, "the record", true);
+        owners.add(state, "the record's folder", io::kept_from::reading);
+    owners.add(s.state, "the record", io::kept_from::reading);
     if (s.control_group.empty()) return;
     if (const auto id = io::group_id(s.control_group); !id)
-        warn("[server] control_group: " + id.error().text);
+        found.doubts.push_back("[server] control_group: " + id.error().text);
     else if (struct stat st{}; ::stat(folder_of(s.control).c_str(), &st) == 0 && !(st.st_mode & S_IXOTH) &&
                                !(st.st_gid == *id && (st.st_mode & S_IXGRP)))
-        warn("[server] control_group: the group " + s.control_group + " cannot reach " + s.control +
-             ": expected its folder to be theirs to pass (chgrp, chmod g+x)");
+        found.doubts.push_back("[server] control_group: the group " + s.control_group + " cannot reach " +
+                               s.control + ": expected its folder to be theirs to pass (chgrp, chmod g+x)");
 }
 
 /// True if the servers tell the time.
-bool ask_time(const config::time_settings& t) {
+bool ask_time(const config::time_settings& t, online_findings& found) {
     if (t.servers.empty()) return true;
     boost::asio::io_context context;
     io::time_service service(context, t, io::time_service::role::once);
@@ -88,31 +80,25 @@ bool ask_time(const config::time_settings& t) {
     service.start();
     context.run_for(patience);
     const auto said = service.report();
-    for (const auto& s : said.servers) {
-        char heard[96];
-        std::snprintf(heard, sizeof heard, "%+.6f s, give or take %.6f s",
-                      std::chrono::duration<double>(s.offset).count(),
-                      std::chrono::duration<double>(s.bound).count());
-        line("time server",
-             s.name + (s.sampled ? std::string(": ") + heard + (s.problem.empty() ? "" : "; " + s.problem)
-                                 : ": no answer" + (s.problem.empty() ? "" : ": " + s.problem)));
-    }
-    line("time now", said.verdict);
+    for (const auto& s : said.servers)
+        found.servers.push_back({s.name, bool(s.sampled), s.offset, s.bound, s.problem});
+    found.verdict = said.verdict;
     return said.state == timesync::sync_state::synchronised;
 }
 
 } // namespace
 
-bool check_online(const config::server& s, const std::string& file) {
-    std::cout << "\n";
-    const bool knows_time = ask_time(s.time);
-    check_files(s, file);
+online_findings check_online(const config::server& s, const std::string& file) {
+    online_findings found;
+    const bool knows_time = ask_time(s.time, found);
+    check_files(s, file, found);
     if (s.firewall.always_allow.empty())
-        warn("[firewall] always_allow: nobody is let in without a knock: without time, record or key you are "
-             "locked out; name an address of yours, and begin with `chronoknock server --trial 10m`");
+        found.doubts.push_back(
+            "[firewall] always_allow: nobody is let in without a knock: without time, record or key you are "
+            "locked out; name an address of yours, and begin with `chronoknock server --trial 10m`");
     if (!knows_time && s.time.require)
-        tell("the time servers do not tell the time: a server would take no knock now");
-    return knows_time || !s.time.require;
+        found.obstacle = "the time servers do not tell the time: a server would take no knock now";
+    return found;
 }
 
 } // namespace chronoknock::app

@@ -84,13 +84,7 @@ int connect(const po::variables_map& options, const usage& u) {
 
 int run_connect(const arguments& args) {
     const auto u = connect_usage();
-    const auto parsed = parse_options(args, u);
-    if (const auto* status = std::get_if<int>(&parsed)) return *status;
-    try {
-        return connect(std::get<po::variables_map>(parsed), u);
-    } catch (const stop& s) {
-        return s.status;
-    }
+    return connect(parse_options(args, u), u);
 }
 
 } // namespace chronoknock::app

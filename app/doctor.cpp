@@ -2,6 +2,7 @@
 #include "app/sources.hpp"
 #include "app/verdict.hpp"
 #include "client/checkup.hpp"
+#include "client/stun.hpp"
 #include "io/control/plain_json.hpp"
 #include "io/system/clock.hpp"
 
@@ -105,6 +106,7 @@ bool look_at_addresses(const order& o, std::vector<way>& ways, source_question& 
         f.heeds_address = (!o.key || o.key->heeds_address()) && !o.request.beneficiary;
         f.given = o.profile.source;
         f.stun = said[i];
+        f.stun_alone = client::witnesses(stun_hosts(o)) == 1;
         all_right = r.add(client::check_address(f)) && all_right;
     }
     return all_right;
@@ -183,13 +185,7 @@ int doctor(const po::variables_map& options, const usage& u) {
 
 int run_doctor(const arguments& args) {
     const auto u = doctor_usage();
-    const auto parsed = parse_options(args, u);
-    if (const auto* status = std::get_if<int>(&parsed)) return *status;
-    try {
-        return doctor(std::get<po::variables_map>(parsed), u);
-    } catch (const stop& s) {
-        return s.status;
-    }
+    return doctor(parse_options(args, u), u);
 }
 
 } // namespace chronoknock::app

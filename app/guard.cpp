@@ -52,9 +52,7 @@ std::vector<std::string> places(const po::variables_map& options) {
 } // namespace
 
 int run_guard(const arguments& args) {
-    const auto parsed = parse_options(args, guard_usage());
-    if (const auto* status = std::get_if<int>(&parsed)) return *status;
-    const auto& options = std::get<po::variables_map>(parsed);
+    const auto options = parse_options(args, guard_usage());
     io::log::start(io::log::level::warning);
     if (const auto kept = io::keep_only_network_privileges(); !kept) return say(failed, kept.error().text);
 

@@ -1,10 +1,11 @@
-#include "app/options.hpp"
+#include "app/asking.hpp"
 #include "config/import/fwknop.hpp"
 #include "config/import/knockd.hpp"
 #include "io/server_config.hpp"
 #include "io/system/clock.hpp"
 #include "io/system/files.hpp"
 
+#include <boost/json.hpp>
 #include <filesystem>
 #include <iostream>
 #include <vector>
@@ -25,7 +26,8 @@ usage import_usage() {
         "and "
         "beside it keys/NAME.key, mode 0600. Nothing is overwritten, and of what it makes all is there or "
         "nothing. What could not be carried over it says, line by line."};
-    u.options.add_options()("out", text("FOLDER")->required(), "where to make them; made if need be");
+    u.options.add_options()("out", text("FOLDER")->required(), "where to make them; made if need be") //
+        ("json", "print JSON");
     u.positional.add("file", 2);
     u.hidden.add_options()("file", po::value<std::vector<std::string>>());
     return u;
@@ -71,66 +73,42 @@ result<importing::imported> read(const request& r) {
     });
 }
 
-/// What was made so far, taken back unless it is kept.
-class made {
-public:
-    made() = default;
-    made(const made&) = delete;
-    made& operator=(const made&) = delete;
-    ~made() {
-        for (const auto& f : files_) io::remove_file(f);
-        std::error_code ignored;
-        for (auto f = folders_.rbegin(); f != folders_.rend(); ++f) fs::remove(*f, ignored);
-    }
-    /// With those above it.
-    void folder(const fs::path& path) {
-        std::error_code ignored;
-        if (path.empty() || fs::exists(path, ignored)) return;
-        folder(path.parent_path());
-        io::make_folders(path);
-        folders_.push_back(path);
-    }
-    result<void> file(const fs::path& path, std::string_view content) {
-        const auto written = io::write_new_file(path.string(), content);
-        if (written) files_.push_back(path.string());
-        return written;
-    }
-    void keep() {
-        for (const auto& f : files_) std::cout << "made " << printable(f) << "\n";
-        files_.clear();
-        folders_.clear();
-    }
+/// What is to be made of it in a folder: the keys before the configuration that names them.
+io::file_changes files_of(const importing::imported& from, const fs::path& out) {
+    io::file_changes files;
+    for (const auto& k : from.keys) files.written.push_back({(out / k.name).string(), k.text, true});
+    files.written.push_back({(out / "chronoknock.ini").string(), from.configuration, true});
+    return files;
+}
 
-private:
-    std::vector<std::string> files_;
-    std::vector<fs::path> folders_;
-};
+void print(const po::variables_map& options, const io::file_changes& files,
+           const std::vector<std::string>& notes) {
+    boost::json::array made, remarks;
+    for (const auto& f : files.written) made.emplace_back(f.path);
+    for (const auto& n : notes) remarks.emplace_back(n);
+    if (print_json(options, {{"made", std::move(made)}, {"notes", std::move(remarks)}})) return;
+    for (const auto& f : files.written) std::cout << "made " << printable(f.path) << "\n";
+    for (const auto& n : notes) std::cout << n << "\n";
+}
 
 } // namespace
 
 int run_import(const arguments& args) {
-    const auto parsed = parse_options(args, import_usage());
-    if (const auto* status = std::get_if<int>(&parsed)) return *status;
-    const auto& options = std::get<po::variables_map>(parsed);
+    const auto options = parse_options(args, import_usage());
     const auto wanted = read_request(options);
     if (!wanted) return say(bad_usage, wanted.error().text);
     const auto imported = read(*wanted);
     if (!imported) return say(bad_usage, imported.error().text);
 
-    const fs::path out = *given(options, "out");
-    const auto configuration = out / "chronoknock.ini";
-    made files;
-    files.folder(out / "keys");
-    for (const auto& k : imported->keys)
-        if (const auto written = files.file(out / k.name, k.text); !written)
-            return say(failed, written.error().text);
-    if (const auto written = files.file(configuration, imported->configuration); !written)
-        return say(failed, written.error().text);
+    const auto files = files_of(*imported, *given(options, "out"));
     // A server takes it as it is, or nothing is made.
-    if (const auto good = io::load_server_config(configuration.string(), false); !good)
+    if (const auto good = io::load_server_config(files.written.back().path, false, files); !good)
         return say(failed, good.error().text);
-    files.keep();
-    for (const auto& n : imported->notes) std::cout << n << "\n";
+    auto made = io::made_changes::make(files);
+    if (!made) return say(failed, made.error().text);
+    print(options, files, imported->notes);
+    if (!std::cout.flush()) return failed; // main says so
+    made->keep();
     return done;
 }
 

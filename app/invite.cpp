@@ -1,7 +1,8 @@
+#include "app/asking.hpp"
 #include "app/key_options.hpp"
 #include "app/people.hpp"
-#include "app/request.hpp"
 #include "app/running_server.hpp"
+#include "app/server_site.hpp"
 #include "base/date.hpp"
 #include "base/ini_edit.hpp"
 #include "config/fields.hpp"
@@ -17,6 +18,7 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/json.hpp>
 #include <iostream>
 #include <set>
 #include <unistd.h>
@@ -41,31 +43,26 @@ usage invite_usage() {
         ("host", text("HOST"), "name or address by which the client reaches this server") //
         ("time-server", po::value<std::vector<std::string>>()->value_name("HOST"),
          "what the client asks for the time, may be repeated (those of this server that are not of its own\n"
-         "network); none: the client's system clock")                                                   //
-        ("renew", "make another key for somebody who has one")                                          //
-        ("until", text("WHEN"), "with --renew: how long the old key is good, a date or 30d, 12h (14d)") //
-        ("qr", "show the invitation as a QR code, too");
-    add_site_option(u.options);
+         "network); none: the client's system clock")          //
+        ("renew", "make another key for somebody who has one") //
+        ("until", text("WHEN"),
+         "with --renew: how long the old key is good: 30d, 12h, @UNIXTIME or a date (14d)") //
+        ("qr", "show the invitation as a QR code, too")                                     //
+        ("json", "print JSON, the invitation in it");
+    add_config_option(u.options);
     add_key_options(u.options);
     u.hidden.add_options()("name", text("NAME"));
     u.positional.add("name", 1);
     return u;
 }
 
-/// "30d", "12h" from now, or a date.
 result<unix_time> read_until(const std::optional<std::string>& text, unix_time now) {
-    if (!text) return std::chrono::floor<seconds>(now) + renewal_overlap;
-    if (text->ends_with('d'))
-        if (const auto days = parse_number(std::string_view(*text).substr(0, text->size() - 1), 1, 36500))
-            return std::chrono::floor<seconds>(now) + std::chrono::hours(24 * *days);
-    if (const auto lasts = parse_duration(*text, seconds(1), std::chrono::hours(24 * 36500)))
-        return std::chrono::floor<seconds>(now) + *lasts;
-    auto date = parse_date(*text);
-    if (!date)
-        return error{"expected 30d, 12h or a date like 2026-12-31, or 2026-12-31 18:00 (UTC), not '" +
-                     printable(*text) + "'"};
-    if (*date <= now) return error{"expected a date to come, not " + utc(to_seconds(*date)) + " UTC"};
-    return date;
+    const auto today = std::chrono::floor<seconds>(now);
+    if (!text) return today + renewal_overlap;
+    const auto until = parse_moment(*text, today, direction::ahead);
+    if (until && *until <= now)
+        return error{"expected a date to come, not " + utc(to_seconds(*until)) + " UTC"};
+    return until;
 }
 
 /// Fields that one key does not have from another.
@@ -204,12 +201,13 @@ draft write_draft(const po::variables_map& options, const std::string& person, c
 
     // The key before the section that names it, so that no reload meets one without the other.
     d.changes.written.push_back(
-        {s.key_file(d.name), d.files.server.empty() ? d.files.client : d.files.server});
+        {s.key_file(d.name), d.files.server.empty() ? d.files.client : d.files.server, true});
     d.changes.written.push_back(
-        {d.stanza, with_fields("# made by chronoknock invite on " +
-                                   utc(to_seconds(io::system_now())).substr(0, 10) + "\n",
-                               "key." + d.name,
-                               {{"file", s.key_file(d.name)}, {"services", *services}, {"host", host}})});
+        {d.stanza,
+         with_fields(
+             "# made by chronoknock invite on " + utc(to_seconds(io::system_now())).substr(0, 10) + "\n",
+             "key." + d.name, {{"file", s.key_file(d.name)}, {"services", *services}, {"host", host}}),
+         true});
     if (old) {
         const auto text = io::read_file(old->stands_in);
         if (!text) throw stop{say(bad_usage, text.error().text)};
@@ -219,6 +217,24 @@ draft write_draft(const po::variables_map& options, const std::string& person, c
     return d;
 }
 
+boost::json::object to_json(const draft& d, const config::invitation& i, const key::secret_text& uri,
+                            const config::key_settings& k) {
+    boost::json::array services;
+    for (const auto& name : i.services) services.emplace_back(name);
+    boost::json::object o{{"invitation", std::string_view(uri)},
+                          {"key", d.name},
+                          {"host", i.host},
+                          {"services", std::move(services)},
+                          {"fingerprint", k.key->shown_fingerprint()},
+                          {"key_file", k.file},
+                          {"section_file", d.stanza}};
+    if (d.old) {
+        o["renews"] = *d.old;
+        o["until"] = to_seconds(d.until);
+    }
+    return o;
+}
+
 int invite(const po::variables_map& options) {
     const auto person = given(options, "name");
     if (!person) return say(bad_usage, "expected a name; usage: chronoknock " + invite_usage().synopsis);
@@ -226,7 +242,8 @@ int invite(const po::variables_map& options) {
         return say(bad_usage, "NAME: " + std::string(name_expected));
     // With the server's privileges: what can be read and written now, it can read.
     if (const auto kept = io::keep_only_network_privileges(); !kept) return say(failed, kept.error().text);
-    const auto where = find_site(options);
+    if (options.count("json") && options.count("qr")) return unfit("qr", {"expected none beside --json"});
+    auto where = find_site(options);
     const auto d = write_draft(options, *person, where);
 
     // All of it is checked before any of it is written.
@@ -253,14 +270,16 @@ int invite(const po::variables_map& options) {
     if (!made) return say(failed, made.error().text);
     if (const auto good = io::load_server_config(where.config, false); !good)
         return say(bad_usage, good.error().text);
-    std::cout << uri << '\n' << code;
+    const auto print = k->key->shown_fingerprint();
+    const bool as_json = print_json(options, to_json(d, i, uri, *k));
+    if (!as_json) std::cout << uri << '\n' << code;
     if (!std::cout.flush()) return failed; // main says so
     made->keep();
+    where.lock.reset();
 
+    if (as_json) return take_up(where.control) ? done : failed;
     tell("the line above holds the key: whoever has it can knock. Hand it over where nobody looks on, and "
-         "take it in "
-         "with: chronoknock profile add NAME -");
-    const auto print = k->key->shown_fingerprint();
+         "take it in with: chronoknock profile add NAME -");
     tell("key " + d.name + (print.empty() ? "" : ", fingerprint " + print) + ": " + k->file + ", " +
          d.stanza);
     if (d.old)
@@ -271,14 +290,6 @@ int invite(const po::variables_map& options) {
 
 } // namespace
 
-int run_invite(const arguments& args) {
-    const auto parsed = parse_options(args, invite_usage());
-    if (const auto* status = std::get_if<int>(&parsed)) return *status;
-    try {
-        return invite(std::get<po::variables_map>(parsed));
-    } catch (const stop& s) {
-        return s.status;
-    }
-}
+int run_invite(const arguments& args) { return invite(parse_options(args, invite_usage())); }
 
 } // namespace chronoknock::app

@@ -6,6 +6,7 @@
 
 #include <list>
 #include <string>
+#include <variant>
 #include <vector>
 
 /// The options of commands that make a key.

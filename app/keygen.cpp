@@ -32,9 +32,7 @@ result<void> write(const po::variables_map& options, const method::key_files& fi
 } // namespace
 
 int run_keygen(const arguments& args) {
-    const auto parsed = parse_options(args, keygen_usage());
-    if (const auto* status = std::get_if<int>(&parsed)) return *status;
-    const auto& options = std::get<po::variables_map>(parsed);
+    const auto options = parse_options(args, keygen_usage());
 
     const auto found = find_method(given(options, "method").value_or("time-sequence"));
     if (!found) return unfit("method", found.error());

@@ -101,13 +101,7 @@ int knock(const po::variables_map& options, const usage& u) {
 
 int run_knock(const arguments& args) {
     const auto u = knock_usage();
-    const auto parsed = parse_options(args, u);
-    if (const auto* status = std::get_if<int>(&parsed)) return *status;
-    try {
-        return knock(std::get<po::variables_map>(parsed), u);
-    } catch (const stop& s) {
-        return s.status;
-    }
+    return knock(parse_options(args, u), u);
 }
 
 } // namespace chronoknock::app

@@ -81,6 +81,8 @@ int main(int argc, char** argv) {
     int status = app::failed;
     try {
         status = run({argv + 1, argv + argc});
+    } catch (const app::stop& s) {
+        status = s.status;
     } catch (const std::exception& e) {
         status = app::say(app::failed, e.what());
     }

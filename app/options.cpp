@@ -46,7 +46,7 @@ std::string suggestion(const std::string& given, const po::options_description& 
 
 } // namespace
 
-std::variant<po::variables_map, int> parse_options(const arguments& args, const usage& u) {
+po::variables_map parse_options(const arguments& args, const usage& u) {
     po::options_description shown = u.options;
     shown.add_options()("help,h", "show this help and exit");
     po::options_description all;
@@ -57,18 +57,19 @@ std::variant<po::variables_map, int> parse_options(const arguments& args, const 
                   options);
         if (options.count("help")) {
             print_help(u, shown);
-            return done;
+            throw stop{done};
         }
         po::notify(options);
     } catch (const po::unknown_option& e) {
         auto name = e.get_option_name();
-        return say(bad_usage, "unknown option '" + printable(name) + "'" +
-                                  (suggestion(name, shown).empty()
-                                       ? "; chronoknock " + u.synopsis.substr(0, u.synopsis.find(' ')) +
-                                             " --help lists them"
-                                       : suggestion(name, shown)));
+        const auto meant = suggestion(name, shown);
+        throw stop{say(bad_usage,
+                       "unknown option '" + printable(name) + "'" +
+                           (meant.empty() ? "; chronoknock " + u.synopsis.substr(0, u.synopsis.find(' ')) +
+                                                " --help lists them"
+                                          : meant))};
     } catch (const po::error& e) {
-        return say(bad_usage, std::string(e.what()) + "; usage: chronoknock " + u.synopsis);
+        throw stop{say(bad_usage, std::string(e.what()) + "; usage: chronoknock " + u.synopsis)};
     }
     return options;
 }

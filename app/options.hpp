@@ -9,11 +9,15 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <variant>
 
 namespace chronoknock::app {
 
 namespace po = boost::program_options;
+
+/// Ends a command: its exit status, after a message that has been said. main() catches it.
+struct stop {
+    int status;
+};
 
 /// How a command is called.
 struct usage {
@@ -24,10 +28,10 @@ struct usage {
     po::options_description hidden{}; ///< options behind the positional arguments
 };
 
-/// The options given; or an exit status when the command has no more to do: `done` after --help,
-/// `bad_usage` after a message. Every option is a string, so that one reader of numbers and addresses
-/// (base/text.hpp) makes all messages.
-std::variant<po::variables_map, int> parse_options(const arguments& args, const usage& u);
+/// The options given. Throws stop when the command has no more to do: `done` after --help, `bad_usage` after
+/// a message. Every option is a string, so that one reader of numbers and addresses (base/text.hpp) makes all
+/// messages.
+po::variables_map parse_options(const arguments& args, const usage& u);
 
 /// An option's value, or nothing when it was not given.
 std::optional<std::string> given(const po::variables_map& options, const std::string& name);

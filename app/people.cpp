@@ -1,6 +1,6 @@
 #include "app/people.hpp"
 
-#include "app/request.hpp"
+#include "app/server_site.hpp"
 #include "config/fields.hpp"
 #include "config/names.hpp"
 #include "io/system/files.hpp"
@@ -14,20 +14,26 @@ std::string site::key_file(const std::string& name) const {
     return config::folder_of(config) + "keys/" + name + ".key";
 }
 
-void add_site_option(po::options_description& options) {
-    options.add_options()("config", text("FILE"),
-                          "the server's configuration (/etc/chronoknock/chronoknock.ini)");
+io::folder_lock lock_folder_of(const std::string& file) {
+    auto lock = io::folder_lock::take(file, patience_with_others);
+    if (!lock) throw stop{say(failed, lock.error().text)};
+    return std::move(*lock);
 }
 
 site find_site(const po::variables_map& options) {
+    const auto found = find_server(options);
     site s;
-    s.config =
-        std::filesystem::absolute(given(options, "config").value_or("/etc/chronoknock/chronoknock.ini"))
-            .lexically_normal()
-            .string();
-    const auto text = io::read_file(s.config);
-    if (!text) throw stop{say(bad_usage, text.error().text)};
-    const auto paths = config::paths_of(*text, s.config);
+    s.config = std::filesystem::absolute(found.config.empty() ? default_config : found.config)
+                   .lexically_normal()
+                   .string();
+    const auto read = [&s] {
+        auto text = io::read_file(s.config);
+        if (!text) throw stop{say(bad_usage, text.error().text)};
+        return std::move(*text);
+    };
+    read(); // no folder is made for one that is not there
+    s.lock = lock_folder_of(s.config);
+    const auto paths = config::paths_of(read(), s.config);
     s.control = paths.control;
     s.include = paths.include;
     return s;

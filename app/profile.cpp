@@ -1,3 +1,4 @@
+#include "app/people.hpp"
 #include "app/request.hpp"
 #include "base/ini_edit.hpp"
 #include "config/fields.hpp"
@@ -26,8 +27,9 @@ usage profile_usage() {
     usage u{
         "profile add NAME [URI|-] | list | show NAME | remove NAME [OPTION...]",
         "Keeps the profiles of the client's own configuration. `add` takes an invitation of a server's\n"
-        "(chronoknock invite): the line itself, - for standard input, or without either it asks, and does\n"
-        "not show what is typed. Secrets are never shown."};
+        "(chronoknock invite): - for standard input; without it, it asks, and does not show what is typed;\n"
+        "or the line itself, which stands in the shell's history then, and which every user of the machine\n"
+        "sees meanwhile (ps). Secrets are never shown."};
     u.options.add_options()                                                                 //
         ("config", text("FILE"), "file with profiles (~/.config/chronoknock/client.ini)")   //
         ("replace", "with add: put the invitation in the place of a profile that is there") //
@@ -56,10 +58,13 @@ struct client_file {
     }
 };
 
+std::string client_path(const po::variables_map& options) {
+    return std::filesystem::absolute(io::profiles_path(given(options, "config"))).lexically_normal().string();
+}
+
 client_file read_client_file(const po::variables_map& options) {
     client_file f;
-    f.path =
-        std::filesystem::absolute(io::profiles_path(given(options, "config"))).lexically_normal().string();
+    f.path = client_path(options);
     std::error_code unknown;
     if (!std::filesystem::exists(f.path, unknown) && !unknown) return f;
     auto text = io::read_file(f.path);
@@ -107,19 +112,27 @@ std::string free_key_file(const client_file& f, const std::string& name, bool re
     return path;
 }
 
+/// What stands in the way of a new profile. Throws stop.
+void check_free(const client_file& f, const std::string& name, bool replace) {
+    if (f.find(name) && !replace)
+        throw stop{say(bad_usage, f.path + ": [profile." + name +
+                                      "] is there already; --replace puts the invitation in its place")};
+    free_key_file(f, name, replace);
+}
+
 int add(const po::variables_map& options, const std::string& name) {
     if (!config::valid_file_name(name))
         return say(bad_usage, "NAME: expected 1 to 64 of a-z A-Z 0-9 . _ - @, a letter or digit first");
     const bool replace = options.count("replace") != 0;
-    const auto f = read_client_file(options);
-    const auto* old = f.find(name);
-    if (old && !replace)
-        return say(bad_usage, f.path + ": [profile." + name +
-                                  "] is there already; --replace puts the invitation in its place");
-    const auto key_file = free_key_file(f, name, replace);
+    check_free(read_client_file(options), name, replace); // before anybody is asked to type
     const auto i = read_invitation(options);
     const auto k = method::read_key(i.key);
     if (!k) return say(bad_usage, "the key of the invitation: " + k.error().text);
+    const auto lock = lock_folder_of(client_path(options));
+    const auto f = read_client_file(options);
+    check_free(f, name, replace);
+    const auto* old = f.find(name);
+    const auto key_file = free_key_file(f, name, replace);
     if (!(*k)->can_knock()) return say(bad_usage, "the key of the invitation: " + server_has_it(key_file));
 
     ini_values values = {{"host", i.host}, {"key", key_file.substr(config::folder_of(f.path).size())}};
@@ -128,8 +141,8 @@ int add(const po::variables_map& options, const std::string& name) {
     if (i.wait != 0) values.emplace_back("wait", std::to_string(i.wait));
     io::file_changes changes;
     const auto text = with_fields(f.text, "profile." + name, values);
-    changes.written = {{key_file, std::string(i.key)}, {f.path, text}};
-    if (old && f.goes_with(*old)) changes.gone.insert(old->key);
+    changes.written = {{key_file, std::string(i.key), true}, {f.path, text}};
+    if (old && f.goes_with(*old)) changes.gone.push_back(old->key);
     if (const auto fits = config::parse_profiles(text, f.path, io::home_folder()); !fits)
         return say(failed, fits.error().text);
     auto made = io::made_changes::make(changes);
@@ -197,12 +210,14 @@ int show(const po::variables_map& options, const std::string& name) {
 }
 
 int remove(const po::variables_map& options, const std::string& name) {
+    find_profile(read_client_file(options), name); // no folder is made for one that is not there
+    const auto lock = lock_folder_of(client_path(options));
     const auto f = read_client_file(options);
     const auto& p = find_profile(f, name);
     io::file_changes changes;
     changes.written = {{f.path, without_section(f.text, "profile." + name)}};
     const bool with_key = f.goes_with(p);
-    if (with_key) changes.gone.insert(p.key);
+    if (with_key) changes.gone.push_back(p.key);
     auto made = io::made_changes::make(changes);
     if (!made) return say(failed, made.error().text);
     made->keep();
@@ -226,14 +241,6 @@ int profile(const po::variables_map& options) {
 
 } // namespace
 
-int run_profile(const arguments& args) {
-    const auto parsed = parse_options(args, profile_usage());
-    if (const auto* status = std::get_if<int>(&parsed)) return *status;
-    try {
-        return profile(std::get<po::variables_map>(parsed));
-    } catch (const stop& s) {
-        return s.status;
-    }
-}
+int run_profile(const arguments& args) { return profile(parse_options(args, profile_usage())); }
 
 } // namespace chronoknock::app

@@ -6,12 +6,6 @@
 
 namespace chronoknock::app {
 
-namespace {
-
-constexpr io::ask_limits patience{seconds(85), seconds(85)}; // systemd waits for 90 s; 10,000 keys take some
-
-} // namespace
-
 int run_reload(const arguments& args) {
     usage u{"reload [OPTION...]",
             "Has the running server read its configuration again, and says what has changed. A broken one\n"
@@ -19,12 +13,8 @@ int run_reload(const arguments& args) {
             "gone, have another secret, or may not open that any more end with it; connections go on (see\n"
             "`revoke --cut`). Only root and the server's own user may."};
     add_asking_options(u);
-    const auto parsed = parse_options(args, u);
-    if (const auto* status = std::get_if<int>(&parsed)) return *status;
-    const auto& options = std::get<po::variables_map>(parsed);
-    const auto answer = ask_server(options, {"reload"}, patience);
-    if (const auto* status = std::get_if<int>(&answer)) return *status;
-    const auto& o = std::get<boost::json::object>(answer);
+    const auto options = parse_options(args, u);
+    const auto o = ask_server(options, {"reload"}, io::reload_limits);
     if (print_json(options, o)) return done;
     try {
         const auto& changes = o.at("changes").as_array();

@@ -1,15 +1,13 @@
-#include "app/options.hpp"
-#include "config/server.hpp"
+#include "app/server_site.hpp"
+#include "base/date.hpp"
 #include "io/control/ask.hpp"
 #include "io/store/record_past.hpp"
 #include "io/system/clock.hpp"
-#include "io/system/files.hpp"
 #include "io/system/publish.hpp"
 #include "report/page.hpp"
 
 #include <algorithm>
 #include <boost/json.hpp>
-#include <filesystem>
 #include <iostream>
 #include <unistd.h>
 
@@ -20,7 +18,6 @@ namespace {
 namespace json = boost::json;
 using namespace std::chrono_literals;
 
-constexpr auto default_config = "/etc/chronoknock/chronoknock.ini";
 constexpr nanoseconds least_since = 1min;
 constexpr nanoseconds most_since = 24h * 3650;
 constexpr mode_t owner_only = 0600; // names and addresses
@@ -30,32 +27,23 @@ usage report_usage() {
             "Writes a page of HTML, all in one file, with pictures of what the server has seen and done: "
             "grants and refusals, keys and their last use, strangers, the clock. It is read from the "
             "server's record, and the running server is asked how it is now."};
-    const auto otherwise = "the server's configuration, which names its record and its control socket (" +
-                           std::string(default_config) + ", if it is there)";
     u.options.add_options() //
         ("out", text("FILE")->required(),
          "the page; one of that name is replaced, - is the standard output") //
-        ("config", text("FILE"), otherwise.c_str())                          //
-        ("since", text("TIME"), "how far back: 30d, 12h, 90m (as far as the record goes, 30d at most)");
+        ("since", text("TIME"),
+         "so far back (30d, 12h, 90m), @UNIXTIME or a date (as far as the record goes, 30d at most)");
+    add_config_option(u.options);
     return u;
 }
 
-/// Days too, which durations of a configuration do not have.
-result<nanoseconds> parse_since(const std::string& given_text) {
-    if (!given_text.ends_with('d')) return parse_duration(given_text, least_since, most_since);
-    const auto days = parse_number(std::string_view(given_text).substr(0, given_text.size() - 1), 1, 3650);
-    if (!days) return days.error();
-    return nanoseconds(24h * *days);
-}
-
-result<config::server_paths> paths(const po::variables_map& options) {
-    auto file = given(options, "config");
-    std::error_code ignored;
-    if (!file && std::filesystem::exists(default_config, ignored)) file = default_config;
-    if (!file) return config::paths_of("", "");
-    const auto read = io::read_file(*file);
-    if (!read) return read.error();
-    return config::paths_of(*read, *file);
+/// How far back a moment is.
+result<nanoseconds> parse_since(const std::string& given_text, unix_time now) {
+    const auto from = parse_moment(given_text, now, direction::back);
+    if (!from) return from.error();
+    const auto length = now - *from;
+    if (length < least_since || length > most_since)
+        return error{"expected a minute to 3650 days back, not '" + printable(given_text) + "'"};
+    return length;
 }
 
 std::string text_of(const json::object& o, std::string_view name) {
@@ -116,24 +104,21 @@ std::string host_name() {
 } // namespace
 
 int run_report(const arguments& args) {
-    const auto parsed = parse_options(args, report_usage());
-    if (const auto* status = std::get_if<int>(&parsed)) return *status;
-    const auto& options = std::get<po::variables_map>(parsed);
-    const auto since = parse_since(given(options, "since").value_or("30d"));
-    if (!since) return unfit("since", since.error());
-    const auto where = paths(options);
-    if (!where) return say(bad_usage, where.error().text);
-
+    const auto options = parse_options(args, report_usage());
     report::findings f;
     f.now = io::system_now();
+    const auto since = parse_since(given(options, "since").value_or("30d"), f.now);
+    if (!since) return unfit("since", since.error());
+    const auto where = find_server(options).paths;
+
     f.since = *since;
     f.host = host_name();
     f.version = CHRONOKNOCK_VERSION;
-    auto past = io::read_past(where->state, f.now - *since);
+    auto past = io::read_past(where.state, f.now - *since);
     if (!past) return say(failed, past.error().text);
     f.history = std::move(past->history);
     f.series = std::move(past->series);
-    if (const auto status = io::ask(where->control, {"status"}, {2s, 10s}))
+    if (const auto status = io::ask(where.control, {"status"}, {2s, 10s}))
         add_status(*status, f);
     else
         f.not_running = status.error().text;

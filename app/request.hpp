@@ -5,11 +5,6 @@
 
 namespace chronoknock::app {
 
-/// Ends a command: the exit status after a message that has been said.
-struct stop {
-    int status;
-};
-
 /// What is wrong with a key file that can only be the server's (key::credential::can_knock).
 std::string server_has_it(const std::string& file);
 

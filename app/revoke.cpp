@@ -31,21 +31,16 @@ std::string so_many(const boost::json::object& o, const char* name, const std::s
 } // namespace
 
 int run_revoke(const arguments& args) {
-    const auto parsed = parse_options(args, revoke_usage());
-    if (const auto* status = std::get_if<int>(&parsed)) return *status;
-    const auto& options = std::get<po::variables_map>(parsed);
+    const auto options = parse_options(args, revoke_usage());
     const auto whose = given(options, "whose");
     if (!whose || whose->empty()) return say(bad_usage, "revoke: expected the name of a key, or an address");
     const bool cut = options.count("cut") != 0;
     const auto ask = [&](const char* as) {
-        return ask_for_answer(options, {"revoke", {{as, *whose}, {"cut", cut}}});
+        return io::ask(control_path(options), {"revoke", {{as, *whose}, {"cut", cut}}});
     };
-    auto asked = ask("key");
-    const auto* const first = std::get_if<io::answer>(&asked);
-    if (address::parse(*whose) && first && !*first && first->error().code == io::nothing_to_end)
-        asked = ask("address");
-    if (const auto* status = std::get_if<int>(&asked)) return *status;
-    const auto& answer = std::get<io::answer>(asked);
+    auto answer = ask("key");
+    if (address::parse(*whose) && !answer && answer.error().code == io::nothing_to_end)
+        answer = ask("address");
     if (!answer) return say(answer.error().status, answer.error().text);
     const auto& o = *answer;
     if (print_json(options, o)) return done;

@@ -19,7 +19,7 @@ bool take_up(const std::string& control) {
         tell("no server is running (" + control + "): the change counts from its next start");
         return true;
     }
-    const auto reloaded = io::ask(control, {"reload"});
+    const auto reloaded = io::ask(control, {"reload"}, io::reload_limits);
     if (reloaded) {
         tell("the running server has taken up the change");
         return true;

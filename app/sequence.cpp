@@ -74,14 +74,6 @@ int sequence(const po::variables_map& options) {
 
 } // namespace
 
-int run_sequence(const arguments& args) {
-    const auto parsed = parse_options(args, sequence_usage());
-    if (const auto* status = std::get_if<int>(&parsed)) return *status;
-    try {
-        return sequence(std::get<po::variables_map>(parsed));
-    } catch (const stop& s) {
-        return s.status;
-    }
-}
+int run_sequence(const arguments& args) { return sequence(parse_options(args, sequence_usage())); }
 
 } // namespace chronoknock::app

@@ -45,9 +45,7 @@ int run_server(const arguments& args) {
     boost::asio::io_context context(1);
     boost::asio::signal_set signals(context, SIGTERM, SIGINT, SIGHUP);
     mask_signals(SIG_UNBLOCK);
-    const auto parsed = parse_options(args, server_usage());
-    if (const auto* status = std::get_if<int>(&parsed)) return *status;
-    const auto& options = std::get<po::variables_map>(parsed);
+    const auto options = parse_options(args, server_usage());
     const auto load = [file = *given(options, "config"),
                        loose = options.count("allow-loose-permissions") != 0] {
         return io::load_server_config(file, loose, {}, io::without_keys::once_served);

@@ -1,6 +1,7 @@
 #include "app/sources.hpp"
 
 #include "client/reach.hpp"
+#include "client/stun.hpp"
 #include "io/client/stun_query.hpp"
 #include "io/system/descriptor.hpp"
 
@@ -20,10 +21,17 @@ bool is_to_be_asked(const order& o, const way& w) {
 
 } // namespace
 
+std::vector<std::string> stun_hosts(const order& o) {
+    std::vector<std::string> hosts;
+    for (const auto& s : o.profile.stun) hosts.push_back(s.where.host);
+    return hosts;
+}
+
 struct source_question::state {
     io::descriptor answered{::eventfd(0, EFD_CLOEXEC)};
     std::vector<std::optional<result<address>>> answers;
     bool asks = false;
+    bool warns = false;  ///< one server is asked, and the user wants to be told each step
     std::jthread thread; // the last member: it is stopped and joined before the others end
 };
 
@@ -36,6 +44,15 @@ source_question::source_question(const order& o, const std::vector<way>& ways)
     }
     state_->answers.resize(ways.size());
     if (!state_->asks) return;
+    const auto hosts = stun_hosts(o);
+    const bool names_address = o.key && method::method_of(*o.key).carries.beneficiary;
+    if (const auto enough = client::enough_witnesses(hosts, names_address); !enough) {
+        for (std::size_t i = 0; i < sources.size(); ++i)
+            if (sources[i]) state_->answers[i] = enough.error();
+        ::eventfd_write(state_->answered.get(), 1);
+        return;
+    }
+    state_->warns = o.verbose && client::witnesses(hosts) == 1;
     state_->thread =
         std::jthread([s = state_.get(), servers = o.profile.stun, sources](std::stop_token stop) {
             std::vector<std::future<result<address>>> asked(sources.size());
@@ -68,6 +85,9 @@ void source_question::settle(std::vector<way>& ways) {
         if (!*all[i])
             throw stop{
                 say(failed, all[i]->error().text + "; --source IP says which address the server sees")};
+        if (state_->warns)
+            tell("knocking for " + (*all[i])->to_string() +
+                 ", by the word of one STUN server alone: a second --stun HOST would have to agree");
         ways[i].source = **all[i];
         ways[i].told = true;
     }

@@ -6,12 +6,8 @@ namespace chronoknock::app {
 int run_status(const arguments& args) {
     usage u{"status [OPTION...]", "Asks the running server what it sees and does."};
     add_asking_options(u);
-    const auto parsed = parse_options(args, u);
-    if (const auto* status = std::get_if<int>(&parsed)) return *status;
-    const auto& options = std::get<po::variables_map>(parsed);
-    const auto answer = ask_server(options, {"status"});
-    if (const auto* status = std::get_if<int>(&answer)) return *status;
-    const auto& o = std::get<boost::json::object>(answer);
+    const auto options = parse_options(args, u);
+    const auto o = ask_server(options, {"status"});
     return print_json(options, o) ? done : print(io::status_text(o));
 }
 

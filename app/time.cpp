@@ -1,4 +1,5 @@
 #include "app/options.hpp"
+#include "base/in_words.hpp"
 #include "io/system/clock.hpp"
 #include "io/time/timesync.hpp"
 
@@ -34,8 +35,6 @@ usage time_usage() {
     u.positional.add("server", -1);
     return u;
 }
-
-double in_seconds(nanoseconds d) { return std::chrono::duration<double>(d).count(); }
 
 /// "12.3us", "1.25ms", "3.000s", as chronyc has them.
 std::string short_time(nanoseconds d, bool sign = false) {
@@ -203,9 +202,7 @@ void watch(boost::asio::io_context& context, io::time_service& service, printer&
 } // namespace
 
 int run_time(const arguments& args) {
-    const auto parsed = parse_options(args, time_usage());
-    if (const auto* status = std::get_if<int>(&parsed)) return *status;
-    const auto& options = std::get<po::variables_map>(parsed);
+    const auto options = parse_options(args, time_usage());
 
     config::time_settings settings;
     auto servers = servers_of(options);

@@ -1,6 +1,7 @@
+#include "app/asking.hpp"
 #include "app/people.hpp"
-#include "app/request.hpp"
 #include "app/running_server.hpp"
+#include "app/server_site.hpp"
 #include "base/ini_edit.hpp"
 #include "config/fields.hpp"
 #include "config/names.hpp"
@@ -8,6 +9,7 @@
 #include "io/system/files.hpp"
 #include "io/system/privileges.hpp"
 
+#include <boost/json.hpp>
 #include <iostream>
 
 namespace chronoknock::app {
@@ -23,7 +25,8 @@ usage uninvite_usage() {
     u.options.add_options()                                            //
         ("cut", "end the connections that exist by their knocks, too") //
         ("old", "only keys that a renewal has replaced");
-    add_site_option(u.options);
+    add_config_option(u.options);
+    u.options.add_options()("json", "print JSON");
     u.hidden.add_options()("name", text("NAME"));
     u.positional.add("name", 1);
     return u;
@@ -46,9 +49,11 @@ bool is_empty(const std::string& text) {
     return sections && sections->size() == 1 && sections->front().fields.empty();
 }
 
-/// Their sections out of the files in which they stand.
+/// Their sections out of the files in which they stand; then their own files go. (A configuration whose key
+/// is missing loads for nobody, a key that no section names harms nobody.)
 io::file_changes without(const std::vector<const config::key_settings*>& keys, const site& s) {
     io::file_changes changes;
+    std::vector<std::string> key_files;
     for (const auto* k : keys) {
         if (!changes.text_of(k->stands_in)) {
             auto read = io::read_file(k->stands_in);
@@ -57,21 +62,31 @@ io::file_changes without(const std::vector<const config::key_settings*>& keys, c
         }
         auto& text = std::ranges::find(changes.written, k->stands_in, &io::file_changes::file::path)->text;
         text = without_section(text, "key." + k->name);
-        if (k->file.starts_with(config::folder_of(s.config) + "keys/")) changes.gone.insert(k->file);
+        if (k->file.starts_with(config::folder_of(s.config) + "keys/")) key_files.push_back(k->file);
     }
     std::erase_if(changes.written, [&](const auto& file) {
         const bool goes = file.path != s.config && is_empty(file.text);
-        if (goes) changes.gone.insert(file.path);
+        if (goes) changes.gone.push_back(file.path);
         return goes;
     });
+    changes.gone.insert(changes.gone.end(), key_files.begin(), key_files.end());
     return changes;
+}
+
+void print(const po::variables_map& options, const io::file_changes& made) {
+    boost::json::array removed, changed;
+    for (const auto& path : made.gone) removed.emplace_back(path);
+    for (const auto& file : made.written) changed.emplace_back(file.path);
+    if (print_json(options, {{"removed", removed}, {"changed", changed}})) return;
+    for (const auto& path : made.gone) std::cout << "removed " << path << "\n";
+    for (const auto& file : made.written) std::cout << "changed " << file.path << "\n";
 }
 
 int uninvite(const po::variables_map& options) {
     const auto name = given(options, "name");
     if (!name) return say(bad_usage, "expected a name; usage: chronoknock " + uninvite_usage().synopsis);
     if (const auto kept = io::keep_only_network_privileges(); !kept) return say(failed, kept.error().text);
-    const auto where = find_site(options);
+    auto where = find_site(options);
     const auto before = io::load_server_config(where.config, false, {}, io::without_keys::once_served);
     if (!before) return say(bad_usage, before.error().text);
     const auto keys = find_keys(*before, *name, options.count("old") != 0);
@@ -84,13 +99,13 @@ int uninvite(const po::variables_map& options) {
 
     auto made = io::made_changes::make(changes);
     if (!made) return say(failed, made.error().text);
-    for (const auto& path : changes.gone) std::cout << "removed " << path << "\n";
-    for (const auto& file : changes.written) std::cout << "changed " << file.path << "\n";
+    print(options, changes);
     made->keep();
+    where.lock.reset();
     std::vector<std::string> names;
     for (const auto* k : keys) {
         names.push_back(k->name);
-        if (!changes.gone.contains(k->file)) tell("the key file stays: " + k->file);
+        if (!changes.takes_away(k->file)) tell("the key file stays: " + k->file);
     }
     if (after->keys.empty())
         tell("warning: that was the last key: from now on nobody gets in; `chronoknock invite` lets somebody "
@@ -101,14 +116,6 @@ int uninvite(const po::variables_map& options) {
 
 } // namespace
 
-int run_uninvite(const arguments& args) {
-    const auto parsed = parse_options(args, uninvite_usage());
-    if (const auto* status = std::get_if<int>(&parsed)) return *status;
-    try {
-        return uninvite(std::get<po::variables_map>(parsed));
-    } catch (const stop& s) {
-        return s.status;
-    }
-}
+int run_uninvite(const arguments& args) { return uninvite(parse_options(args, uninvite_usage())); }
 
 } // namespace chronoknock::app

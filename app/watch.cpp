@@ -101,13 +101,10 @@ int print_lines(const std::string& path, bool as_json) {
 } // namespace
 
 int run_watch(const arguments& args) {
-    const auto parsed = parse_options(args, watch_usage());
-    if (const auto* status = std::get_if<int>(&parsed)) return *status;
-    const auto& options = std::get<po::variables_map>(parsed);
+    const auto options = parse_options(args, watch_usage());
     const auto path = control_path(options);
-    if (!path) return say(bad_usage, path.error().text);
     const bool as_json = options.count("json") != 0;
-    return !as_json && ::isatty(STDOUT_FILENO) ? draw(*path) : print_lines(*path, as_json);
+    return !as_json && ::isatty(STDOUT_FILENO) ? draw(path) : print_lines(path, as_json);
 }
 
 } // namespace chronoknock::app

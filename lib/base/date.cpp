@@ -56,4 +56,30 @@ result<unix_time> parse_date(std::string_view text) {
     return first + ch::hours(hour) + ch::minutes(minute) + ch::seconds(second);
 }
 
+namespace {
+
+constexpr std::int64_t most_days = 36500;
+constexpr std::chrono::hours day{24};
+
+/// Days too, which durations of a configuration do not have.
+result<nanoseconds> parse_length(std::string_view text) {
+    if (!text.ends_with('d')) return parse_duration(text, nanoseconds(0), day * most_days);
+    const auto days = parse_number(text.substr(0, text.size() - 1), 0, most_days);
+    if (!days) return days.error();
+    return nanoseconds(day * *days);
+}
+
+} // namespace
+
+result<unix_time> parse_moment(std::string_view text, unix_time now, direction way) {
+    constexpr std::int64_t latest = 4'000'000'000;
+    if (text.starts_with('@'))
+        if (const auto n = parse_number(text.substr(1), 0, latest)) return unix_time(seconds(*n));
+    if (const auto length = parse_length(text)) return way == direction::back ? now - *length : now + *length;
+    if (const auto date = parse_date(text)) return *date;
+    return error{"expected so long (30d, 12h, 90m, or seconds), @UNIXTIME or a date like 2026-12-31 or "
+                 "2026-12-31 18:00 (UTC), not '" +
+                 printable(text) + "'"};
+}
+
 } // namespace chronoknock

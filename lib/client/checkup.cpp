@@ -55,9 +55,11 @@ check check_address(const address_facts& f) {
             "ignore = ip needs neither"};
     if (!*f.stun)
         return {"address", health::wrong, f.stun->error().text,
-                "name other servers with --stun, or give --source IP"};
+                "give two servers that agree with --stun, or --source IP"};
     return {"address", health::ok,
-            (*f.stun)->to_string() + ", as STUN says, in place of " + f.source.to_string()};
+            (*f.stun)->to_string() + ", as STUN says, in place of " + f.source.to_string() +
+                (f.stun_alone ? "; it is one server's word alone, which a second one would have to confirm"
+                              : "")};
 }
 
 check check_clock(time_source from, const std::optional<result<clock_fix>>& asked,

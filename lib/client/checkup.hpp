@@ -39,6 +39,7 @@ struct address_facts {
     bool heeds_address = true;                ///< the key's knocks are made for an address
     std::optional<address> given = {};        ///< by the user
     std::optional<result<address>> stun = {}; ///< if STUN servers were asked
+    bool stun_alone = false;                  ///< only one was
 };
 check check_address(const address_facts& f);
 

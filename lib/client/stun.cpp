@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <boost/crc.hpp>
 #include <iterator>
+#include <set>
 
 namespace chronoknock::client {
 
@@ -190,6 +191,17 @@ result<address> agreed_address(std::span<const stun_answer> answers) {
     if (std::ranges::any_of(answers, [&](const stun_answer& a) { return *a.mapped != first; }))
         return error{"the STUN servers do not agree: " + all};
     return first;
+}
+
+std::size_t witnesses(std::span<const std::string> hosts) {
+    return std::set<std::string>(hosts.begin(), hosts.end()).size();
+}
+
+result<void> enough_witnesses(std::span<const std::string> hosts, bool knock_names_address) {
+    if (!knock_names_address || witnesses(hosts) > 1) return {};
+    return error{"one STUN server is not enough for this key: its knocks name the address to open for, and "
+                 "a server that lies could name its own; give a second one, of somebody else, which must "
+                 "agree"};
 }
 
 } // namespace chronoknock::client

@@ -39,4 +39,13 @@ struct stun_answer {
 /// when they disagree: whoever can make a client knock for another address opens the door to that.
 result<address> agreed_address(std::span<const stun_answer> answers);
 
+/// How many hosts have a say: two ports of one are one.
+std::size_t witnesses(std::span<const std::string> hosts);
+
+/// Whether so many may say for which address a knock is made. Of most methods a knock for another address
+/// than its packets come from opens nothing, and one server will do. Where a knock names whom it opens for, a
+/// server whose key has for_others opens to that address, so that one who lies lets himself in: there two
+/// hosts must agree. (What the server's key has the client cannot know.)
+result<void> enough_witnesses(std::span<const std::string> hosts, bool knock_names_address);
+
 } // namespace chronoknock::client

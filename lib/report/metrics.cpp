@@ -1,5 +1,6 @@
 #include "report/metrics.hpp"
 
+#include "base/in_words.hpp"
 #include "base/text.hpp"
 
 #include <algorithm>
@@ -16,8 +17,6 @@ std::string number(double value) {
     const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
     return {text.data(), end};
 }
-
-double in_seconds(nanoseconds d) { return std::chrono::duration<double>(d).count(); }
 
 std::string timestamp(unix_time t) {
     std::array<char, 32> text{};

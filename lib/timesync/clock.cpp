@@ -1,5 +1,7 @@
 #include "timesync/clock.hpp"
 
+#include "base/in_words.hpp"
+
 #include <algorithm>
 #include <cmath>
 
@@ -11,7 +13,6 @@ constexpr std::size_t history_size = 64;
 constexpr nanoseconds most_excused = std::chrono::hours(1);
 constexpr nanoseconds day = std::chrono::hours(24);
 
-double in_seconds(nanoseconds d) { return std::chrono::duration<double>(d).count(); }
 nanoseconds from_seconds(double s) { return nanoseconds(std::llround(s * 1e9)); }
 
 bool overlap(const offset_range& a, const offset_range& b) { return a.low <= b.high && b.low <= a.high; }

@@ -1,4 +1,6 @@
 #include "timesync/synchroniser.hpp"
+
+#include "base/in_words.hpp"
 #include "timesync/text.hpp"
 
 #include <cstdio>
@@ -13,8 +15,6 @@ std::string format(const char* pattern, Values... values) {
     std::snprintf(text, sizeof text, pattern, values...);
     return text;
 }
-
-double in_seconds(nanoseconds d) { return std::chrono::duration<double>(d).count(); }
 
 } // namespace
 

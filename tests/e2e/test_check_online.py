@@ -5,6 +5,7 @@ import re
 import unittest
 
 from case import LabTest
+from cli import SECRET, Case
 from lab import start_chronyd
 
 
@@ -58,6 +59,59 @@ class CheckOnline(LabTest):
         folder.chmod(0o700)
         guard.config.write_text(guard.config.read_text().replace("[server]", "[server]\ncontrol_group = no-such"))
         self.assertIn("there is no group 'no-such'", self.check(guard)[1])
+
+
+class Files(Case):
+    """Whoever can write to a file that the configuration is made of, or put another in its place, is its author."""
+
+    def setUp(self):
+        super().setUp()
+        for folder in ("etc/conf.d", "etc/keys", "opt/bin"):
+            (self.folder / folder).mkdir(parents=True)
+        self.put("etc/keys/a.key", SECRET)
+        self.put("etc/conf.d/a.ini", "[key.a]\nfile = ../keys/a.key\nservices = ssh\n")
+        self.put("etc/conf.d/services.ini", "[service.ssh]\nports = tcp/22\n")
+        self.put("etc/ca.pem", "")
+        self.put("opt/bin/run", "#!/bin/sh\n", 0o755)
+        self.config = self.put("etc/c.ini", f"[server]\nstate = {self.folder}/state/s.db\ninclude = conf.d/*.ini\n"
+                               f"[events]\ncommand = {self.folder}/opt/bin/run\n[firewall]\nalways_allow = 10.0.0.1\n")
+        self.clean = self.warnings()  # of the clock, perhaps
+
+    def warnings(self, *more):
+        done = self.run_program("check", *more, "--config", self.config)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stderr
+
+    def test_included_files_and_every_folder_on_the_way(self):
+        self.assertEqual(self.warnings("--online"), self.clean)
+        for name, mode in (("etc/conf.d/a.ini", 0o646), ("etc/conf.d/services.ini", 0o662), ("etc/conf.d", 0o777),
+                           ("etc", 0o707), ("etc/keys", 0o772), (".", 0o777)):
+            with self.subTest(name):
+                path = self.folder / name
+                before = path.stat().st_mode & 0o7777
+                path.chmod(mode)
+                said = self.warnings("--online")
+                path.chmod(before)
+                self.assertIn(f"warning: {path}: mode {mode:04o} lets others change ", said)
+
+    def test_a_link_leads_through_two_ways(self):
+        real = self.folder / "real"
+        real.mkdir()
+        (self.folder / "etc/conf.d/a.ini").rename(real / "a.ini")
+        (self.folder / "etc/conf.d/a.ini").symlink_to(real / "a.ini")
+        real.chmod(0o777)
+        self.assertIn(f"warning: {real}: mode 0777 lets others change ", self.warnings("--online"))
+
+    def test_the_program_of_events(self):
+        self.assertNotIn("[events]", self.clean)
+        for name in ("opt/bin", "opt"):
+            path = self.folder / name
+            path.chmod(0o777)
+            self.assertIn(f"warning: [events] command: {path}: mode 0777 lets others change a folder of the program",
+                          self.warnings())
+            path.chmod(0o1777)  # nobody's file there is another's to replace
+            self.assertEqual(self.warnings(), self.clean)
+            path.chmod(0o755)
 
 
 if __name__ == "__main__":

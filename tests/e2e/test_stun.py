@@ -78,6 +78,37 @@ class Stun(LabTest):
         self.stun(SECOND, address=None, port=3479)
         self.assertIn(f"{SECOND}:3479: no answer", self.refused("--stun", f"{SECOND}:3479"))
 
+    def test_whose_knock_names_whom_it_opens_for_believes_no_single_server(self):
+        """With for_others a server that lies would let itself in."""
+        key = self.key("a", method="sealed", granularity=30)
+        asked = self.stun(FIRST, address="192.0.2.66").asked
+        for servers in (("--stun", FIRST), ("--stun", FIRST, "--stun", f"{FIRST}:3479")):
+            said = self.knock(key, *servers)
+            self.assertEqual((said.returncode, said.stdout), (1, ""), said.stderr)
+            self.assertIn("one STUN server is not enough for this key", said.stderr)
+        self.assertEqual(asked, [])
+        self.assert_nothing_sent()
+        doctor = self.laptop.run([self.lab.program, "doctor", DOOR, "--key", key, "--time-server", "none", "--stun", FIRST],
+                                 check=False)
+        self.assertEqual(doctor.returncode, 1)
+        self.assertIn("wrong   one STUN server is not enough", doctor.stdout)
+        self.stun(SECOND)
+        self.assertIn("do not agree", self.knock(key, "--stun", FIRST, "--stun", SECOND).stderr)
+        self.assertEqual(self.knock(key, "--stun", FIRST, "--source", self.home.public).returncode, 0)
+
+    def test_one_servers_word_is_called_so(self):
+        self.stun(FIRST)
+        self.stun(SECOND)
+        key = self.key()
+        said = "by the word of one STUN server alone"
+        self.assertIn(said, self.knock(key, "--stun", FIRST, "--verbose").stderr)
+        self.assertNotIn(said, self.knock(key, "--stun", FIRST).stderr)
+        self.assertNotIn(said, self.knock(key, "--stun", FIRST, "--stun", SECOND, "--verbose").stderr)
+        for servers, alone in ((("--stun", FIRST), True), (("--stun", FIRST, "--stun", SECOND), False)):
+            out = self.laptop.run([self.lab.program, "doctor", DOOR, "--key", key, "--time-server", "none", *servers],
+                                  check=False).stdout
+            self.assertEqual("one server's word alone" in out, alone, out)
+
     def test_asked_again_when_a_request_is_lost(self):
         key = self.key()
         asked = self.stun(FIRST, deaf=1).asked

@@ -4,6 +4,7 @@ import grp
 import json
 import os
 import pty
+import re
 import select
 import time
 import unittest
@@ -27,7 +28,7 @@ class Status(AskingTest):
         self.assertRegex(text, rf"(?m)^{self.client.ip4} +web +alice +\d+\.\d s more$")
         self.assertLessEqual(max(map(len, text.splitlines())), 160)
         raw = self.ask(guard, "status", "--json")
-        self.assertNotRegex(raw, r"\d[eE][-+]?\d")
+        self.assertNotRegex(re.sub(r"\"[^\"]*\"", "", raw), r"\d[eE][-+]?\d")  # a fingerprint may have 0e0 in it
         said = {k["name"]: k for k in json.loads(raw)["keys"]}
         self.assertAlmostEqual(said["alice"]["last_knock"], time.time(), delta=10)
         self.assertIsNone(said["bob"]["last_knock"])

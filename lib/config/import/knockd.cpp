@@ -177,7 +177,18 @@ private:
                         rule->ports, open_for(s, *command)))
             return;
         for (const auto& remark : rule->remarks) draft_.note(command->line, about(s, command->name), remark);
+        if (weak) note_weakness(s, secret->sequences.size() == 1);
         note_rest(s, *rule);
+    }
+
+    void note_weakness(const section& s, bool is_fixed) {
+        const auto* const d = s.find(is_fixed ? "sequence" : "one_time_sequences");
+        draft_.note(d ? d->line : s.line, about(s, d ? d->name : "sequence"),
+                    is_fixed
+                        ? "allow_weak = true is set for it: it never changes, and whoever sees one knock "
+                          "can repeat it for ever; chronoknock invite makes keys that do change"
+                        : "allow_weak = true is set for it: sequences of fewer than " +
+                              std::to_string(ports_of_budget) + " ports can be found by trying");
     }
 
     std::optional<pad> read_secret(const section& s) {

@@ -14,6 +14,9 @@ struct ask_limits {
     milliseconds all{60000};
 };
 
+/// For a reload: 10,000 keys take some time, and systemd waits for 90 s.
+inline constexpr ask_limits reload_limits{seconds(85), seconds(85)};
+
 /// Asks the daemon behind a control socket. Blocks, for as long as the limits say whatever the daemon does.
 /// An error if no whole answer comes, or the answer is one.
 answer ask(const std::string& path, const request& r, const ask_limits& limits = {});

@@ -1,5 +1,6 @@
 #include "io/control/history_view.hpp"
 
+#include "base/in_words.hpp"
 #include "base/text.hpp"
 
 #include <boost/json.hpp>
@@ -16,14 +17,12 @@ namespace {
 constexpr std::int64_t most_entries = 10'000;
 constexpr double latest = 9e9; // seconds; in nanoseconds it fits 64 bits
 
-double in_seconds(unix_time t) { return std::chrono::duration<double>(t.time_since_epoch()).count(); }
-
 json::object to_json(const granting::numbered_entry& one) {
     const auto& e = one.entry;
     json::array services;
     for (const auto s : split_list(e.services)) services.push_back(json::value(s));
     json::object o{{"number", one.number},
-                   {"when", in_seconds(e.when)},
+                   {"when", in_seconds(e.when.time_since_epoch())},
                    {"what", to_string(e.what)},
                    {"key", e.key},
                    {"address", e.who ? e.who->to_string() : ""},
@@ -35,7 +34,7 @@ json::object to_json(const granting::numbered_entry& one) {
     json::array until; // of a grant `why` is for how long each of them is open
     for (const auto text : split_list(e.why)) {
         const auto lasts = parse_duration(text, nanoseconds(0), std::chrono::hours(24 * 365));
-        until.push_back(lasts ? json::value(in_seconds(e.when + *lasts)) : json::value());
+        until.push_back(lasts ? json::value(in_seconds((e.when + *lasts).time_since_epoch())) : json::value());
     }
     o["until"] = std::move(until);
     return o;

@@ -1,5 +1,6 @@
 #include "io/control/status.hpp"
 
+#include "base/in_words.hpp"
 #include "base/text.hpp"
 #include "method/method.hpp"
 
@@ -15,8 +16,6 @@ namespace json = boost::json;
 namespace {
 
 constexpr std::size_t most_grants_listed = 1000;
-
-double in_seconds(nanoseconds d) { return std::chrono::duration<double>(d).count(); }
 
 json::object time_json(const timesync::report& r) {
     json::array servers;

@@ -1,6 +1,7 @@
 #include "io/notify/notices.hpp"
 
-#include "io/log/log.hpp"
+#include "base/each_of.hpp"
+#include "io/log/level_of.hpp"
 #include "io/system/clock.hpp"
 
 #include <exception>
@@ -14,29 +15,12 @@ namespace {
 
 using notify::outcome;
 
-log::level level_of(granting::severity s) {
-    switch (s) {
-    case granting::severity::info:
-        return log::level::info;
-    case granting::severity::warning:
-        return log::level::warning;
-    case granting::severity::error:
-        return log::level::error;
-    }
-    return log::level::error;
-}
-
 outcome outcome_of(child& c) {
     const auto status = c.take_status();
     if (!status) return {outcome::kind::not_run, 0, status.error().text};
     if (WIFSIGNALED(*status)) return {outcome::kind::signalled, WTERMSIG(*status), c.first_line()};
     return {outcome::kind::exited, WEXITSTATUS(*status), c.first_line()};
 }
-
-template <class... Handlers>
-struct each_of : Handlers... {
-    using Handlers::operator()...;
-};
 
 } // namespace
 

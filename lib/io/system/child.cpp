@@ -1,6 +1,7 @@
 #include "io/system/child.hpp"
 
 #include "base/text.hpp"
+#include "io/system/ownership.hpp"
 
 #include <cap-ng.h>
 #include <cerrno>
@@ -135,6 +136,9 @@ std::vector<std::string> doubts_on_program(const std::string& path) {
         doubts.push_back(path + " cannot be run: expected a program that the server's user may execute");
     if ((s.st_mode & (S_IWGRP | S_IWOTH)) != 0 || (s.st_uid != 0 && s.st_uid != ::geteuid()))
         doubts.push_back(path + " can be written by others, who can then do what the server's user can");
+    for (const auto& folder : folders_on_the_way(path))
+        if (auto doubt = doubt_on_owner(folder, "a folder of the program that is run"); !doubt.empty())
+            doubts.push_back(std::move(doubt));
     return doubts;
 }
 

@@ -45,7 +45,8 @@ private:
 result<child> start_unprivileged(const std::vector<std::string>& command,
                                  const std::vector<std::string>& environment);
 
-/// What is wrong with a program that the server is to run: it is not there, or others can write it.
+/// What is wrong with a program that the server is to run: it is not there, or others can write it, or put
+/// another in its place.
 std::vector<std::string> doubts_on_program(const std::string& path);
 
 } // namespace chronoknock::io

@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <fcntl.h>
 #include <filesystem>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -31,24 +32,11 @@ result<void> rewrite(const std::string& path, const std::string& text) {
     std::error_code failed;
     const auto real = fs::canonical(path, failed).string(); // a symbolic link stays one
     if (failed) return error{path + ": " + failed.message()};
+    const descriptor file(::open(real.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
     struct stat s {};
-    if (::stat(real.c_str(), &s) != 0) return why(path, "cannot read its mode");
-    const auto fresh = real + ".new";
-    ::unlink(fresh.c_str());
-    if (const auto written = write_new_file(fresh, text); !written) return written;
-    if ((s.st_uid != ::geteuid() || s.st_gid != ::getegid()) &&
-        ::chown(fresh.c_str(), s.st_uid, s.st_gid) != 0) {
-        const auto failure = why(path, "cannot keep its owner");
-        ::unlink(fresh.c_str());
-        return failure;
-    }
-    if (::chmod(fresh.c_str(), s.st_mode & 07777) != 0 || ::rename(fresh.c_str(), real.c_str()) != 0) {
-        const auto failure = why(path, "cannot write");
-        ::unlink(fresh.c_str());
-        return failure;
-    }
-    sync_folder(real);
-    return {};
+    if (!file || ::fstat(file.get(), &s) != 0) return why(path, "cannot read its mode");
+    if (!S_ISREG(s.st_mode)) return error{path + ": expected a regular file"};
+    return put_in_place(real, text, {s.st_mode & 07777, std::pair(s.st_uid, s.st_gid)});
 }
 
 } // namespace
@@ -72,16 +60,17 @@ made_changes::~made_changes() {
 
 result<made_changes> made_changes::make(const file_changes& wanted) {
     made_changes made;
-    for (const auto& [path, text] : wanted.written)
-        if (const auto done = made.write(path, text); !done) return done.error();
+    for (const auto& f : wanted.written)
+        if (const auto done = made.write(f); !done) return done.error();
     for (const auto& path : wanted.gone)
         if (const auto done = made.put_aside(path); !done) return done.error();
     return {boost::system::in_place_value, std::move(made)};
 }
 
-result<void> made_changes::write(const std::string& path, const std::string& text) {
+result<void> made_changes::write(const file_changes::file& f) {
+    const auto& [path, text, is_new] = f;
     struct stat s {};
-    if (::lstat(path.c_str(), &s) == 0) {
+    if (!is_new && ::lstat(path.c_str(), &s) == 0) {
         auto before = read_file(path);
         if (!before) return before.error();
         if (const auto done = rewrite(path, text); !done) return done;

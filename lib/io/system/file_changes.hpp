@@ -3,27 +3,30 @@
 #include "base/error.hpp"
 
 #include <algorithm>
-#include <set>
 #include <signal.h>
 #include <string>
 #include <vector>
 
 namespace chronoknock::io {
 
-/// What is to become of some files: their new texts, which are written in this order, and which are to go.
+/// What is to become of some files: their new texts, and which are to go. It is done in this order, so that a
+/// reader, or a kill between two of them, finds no file that names another that is not there (yet, or any
+/// more).
 struct file_changes {
     struct file {
         std::string path;
         std::string text;
+        bool is_new = false; ///< it must not be there yet; else its text is replaced
     };
     std::vector<file> written;
-    std::set<std::string> gone;
+    std::vector<std::string> gone;
 
     /// The new text of a file; none: it stays as it is.
     const std::string* text_of(const std::string& path) const {
         const auto found = std::ranges::find(written, path, &file::path);
         return found == written.end() ? nullptr : &found->text;
     }
+    bool takes_away(const std::string& path) const { return std::ranges::find(gone, path) != gone.end(); }
 };
 
 /// Changes that are made and can be taken back. A file that is new gets mode 0600, and the folders it needs
@@ -49,7 +52,7 @@ private:
     };
 
     made_changes();
-    result<void> write(const std::string& path, const std::string& text);
+    result<void> write(const file_changes::file& f);
     result<void> put_aside(const std::string& path);
     void take_back();
 

@@ -5,6 +5,7 @@
 #include "method/method.hpp"
 
 #include "base/ini.hpp"
+#include "config/fields.hpp"
 
 #include <algorithm>
 #include <array>
@@ -88,15 +89,29 @@ bool write_all(int fd, std::string_view text) {
     return true;
 }
 
-std::string folder_of(const std::string& path) {
-    const auto slash = path.rfind('/');
-    return slash == path.npos ? "." : path.substr(0, slash + 1);
+/// The folder of a file, to be opened.
+std::string folder(const std::string& path) { return config::folder_of(path) + "."; }
+
+/// A name for a file that is to become `path`: "/etc/.a.ini.XXXXXX", for mkstemp(3).
+std::string name_beside(const std::string& path) {
+    const auto before = config::folder_of(path);
+    return before + "." + path.substr(before.size()) + ".XXXXXX";
 }
 
 /// Writes an open file in full, mode 0600, and sees it to the disk.
 bool fill(int fd, std::string_view text) {
     // Whatever the umask took away; it never adds.
     return ::fchmod(fd, 0600) == 0 && write_all(fd, text) && ::fsync(fd) == 0;
+}
+
+/// The same with another owner and mode; what cannot be done, or null. (A change of owner may take away bits
+/// of the mode: the mode comes after it.)
+const char* fill(int fd, std::string_view text, const file_look& how) {
+    const bool is_ours = !how.owner || (how.owner->first == ::geteuid() && how.owner->second == ::getegid());
+    if (!write_all(fd, text)) return "cannot write";
+    if (!is_ours && ::fchown(fd, how.owner->first, how.owner->second) != 0) return "cannot keep its owner";
+    if (::fchmod(fd, how.mode) != 0) return "cannot set its mode";
+    return how.to_disk && ::fsync(fd) != 0 ? "cannot write" : nullptr;
 }
 
 error not_made(const std::string& path) {
@@ -122,7 +137,7 @@ bool rename_new(const std::string& from, const std::string& to) {
 
 /// By a temporary name beside it: where the file system has no files without a name, or /proc is missing.
 result<void> write_by_other_name(const std::string& path, std::string_view text) {
-    auto other = path + ".XXXXXX";
+    auto other = name_beside(path);
     const descriptor file(::mkostemp(other.data(), O_CLOEXEC));
     if (!file) return not_made(path);
     result<void> done;
@@ -137,7 +152,7 @@ result<void> write_by_other_name(const std::string& path, std::string_view text)
 } // namespace
 
 void sync_folder(const std::string& path) {
-    const descriptor held(::open(folder_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const descriptor held(::open(folder(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (held) ::fsync(held.get());
 }
 
@@ -162,7 +177,7 @@ result<key::credential_ptr> load_key_file(const std::string& path, bool allow_lo
 
 result<void> write_new_file(const std::string& path, std::string_view text) {
     // It gets its name once it is whole: who is killed before leaves nothing.
-    const descriptor file(::open(folder_of(path).c_str(), O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600));
+    const descriptor file(::open(folder(path).c_str(), O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600));
     if (!file) {
         if (const auto written = write_by_other_name(path, text); !written) return written;
     } else {
@@ -178,18 +193,24 @@ result<void> write_new_file(const std::string& path, std::string_view text) {
 
 void remove_file(const std::string& path) { ::unlink(path.c_str()); }
 
-result<void> replace_file(const std::string& path, std::string_view text) {
-    make_folders(std::filesystem::path(path).parent_path());
-    const auto fresh = path + ".new";
-    ::unlink(fresh.c_str()); // what was left by one who was killed here
-    if (const auto written = write_new_file(fresh, text); !written) return written;
-    if (::rename(fresh.c_str(), path.c_str()) != 0) {
-        const auto failure = why(path, "cannot write");
-        ::unlink(fresh.c_str());
+result<void> put_in_place(const std::string& path, std::string_view text, const file_look& how) {
+    auto beside = name_beside(path);
+    const descriptor file(::mkostemp(beside.data(), O_CLOEXEC));
+    if (!file) return why(path, "cannot write");
+    const char* cannot = fill(file.get(), text, how);
+    if (!cannot && ::rename(beside.c_str(), path.c_str()) != 0) cannot = "cannot write";
+    if (cannot) {
+        const auto failure = why(path, cannot);
+        ::unlink(beside.c_str());
         return failure;
     }
-    sync_folder(path);
+    if (how.to_disk) sync_folder(path);
     return {};
+}
+
+result<void> replace_file(const std::string& path, std::string_view text) {
+    make_folders(std::filesystem::path(path).parent_path());
+    return put_in_place(path, text);
 }
 
 void make_folders(const std::filesystem::path& folder) {

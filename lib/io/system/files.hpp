@@ -5,8 +5,11 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <sys/types.h>
+#include <utility>
 
 namespace chronoknock::io {
 
@@ -20,14 +23,26 @@ result<key::credential_ptr> load_key_file(const std::string& path, bool allow_lo
 
 /// Writes a file that was not there, mode 0600, and sees it to the disk. Never overwrites. The file comes to
 /// be whole or not at all, also when we are killed; only where the file system has no files without a name
-/// (open(2), O_TMPFILE) a kill leaves one with six characters behind its name.
+/// (open(2), O_TMPFILE) a kill leaves one whose name begins with a dot.
 result<void> write_new_file(const std::string& path, std::string_view text);
 
 /// Takes back a file that write_new_file() wrote.
 void remove_file(const std::string& path);
 
-/// Writes a file, mode 0600, with the folders it needs, and sees it to the disk: whoever looks, and whenever
-/// the power fails, finds the old file or the new one, whole.
+/// How a file is that takes the place of another.
+struct file_look {
+    mode_t mode = 0600;
+    std::optional<std::pair<uid_t, gid_t>> owner = {}; ///< none: ours
+    bool to_disk = true;                               ///< it is seen there before it gets the name
+};
+
+/// Puts a file in the place of what has its name, if anything: whoever looks meanwhile finds the old one or
+/// the new one, whole. A link is replaced, not followed. Until it is whole it stands beside, under a name
+/// that begins with a dot, which no pattern like *.ini matches, and that nobody can have laid out before;
+/// owner and mode are set by its descriptor. A kill may leave it there.
+result<void> put_in_place(const std::string& path, std::string_view text, const file_look& how = {});
+
+/// The same, mode 0600, with the folders that it needs.
 result<void> replace_file(const std::string& path, std::string_view text);
 
 /// Sees to it that the name of a file, or its absence, is on the disk: what its folder says is.

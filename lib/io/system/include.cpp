@@ -34,11 +34,11 @@ result<std::vector<config::included_file>> read_included(const std::string& patt
                                                          const file_changes& after) {
     auto paths = paths_of(pattern);
     if (!paths) return paths.error();
-    for (const auto& [path, text] : after.written)
-        if (is_included(pattern, path)) paths->insert(path);
+    for (const auto& f : after.written)
+        if (is_included(pattern, f.path)) paths->insert(f.path);
     std::vector<config::included_file> files;
     for (const auto& path : *paths) {
-        if (after.gone.contains(path)) continue;
+        if (after.takes_away(path)) continue;
         const auto* changed = after.text_of(path);
         auto text = changed ? result<std::string>(boost::system::in_place_value, *changed) : read_file(path);
         if (!text) return text.error();

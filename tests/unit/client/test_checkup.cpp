@@ -50,6 +50,9 @@ BOOST_AUTO_TEST_CASE(own_address) {
     BOOST_TEST(read(check_address(f)) == "wrong: 10.0.0.7, which a router replaces");
     f.stun = ip("198.51.100.9");
     BOOST_TEST(read(check_address(f)) == "ok: 198.51.100.9, as STUN says, in place of 10.0.0.7");
+    f.stun_alone = true;
+    BOOST_TEST(read(check_address(f)) == "ok: 198.51.100.9, as STUN says, in place of 10.0.0.7; it is one "
+                                         "server's word alone, which a second one would have to confirm");
     f.stun = error{"no address from STUN: s: no answer"};
     BOOST_TEST(read(check_address(f)) == "wrong: no address from STUN: s: no answer");
     f.given = ip("198.51.100.8");

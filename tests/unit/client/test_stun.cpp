@@ -184,4 +184,15 @@ BOOST_AUTO_TEST_CASE(all_servers_must_agree) {
     BOOST_TEST(agreed_address({}).has_error());
 }
 
+BOOST_AUTO_TEST_CASE(whose_knock_names_whom_it_opens_for_asks_two) {
+    using hosts = std::vector<std::string>;
+    for (const auto& one : {hosts{"a.example"}, hosts{"a.example", "a.example"}}) { // two ports of one host
+        BOOST_TEST(client::witnesses(one) == 1u);
+        BOOST_TEST(client::enough_witnesses(one, false).has_value());
+        BOOST_TEST(
+            client::enough_witnesses(one, true).error().text.starts_with("one STUN server is not enough"));
+    }
+    BOOST_TEST(client::enough_witnesses(hosts{"a.example", "b.example"}, true).has_value());
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -9,7 +9,9 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <sys/inotify.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <vector>
 
 using namespace chronoknock;
@@ -77,11 +79,79 @@ BOOST_AUTO_TEST_CASE(what_is_not_kept_was_never_there) {
     BOOST_TEST((listing(f / "") == before));
     BOOST_TEST(mode_of(f / "old") == 0640u);
     auto more = wanted;
-    more.gone.insert(f / "none"); // fails at the end
+    more.gone.push_back(f / "none"); // fails at the end
     const auto failed = io::made_changes::make(more);
     BOOST_REQUIRE(!failed.has_value());
     BOOST_TEST(failed.error().text == f / "none" + ": cannot remove: No such file or directory");
     BOOST_TEST((listing(f / "") == before));
+}
+
+BOOST_AUTO_TEST_CASE(files_come_and_go_in_the_order_that_was_asked_for) {
+    const folder f;
+    put(f / "z-names-a", "1");
+    put(f / "a", "2");
+    put(f / "old", "3");
+    const int events = ::inotify_init1(IN_NONBLOCK);
+    ::inotify_add_watch(events, f.path().c_str(), IN_CREATE | IN_MOVED_FROM | IN_MOVED_TO);
+    {
+        auto made = io::made_changes::make(
+            {{{f / "y", "x", true}, {f / "b", "x", true}, {f / "old", "4"}}, {f / "z-names-a", f / "a"}});
+        BOOST_REQUIRE(made.has_value());
+        made->keep();
+    }
+    std::vector<std::string> names; // less those that no pattern matches
+    alignas(inotify_event) char buffer[4096];
+    const auto size = ::read(events, buffer, sizeof buffer);
+    for (std::ptrdiff_t at = 0; at < size;) {
+        const auto* const e = reinterpret_cast<const inotify_event*>(buffer + at);
+        if (e->name[0] != '.') names.emplace_back(e->name);
+        at += static_cast<std::ptrdiff_t>(sizeof(inotify_event) + e->len);
+    }
+    ::close(events);
+    BOOST_TEST(names == (std::vector<std::string>{"y", "b", "old", "z-names-a", "a"}),
+               boost::test_tools::per_element());
+    BOOST_TEST(listing(f / "").size() == 3u);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_to_be_new_takes_nobodys_place) {
+    const folder f;
+    put(f / "there", "mine");
+    fs::create_symlink("none", f / "link");
+    for (const auto* name : {"there", "link"}) {
+        const auto made = io::made_changes::make({{{f / "first", "x", true}, {f / name, "y", true}}, {}});
+        BOOST_REQUIRE(!made.has_value());
+        BOOST_TEST(made.error().text == f / name + ": exists already, and is never overwritten");
+        BOOST_TEST(!fs::exists(f / "first"));
+    }
+    BOOST_TEST(io::read_file(f / "there").value() == "mine");
+}
+
+BOOST_AUTO_TEST_CASE(what_lies_where_a_file_is_written_first_is_not_followed) {
+    const folder f;
+    put(f / "old", "1", 0640);
+    put(f / "victim", "v");
+    fs::create_symlink("victim", f / "old.new");
+    fs::create_symlink("victim", f / ".old.new");
+    {
+        auto made = io::made_changes::make({{{f / "old", "2"}}, {}});
+        BOOST_REQUIRE(made.has_value());
+        made->keep();
+    }
+    BOOST_TEST(io::read_file(f / "old").value() == "2");
+    BOOST_TEST(mode_of(f / "old") == 0640u);
+    BOOST_TEST(io::read_file(f / "victim").value() == "v");
+    BOOST_TEST(mode_of(f / "victim") == 0600u);
+    BOOST_TEST(fs::is_symlink(f / "old.new")); // whoever's it is
+    if (::geteuid() == 0) {
+        BOOST_REQUIRE(::chown((f / "old").c_str(), 65534, 65534) == 0);
+        auto made = io::made_changes::make({{{f / "old", "3"}}, {}});
+        BOOST_REQUIRE(made.has_value());
+        made->keep();
+        struct stat s {};
+        BOOST_REQUIRE(::stat((f / "old").c_str(), &s) == 0);
+        BOOST_TEST(s.st_uid == 65534u);
+        BOOST_TEST((s.st_mode & 07777) == 0640u);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(a_signal_waits_for_the_end) {

@@ -38,7 +38,11 @@ BOOST_AUTO_TEST_CASE(a_door_that_opens_and_closes_by_itself) {
     BOOST_REQUIRE(made->keys.size() == 1u);
     BOOST_TEST(made->keys[0].name == "keys/web-server.key");
     BOOST_TEST(made->keys[0].text == "method = static\nsequence = udp/2222, 3333, 4444\n");
-    BOOST_TEST(made->notes == lines{}, boost::test_tools::per_element());
+    BOOST_TEST(made->notes ==
+                   (lines{"k:4: [web server] sequence: allow_weak = true is set for it: it never "
+                          "changes, and whoever sees one knock can repeat it for ever; chronoknock "
+                          "invite makes keys that do change"}),
+               boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(what_is_not_as_it_was_is_told_line_by_line) {
@@ -58,6 +62,8 @@ BOOST_AUTO_TEST_CASE(what_is_not_as_it_was_is_told_line_by_line) {
                    "k:6: [open] command: -i eth0 is not carried over: a grant holds on every interface "
                    "and address",
                    "k:6: [open] command: it names no protocol: tcp is taken",
+                   "k:4: [open] sequence: allow_weak = true is set for it: it never changes, and whoever "
+                   "sees one knock can repeat it for ever; chronoknock invite makes keys that do change",
                    "k:5: [open] seq_timeout: [knock] timeout is one for all keys: 10s, or the longest "
                    "of the file",
                    "k:7: [open] tcpflags: not carried over: knocks are SYNs without ACK, whatever other "
@@ -92,6 +98,19 @@ BOOST_AUTO_TEST_CASE(one_time_sequences_are_a_pad) {
     BOOST_TEST(read(text).error().text ==
                "k: nothing of it can be carried over; k:2: [a] one_time_sequences: the "
                "door is not carried over: /pads/a: there is none");
+}
+
+BOOST_AUTO_TEST_CASE(short_sequences_of_a_pad_are_weak) {
+    const auto made = read(
+        "[a]\none_time_sequences = p\ncmd_timeout = 5\nstop_command =\ncommand = " + std::string(accept) +
+            "\n",
+        [](const std::string&) { return result<std::string>(boost::system::in_place_value, "1,2\n3,4\n"); });
+    BOOST_REQUIRE(made);
+    BOOST_TEST(made->configuration.find("allow_weak = true") != std::string::npos);
+    BOOST_TEST(made->notes ==
+                   (lines{"k:2: [a] one_time_sequences: allow_weak = true is set for it: sequences "
+                          "of fewer than 4 ports can be found by trying"}),
+               boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(doors_that_share_a_port_or_a_sequence) {
