@@ -33,7 +33,8 @@ case "$*" in
   "is-active -q chronoknock") [ -n "$pid" ] && kill -0 "$pid" 2>/dev/null ;;
   "disable --now chronoknock")
     if [ -n "$pid" ]; then
-      kill "$pid" && while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done
+      kill "$pid"
+      while [ -e "/proc/$pid/exe" ]; do sleep 0.05; done  # a zombie has none
       rm /run/chronoknock.pid
     fi ;;
 esac
@@ -70,14 +71,14 @@ class Machine:
 
     def argv(self, command, folder="/root"):
         """What runs a line of shell here."""
-        return ["nsenter", "--target", self._holder.pid, "--mount", "--root", "--", "env", "-i", "HOME=/root",
+        return ["nsenter", "--target", self._holder.pid, "--mount", "--root", "--", "env", "-i", "-C", "/", "HOME=/root",
                 "USER=root", "SHELL=/bin/sh", "TERM=dumb",
                 "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "sh", "-c", f"cd {folder} && {command}"]
 
     def run(self, command, folder="/root", **options):
         return self.host.run(self.argv(command, folder), **options)
 
-    def type(self, command, typed, folder="/root", prompt=b": "):
+    def type(self, command, typed, folder="/root", prompt=b"): "):
         """Runs a line at a terminal, and types an answer at its prompt. Returns what the terminal showed."""
         master, slave = pty.openpty()
 
