@@ -286,6 +286,12 @@ class Bytes(Connect):
 
 
 class Door(Connect):
+    def test_it_waits_for_few_libraries(self):
+        """Each that the loader must find and relocate delays every connection (CMakeLists.txt, CHRONOKNOCK_STATIC)."""
+        said = self.client.run(["readelf", "-d", self.lab.program]).stdout
+        needed = set(re.findall(r"\(NEEDED\).*\[([a-z_-]+)", said))
+        self.assertLessEqual(needed, {"libmnl", "libqrencode", "libm", "libc", "libpthread", "ld-linux-x"})
+
     def test_a_door_that_refuses_is_shut_at_once(self):
         key = self.key()
         self.guard(key, sections={"firewall": "unauthorized = reset"})
