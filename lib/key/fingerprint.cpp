@@ -1,11 +1,11 @@
 #include "key/fingerprint.hpp"
 
+#include "key/digest.hpp"
+
 #include <array>
 #include <boost/algorithm/hex.hpp>
 #include <iterator>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <stdexcept>
 
 namespace chronoknock::key {
 
@@ -14,10 +14,8 @@ std::string fingerprint(std::span<const std::uint8_t> secret) {
     std::string text = "chronoknock/1 fingerprint\n";
     text.append(secret.begin(), secret.end());
     std::array<std::uint8_t, EVP_MAX_MD_SIZE> hash;
-    const bool hashed =
-        EVP_Digest(text.data(), text.size(), hash.data(), nullptr, EVP_sha256(), nullptr) == 1;
+    digest("sha256")({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}, hash.data());
     OPENSSL_cleanse(text.data(), text.size());
-    if (!hashed) throw std::runtime_error("OpenSSL does not give SHA-256");
     std::string digits;
     boost::algorithm::hex_lower(hash.begin(), hash.begin() + 16, std::back_inserter(digits));
     return digits;

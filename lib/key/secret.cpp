@@ -25,7 +25,9 @@ class locked_pages final : public std::pmr::memory_resource {
 std::pmr::memory_resource& pool() {
     static locked_pages pages;
     // Never destroyed: secrets may outlive what is destroyed at the end of the program.
-    static auto& all = *new std::pmr::synchronized_pool_resource({0, 1 << 16}, &pages);
+    // What is larger than a key has pages of its own: a pool of such blocks would lock hundreds of kilobytes for
+    // the one file that a client reads.
+    static auto& all = *new std::pmr::synchronized_pool_resource({0, 2048}, &pages);
     return all;
 }
 

@@ -1,14 +1,20 @@
 """`connect`: tries the door, knocks if need be, and is the connection then; with ssh, scp, rsync and git."""
 
 import contextlib
+import fcntl
 import filecmp
 import os
 import pathlib
+import pty
 import random
+import re
+import select
 import shutil
 import socket
+import struct
 import subprocess
 import sys
+import termios
 import threading
 import time
 import unittest
@@ -41,9 +47,9 @@ class Connect(LabTest):
         return subprocess.run([str(a) for a in self.connect_argv(*args)], input=stdin, capture_output=True,
                               timeout=timeout, env={**os.environ, **self.client.env}, preexec_fn=self.client._enter, check=False)
 
-    def ssh_guard(self, key, open_for=30, sections=None):
+    def ssh_guard(self, key, open_for=30, sections=None, ports="tcp/22"):
         self.sshd = start_sshd(self.server)
-        guard = self.guard(key, sections=sections, services={"ssh": f"ports = tcp/22\nopen_for = {open_for}"},
+        guard = self.guard(key, sections=sections, services={"ssh": f"ports = {ports}\nopen_for = {open_for}"},
                            keys={"alice": (key, "ssh")})
         self.config = self.lab.folder / "ssh_config"
         self.config.write_text(f"""
@@ -95,7 +101,20 @@ class Ssh(Connect):
         for i in range(10):
             done = self.ssh("echo", i)
             self.assertEqual((done.stdout, done.stderr), (f"{i}\n", ""))  # nor did it wait
-        self.assertLessEqual(self.opened(guard), 2, guard.log())  # one for each family
+        # One knock, which opens for the address of each family.
+        for version in (4, 6):
+            opened = re.findall(rf"key alice opens .* to {re.escape(self.client.ip(version))},", guard.log())
+            self.assertEqual(len(opened), 1, guard.log())
+        self.assertEqual(self.opened(guard), 2, guard.log())
+
+    def test_ten_in_a_row_by_one_family_cost_one_knock(self):
+        key = self.key(granularity=10)
+        guard = self.ssh_guard(key)
+        self.config.write_text(self.config.read_text().replace(" connect --key", " connect -4 --key"))
+        self.first_window(10)
+        for i in range(10):
+            self.assertEqual(self.ssh("echo", i).stdout, f"{i}\n")
+        self.assertEqual(self.opened(guard), 1, guard.log())
 
     def test_ten_at_once_wait_for_no_window(self):
         key = self.key(granularity=30)
@@ -137,6 +156,38 @@ class Ssh(Connect):
         self.config.write_text(self.config.read_text().replace(" connect --key", " connect --fdpass --key")
                                + "    ProxyUseFdpass yes\n")
         self.assertEqual(self.ssh("echo in").stdout, "in\n")
+
+    def test_mosh(self):
+        """The recipe of chronoknock-connect(1): one service opens ssh and the ports that the session goes on by."""
+        key = self.key()
+        self.ssh_guard(key, ports="tcp/22, udp/60000-61000")
+        proxy = f"{self.lab.program} connect {self.server.ip4} %p --key {key} --time-server none"
+        ssh = f"ssh -F {self.config} -o 'ProxyCommand {proxy}'"
+        master, terminal = pty.openpty()
+        fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        session = subprocess.Popen(
+            ["mosh", "--experimental-remote-ip=remote", "--server=env LC_ALL=C.UTF-8 mosh-server", f"--ssh={ssh}",
+             self.server.ip4, "--", "sh", "-c", "echo by udp; read x; echo heard $x; read y"],
+            stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True, preexec_fn=self.client._enter,
+            env={**os.environ, **self.client.env, "TERM": "xterm", "LC_ALL": "C.UTF-8"})
+        os.close(terminal)
+        self.addCleanup(os.close, master)
+        self.addCleanup(session.wait)
+        self.addCleanup(session.kill)
+        shown = bytearray()
+
+        def see(text):
+            def seen():
+                if select.select([master], [], [], 0)[0]:
+                    with contextlib.suppress(OSError):
+                        shown.extend(os.read(master, 4096))
+                return text in shown
+            wait_for(seen, f"{text} on the terminal; it shows {bytes(shown)}", 20)
+        see(b"by udp")
+        os.write(master, b"me\n")
+        see(b"heard me")
+        os.write(master, b"\n")
+        see(b"mosh is exiting")
 
     def test_match_exec_and_knock_before(self):
         key = self.key()
@@ -235,6 +286,12 @@ class Bytes(Connect):
 
 
 class Door(Connect):
+    def test_it_waits_for_few_libraries(self):
+        """Each that the loader must find and relocate delays every connection (CMakeLists.txt, CHRONOKNOCK_STATIC)."""
+        said = self.client.run(["readelf", "-d", self.lab.program]).stdout
+        needed = set(re.findall(r"\(NEEDED\).*\[([a-z_-]+)", said))
+        self.assertLessEqual(needed, {"libmnl", "libqrencode", "libm", "libc", "libpthread", "ld-linux-x"})
+
     def test_a_door_that_refuses_is_shut_at_once(self):
         key = self.key()
         self.guard(key, sections={"firewall": "unauthorized = reset"})
