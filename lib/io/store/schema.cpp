@@ -31,7 +31,6 @@ constexpr const char* added_by_version_2 = R"(
 create table opened (
     key text, who text, service text, fingerprint text not null, at integer not null, until integer,
     primary key (key, who, service)) without rowid;
-create index opened_open on opened (at) where until is not null;
 pragma user_version = 2;
 )";
 
