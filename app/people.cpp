@@ -32,7 +32,7 @@ site find_site(const po::variables_map& options) {
         return std::move(*text);
     };
     read(); // no folder is made for one that is not there
-    s.lock = lock_folder_of(s.config);
+    s.lock.emplace(lock_folder_of(s.config));
     const auto paths = config::paths_of(read(), s.config);
     s.control = paths.control;
     s.include = paths.include;

@@ -2,6 +2,10 @@
 #include "io/system/folder_lock.hpp"
 
 #include <boost/test/unit_test.hpp>
+#include <fcntl.h>
+#include <fstream>
+#include <optional>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -50,7 +54,44 @@ BOOST_AUTO_TEST_CASE(what_is_no_folder) {
     fs::create_symlink("nowhere", f / "link");
     const auto lock = io::folder_lock::take(f / "link/file", 0s);
     BOOST_REQUIRE(!lock.has_value());
-    BOOST_TEST(lock.error().text.starts_with(f / "link" + ": cannot open: "), lock.error().text);
+    BOOST_TEST(lock.error().text.starts_with(f / "link/.lock" + ": cannot open: "), lock.error().text);
+}
+
+BOOST_AUTO_TEST_CASE(nobody_else_can_hold_it) {
+    const folder f;
+    // A lock on the folder is to be had by whoever can read it.
+    const int readers = ::open(f.path().c_str(), O_RDONLY | O_DIRECTORY);
+    BOOST_REQUIRE(::flock(readers, LOCK_EX) == 0);
+    {
+        const auto lock = io::folder_lock::take(f / "a", 0s);
+        BOOST_REQUIRE_MESSAGE(lock.has_value(), lock.error().text);
+        struct stat s {};
+        BOOST_REQUIRE(::stat((f / ".lock").c_str(), &s) == 0);
+        BOOST_TEST((s.st_mode & 07777) == 0600u);
+    }
+    ::close(readers);
+    BOOST_TEST(fs::is_empty(f.path()));
+    std::ofstream(f / ".lock"); // as a kill leaves it
+    BOOST_TEST(io::folder_lock::take(f / "a", 0s).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_link_in_its_place_is_not_followed) {
+    const folder f;
+    fs::create_symlink("victim", f / ".lock");
+    const auto lock = io::folder_lock::take(f / "a", 0s);
+    BOOST_REQUIRE(!lock.has_value());
+    BOOST_TEST(lock.error().text.starts_with(f / ".lock" + ": cannot open: "), lock.error().text);
+    BOOST_TEST(!fs::exists(f / "victim"));
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_its_holder_took_back_holds_nobody) {
+    const folder f;
+    std::optional<result<io::folder_lock>> first(io::folder_lock::take(f / "a", 0s));
+    const int waits = ::open((f / ".lock").c_str(), O_RDWR);
+    first.reset();
+    BOOST_REQUIRE(::flock(waits, LOCK_EX | LOCK_NB) == 0); // of the file that is gone
+    BOOST_TEST(io::folder_lock::take(f / "a", 0s).has_value());
+    ::close(waits);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
