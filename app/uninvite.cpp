@@ -7,7 +7,6 @@
 #include "config/names.hpp"
 #include "io/control/ask.hpp"
 #include "io/server_config.hpp"
-#include "io/system/files.hpp"
 #include "io/system/privileges.hpp"
 
 #include <algorithm>
@@ -59,12 +58,7 @@ io::file_changes without(const std::vector<const config::key_settings*>& keys, c
     io::file_changes changes;
     std::vector<std::string> key_files;
     for (const auto* k : keys) {
-        if (!changes.text_of(k->stands_in)) {
-            auto read = io::read_file(k->stands_in);
-            if (!read) throw stop{say(bad_usage, read.error().text)};
-            changes.written.push_back({k->stands_in, std::move(*read)});
-        }
-        auto& text = std::ranges::find(changes.written, k->stands_in, &io::file_changes::file::path)->text;
+        auto& text = text_to_change(changes, k->stands_in);
         text = without_section(text, "key." + k->name);
         if (k->file.starts_with(config::folder_of(s.config) + "keys/")) key_files.push_back(k->file);
     }
