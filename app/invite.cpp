@@ -100,11 +100,12 @@ std::string stanza_file(const site& s, const std::string& name) {
     const auto key_file = s.key_file(name);
     for (const auto& path : {file, key_file})
         if (::access(path.c_str(), F_OK) == 0)
-            throw stop{say(bad_usage, path + ": exists already, and is never overwritten" +
-                                          (path == key_file && !names_key_file(s, path)
-                                               ? "; no section names it, as after an `invite` that was broken "
-                                                 "off: then it may be removed"
-                                               : ""))};
+            throw stop{
+                say(bad_usage, path + ": exists already, and is never overwritten" +
+                                   (path == key_file && !names_key_file(s, path)
+                                        ? "; no section names it, as after an `invite` that was broken "
+                                          "off: then it may be removed"
+                                        : ""))};
     return file;
 }
 
@@ -149,9 +150,9 @@ struct draft {
     std::string name;
     io::file_changes changes;
     method::key_files files;
-    std::string stanza;             ///< its file
-    std::optional<std::string> old; ///< the key that it renews
-    unix_time until;                ///< of that
+    std::string stanza;                                  ///< its file
+    std::optional<std::string> old;                      ///< the key that it renews
+    unix_time until;                                     ///< of that
     std::vector<std::pair<std::string, unix_time>> ends; ///< the keys before it, and until when each is good
 };
 

@@ -28,9 +28,7 @@ io::folder_lock lock_folder_of(const std::string& file) {
 site find_site(const po::variables_map& options) {
     const auto found = find_server(options);
     site s;
-    s.config = fs::absolute(found.config.empty() ? default_config : found.config)
-                   .lexically_normal()
-                   .string();
+    s.config = fs::absolute(found.config.empty() ? default_config : found.config).lexically_normal().string();
     const auto read = [&s] {
         auto text = io::read_file(s.config);
         if (!text) throw stop{say(bad_usage, text.error().text)};

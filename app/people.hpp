@@ -28,8 +28,8 @@ inline constexpr nanoseconds patience_with_others = seconds(5);
 /// Takes the lock of a file's folder for a change. Throws stop.
 io::folder_lock lock_folder_of(const std::string& file);
 
-/// The site of find_server(), locked; what changes that were broken off had put aside is deleted. Reads no more of the configuration than that, so that it need not be
-/// good yet. Throws stop.
+/// The site of find_server(), locked; what changes that were broken off had put aside is deleted. Reads no
+/// more of the configuration than that, so that it need not be good yet. Throws stop.
 site find_site(const po::variables_map& options);
 
 /// Whether a section [key.NAME] has a file for its key, as far as the configuration can be read: what cannot

@@ -47,7 +47,8 @@ bool means_address(const io::answer& of_key, const std::string& name, const std:
 /// What came of ending both.
 boost::json::object sum(const boost::json::object& a, const boost::json::object& b) {
     auto all = a;
-    for (const auto* name : {"grants", "coming", "connections"}) all[name] = count_in(a, name) + count_in(b, name);
+    for (const auto* name : {"grants", "coming", "connections"})
+        all[name] = count_in(a, name) + count_in(b, name);
     return all;
 }
 

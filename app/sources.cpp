@@ -63,8 +63,8 @@ source_question::source_question(const order& o, const std::vector<way>& ways)
         return;
     }
     state_->warns = o.verbose;
-    state_->thread =
-        std::jthread([s = state_.get(), servers = o.profile.stun, sources, names_address](std::stop_token stop) {
+    state_->thread = std::jthread(
+        [s = state_.get(), servers = o.profile.stun, sources, names_address](std::stop_token stop) {
             std::vector<std::future<result<client::stun_agreement>>> asked(sources.size());
             for (std::size_t i = 0; i < sources.size(); ++i)
                 if (sources[i])

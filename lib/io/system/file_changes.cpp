@@ -130,12 +130,12 @@ void made_changes::take_back() {
 void remove_put_aside(const std::string& folder) {
     std::error_code failed;
     std::vector<fs::path> found;
-    for (fs::directory_iterator entry(folder, failed), end; !failed && entry != end; entry.increment(failed)) {
+    for (fs::directory_iterator entry(folder, failed), end; !failed && entry != end;
+         entry.increment(failed)) {
         const auto name = entry->path().filename().string();
         std::error_code unknown;
         const bool is_file = entry->symlink_status(unknown).type() == fs::file_type::regular;
-        if (is_file && name.starts_with('.') && name.ends_with(aside_end))
-            found.push_back(entry->path());
+        if (is_file && name.starts_with('.') && name.ends_with(aside_end)) found.push_back(entry->path());
     }
     for (const auto& path : found) ::unlink(path.c_str());
     if (!found.empty()) sync_folder(found.front().string());

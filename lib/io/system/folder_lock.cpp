@@ -61,7 +61,9 @@ bool is_still(const std::string& path, const struct stat& opened) {
 
 result<folder_lock> folder_lock::take(const std::string& file, nanoseconds patience) {
     const auto before = config::folder_of(file);
-    const std::string folder = before.empty() ? "." : before == "/" ? "/" : before.substr(0, before.size() - 1);
+    const std::string folder = before.empty()  ? "."
+                               : before == "/" ? "/"
+                                               : before.substr(0, before.size() - 1);
     const auto path = before + ".lock";
     const auto until = boot_now() + patience;
     folder_lock lock;
