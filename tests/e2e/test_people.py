@@ -206,7 +206,7 @@ class AfterAKill(Server):
         # A sooner end stays, a later one does not.
         said = self.change("invite", "alice", "--renew", "--until", "@3900000000").stderr
         for name in ("alice", "alice.2", "alice.3"):
-            self.assertIn("until = 2093-08-02", (self.etc / f"conf.d/{name}.ini").read_text())
+            self.assertIn("until = 2093-08-01 21:20:00", (self.etc / f"conf.d/{name}.ini").read_text())
         sooner = alice.read_text()
         self.change("invite", "alice", "--renew", "--until", "@4000000000")
         self.assertEqual(alice.read_text(), sooner)
