@@ -92,11 +92,11 @@ class Cut(RevokeTest):
             self.assertTrue(arrives())
             self.ask(guard, "revoke", "alice", "--cut")
             self.assertFalse(arrives())
-            restored = guard.log().count("set up again")
+            restored = guard.log().count("setting it up again")
             self.server.run(["nft", "delete", "table", "inet", "chronoknock"])
             self.wait_for(lambda: self.server.run(["nft", "list", "chain", "inet", "chronoknock", "input"],
                                                   check=False).returncode == 0, "the guard to be back")
-            self.wait_for(lambda: guard.log().count("set up again") > restored, "the log to say so")
+            self.wait_for(lambda: guard.log().count("setting it up again") > restored, "the log to say so")
             echo.sendto(b"are you there?", (self.client.ip4, 7777))
             self.assertFalse(arrives())
             # And a grant admits him again.
