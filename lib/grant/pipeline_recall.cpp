@@ -53,11 +53,9 @@ void pipeline::remember_last(std::span<const opened_grant> newest) {
 /// over by the time t, that time is wrong: then each may hold it yet.
 void pipeline::carry_on(instant now, unix_time t) {
     for (const auto& [grant, held] : std::exchange(earlier_, {})) {
-        const auto is_over = [t](const earlier& e) { return e.end <= t; };
-        const bool doubtful = std::ranges::all_of(held, is_over);
+        const bool doubtful = std::ranges::all_of(held, [t](const earlier& e) { return e.end <= t; });
         const auto& [who, service] = grant;
         for (const auto& e : held) {
-            if (is_over(e) && !doubtful) continue;
             const auto end = doubtful ? e.latest : std::min(now + (e.end - t), e.latest);
             if (end <= now) continue;
             holders_.settle(e.key, who, service, holders_.hold(e.key, who, service, end, now),
