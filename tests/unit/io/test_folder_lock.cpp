@@ -1,13 +1,15 @@
 #include "folder.hpp"
 #include "io/system/folder_lock.hpp"
 
+#include <atomic>
 #include <boost/test/unit_test.hpp>
 #include <fcntl.h>
 #include <fstream>
-#include <optional>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <thread>
 #include <unistd.h>
+#include <vector>
 
 using namespace chronoknock;
 using namespace std::chrono_literals;
@@ -86,12 +88,24 @@ BOOST_AUTO_TEST_CASE(a_link_in_its_place_is_not_followed) {
 
 BOOST_AUTO_TEST_CASE(a_file_that_its_holder_took_back_holds_nobody) {
     const folder f;
-    std::optional<result<io::folder_lock>> first(io::folder_lock::take(f / "a", 0s));
-    const int waits = ::open((f / ".lock").c_str(), O_RDWR);
-    first.reset();
-    BOOST_REQUIRE(::flock(waits, LOCK_EX | LOCK_NB) == 0); // of the file that is gone
-    BOOST_TEST(io::folder_lock::take(f / "a", 0s).has_value());
-    ::close(waits);
+    std::atomic<int> inside = 0;
+    std::atomic<int> not_alone = 0;
+    std::atomic<int> taken = 0;
+    std::vector<std::jthread> all;
+    for (int i = 0; i < 8; ++i)
+        all.emplace_back([&] {
+            for (int n = 0; n < 5000; ++n) {
+                const auto lock = io::folder_lock::take(f / "a", 60s);
+                if (!lock) continue;
+                if (++inside != 1) ++not_alone;
+                ++taken;
+                std::this_thread::yield();
+                --inside;
+            }
+        });
+    all.clear();
+    BOOST_TEST(taken == 40000);
+    BOOST_TEST(not_alone == 0);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
