@@ -61,7 +61,7 @@ int run_revoke(const arguments& args) {
     const bool cut = options.count("cut") != 0;
     const auto control = control_path(options);
     const auto ask = [&](const char* as) {
-        return io::ask(control, {"revoke", {{as, *whose}, {"cut", cut}}});
+        return io::ask(control, {"revoke", {{as, *whose}, {"cut", cut}}}, io::cut_limits);
     };
     try {
         auto answer = ask("key");

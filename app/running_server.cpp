@@ -16,12 +16,12 @@ bool does_not_know(const error& e) { return e.text.starts_with("unknown operatio
 
 } // namespace
 
-bool take_up(const std::string& control) {
+bool take_up(const std::string& control, bool may_lose_keys) {
     if (!io::somebody_listens(control)) {
         tell("no server is running (" + control + "): the change counts from its next start");
         return true;
     }
-    const auto reloaded = io::ask(control, {"reload"}, io::reload_limits);
+    const auto reloaded = io::ask(control, {"reload", {{"may_lose_keys", may_lose_keys}}}, io::reload_limits);
     if (reloaded) {
         tell("the running server has taken up the change");
         return true;
@@ -69,7 +69,7 @@ ending end_grants(const std::string& control, const std::vector<std::string>& ke
     }
     auto made = ending::nothing;
     for (const auto& key : keys) {
-        const auto revoked = io::ask(control, {"revoke", {{"key", key}, {"cut", cut}}});
+        const auto revoked = io::ask(control, {"revoke", {{"key", key}, {"cut", cut}}}, io::cut_limits);
         if (revoked) {
             if (made == ending::nothing) made = ending::all;
             try {

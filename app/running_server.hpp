@@ -9,8 +9,8 @@
 namespace chronoknock::app {
 
 /// Has the running server take up a changed configuration, and says what came of it. False: a server is
-/// there, and did not. control: its socket.
-bool take_up(const std::string& control);
+/// there, and did not. control: its socket. may_lose_keys: it may be without a key from now on.
+bool take_up(const std::string& control, bool may_lose_keys = false);
 
 /// The names of the keys that the running server goes by; none: nobody answers.
 std::vector<std::string> keys_served(const std::string& control);

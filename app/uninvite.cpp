@@ -107,10 +107,13 @@ std::vector<std::string> names_at_server(const config::server& c, const std::str
 /// For a name that is in no file (any more): an `uninvite` that was broken off left the server with its keys,
 /// or what is open for them uncut.
 int end_what_is_left(const po::variables_map& options, site& where, const std::vector<std::string>& names,
-                     bool is_served, const std::string& no_key) {
+                     const std::vector<std::string>& served, const std::string& no_key) {
+    const bool is_served = std::ranges::any_of(
+        names, [&](const auto& n) { return std::ranges::find(served, n) != served.end(); });
     where.lock.reset();
     if (names.empty() || !io::somebody_listens(where.control)) return say(bad_usage, no_key);
-    const bool taken_up = !is_served || take_up(where.control);
+    const auto goes = [&](const auto& n) { return std::ranges::find(names, n) != names.end(); };
+    const bool taken_up = !is_served || take_up(where.control, std::ranges::all_of(served, goes));
     const auto ended = end_grants(where.control, names, options.count("cut") != 0);
     if (ended == ending::nothing && !is_served)
         return say(bad_usage, no_key + ", and the running server knows of none");
@@ -129,13 +132,10 @@ int uninvite(const po::variables_map& options) {
     const auto keys = find_keys(*before, *name, only_old);
     const auto served = keys_served(where.control);
     const auto names = names_at_server(*before, *name, only_old, keys, served);
-    if (keys.empty()) {
-        const bool is_served = std::ranges::any_of(
-            names, [&](const auto& n) { return std::ranges::find(served, n) != served.end(); });
-        return end_what_is_left(options, where, names, is_served,
+    if (keys.empty())
+        return end_what_is_left(options, where, names, served,
                                 where.config + ": no " + (only_old ? "replaced " : "") + "[key." +
                                     printable(*name) + "]");
-    }
     const auto changes = without(keys, where);
     const auto after = io::load_server_config(where.config, false, changes, io::without_keys::once_served);
     if (!after) return say(bad_usage, "without it the configuration is none: " + after.error().text);
@@ -150,7 +150,7 @@ int uninvite(const po::variables_map& options) {
     if (after->keys.empty())
         tell("warning: that was the last key: from now on nobody gets in; `chronoknock invite` lets somebody "
              "in");
-    const bool taken_up = take_up(where.control);
+    const bool taken_up = take_up(where.control, after->keys.empty());
     const auto ended = end_grants(where.control, names, options.count("cut") != 0);
     if (ended == ending::nothing) tell("nothing was open for " + *name);
     return ended != ending::not_all && taken_up ? done : failed;
