@@ -66,6 +66,12 @@ void expiring::apply(std::vector<firewall::change> changes, answer done) {
                     });
 }
 
+void expiring::recall(std::vector<firewall::earlier_grant> grants) {
+    for (const auto& g : grants) deadlines_.note({g.who, g.service, g.left}, boot_now());
+    backend_->recall(std::move(grants));
+    arm();
+}
+
 void expiring::note(const firewall::change& c, std::optional<instant> end) {
     const auto now = boot_now();
     deadlines_.note({c.who, c.service, end ? std::optional(*end - now) : std::nullopt}, now);

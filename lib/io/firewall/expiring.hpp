@@ -16,6 +16,7 @@ public:
     void prepare(firewall::rules r, answer done) override;
     result<void> prepare_now(const firewall::rules& r) override;
     void apply(std::vector<firewall::change> changes, answer done) override;
+    void recall(std::vector<firewall::earlier_grant> grants) override;
     void list(listing done) override { backend_->list(std::move(done)); }
     void cut(std::function<bool(const firewall::flow&)> meant, counted done) override {
         backend_->cut(std::move(meant), std::move(done));
