@@ -35,6 +35,9 @@ struct backend {
 
 inline constexpr backend backends[] = {
     {"nftables", {.expiry = true, .uses = true, .prefixes = true, .guard = true}},
+    {"nft-set", {.expiry = true}, needs::table_and_sets},
+    {"ipset", {.expiry = true}, needs::sets},
+    {"command", {}, needs::programs},
     // So that a configuration for any other can be tried.
     {"dry-run", {.uses = true, .prefixes = true}, needs::anything},
 };

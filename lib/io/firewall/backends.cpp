@@ -2,9 +2,11 @@
 #include "firewall/backend.hpp"
 
 #include "io/firewall/backend.hpp"
+#include "io/firewall/command.hpp"
 #include "io/firewall/dry_run.hpp"
 #include "io/firewall/expiring.hpp"
 #include "io/firewall/nftables.hpp"
+#include "io/firewall/set_backend.hpp"
 
 #include <algorithm>
 #include <iterator>
@@ -21,6 +23,9 @@ struct row {
 
 constexpr row rows[] = {
     {"nftables", check_nftables, open_nftables},
+    {"nft-set", check_nft_set, open_nft_set},
+    {"ipset", check_ipset, open_ipset},
+    {"command", check_command, open_command},
     {"dry-run", check_dry_run, open_dry_run},
 };
 

@@ -12,6 +12,7 @@ namespace chronoknock::io {
 namespace {
 
 constexpr seconds try_again{1};
+constexpr nanoseconds tell_again = std::chrono::minutes(1);
 
 std::set<std::string> names_of(const firewall::rules& r) {
     std::set<std::string> names;
@@ -92,7 +93,10 @@ void expiring::close_due() {
         auto again = due;
         backend_->apply(std::move(due), [this, again = std::move(again)](const result<void>& closed) {
             if (closed) return;
-            log::error(closed.error().text + ": closing again in a second");
+            if (const auto now = boot_now(); !told_ || now - *told_ >= tell_again) {
+                log::error(closed.error().text + ": closing again every second");
+                told_ = now;
+            }
             for (const auto& c : again) deadlines_.note({c.who, c.service, try_again}, boot_now());
             arm();
         });

@@ -31,6 +31,7 @@ private:
     std::unique_ptr<firewall_backend> backend_;
     boost::asio::steady_timer timer_;
     firewall::deadlines deadlines_;
+    std::optional<instant> told_; ///< when the log told last that something could not be closed
     std::shared_ptr<void> alive_ = std::make_shared<char>(); ///< for handlers that were queued before the end
 };
 
