@@ -135,7 +135,7 @@ result<void> runtime::set_up_guard() {
     const auto rules = rules_of(*configuration_);
     const auto done = firewall_->prepare_now(rules);
     if (done && !makes_guard())
-        was_kept(drop_own_guard());
+        drop_own_guard();
     else if (done && !trial_end_)
         was_kept(keep_last_guard(configuration_->state, rules));
     return done;
@@ -146,13 +146,13 @@ bool runtime::makes_guard() const {
 }
 
 /// Of a configuration with another backend: it would shut out whom grants let in elsewhere.
-result<void> runtime::drop_own_guard() {
+void runtime::drop_own_guard() {
     if (firewall::backend_named(configuration_->firewall.backend).needs == firewall::needs::anything) {
         if (guard_stands())
-            log::warning("firewall: the guard of an earlier configuration stands, and a dry run leaves it there");
-        return {};
+            log::warning("firewall: the guard of an earlier configuration stands, and a dry run leaves it so");
+    } else if (const auto gone = remove_guard(configuration_->state); !gone) {
+        log::warning(gone.error().text);
     }
-    return remove_guard(configuration_->state);
 }
 
 result<void> runtime::open_control() {

@@ -94,7 +94,7 @@ private:
     result<void> set_up_guard();
     result<void> open_control();
     bool makes_guard() const;
-    result<void> drop_own_guard();
+    void drop_own_guard();
     void keep_guard();
     void warn_of_no_key() const;
     void populate();
