@@ -241,7 +241,7 @@ class Beside:
     def through_all(self, guard, start_theirs):
         start_theirs()
         for version in self.versions:
-            self.assert_shut(self.client, self.server.ip(version))
+            self.client.wait_shut(self.server.ip(version), PORT, seconds=3)
             self.client.knock(self.server.ip(version), self.alice, "web")
         self.assert_theirs_works()
         self.assert_ours_works()

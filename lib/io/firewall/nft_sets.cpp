@@ -63,6 +63,14 @@ public:
     std::uint32_t port() const override { return mnl_socket_get_portid(socket_.get()); }
 
     netlink_result<sight> look(const set_place& p) override {
+        // Handles of sets count from 1 in each table: those of a table that was made anew are as before.
+        start();
+        mnl_attr_put_strz(&message(NFT_MSG_GETTABLE, p, 0), NFTA_TABLE_NAME, p.table.name.c_str());
+        std::uint64_t table = 0;
+        const auto there = ask([&](const nlmsghdr& answer) {
+            table = attributes<NFTA_TABLE_HANDLE>::of(answer, sizeof(nfgenmsg)).u64(NFTA_TABLE_HANDLE);
+        });
+        if (!there) return there.error();
         start();
         auto& m = message(NFT_MSG_GETSET, p, 0);
         mnl_attr_put_strz(&m, NFTA_SET_TABLE, p.table.name.c_str());
@@ -77,7 +85,7 @@ public:
                 seen.unfit = std::string("expected a set with type ") +
                              (p.family == 4 ? "ipv4_addr" : "ipv6_addr") +
                              " and flags timeout, without interval";
-            seen.handle = s.u64(NFTA_SET_HANDLE);
+            seen.handle = table << 32 | (s.u64(NFTA_SET_HANDLE) & 0xffffffff);
         });
         if (!done) return done.error();
         return seen;
