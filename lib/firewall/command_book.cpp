@@ -30,11 +30,18 @@ std::vector<command_book::door> command_book::doors_of(const service& s) {
     return doors;
 }
 
+bool command_book::has_doors_of(const service& s, const held& h) {
+    return std::ranges::equal(doors_of(s), h.doors, [](const door& a, const door& b) {
+        return a.protocol == b.protocol && a.ports == b.ports;
+    });
+}
+
 std::optional<std::vector<std::uint64_t>> command_book::open(const change& c, const service& s, instant now) {
     const grant g{c.who, c.service};
     const auto end = now + c.open_for.value_or(nanoseconds(0));
     const auto known = open_.find(g);
-    if (known != open_.end() && std::ranges::all_of(known->second.doors, &door::sure)) {
+    if (known != open_.end() && has_doors_of(s, known->second) &&
+        std::ranges::all_of(known->second.doors, &door::sure)) {
         known->second.end = end;
         known->second.key = c.key;
         return std::vector<std::uint64_t>();
@@ -73,10 +80,7 @@ std::vector<std::uint64_t> command_book::close(const address& who, const std::st
 void command_book::keep(std::span<const service> services) {
     for (auto one = open_.begin(); one != open_.end();) {
         const auto s = std::ranges::find(services, one->first.second, &service::name);
-        const auto same = [](const door& a, const door& b) {
-            return a.protocol == b.protocol && a.ports == b.ports;
-        };
-        const bool stays = s != services.end() && std::ranges::equal(doors_of(*s), one->second.doors, same);
+        const bool stays = s != services.end() && has_doors_of(*s, one->second);
         const auto it = one++;
         if (!stays) close(open_.extract(it));
     }

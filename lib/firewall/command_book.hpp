@@ -79,6 +79,7 @@ private:
         door which;
     };
     static std::vector<door> doors_of(const service& s);
+    static bool has_doors_of(const service& s, const held& h);
     std::vector<std::uint64_t> close(std::map<grant, held>::node_type taken);
 
     std::map<grant, held> open_;

@@ -100,6 +100,21 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_closed_is_open_yet) {
     BOOST_TEST(b.close(alice, "web").empty());
 }
 
+BOOST_AUTO_TEST_CASE(what_was_closed_in_part_is_opened_as_a_whole) {
+    command_book b;
+    b.open(open(alice, ssh), ssh, now);
+    run_all(b);
+    run_all(b);
+    b.close(alice, "ssh");
+    BOOST_TEST((run_all(b, false) == texts{"close ssh 22,2200-2210"}));
+    BOOST_TEST((run_all(b) == texts{"close ssh 60000-61000"}));
+    b.open(open(alice, ssh), ssh, now);
+    BOOST_TEST((run_all(b) == texts{"close ssh 22,2200-2210"}));
+    BOOST_TEST((run_all(b) == texts{"open ssh 22,2200-2210"}));
+    BOOST_TEST((run_all(b) == texts{"open ssh 60000-61000"}));
+    BOOST_TEST(b.idle());
+}
+
 BOOST_AUTO_TEST_CASE(closed_before_it_was_open_it_is_closed_for_sure) {
     command_book b;
     b.open(open(alice, web), web, now);
