@@ -114,8 +114,8 @@ public:
     /// The firewall's answer to the changes of revoke().
     actions revoked(std::uint64_t number, const result<void>& done, instant now);
     /// Whose knock is on its way to the firewall (a key's name); empty if that one is not.
-    std::string key_of(std::uint64_t knock) const {
-        const auto found = opening_.find(knock);
+    std::string key_of(std::uint64_t number) const {
+        const auto found = opening_.find(number);
         return found == opening_.end() ? std::string() : found->second.key;
     }
     /// The keys (their names) that hold a grant.
