@@ -1,5 +1,6 @@
 #include "app/check_doubts.hpp"
 
+#include "io/firewall/protection.hpp"
 #include "io/system/child.hpp"
 #include "io/system/clock.hpp"
 #include "method/method.hpp"
@@ -58,6 +59,16 @@ std::vector<std::string> doubts_on(const config::server& s, const newest_places&
                                  [i](const auto& k) { return std::ranges::count(k.services, i) != 0; }))
             doubt("[service." + s.services[i].name + "] is opened by no key");
 
+    for (const auto& one : s.services)
+        for (const auto& why : io::protection_of(s, one).doubts) {
+            const auto text = why.starts_with("[") ? why : "[service." + one.name + "] " + why;
+            if (std::ranges::find(all, text) == all.end()) doubt(text);
+        }
+    const auto& programs = s.firewall.programs;
+    for (const auto& [words, field] : {std::pair{&programs.open, "open"}, {&programs.close, "close"}})
+        if (!words->empty())
+            for (const auto& one : io::doubts_on_program(words->front()))
+                doubt(std::string("[firewall] ") + field + ": " + one);
     if (!s.events.command.empty())
         for (const auto& one : io::doubts_on_program(s.events.command.front()))
             doubt("[events] command: " + one);

@@ -32,6 +32,8 @@ struct service {
     nanoseconds open_for = std::chrono::seconds(30); ///< how long a grant lasts
     std::uint32_t uses = 0;                          ///< new connections a grant is good for; 0: any number
     nanoseconds max_open_for{0};                     ///< what a knock that names a duration may ask for
+    std::string set4 = {}; ///< the operator's sets that grants go into, of IPv4 and IPv6 addresses, where
+    std::string set6 = {}; ///< the backend has such (nft-set, ipset); empty: none
 
     /// True if the name may stand for a service: it becomes part of names in the firewall and of log lines.
     static bool valid_name(std::string_view name);

@@ -113,6 +113,11 @@ public:
     bool owes_revoking() const { return owes_revoking_; }
     /// The firewall's answer to the changes of revoke().
     actions revoked(std::uint64_t number, const result<void>& done, instant now);
+    /// Whose knock is on its way to the firewall (a key's name); empty if that one is not.
+    std::string key_of(std::uint64_t number) const {
+        const auto found = opening_.find(number);
+        return found == opening_.end() ? std::string() : found->second.key;
+    }
     /// The keys (their names) that hold a grant.
     std::vector<std::string> keys_of(const address& who, const std::string& service, instant now) const;
 

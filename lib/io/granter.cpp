@@ -27,6 +27,15 @@ void ask_shell(Ask ask, Take take) {
     }
 }
 
+/// For how long these are open yet: no longer than they were to be, whatever the system clock says.
+std::vector<firewall::earlier_grant> earlier_grants(std::span<const granting::opened_grant> record,
+                                                    unix_time now) {
+    std::vector<firewall::earlier_grant> all;
+    for (const auto& g : record)
+        all.push_back({g.who, g.service, std::min(g.until - now, g.until - g.at), g.key});
+    return all;
+}
+
 } // namespace
 
 result<void> granter::open(const std::string& state, granting::terms t) {
@@ -53,6 +62,7 @@ void granter::recall_grants() {
     if (!firewall_) return;
     auto record = store_->open_grants();
     if (!record) return log::warning(record.error().text);
+    firewall_->recall(earlier_grants(*record, system_now()));
     firewall_->list([this, record = std::move(*record)](const result<std::vector<live_grant>>& open) {
         if (open) {
             const auto recalled = pipeline_->remember(record, *open, boot_now());
@@ -180,7 +190,8 @@ void granter::carry_out(granting::actions todo) {
                 [this](granting::forget& f) { store_->forget(std::move(f.tokens)); },
                 [this](const granting::open_services& o) {
                     std::vector<firewall::change> opens;
-                    for (const auto& g : o.what) opens.push_back({g.who, g.service, g.open_for});
+                    const auto key = pipeline_->key_of(o.knock);
+                    for (const auto& g : o.what) opens.push_back({g.who, g.service, g.open_for, key});
                     apply(o.knock, std::move(opens));
                 },
                 [this](const granting::close_services& c) {

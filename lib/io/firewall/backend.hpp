@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "config/server.hpp"
+#include "firewall/backend.hpp"
 #include "firewall/change.hpp"
 #include "firewall/rules.hpp"
 
@@ -16,7 +17,7 @@ namespace chronoknock::io {
 
 using firewall::live_grant;
 
-/// What the guard before the protected ports is made of. Answers come from the io_context, in whose thread
+/// Where grants go to: the guard before the protected ports, or another firewall that shuts them. Answers come from the io_context, in whose thread
 /// all of this is called; none comes after the backend's end.
 class firewall_backend {
 public:
@@ -35,6 +36,10 @@ public:
     /// answer has the first error.
     virtual void apply(std::vector<firewall::change> changes, answer done) = 0;
 
+    /// What an earlier process may have left open, by the record, before anything is applied: for a backend
+    /// that cannot see it for itself, and closes it in time.
+    virtual void recall(std::vector<firewall::earlier_grant> grants) { (void)grants; }
+
     /// The live grants. One for several connections may stay until its time is over, though they are used up.
     /// Where nothing need be waited for, the answer comes before this returns.
     virtual void list(listing done) = 0;
@@ -47,7 +52,8 @@ public:
         done(error{"this firewall cannot end connections"});
     }
 
-    /// Takes the guard away: everybody reaches everything.
+    /// Takes the guard away: everybody reaches everything. Where the guard is none of ours, what we have
+    /// opened is closed.
     virtual void withdraw(answer done) = 0;
 };
 

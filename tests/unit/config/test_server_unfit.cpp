@@ -89,7 +89,8 @@ constexpr sample unfit_fields[] = {
     {"[knock]\nmode = set\nmode = set", "8: [knock] mode: stands twice"},
     {"[knock]\nmodes = set",
      "7: [knock] modes: unknown field; expected one of mode, memory, timeout, tracked"},
-    {"[firewall]\nbackend = ipfw", "7: [firewall] backend: expected nftables, not 'ipfw'"},
+    {"[firewall]\nbackend = ipfw",
+     "7: [firewall] backend: expected nftables or nft-set or ipset or command or dry-run, not 'ipfw'"},
     {"[firewall]\nunauthorized = accept", "7: [firewall] unauthorized: expected drop or reset, not 'accept'"},
     {"[firewall]\nalways_allow = 192.0.2.1/24",
      "7: [firewall] always_allow: expected zeros beyond the prefix length in '192.0.2.1/24'"},
@@ -99,7 +100,7 @@ constexpr sample unfit_fields[] = {
      "7: [firewall] always_allow: expected an IPv4 or IPv6 address, not 'home'"},
     {"[firewall]\non_stop = open", "7: [firewall] on_stop: expected keep or remove, not 'open'"},
     {"[firewall]\nallow = ::", "7: [firewall] allow: unknown field; expected one of backend, unauthorized, "
-                               "always_allow, on_stop"},
+                               "always_allow, on_stop, table, open, close, time_limit"},
     {"[service.web]\nopen_for = 1", "6: [service.web] ports: expected, and missing"},
     {"[service.web]\nports =", "7: [service.web] ports: expected at least one port like tcp/22"},
     {"[service.web]\nports = 80", "7: [service.web] ports: expected tcp/PORT, udp/PORT or a range like "
@@ -115,7 +116,8 @@ constexpr sample unfit_fields[] = {
     {"[service.web]\nports = tcp/80\nuses = -1",
      "8: [service.web] uses: expected a whole number from 0 to 15000, not '-1'"},
     {"[service.web]\nport = tcp/80",
-     "7: [service.web] port: unknown field; expected one of ports, open_for, max_open_for, uses"},
+     "7: [service.web] port: unknown field; expected one of ports, open_for, max_open_for, uses, set4, "
+     "set6"},
     {"[service.]", "6: [service.] expected a name of 1 to 32 of a-z A-Z 0-9 _ -, a letter first"},
     {"[service.a b]", "6: [service.a b] expected a name of 1 to 32 of a-z A-Z 0-9 _ -, a letter first"},
     {"[service.ssh]", "6: section [service.ssh] stands twice"},
