@@ -44,6 +44,7 @@ struct rules {
     /// The guard is on trial: it guards until then, and lets everybody in afterwards, whatever becomes of us.
     std::optional<instant> trial_end = {};
     nanoseconds trial_left{0}; ///< of that, when the table is written
+    bool operator==(const rules&) const = default;
 };
 
 /// While it has elements a guard on trial guards. They end by themselves.
@@ -90,6 +91,7 @@ inline constexpr flow_set flow_sets[] = {
 struct permanent_element {
     std::string set;
     address who;
+    bool operator==(const permanent_element&) const = default;
 };
 
 /// What there is of our table.
@@ -97,6 +99,7 @@ struct table_state {
     std::vector<std::string> sets;
     std::vector<std::string> chains;
     std::vector<permanent_element> permanent;
+    bool operator==(const table_state&) const = default;
 };
 
 /// One transaction for `nft -f` that makes the table hold to the rules. Chains are written anew; the sets of

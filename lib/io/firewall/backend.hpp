@@ -3,12 +3,14 @@
 #include "base/error.hpp"
 #include "config/server.hpp"
 #include "firewall/change.hpp"
+#include "firewall/nft_order.hpp"
 #include "firewall/rules.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -55,9 +57,18 @@ public:
 /// express, a program or a right that is not there.
 result<void> check_backend(const std::string& name, const firewall::rules& r);
 
+/// Who does for a backend what takes more rights than the server keeps. What is empty the process does itself.
+struct firewall_programs {
+    /// Runs nft: see nft_kernel::run().
+    std::function<result<std::optional<std::string>>(const firewall::nft_order&)> nft = {};
+    /// Tells whether iptables-legacy translates addresses.
+    std::function<bool()> legacy_translates = {};
+};
+
 /// The error may be over in a moment.
 result<std::unique_ptr<firewall_backend>> open_backend(const std::string& name,
-                                                       boost::asio::io_context& context);
+                                                       boost::asio::io_context& context,
+                                                       const firewall_programs& programs = {});
 
 /// What the configuration asks of the firewall.
 firewall::rules firewall_rules(const config::server& c);

@@ -15,7 +15,8 @@ namespace {
 struct row {
     std::string_view name;
     result<void> (*check)(const firewall::rules& r);
-    result<std::unique_ptr<firewall_backend>> (*open)(boost::asio::io_context& context);
+    result<std::unique_ptr<firewall_backend>> (*open)(boost::asio::io_context& context,
+                                                      const firewall_programs& programs);
 };
 
 constexpr row rows[] = {{"nftables", check_nftables, open_nftables}};
@@ -37,8 +38,9 @@ result<void> check_backend(const std::string& name, const firewall::rules& r) {
 }
 
 result<std::unique_ptr<firewall_backend>> open_backend(const std::string& name,
-                                                       boost::asio::io_context& context) {
-    auto opened = row_of(name).open(context);
+                                                       boost::asio::io_context& context,
+                                                       const firewall_programs& programs) {
+    auto opened = row_of(name).open(context, programs);
     if (!opened || known(name).can.expiry) return opened;
     return std::make_unique<expiring>(context, std::move(*opened));
 }

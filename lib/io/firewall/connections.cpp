@@ -3,6 +3,7 @@
 #include "io/firewall/netlink.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <fstream>
 #include <linux/inet_diag.h>
@@ -106,10 +107,12 @@ void destroy(std::span<const flow> connections) {
     }
 }
 
-bool legacy_translates() {
+std::optional<bool> legacy_translates() {
     for (const auto* path :
          {"/proc/thread-self/net/ip_tables_names", "/proc/thread-self/net/ip6_tables_names"}) {
+        errno = 0;
         std::ifstream names(path);
+        if (!names && errno == EACCES) return {};
         for (std::string name; names >> name;)
             if (name == "nat") return true;
     }

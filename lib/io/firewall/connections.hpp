@@ -2,6 +2,7 @@
 
 #include "firewall/flow.hpp"
 
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -19,7 +20,8 @@ std::vector<firewall::flow> tracked_flows();
 /// a kernel without INET_DIAG_DESTROY does nothing.
 void destroy(std::span<const firewall::flow> connections);
 
-/// True if iptables-legacy, of which nf_tables knows nothing, translates addresses here.
-bool legacy_translates();
+/// Whether iptables-legacy, of which nf_tables knows nothing, translates addresses here; none: only root may
+/// know (and without its module there is nothing to know).
+std::optional<bool> legacy_translates();
 
 } // namespace chronoknock::io
