@@ -9,18 +9,39 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <exception>
+#include <fcntl.h>
 #include <iterator>
 #include <utility>
 
 namespace chronoknock::io {
 
 runtime::runtime(boost::asio::io_context& context, config::server configuration)
-    : context_(context), timer_(context), start_up_(context),
+    : context_(context), helper_ended_(context), timer_(context), start_up_(context),
       configuration_(std::make_unique<config::server>(std::move(configuration))), granter_(context),
       notices_(context, configuration_->events), trial_(context), started_(boot_now()), minute_(started_),
       pruned_(started_), sampler_(started_),
       exporter_(context, beside_, [this] { return metrics_of(take_snapshot()); }), beside_(context) {
     granter_.on_note([this](const granting::history_entry& e) { notices_.happened(e); });
+}
+
+void runtime::helped_by(std::shared_ptr<const helper_process> h, std::function<void()> ended) {
+    helper_ = std::move(h);
+    helper_ended_.assign(::fcntl(helper_->channel(), F_DUPFD_CLOEXEC, 0));
+    helper_ended_.async_wait(helper_ended_.wait_read,
+                             [ended = std::move(ended)](boost::system::error_code stopped) {
+                                 if (!stopped) ended();
+                             });
+    notices_.run_by([helper = helper_](std::vector<std::string> command, std::vector<std::string> facts) {
+        return helper->run_program(std::move(command), std::move(facts));
+    });
+}
+
+firewall_programs runtime::programs() const {
+    return {[helper = helper_](const firewall::nft_order& order) { return helper->write_guard(order); },
+            [helper = helper_] {
+                const auto found = helper->find_translation();
+                return found && *found;
+            }};
 }
 
 result<void> runtime::start() {
@@ -128,7 +149,7 @@ void runtime::set_up() {
 
 result<void> runtime::set_up_guard() {
     if (!firewall_) {
-        auto opened = open_backend(configuration_->firewall.backend, context_);
+        auto opened = open_backend(configuration_->firewall.backend, context_, programs());
         if (!opened) return opened.error();
         firewall_ = std::move(*opened);
         granter_.open_by(*firewall_);
@@ -138,7 +159,7 @@ result<void> runtime::set_up_guard() {
     if (done && !makes_guard())
         drop_own_guard();
     else if (done && !trial_end_)
-        was_kept(keep_last_guard(configuration_->state, rules));
+        was_kept(helper_->keep_guard(rules));
     return done;
 }
 
@@ -150,7 +171,8 @@ bool runtime::makes_guard() const {
 void runtime::drop_own_guard() {
     if (firewall::backend_named(configuration_->firewall.backend).needs == firewall::needs::anything) {
         if (guard_stands())
-            log::warning("firewall: the guard of an earlier configuration stands, and a dry run leaves it so");
+            log::warning(
+                "firewall: the guard of an earlier configuration stands, and a dry run leaves it so");
     } else if (const auto gone = remove_guard(configuration_->state); !gone) {
         log::warning(gone.error().text);
     }
@@ -168,9 +190,9 @@ result<void> runtime::open_control() {
 void runtime::keep_guard() {
     if (trial_end_ || !makes_guard()) return; // no boot is to set up what nobody has confirmed
     try {
-        beside_.run([state = configuration_->state,
-                     rules = rules_of(*configuration_)] { return keep_last_guard(state, rules); },
-                    [this](const result<void>& kept) { was_kept(kept); });
+        beside_.run(
+            [helper = helper_, rules = rules_of(*configuration_)] { return helper->keep_guard(rules); },
+            [this](const result<void>& kept) { was_kept(kept); });
     } catch (const std::exception& e) {
         was_kept(error{e.what()});
     }
@@ -336,7 +358,7 @@ void runtime::withdraw() {
         if (!removed) log::error(removed.error().text);
         // A trial takes away what it has set up, not the guard that was confirmed before it.
         if (trial_end_ && guarded_before_trial_) {
-            if (const auto back = load_last_guard(last_guard_path(configuration_->state)); back)
+            if (const auto back = helper_->restore_guard(); back)
                 log::warning("the guard that was there before the trial is back");
             else
                 log::error("the guard that was there before the trial: " + back.error().text);
@@ -346,6 +368,8 @@ void runtime::withdraw() {
 }
 
 void runtime::close() {
+    boost::system::error_code ignored;
+    helper_ended_.close(ignored);
     exporter_.stop();
     if (const auto closed = granter_.close_cleanly(); !closed) log::error(closed.error().text);
     control_.reset();
@@ -362,7 +386,9 @@ record_view runtime::record() {
 }
 
 std::unique_ptr<time_service> runtime::make_time(const config::server& c) {
-    auto time = std::make_unique<time_service>(context_, c.time);
+    auto time = std::make_unique<time_service>(
+        context_, c.time, time_service::role::daemon,
+        [helper = helper_](const std::string& host) { return helper->look_up(host); });
     time->not_before(granter_.newest());
     time->on_update([this] { tick(); });
     return time;

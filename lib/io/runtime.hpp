@@ -8,6 +8,7 @@
 #include "io/control/status.hpp"
 #include "io/firewall/backend.hpp"
 #include "io/granter.hpp"
+#include "io/helper/helper_process.hpp"
 #include "io/metrics/exporter.hpp"
 #include "io/notify/notices.hpp"
 #include "io/start_up.hpp"
@@ -19,6 +20,7 @@
 #include "supervisor/supervisor.hpp"
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <memory>
@@ -42,6 +44,9 @@ public:
     /// up and no knock taken. An error, and nothing is changed: another server runs here, or there is no
     /// setting up a firewall.
     result<void> start();
+    /// What the server has no right to do itself its helper does; with its end the server ends: ended() is
+    /// called then. Before start().
+    void helped_by(std::shared_ptr<const helper_process> h, std::function<void()> ended);
     /// How the configuration is read again. Before start().
     void reads_by(config_reader reader) { reader_ = std::move(reader); }
     /// The guard goes after so long, by itself, and the server with it, unless somebody confirms it through
@@ -97,6 +102,7 @@ private:
     bool makes_guard() const;
     void drop_own_guard();
     void keep_guard();
+    firewall_programs programs() const;
     void warn_of_no_key() const;
     void populate();
     void was_kept(const result<void>& kept);
@@ -126,6 +132,8 @@ private:
     void confirm(const reply& r);
 
     boost::asio::io_context& context_;
+    std::shared_ptr<const helper_process> helper_;
+    boost::asio::posix::stream_descriptor helper_ended_;
     boost::asio::steady_timer timer_;
     supervisor supervisor_;
     start_up start_up_;

@@ -162,17 +162,25 @@ result<std::string> read_file(const std::string& path, std::size_t most) {
     return read_all<std::string>(file->get(), path, most);
 }
 
-result<key::credential_ptr> load_key_file(const std::string& path, bool allow_loose_permissions) {
+result<key::secret_text> read_key_text(const std::string& path, bool allow_loose_permissions) {
     const auto file = open_for_reading(path);
     if (!file) return file.error();
     // What was opened is what is judged: no one can swap the file in between.
     if (!allow_loose_permissions)
         if (const auto fits = check_permissions(file->get(), path); !fits) return fits.error();
-    const auto text = read_all<key::secret_text>(file->get(), path, most_key_file);
-    if (!text) return text.error();
-    auto key = method::read_key(*text);
+    return read_all<key::secret_text>(file->get(), path, most_key_file);
+}
+
+result<key::credential_ptr> read_key(const std::string& path, std::string_view text) {
+    auto key = method::read_key(text);
     if (!key) return in_file(path, key.error());
     return key;
+}
+
+result<key::credential_ptr> load_key_file(const std::string& path, bool allow_loose_permissions) {
+    const auto text = read_key_text(path, allow_loose_permissions);
+    if (!text) return text.error();
+    return read_key(path, *text);
 }
 
 result<void> write_new_file(const std::string& path, std::string_view text) {

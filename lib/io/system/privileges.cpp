@@ -40,6 +40,12 @@ result<void> keep_only_network_privileges() {
     return {};
 }
 
+result<void> drop_all_capabilities() {
+    capng_clear(CAPNG_SELECT_CAPS);
+    if (capng_apply(CAPNG_SELECT_CAPS) != 0) return error{"privileges: capabilities cannot be given up"};
+    return {};
+}
+
 bool may_set_up_firewall() {
     return capng_get_caps_process() == 0 && capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN) != 0;
 }

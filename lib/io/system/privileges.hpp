@@ -11,6 +11,9 @@ namespace chronoknock::io {
 /// reload will.
 result<void> keep_only_network_privileges();
 
+/// Gives away all that the calling thread has.
+result<void> drop_all_capabilities();
+
 /// CAP_NET_ADMIN is to be had.
 bool may_set_up_firewall();
 

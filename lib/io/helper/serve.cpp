@@ -1,0 +1,144 @@
+#include "io/helper/serve.hpp"
+
+#include "helper/requests.hpp"
+#include "io/helper/carry_out.hpp"
+#include "io/helper/frames.hpp"
+#include "io/helper/packet_sockets.hpp"
+#include "io/system/privileges.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <iterator>
+#include <map>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace chronoknock::io {
+
+namespace {
+
+constexpr std::size_t most_programs = 16; // of configurations that were read; the oldest goes
+
+/// What ends the server is not for us: the guard may have to be put back until it has ended.
+void set_signals() {
+    struct sigaction pass_over {};
+    pass_over.sa_handler = SIG_IGN;
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGPIPE}) sigaction(signal, &pass_over, nullptr);
+    struct sigaction wake {};
+    wake.sa_handler = [](int) {};
+    sigaction(SIGCHLD, &wake, nullptr);
+    sigset_t held;
+    sigemptyset(&held);
+    sigaddset(&held, SIGCHLD); // comes while we wait only
+    sigprocmask(SIG_SETMASK, &held, nullptr);
+}
+
+/// For a child: nft and programs wait for children of their own.
+void reset_signals() {
+    struct sigaction as_usual {};
+    as_usual.sa_handler = SIG_DFL;
+    sigaction(SIGCHLD, &as_usual, nullptr);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+void keep_only(int kept) {
+    if (kept > STDERR_FILENO + 1) ::close_range(STDERR_FILENO + 1, static_cast<unsigned>(kept) - 1, 0);
+    ::close_range(static_cast<unsigned>(kept) + 1, ~0u, 0);
+}
+
+class server_of_requests {
+public:
+    server_of_requests(descriptor channel, const helper_site& site)
+        : channel_(std::move(channel)), site_(site) {}
+
+    void run() {
+        auto found = socket_pair(SOCK_SEQPACKET);
+        if (!found) return;
+        found_ = std::move(found->first);
+        told_ = std::move(found->second);
+        sigset_t none;
+        sigemptyset(&none);
+        for (;;) {
+            // Without a listener its entry is passed over (poll(2)).
+            pollfd all[] = {
+                {found_.get(), POLLIN, 0}, {listener_.get(), POLLIN, 0}, {channel_.get(), POLLIN, 0}};
+            const int ready = ::ppoll(all, std::size(all), nullptr, &none);
+            reap();
+            if (ready <= 0) continue;
+            if (all[0].revents != 0) learn();
+            if (all[1].revents & POLLIN)
+                open_packet_socket(listener_.get());
+            else if (all[1].revents != 0)
+                listener_ = descriptor();
+            if (all[2].revents != 0 && !receive()) return;
+        }
+    }
+
+private:
+    /// False: the server is gone.
+    bool receive() {
+        auto got = receive_descriptor(channel_.get());
+        if (!got) return false;
+        if (got->mark == listener_mark) {
+            listener_ = std::move(got->passed);
+            return true;
+        }
+        const auto kind = got->mark;
+        if (kind >= std::size(helper::most_at_once)) return true;
+        const auto running = std::ranges::count(children_, kind, [](const auto& c) { return c.second; });
+        if (static_cast<std::size_t>(running) >= helper::most_at_once[kind]) return true; // turned away
+        const auto pid = ::fork();
+        if (pid == 0) {
+            reset_signals();
+            for (auto* const d : {&channel_, &listener_, &found_}) *d = descriptor();
+            try {
+                carry_out_request(got->passed.get(), kind, site_, programs_, told_.get());
+            } catch (...) { // no memory, say: whoever asked hears that nothing comes
+            }
+            ::_exit(0);
+        }
+        if (pid > 0) children_[pid] = kind;
+        return true;
+    }
+
+    void reap() {
+        for (pid_t pid = 0; (pid = ::waitpid(-1, nullptr, WNOHANG)) > 0;) children_.erase(pid);
+    }
+
+    void learn() {
+        auto program = known_program(found_.get());
+        if (program.empty()) return;
+        std::erase(programs_, program);
+        programs_.push_back(std::move(program));
+        if (programs_.size() > most_programs) programs_.erase(programs_.begin());
+    }
+
+    descriptor channel_;
+    const helper_site& site_;
+    descriptor listener_; ///< of the server's seccomp filter
+    descriptor found_;    ///< programs that children have read of come here
+    descriptor told_;     ///< the children's end
+    known_programs programs_;
+    std::map<pid_t, std::uint8_t> children_; ///< and what each does
+};
+
+} // namespace
+
+void serve_requests(descriptor channel, const helper_site& site) {
+    try {
+        set_signals();
+        keep_only(channel.get());
+        ::prctl(PR_SET_NAME, "knock-helper", 0, 0, 0);
+        if (keep_only_network_privileges()) server_of_requests(std::move(channel), site).run();
+    } catch (...) { // no memory, say: the server ends with us, and both are started again
+    }
+    ::_exit(0);
+}
+
+} // namespace chronoknock::io
