@@ -274,9 +274,6 @@ class Beside:
 
     def stop_theirs(self):
         self.server.run(["nft", "flush", "ruleset"])
-        for tables in ("iptables-legacy", "ip6tables-legacy"):
-            for words in (["-P", "INPUT", "ACCEPT"], ["-F"], ["-X"]):
-                self.server.run([tables, *words])
 
 
 class BesideNftablesService(Beside, LabTest):
@@ -292,6 +289,11 @@ class BesideIptablesNft(Beside, LabTest):
 class BesideIptablesLegacy(Beside, LabTest):
     def theirs(self, host):
         return Iptables(host, "legacy")
+
+    def stop_theirs(self):
+        for tables in ("iptables-legacy", "ip6tables-legacy"):
+            for words in (["-P", "INPUT", "ACCEPT"], ["-P", "FORWARD", "ACCEPT"], ["-F"], ["-X"]):
+                self.server.run([tables, *words])
 
 
 class BesideUfw(Beside, LabTest):
