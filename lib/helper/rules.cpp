@@ -13,8 +13,8 @@ using firewall::rules;
 namespace {
 
 constexpr std::size_t most_list = 1 << 20;
-constexpr std::size_t most_table_name = 32;  // those that are ours are shorter; script_of() knows them
-constexpr std::size_t most_set_name = 256;   // NFT_SET_MAXNAMELEN
+constexpr std::size_t most_table_name = 32; // those that are ours are shorter; script_of() knows them
+constexpr std::size_t most_set_name = 256;  // NFT_SET_MAXNAMELEN
 constexpr std::size_t most_service_name = 32;
 
 void refuse(reader& r) { r.skip(~std::size_t{0}); }

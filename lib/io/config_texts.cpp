@@ -76,31 +76,31 @@ read_texts read_config_texts(const std::string& path, bool allow_loose_permissio
 result<config::server> load_server_config(const std::string& path, const helper::configuration_texts& texts,
                                           without_keys none) {
     const index_of_files files(texts);
-    const config_source given{
-        [&](const std::string& name) -> result<std::string> {
-            const auto& found = files.find(source::main, name);
-            if (found.empty()) return not_read(name);
-            const auto* const f = found.front();
-            if (!f->problem.empty()) return error{f->problem};
-            return {boost::system::in_place_value, f->text.begin(), f->text.end()};
-        },
-        [&](const std::string& name) -> result<key::credential_ptr> {
-            const auto& found = files.find(source::key, name);
-            if (found.empty()) return not_read(name);
-            const auto* const f = found.front();
-            if (!f->problem.empty()) return error{f->problem};
-            return read_key(name, f->text);
-        },
-        [&](const std::string& pattern) -> result<std::vector<config::included_file>> {
-            std::vector<config::included_file> all;
-            const auto& found = files.find(source::included, pattern);
-            if (found.empty()) return not_read(pattern);
-            for (const auto* const f : found) {
-                if (!f->problem.empty()) return error{f->problem};
-                if (!f->path.empty()) all.push_back({f->path, {f->text.begin(), f->text.end()}});
-            }
-            return all;
-        }};
+    const config_source given{[&](const std::string& name) -> result<std::string> {
+                                  const auto& found = files.find(source::main, name);
+                                  if (found.empty()) return not_read(name);
+                                  const auto* const f = found.front();
+                                  if (!f->problem.empty()) return error{f->problem};
+                                  return {boost::system::in_place_value, f->text.begin(), f->text.end()};
+                              },
+                              [&](const std::string& name) -> result<key::credential_ptr> {
+                                  const auto& found = files.find(source::key, name);
+                                  if (found.empty()) return not_read(name);
+                                  const auto* const f = found.front();
+                                  if (!f->problem.empty()) return error{f->problem};
+                                  return read_key(name, f->text);
+                              },
+                              [&](const std::string& pattern) -> result<std::vector<config::included_file>> {
+                                  std::vector<config::included_file> all;
+                                  const auto& found = files.find(source::included, pattern);
+                                  if (found.empty()) return not_read(pattern);
+                                  for (const auto* const f : found) {
+                                      if (!f->problem.empty()) return error{f->problem};
+                                      if (!f->path.empty())
+                                          all.push_back({f->path, {f->text.begin(), f->text.end()}});
+                                  }
+                                  return all;
+                              }};
     return load_server_config(path, given, none);
 }
 

@@ -26,9 +26,10 @@ runtime::runtime(boost::asio::io_context& context, config::server configuration)
 void runtime::helped_by(std::shared_ptr<const helper_process> h, std::function<void()> ended) {
     helper_ = std::move(h);
     helper_ended_.assign(::fcntl(helper_->channel(), F_DUPFD_CLOEXEC, 0));
-    helper_ended_.async_wait(helper_ended_.wait_read, [ended = std::move(ended)](boost::system::error_code stopped) {
-        if (!stopped) ended();
-    });
+    helper_ended_.async_wait(helper_ended_.wait_read,
+                             [ended = std::move(ended)](boost::system::error_code stopped) {
+                                 if (!stopped) ended();
+                             });
     notices_.run_by([helper = helper_](std::vector<std::string> command, std::vector<std::string> facts) {
         return helper->run_program(std::move(command), std::move(facts));
     });
@@ -49,6 +50,13 @@ result<void> runtime::start() {
     // What no waiting will mend. Whatever guard is there stays.
     const auto& backend = configuration_->firewall.backend;
     if (const auto possible = check_backend(backend, rules_of(*configuration_)); !possible) return possible;
+    if (confiner_) {
+        // Root's, so that root can ask without CAP_DAC_OVERRIDE; what fails is tried again, and told then.
+        (void)open_control().has_value();
+        auto confined = confiner_(*configuration_);
+        if (!confined) return confined.error();
+        confined_ = std::move(*confined);
+    }
     exporter_.use(configuration_->metrics);
     carry_out(supervisor_.start());
     return {};
@@ -165,8 +173,9 @@ result<void> runtime::open_control() {
 void runtime::keep_guard() {
     if (trial_end_) return; // no boot is to set up what nobody has confirmed
     try {
-        beside_.run([helper = helper_, rules = rules_of(*configuration_)] { return helper->keep_guard(rules); },
-                    [this](const result<void>& kept) { was_kept(kept); });
+        beside_.run(
+            [helper = helper_, rules = rules_of(*configuration_)] { return helper->keep_guard(rules); },
+            [this](const result<void>& kept) { was_kept(kept); });
     } catch (const std::exception& e) {
         was_kept(error{e.what()});
     }
@@ -235,7 +244,8 @@ result<void> runtime::fits(const config::server& next) const {
                      "them"};
     if (firewall_ && next.firewall.backend != old.firewall.backend)
         return error{"[firewall] backend: expected as it was; a restart changes it"};
-    return {};
+    if (next.user != old.user) return error{"[server] user: expected as it was; a restart changes it"};
+    return confined_ ? stays_within(*confined_, next) : result<void>();
 }
 
 void runtime::adopt() {

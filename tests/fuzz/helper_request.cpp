@@ -16,8 +16,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto again = helper::decode({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
     if (!again || !(*again == *r)) std::abort();
     if (const auto* const guard = std::get_if<helper::write_guard>(&*r))
-        if (const auto script = script_of(guard->order); script && script->find("inet chronoknock") == script->npos &&
-                                                         !script->empty())
+        if (const auto script = script_of(guard->order);
+            script && script->find("inet chronoknock") == script->npos && !script->empty())
             std::abort();
     return 0;
 }

@@ -57,7 +57,8 @@ public:
 /// express, a program or a right that is not there.
 result<void> check_backend(const std::string& name, const firewall::rules& r);
 
-/// Who does for a backend what takes more rights than the server keeps. What is empty the process does itself.
+/// Who does for a backend what takes more rights than the server keeps. What is empty the process does
+/// itself.
 struct firewall_programs {
     /// Runs nft: see nft_kernel::run().
     std::function<result<std::optional<std::string>>(const firewall::nft_order&)> nft = {};

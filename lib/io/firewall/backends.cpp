@@ -37,9 +37,8 @@ result<void> check_backend(const std::string& name, const firewall::rules& r) {
     return row_of(name).check(r);
 }
 
-result<std::unique_ptr<firewall_backend>> open_backend(const std::string& name,
-                                                       boost::asio::io_context& context,
-                                                       const firewall_programs& programs) {
+result<std::unique_ptr<firewall_backend>>
+open_backend(const std::string& name, boost::asio::io_context& context, const firewall_programs& programs) {
     auto opened = row_of(name).open(context, programs);
     if (!opened || known(name).can.expiry) return opened;
     return std::make_unique<expiring>(context, std::move(*opened));

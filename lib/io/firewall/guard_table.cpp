@@ -34,7 +34,8 @@ result<bool> guard_table::run(const rules& r, std::span<const flow> admitted, co
     if (!there) return text_of("reading the table", there.error());
     const bool had_sets = !there->sets.empty();
     using firewall::nft_order;
-    const auto kept = kernel_->run({nft_order::action::keep, r, *there, {admitted.begin(), admitted.end()}, cut});
+    const auto kept =
+        kernel_->run({nft_order::action::keep, r, *there, {admitted.begin(), admitted.end()}, cut});
     if (!kept) return kept.error(); // that says nothing of the table
     if (!*kept) return had_sets;
     const auto refusal = **kept;
@@ -45,7 +46,8 @@ result<bool> guard_table::run(const rules& r, std::span<const flow> admitted, co
         if (bare && !*bare) return true;
     }
     // Perhaps the table is not as any version of ours would leave it. Its grants are known by now.
-    const auto fresh = kernel_->run({nft_order::action::anew, r, {}, {admitted.begin(), admitted.end()}, cut});
+    const auto fresh =
+        kernel_->run({nft_order::action::anew, r, {}, {admitted.begin(), admitted.end()}, cut});
     if (!fresh) return fresh.error();
     if (*fresh) return error{**fresh};
     log::warning("firewall: the table that was there could not be kept (" + refusal + "): made anew");

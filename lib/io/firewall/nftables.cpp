@@ -51,8 +51,8 @@ public:
 
     nftables(asio::io_context& context, std::unique_ptr<nft_kernel> kernel, nft_events events,
              std::function<bool()> legacy)
-        : context_(context), table_(std::move(kernel), std::move(legacy)), events_(context, events.release()), pause_(context),
-          look_(context), watch_(context.get_executor()),
+        : context_(context), table_(std::move(kernel), std::move(legacy)), events_(context, events.release()),
+          pause_(context), look_(context), watch_(context.get_executor()),
           grants_(table_.kernel(), [this] { carry_out(machine_.notified()); }) {}
 
     void start();
@@ -358,8 +358,8 @@ result<std::unique_ptr<firewall_backend>> open_nftables(asio::io_context& contex
                                                         const firewall_programs& programs) {
     auto events = nft_events::open();
     if (!events) return text_of("nf_tables events", events.error());
-    return std::make_unique<nftables_backend>(
-        std::make_shared<nftables>(context, std::move(kernel), std::move(*events), programs.legacy_translates));
+    return std::make_unique<nftables_backend>(std::make_shared<nftables>(
+        context, std::move(kernel), std::move(*events), programs.legacy_translates));
 }
 
 } // namespace chronoknock::io

@@ -110,8 +110,8 @@ std::vector<std::string> known_program(int found) {
     std::string bytes(most_program, '\0');
     const auto n = ::recv(found, bytes.data(), bytes.size(), MSG_DONTWAIT);
     reader r(bytes_of(std::string_view(bytes).substr(0, n > 0 ? static_cast<std::size_t>(n) : 0)));
-    auto words = helper::take_all(
-        r, helper::most_words, [](reader& from) { return helper::take_text(from, helper::most_word); });
+    auto words = helper::take_all(r, helper::most_words,
+                                  [](reader& from) { return helper::take_text(from, helper::most_word); });
     return r ? words : std::vector<std::string>();
 }
 

@@ -46,7 +46,8 @@ result<descriptor> helper_process::begin(const helper::request& r) const {
     if (!send_descriptor(channel_.get(), static_cast<std::uint8_t>(r.index()), ends->second.get()))
         return error{"helper: it has ended"};
     ends->second = descriptor();
-    if (!send_frame(ends->first.get(), encode(r))) return error{"helper: it has ended, or has too much to do"};
+    if (!send_frame(ends->first.get(), encode(r)))
+        return error{"helper: it has ended, or has too much to do"};
     return std::move(ends->first);
 }
 

@@ -48,8 +48,7 @@ void reset_signals() {
 }
 
 void keep_only(int kept) {
-    if (kept > STDERR_FILENO + 1)
-        ::close_range(STDERR_FILENO + 1, static_cast<unsigned>(kept) - 1, 0);
+    if (kept > STDERR_FILENO + 1) ::close_range(STDERR_FILENO + 1, static_cast<unsigned>(kept) - 1, 0);
     ::close_range(static_cast<unsigned>(kept) + 1, ~0u, 0);
 }
 

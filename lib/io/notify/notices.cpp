@@ -61,13 +61,13 @@ void notices::start(const notify::start& s) {
     try {
         auto started = runner_ ? runner_(s.command, s.facts) : error{"nobody runs programs here"};
         if (!started) return has_ended(number, {outcome::kind::not_run, 0, started.error().text});
-        auto& r =
-            *runs_.emplace(number, std::make_unique<run>(context_, std::move(*started))).first->second;
+        auto& r = *runs_.emplace(number, std::make_unique<run>(context_, std::move(*started))).first->second;
         r.watched.async_wait(boost::asio::posix::stream_descriptor::wait_read,
                              [this, number](boost::system::error_code stopped) {
                                  if (stopped) return;
                                  const auto ended = runs_.extract(number);
-                                 if (!ended.empty()) has_ended(number, outcome_of(ended.mapped()->stream.get()));
+                                 if (!ended.empty())
+                                     has_ended(number, outcome_of(ended.mapped()->stream.get()));
                              });
     } catch (const std::exception& e) {
         runs_.erase(number);

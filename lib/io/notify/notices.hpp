@@ -1,7 +1,7 @@
 #pragma once
 
-#include "grant/history.hpp"
 #include "base/error.hpp"
+#include "grant/history.hpp"
 #include "io/system/descriptor.hpp"
 #include "notify/notifier.hpp"
 
@@ -19,10 +19,10 @@ namespace chronoknock::io {
 /// The shell of notify::notifier: has the programs run, and hears when they have ended. They end with it.
 class notices {
 public:
-    /// Has a program run, and does not wait: gives what is readable once it has ended, and kills it when it is
-    /// shut down for writing (helper_process::run_program()).
-    using runner = std::function<result<descriptor>(std::vector<std::string> command,
-                                                    std::vector<std::string> facts)>;
+    /// Has a program run, and does not wait: gives what is readable once it has ended, and kills it when it
+    /// is shut down for writing (helper_process::run_program()).
+    using runner =
+        std::function<result<descriptor>(std::vector<std::string> command, std::vector<std::string> facts)>;
 
     notices(boost::asio::io_context& context, config::event_settings s);
     ~notices();
