@@ -68,13 +68,14 @@ int run_server(const arguments& args) {
     };
     // Without privileges the control socket can be given to no group that we are not in.
     if (!paths.control_group.empty()) io::join_group(paths.control_group);
-    if (const auto kept = io::keep_only_network_privileges(); !kept) return say(failed, kept.error().text);
+    if (const auto kept = io::keep_privileges_for_start(); !kept) return say(failed, kept.error().text);
     auto configuration = load();
     if (!configuration) return say(bad_usage, configuration.error().text);
     io::log::start();
 
     io::runtime runtime(context, std::move(*configuration));
     runtime.reads_by(load);
+    runtime.confined_by([helper](const config::server& c) { return io::confine(c, *helper); });
     int status = done;
     runtime.helped_by(helper, [&] {
         // Whoever started the server starts both again; the guard stays.

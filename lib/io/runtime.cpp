@@ -53,6 +53,13 @@ result<void> runtime::start() {
     if (const auto possible = check_backend(backend, rules_of(*configuration_)); !possible) return possible;
     if (trial_end_ && !makes_guard())
         return error{"--trial: the backend " + backend + " sets up no guard that could go away"};
+    if (confiner_) {
+        // Root's, so that root can ask without CAP_DAC_OVERRIDE; what fails is tried again, and told then.
+        (void)open_control().has_value();
+        auto confined = confiner_(*configuration_);
+        if (!confined) return confined.error();
+        confined_ = std::move(*confined);
+    }
     exporter_.use(configuration_->metrics);
     carry_out(supervisor_.start());
     return {};
@@ -265,7 +272,8 @@ result<void> runtime::fits(const config::server& next) const {
                      "`chronoknock uninvite` takes the last one out"};
     if (firewall_ && next.firewall.backend != old.firewall.backend)
         return error{"[firewall] backend: expected as it was; a restart changes it"};
-    return {};
+    if (next.user != old.user) return error{"[server] user: expected as it was; a restart changes it"};
+    return confined_ ? stays_within(*confined_, next) : result<void>();
 }
 
 void runtime::adopt() {

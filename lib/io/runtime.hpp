@@ -4,6 +4,7 @@
 #include "grant/outage.hpp"
 #include "io/answer/answerer.hpp"
 #include "io/capture/capture.hpp"
+#include "io/confinement.hpp"
 #include "io/control/control.hpp"
 #include "io/control/status.hpp"
 #include "io/firewall/backend.hpp"
@@ -47,6 +48,10 @@ public:
     /// What the server has no right to do itself its helper does; with its end the server ends: ended() is
     /// called then. Before start().
     void helped_by(std::shared_ptr<const helper_process> h, std::function<void()> ended);
+    /// Gives up privileges by the configuration, once the lock and the control socket are had: the guard, the
+    /// record and the capture are made with what is left. Before start().
+    using confiner = std::function<result<confinement>(const config::server&)>;
+    void confined_by(confiner c) { confiner_ = std::move(c); }
     /// How the configuration is read again. Before start().
     void reads_by(config_reader reader) { reader_ = std::move(reader); }
     /// The guard goes after so long, by itself, and the server with it, unless somebody confirms it through
@@ -149,6 +154,8 @@ private:
     notices notices_;
     std::optional<next_one> next_;
     config_reader reader_;
+    confiner confiner_;
+    std::optional<confinement> confined_;
     std::vector<completion> asked_;    ///< for a reload
     bool may_lose_keys_ = false;       ///< so one of them said
     std::vector<std::string> changes_; ///< that were taken over since the first of them asked

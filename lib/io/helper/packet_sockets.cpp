@@ -23,11 +23,27 @@ bool is_packet_socket(const seccomp_data& call) {
            call.args[2] <= 0xffff;
 }
 
-void refuse(int listener, unsigned long long id, int number) {
-    seccomp_notif_resp answer{};
-    answer.id = id;
-    answer.error = -number;
-    ::ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer);
+void answer(int listener, unsigned long long id, int number, long long value = 0) {
+    seccomp_notif_resp response{};
+    response.id = id;
+    response.error = -number;
+    response.val = value;
+    ::ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
+}
+
+/// Gives whoever asked the descriptor; false, and errno, if it cannot.
+bool hand_over(int listener, unsigned long long id, int passed) {
+    seccomp_notif_addfd added{};
+    added.id = id;
+    added.flags = answers_too;
+    added.srcfd = static_cast<unsigned>(passed);
+    added.newfd_flags = O_CLOEXEC;
+    if (::ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &added) >= 0) return true;
+    if (errno != EINVAL) return false;
+    added.flags = 0; // before Linux 5.14 in two steps
+    const int number = ::ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &added);
+    if (number >= 0) answer(listener, id, 0, number);
+    return number >= 0;
 }
 
 } // namespace
@@ -35,16 +51,10 @@ void refuse(int listener, unsigned long long id, int number) {
 void open_packet_socket(int listener) {
     seccomp_notif asked{};
     if (::ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &asked) != 0) return; // whoever asked is gone
-    if (!is_packet_socket(asked.data)) return refuse(listener, asked.id, EPERM);
+    if (!is_packet_socket(asked.data)) return answer(listener, asked.id, EPERM);
     const auto kind = static_cast<int>(asked.data.args[1]);
     const descriptor opened(::socket(AF_PACKET, kind | SOCK_CLOEXEC, static_cast<int>(asked.data.args[2])));
-    if (!opened) return refuse(listener, asked.id, errno);
-    seccomp_notif_addfd added{};
-    added.id = asked.id;
-    added.flags = answers_too;
-    added.srcfd = static_cast<unsigned>(opened.get());
-    added.newfd_flags = O_CLOEXEC;
-    if (::ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &added) < 0) refuse(listener, asked.id, errno);
+    if (!opened || !hand_over(listener, asked.id, opened.get())) answer(listener, asked.id, errno);
 }
 
 } // namespace chronoknock::io

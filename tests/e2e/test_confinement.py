@@ -1,0 +1,160 @@
+"""What the server gives up, and its helper."""
+
+import json
+import os
+import pathlib
+import signal
+import socket
+import struct
+import unittest
+
+from case import PORT, LabTest
+
+_NET_ADMIN = 1 << 12
+NOBODY = 65534
+
+
+def process_status(pid):
+    text = pathlib.Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    return dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
+
+
+class Confined(LabTest):
+    def confined(self, user=None, program=None, **options):
+        """A server that becomes a user; the folder of its record is called chronoknock, so it is handed over."""
+        self.lab.folder.chmod(0o755)
+        key = self.key()
+        guard = self.small_guard(key, wait=False, start=False, launcher=[program or self.lab.program],
+                                 sections={"server": f"user = {user}" if user is not None else "", **options})
+        guard.start()
+        self.first_window(2)
+        return guard, key
+
+    def opens(self, guard, key):
+        self.client.knock(self.server, key, "web")
+        self.assert_opens(self.client)
+        self.assert_shut(self.other)
+
+    def guard_returns(self):
+        self.server.run(["nft", "flush", "ruleset"])
+        self.wait_for(lambda: "chronoknock" in self.server.run(["nft", "list", "tables"]).stdout, "the guard")
+
+
+class Rights(Confined):
+    def test_as_a_user_of_its_own(self):
+        guard, key = self.confined(user=NOBODY)
+        said = process_status(guard.process.pid)
+        self.assertEqual(said["Uid"].split(), [str(NOBODY)] * 4)
+        self.assertEqual(said["Gid"].split(), [str(NOBODY)] * 4)
+        self.assertEqual(said["Groups"].split(), [str(NOBODY)])
+        for which, wanted in (("CapPrm", _NET_ADMIN), ("CapEff", _NET_ADMIN), ("CapInh", 0), ("CapAmb", 0), ("CapBnd", 0)):
+            self.assertEqual(int(said[which], 16), wanted, which)
+        self.assertEqual((said["NoNewPrivs"], said["Seccomp"]), ("1", "2"))
+        rights = guard.status()["privileges"]
+        self.assertEqual(rights["capabilities"], ["net_admin"])
+        self.assertEqual(rights["packet_sockets_by"], "helper")
+        self.assertGreaterEqual(rights["landlock"], 1)
+        self.assertTrue(rights["seccomp"])
+        self.opens(guard, key)
+        self.guard_returns()
+        self.assert_shut(self.other)
+
+    def test_keys_stay_roots_and_a_reload_reads_them(self):
+        guard, key = self.confined(user=NOBODY)
+        self.assertEqual(os.stat(key).st_uid, 0)
+        second = self.key("bob")
+        guard.write({"web": f"ports = tcp/{PORT}"}, {"bob": (second, "web")},
+                    {"server": f"user = {NOBODY}", "knock": "tracked = 1024"})
+        guard.reload()
+        guard.wait_log("configuration read again")
+        self.first_window(2)
+        self.other.knock(self.server, second, "web")
+        self.assert_opens(self.other)
+
+    def test_the_last_guard_is_roots(self):
+        guard, _ = self.confined(user=NOBODY)
+        last = guard.folder / "guard.nft"
+        self.wait_for(last.exists, "guard.nft")
+        self.assertEqual(os.stat(last).st_uid, 0)
+        for what in ("rm -f", "mv -f /dev/null", "truncate -s 0"):
+            self.server.run(["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "sh", "-c",
+                             f"{what} {last}"], check=False)
+            self.assertGreater(last.stat().st_size, 100, what)
+
+    def test_a_folder_that_the_user_cannot_write_is_told(self):
+        folder = self.server.home / "record"
+        folder.mkdir()
+        guard = self.small_guard(self.key(), wait=False, start=False, sections={"server": f"user = {NOBODY}"},
+                                 state=folder / "state.db")
+        guard.start(wait=False)
+        guard.wait_log("cannot be written by the user nobody; expected chown root:nobody and chmod 1770")
+        self.wait_for(lambda: not guard.process.alive(), "the server to end")
+
+    def test_status_says_it_in_one_line(self):
+        guard, _ = self.confined(user=NOBODY)
+        text = self.server.run([self.lab.program, "status", "--control", guard.control]).stdout
+        self.assertRegex(text, r"(?m)^rights   user nobody, net_admin, Landlock \d+, seccomp; helper \d+$")
+
+
+class Helper(Confined):
+    def test_it_ends_with_the_server_and_the_server_with_it(self):
+        guard, _ = self.confined()
+        helper = guard.status()["privileges"]["helper"]
+        self.assertEqual(process_status(helper)["Name"], "knock-helper")
+        os.kill(helper, signal.SIGTERM)  # to all of a unit at once: the server ends first
+        os.kill(helper, signal.SIGKILL)
+        self.wait_for(lambda: not guard.process.alive(), "the server to end")
+        self.assertIn("the helper has ended", guard.log())
+        self.assert_shut(self.other)
+        guard.restart()
+        helper = guard.status()["privileges"]["helper"]
+        guard.sigkill()
+        self.wait_for(lambda: not pathlib.Path(f"/proc/{helper}").exists()
+                      or process_status(helper)["State"].startswith("Z"), "the helper to end")
+
+    def test_it_has_what_it_needs_and_no_more(self):
+        guard, _ = self.confined()
+        said = process_status(guard.status()["privileges"]["helper"])
+        self.assertEqual(int(said["CapEff"], 16), (1 << 12) | (1 << 13))
+        self.assertEqual(said["NoNewPrivs"], "1")
+
+
+class Forbidden(Confined):
+    def ask(self, guard, operation, **arguments):
+        text = json.dumps({"operation": operation, "arguments": arguments}).encode()
+        with self.server.inside(), socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(10)
+            s.connect(str(guard.control))
+            s.sendall(struct.pack(">I", len(text)) + text)
+            answer = b""
+            while more := s.recv(65536):
+                answer += more
+        return json.loads(answer[4:])
+
+    def tried(self, user):
+        program = os.environ.get("CHRONOKNOCK_FORBIDDEN")
+        if not program:
+            self.skipTest("CHRONOKNOCK_FORBIDDEN names no program")
+        guard, key = self.confined(user=user, program=program)
+        outside = self.lab.folder / "outside"
+        outside.write_text("not for the server")
+        outside.chmod(0o666)
+        answers = self.ask(guard, "try_forbidden", outside=str(outside), inside=str(guard.state))
+        answers = answers.get("result", answers)
+        self.assertEqual(answers.pop("packet socket"), "DONE")
+        self.assertEqual(answers.pop("open inside"), "DONE")
+        self.assertGreater(len(answers), 15)
+        for what, answer in answers.items():
+            self.assertIn(answer, ("EPERM", "EACCES"), what)
+        self.opens(guard, key)  # and it goes on
+
+    def test_as_a_user(self):
+        self.tried(NOBODY)
+
+    def test_as_root(self):
+        """No user is there to become: the kernel holds it all the same."""
+        self.tried(0)
+
+
+if __name__ == "__main__":
+    unittest.main()
