@@ -2,10 +2,12 @@
 
 #include "base/each_of.hpp"
 #include "base/writer.hpp"
+#include "helper/facts.hpp"
 #include "helper/fields.hpp"
 #include "helper/rules.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 namespace chronoknock::helper {
 
@@ -17,15 +19,6 @@ bool is_host(std::string_view name) {
                c == '-' || c == '_';
     };
     return !name.empty() && name.front() != '-' && std::ranges::all_of(name, fits);
-}
-
-bool is_fact(std::string_view text) {
-    constexpr std::string_view begins = "CHRONOKNOCK_";
-    const auto is_printable = [](char c) { return c >= 0x20 && c < 0x7f; };
-    const auto name = text.substr(0, text.find('='));
-    const auto names = [](char c) { return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; };
-    return name.size() < text.size() && name.starts_with(begins) && std::ranges::all_of(name, names) &&
-           std::ranges::all_of(text, is_printable);
 }
 
 bool is_command(const std::vector<std::string>& words) {
@@ -51,19 +44,24 @@ request take_request(std::size_t kind, reader& r) {
     case 2:
         return restore_guard{};
     case 3:
-        return find_translation{};
+        return remove_guard{};
     case 4:
+        return find_translation{};
+    case 5:
         return read_configuration{};
-    case 5: {
+    case 6: {
         look_up l{take_text(r, most_name)};
         if (!is_host(l.host)) r.skip(~std::size_t{0});
         return l;
     }
-    case 6: {
+    case 7: {
         run_program p;
+        const auto which = r.u8();
+        p.which = static_cast<program>(which);
         p.command = take_words(r);
         p.facts = take_words(r);
-        if (!is_command(p.command) || !std::ranges::all_of(p.facts, is_fact)) r.skip(~std::size_t{0});
+        const bool is_known = which <= static_cast<std::uint8_t>(program::close);
+        if (!is_known || !is_command(p.command) || !are_facts(p.facts)) r.skip(~std::size_t{0});
         return p;
     }
     default:
@@ -81,10 +79,12 @@ std::string encode(const request& r) {
                    [&](const write_guard& g) { put(w, g.order); },
                    [&](const keep_guard& g) { put(w, g.rules); },
                    [](const restore_guard&) {},
+                   [](const remove_guard&) {},
                    [](const find_translation&) {},
                    [](const read_configuration&) {},
                    [&](const look_up& l) { put(w, l.host); },
                    [&](const run_program& p) {
+                       w.u8(static_cast<std::uint8_t>(p.which));
                        put_words(w, p.command);
                        put_words(w, p.facts);
                    },
@@ -93,10 +93,13 @@ std::string encode(const request& r) {
     return w.text();
 }
 
+static_assert(std::size(limits) == std::variant_size_v<request>);
+
 result<request> decode(byte_view bytes) {
-    if (bytes.size() > most_request) return error{"helper: expected a request of fewer bytes"};
     reader r(bytes);
     const auto kind = r.u8();
+    if (kind < std::size(limits) && bytes.size() > limits[kind].bytes)
+        return error{"helper: expected a request of fewer bytes"};
     auto taken = take_request(kind, r);
     if (!r || r.left() != 0) return error{"helper: expected a request as requests.hpp has them"};
     return taken;

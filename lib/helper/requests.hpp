@@ -12,7 +12,8 @@
 /// All that the server, without privileges, can have its helper do. The helper keeps what the server gives
 /// up: it may run nft and programs, read the configuration, look up names and write the last good guard.
 /// What a request names are values, never text for a shell, nft or a path: nothing else can be asked, and
-/// what is out of bounds is refused as a whole.
+/// what is out of bounds is refused as a whole. (Packet sockets it opens by another way,
+/// io/helper/packet_sockets.hpp.)
 namespace chronoknock::helper {
 
 /// Have nft make the guard's table. Answered with what nft said against it, if anything.
@@ -32,6 +33,12 @@ struct restore_guard {
     bool operator==(const restore_guard&) const = default;
 };
 
+/// Take away our table and what was written down: the configuration has another backend now. Answered with
+/// whether there was a table.
+struct remove_guard {
+    bool operator==(const remove_guard&) const = default;
+};
+
 /// Tell whether iptables-legacy translates addresses here, which only root can read.
 struct find_translation {
     bool operator==(const find_translation&) const = default;
@@ -49,24 +56,33 @@ struct look_up {
     bool operator==(const look_up&) const = default;
 };
 
-/// Run a program that the configuration names ([events] on_event), word for word, and end it when the server
-/// says so. Answered with how it ended.
+/// A program that the configuration names: [events] command, [firewall] open and close.
+enum class program : std::uint8_t { event, open, close };
+
+/// Run one of those that the helper itself has read there, word for word, and end it when the server says so,
+/// or its time limit is over. Answered with how it ended.
 struct run_program {
+    program which = program::event;
     std::vector<std::string> command;
-    std::vector<std::string> facts; ///< CHRONOKNOCK_NAME=VALUE of its environment, printable ASCII
+    std::vector<std::string> facts; ///< of its environment, as facts.hpp has them
     bool operator==(const run_program&) const = default;
 };
 
-using request = std::variant<write_guard, keep_guard, restore_guard, find_translation, read_configuration,
-                             look_up, run_program>;
+using request = std::variant<write_guard, keep_guard, restore_guard, remove_guard, find_translation,
+                             read_configuration, look_up, run_program>;
 
-/// What is carried out at once of each kind, in the order of `request`; more are turned away.
-inline constexpr std::size_t most_at_once[] = {2, 2, 1, 2, 2, 64, 8};
+/// What is carried out at once of a kind, more being turned away, and how long a request is at the most.
+struct limit {
+    std::size_t at_once;
+    std::size_t bytes;
+};
+/// In the order of `request`.
+inline constexpr limit limits[] = {{2, 32 << 20}, {2, 32 << 20}, {1, 1},    {1, 1},
+                                   {2, 1},        {2, 1},        {64, 512}, {24, 512 << 10}};
 
-inline constexpr std::size_t most_request = 32 << 20; ///< bytes
-inline constexpr std::size_t most_name = 253;         ///< of a host (RFC 1035, 2.3.4)
-inline constexpr std::size_t most_words = 64;         ///< of a program, its name included; as many facts
-inline constexpr std::size_t most_word = 4096;        ///< bytes of each
+inline constexpr std::size_t most_name = 253;  ///< of a host (RFC 1035, 2.3.4)
+inline constexpr std::size_t most_words = 64;  ///< of a program, its name included; as many facts
+inline constexpr std::size_t most_word = 4096; ///< bytes of each
 
 std::string encode(const request& r);
 /// The error says what was expected; nothing of a request that is refused is carried out.

@@ -69,7 +69,13 @@ read_texts read_config_texts(const std::string& path, bool allow_loose_permissio
     read_texts read;
     const auto whole = load_server_config(path, recording(allow_loose_permissions, read.texts.files),
                                           without_keys::once_served);
-    if (whole) read.program = whole->events.command;
+    if (!whole) return read;
+    const auto& [open, close, time_limit] = whole->firewall.programs;
+    for (const auto& p :
+         {named_program{helper::program::event, whole->events.command, whole->events.time_limit},
+          {helper::program::open, open, time_limit},
+          {helper::program::close, close, time_limit}})
+        if (!p.command.empty()) read.programs.push_back(p);
     return read;
 }
 

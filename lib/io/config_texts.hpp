@@ -1,6 +1,7 @@
 #pragma once
 
 #include "helper/answers.hpp"
+#include "helper/requests.hpp"
 #include "io/server_config.hpp"
 
 #include <string>
@@ -8,10 +9,18 @@
 
 namespace chronoknock::io {
 
+/// A program that a configuration names.
+struct named_program {
+    helper::program which = helper::program::event;
+    std::vector<std::string> command;
+    nanoseconds time_limit{0};
+    bool operator==(const named_program&) const = default;
+};
+
 /// What the helper has read.
 struct read_texts {
     helper::configuration_texts texts;
-    std::vector<std::string> program; ///< [events] on_event, if the whole is a configuration
+    std::vector<named_program> programs; ///< none if the whole is no configuration
 };
 
 /// Reads a configuration as load_server_config() would, and keeps the texts.

@@ -97,6 +97,7 @@ result<confinement> confine(const config::server& c, const helper_process& helpe
             if (!c.user.empty()) return changed.error();
             log::warning(changed.error().text + ": the server stays who it is");
         }
+    if (::geteuid() == 0) take_back(c.state);
     in_force.user = own_name();
     in_force.helper = helper.pid();
     if (const auto kept = keep_privileges(network_rights::all); !kept) return kept.error();

@@ -6,6 +6,8 @@
 #include "firewall/change.hpp"
 #include "firewall/nft_order.hpp"
 #include "firewall/rules.hpp"
+#include "helper/requests.hpp"
+#include "io/system/descriptor.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <cstddef>
@@ -70,6 +72,10 @@ struct firewall_programs {
     std::function<result<std::optional<std::string>>(const firewall::nft_order&)> nft = {};
     /// Tells whether iptables-legacy translates addresses.
     std::function<bool()> legacy_translates = {};
+    /// Has a program of the operator's run: see helper_process::run_program().
+    std::function<result<descriptor>(helper::program which, std::vector<std::string> command,
+                                     std::vector<std::string> facts)>
+        run = {};
 };
 
 /// The error may be over in a moment.

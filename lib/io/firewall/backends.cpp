@@ -31,7 +31,7 @@ result<std::unique_ptr<firewall_backend>> by_itself(boost::asio::io_context& con
 
 constexpr row rows[] = {
     {"nftables", check_nftables, open_nftables},         {"nft-set", check_nft_set, by_itself<open_nft_set>},
-    {"ipset", check_ipset, by_itself<open_ipset>},       {"command", check_command, by_itself<open_command>},
+    {"ipset", check_ipset, by_itself<open_ipset>},       {"command", check_command, open_command},
     {"dry-run", check_dry_run, by_itself<open_dry_run>},
 };
 

@@ -10,6 +10,8 @@
 #include "io/firewall/nft_run.hpp"
 #include "io/helper/frames.hpp"
 #include "io/system/child.hpp"
+#include "io/system/clock.hpp"
+#include "io/system/landlock.hpp"
 #include "io/system/privileges.hpp"
 #include "io/time/lookup.hpp"
 
@@ -27,6 +29,7 @@ using namespace std::chrono_literals;
 using key::secret_text;
 
 constexpr nanoseconds patience = 10s; // for a request that was announced
+constexpr nanoseconds grace = 5s;     // for the server to end a program by its time limit
 constexpr std::size_t most_program = helper::most_words * (helper::most_word + 8);
 
 secret_text answer_to(const result<void>& done) {
@@ -41,33 +44,55 @@ secret_text answer_to(const result<T>& done) {
 secret_text read_all(const helper_site& site, int found) {
     const auto read = read_config_texts(site.config, site.allow_loose_permissions);
     // Told before the answer: what the server asks for then is known.
-    if (!read.program.empty()) {
+    for (const auto& p : read.programs) {
         writer w;
-        helper::put_all(w, read.program, [](writer& to, const std::string& word) { helper::put(to, word); });
+        w.u8(static_cast<std::uint8_t>(p.which));
+        w.u64(static_cast<std::uint64_t>(p.time_limit.count()));
+        helper::put_all(w, p.command, [](writer& to, const std::string& word) { helper::put(to, word); });
         (void)::send(found, w.text().data(), w.text().size(), MSG_NOSIGNAL);
     }
     return helper::encode(read.texts);
 }
 
-/// Ends it when the server says so, or is gone.
-void wait_for(const child& c, int stream) {
+/// Strangers' answers are read: without capabilities, nothing can be written, and little be read.
+secret_text look_up(const std::string& host) {
+    if (const auto dropped = drop_all_capabilities(); !dropped) return answer_to(dropped);
+    const open_paths names{{"/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/resolv.conf", "/etc/hosts",
+                            "/etc/nsswitch.conf", "/etc/host.conf", "/etc/gai.conf", "/etc/services",
+                            "/etc/protocols", "/run/systemd/resolve", "/run/resolvconf",
+                            "/run/NetworkManager", "/dev/urandom", "/proc/sys/net"},
+                           {}};
+    (void)restrict_files(names).has_value(); // a kernel without Landlock does not
+    return answer_to(addresses_of(host));
+}
+
+/// Ends it when the server says so, or is gone; or by itself, if the server has not by the deadline.
+void wait_for(const child& c, int stream, instant deadline) {
     for (;;) {
         pollfd both[] = {{c.handle(), POLLIN, 0}, {stream, POLLRDHUP, 0}};
-        if (::poll(both, 2, -1) < 0 && errno != EINTR) return c.kill();
-        if (both[1].revents != 0) c.kill();
-        if (both[0].revents != 0 || both[1].revents != 0) return; // take_status() waits
+        const auto left = std::chrono::ceil<milliseconds>(deadline - boot_now()).count();
+        const auto ready = ::poll(both, 2, static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000)));
+        if (ready < 0 && errno == EINTR) continue;
+        if (ready > 0 && both[0].revents != 0) return; // take_status() waits
+        if (ready != 0 || left <= 0) return c.kill();
     }
 }
 
 helper::program_end run(const helper::run_program& asked, const known_programs& programs, int stream) {
     using manner = helper::program_end::manner;
-    if (std::ranges::find(programs, asked.command) == programs.end())
+    const auto named = std::ranges::find_if(programs, [&](const named_program& p) {
+        return p.which == asked.which && p.command == asked.command;
+    });
+    if (named == programs.end())
         return {manner::not_run, 0, "it is not the program that the configuration names"};
     auto variables = asked.facts;
     variables.push_back("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-    auto started = start_program(asked.command, variables, program_rights::none);
+    const auto deadline = boot_now() + named->time_limit + grace;
+    const auto rights =
+        asked.which == helper::program::event ? program_rights::none : program_rights::network;
+    auto started = start_program(asked.command, variables, rights);
     if (!started) return {manner::not_run, 0, started.error().text};
-    wait_for(*started, stream);
+    wait_for(*started, stream, deadline);
     const auto status = started->take_status();
     if (!status) return {manner::not_run, 0, status.error().text};
     if (WIFSIGNALED(*status))
@@ -79,7 +104,7 @@ helper::program_end run(const helper::run_program& asked, const known_programs& 
 
 void carry_out_request(int stream, std::uint8_t kind, const helper_site& site, const known_programs& programs,
                        int found) {
-    const auto bytes = receive_frame(stream, helper::most_request, patience);
+    const auto bytes = receive_frame(stream, helper::limits[kind].bytes, patience);
     if (!bytes) return;
     const auto asked = helper::decode(bytes_of({bytes->data(), bytes->size()}));
     const auto refuse = [&](const std::string& why) { (void)send_frame(stream, helper::encode_error(why)); };
@@ -92,27 +117,33 @@ void carry_out_request(int stream, std::uint8_t kind, const helper_site& site, c
             [](const helper::write_guard& r) { return answer_to(run_order(r.order)); },
             [&](const helper::keep_guard& r) { return answer_to(keep_last_guard(site.state, r.rules)); },
             [&](const helper::restore_guard&) { return answer_to(load_last_guard(guard)); },
+            [&](const helper::remove_guard&) {
+                const auto removed = io::remove_guard(site.state);
+                return removed ? helper::encode_done(*removed) : helper::encode_error(removed.error().text);
+            },
             [](const helper::find_translation&) {
                 return helper::encode_done(legacy_translates().value_or(false));
             },
             [&](const helper::read_configuration&) { return read_all(site, found); },
-            [](const helper::look_up& r) {
-                const auto dropped = drop_all_capabilities(); // strangers' answers are read
-                return dropped ? answer_to(addresses_of(r.host)) : answer_to(dropped);
-            },
+            [](const helper::look_up& r) { return look_up(r.host); },
             [&](const helper::run_program& r) { return helper::encode(run(r, programs, stream)); },
         },
         *asked);
     (void)send_frame(stream, {answer.data(), answer.size()});
 }
 
-std::vector<std::string> known_program(int found) {
+std::optional<named_program> next_found(int found) {
     std::string bytes(most_program, '\0');
     const auto n = ::recv(found, bytes.data(), bytes.size(), MSG_DONTWAIT);
-    reader r(bytes_of(std::string_view(bytes).substr(0, n > 0 ? static_cast<std::size_t>(n) : 0)));
-    auto words = helper::take_all(r, helper::most_words,
-                                  [](reader& from) { return helper::take_text(from, helper::most_word); });
-    return r ? words : std::vector<std::string>();
+    if (n <= 0) return {};
+    reader r(bytes_of(std::string_view(bytes).substr(0, static_cast<std::size_t>(n))));
+    named_program p;
+    p.which = static_cast<helper::program>(r.u8());
+    p.time_limit = nanoseconds(static_cast<std::int64_t>(r.u64()));
+    p.command = helper::take_all(r, helper::most_words,
+                                 [](reader& from) { return helper::take_text(from, helper::most_word); });
+    if (!r) return {};
+    return p;
 }
 
 } // namespace chronoknock::io

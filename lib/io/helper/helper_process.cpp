@@ -79,6 +79,12 @@ result<void> helper_process::restore_guard() const {
     return {};
 }
 
+result<bool> helper_process::remove_guard() const {
+    const auto answer = ask(helper::remove_guard{}, helper::most_answer, patience_guard);
+    if (!answer) return answer.error();
+    return helper::decode_flag(bytes(*answer));
+}
+
 result<bool> helper_process::find_translation() const {
     const auto answer = ask(helper::find_translation{}, helper::most_answer, patience_guard);
     if (!answer) return answer.error();
@@ -97,9 +103,9 @@ result<std::vector<address>> helper_process::look_up(const std::string& host) co
     return helper::decode_addresses(bytes(*answer));
 }
 
-result<descriptor> helper_process::run_program(std::vector<std::string> command,
+result<descriptor> helper_process::run_program(helper::program which, std::vector<std::string> command,
                                                std::vector<std::string> facts) const {
-    return begin(helper::run_program{std::move(command), std::move(facts)});
+    return begin(helper::run_program{which, std::move(command), std::move(facts)});
 }
 
 result<helper::program_end> helper_process::end_of(int stream) {

@@ -28,13 +28,16 @@ public:
     result<helper::refusal_of_nft> write_guard(const firewall::nft_order& order) const;
     result<void> keep_guard(const firewall::rules& rules) const;
     result<void> restore_guard() const;
+    /// True: there was a table.
+    result<bool> remove_guard() const;
     result<bool> find_translation() const;
     result<helper::configuration_texts> read_configuration() const;
     result<std::vector<address>> look_up(const std::string& host) const;
 
     /// Does not wait. The stream is readable when the program has ended, or could not be run: end_of() tells.
     /// To shut the stream down for writing kills the program with all that it has started; so does its end.
-    result<descriptor> run_program(std::vector<std::string> command, std::vector<std::string> facts) const;
+    result<descriptor> run_program(helper::program which, std::vector<std::string> command,
+                                   std::vector<std::string> facts) const;
     static result<helper::program_end> end_of(int stream);
 
     /// From now on the helper opens the packet sockets that the server's seccomp filter reports

@@ -21,7 +21,11 @@ namespace chronoknock::io {
 
 namespace {
 
-constexpr std::size_t most_programs = 16; // of configurations that were read; the oldest goes
+constexpr std::size_t most_programs = 48; // of configurations that were read; the oldest goes
+
+/// Place among the requests, of the one whose child tells of programs.
+constexpr std::uint8_t reads_configuration =
+    static_cast<std::uint8_t>(helper::request(helper::read_configuration()).index());
 
 /// What ends the server is not for us: the guard may have to be put back until it has ended.
 void set_signals() {
@@ -90,13 +94,14 @@ private:
             return true;
         }
         const auto kind = got->mark;
-        if (kind >= std::size(helper::most_at_once)) return true;
+        if (kind >= std::size(helper::limits)) return true;
         const auto running = std::ranges::count(children_, kind, [](const auto& c) { return c.second; });
-        if (static_cast<std::size_t>(running) >= helper::most_at_once[kind]) return true; // turned away
+        if (static_cast<std::size_t>(running) >= helper::limits[kind].at_once) return true; // turned away
         const auto pid = ::fork();
         if (pid == 0) {
             reset_signals();
             for (auto* const d : {&channel_, &listener_, &found_}) *d = descriptor();
+            if (kind != reads_configuration) told_ = descriptor();
             try {
                 carry_out_request(got->passed.get(), kind, site_, programs_, told_.get());
             } catch (...) { // no memory, say: whoever asked hears that nothing comes
@@ -112,11 +117,11 @@ private:
     }
 
     void learn() {
-        auto program = known_program(found_.get());
-        if (program.empty()) return;
-        std::erase(programs_, program);
-        programs_.push_back(std::move(program));
-        if (programs_.size() > most_programs) programs_.erase(programs_.begin());
+        while (auto program = next_found(found_.get())) {
+            std::erase(programs_, *program);
+            programs_.push_back(std::move(*program));
+            if (programs_.size() > most_programs) programs_.erase(programs_.begin());
+        }
     }
 
     descriptor channel_;

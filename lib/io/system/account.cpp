@@ -50,10 +50,10 @@ bool give_folder(const fs::path& folder, const account& to, mode_t mode) {
 
 /// A file that the user himself may have put there is left alone: no link leads us elsewhere.
 void give_file(const std::string& path, const account& to) {
-    const descriptor file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    const descriptor file(::open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
     struct stat s {};
     if (!file || ::fstat(file.get(), &s) != 0 || !S_ISREG(s.st_mode) || s.st_nlink != 1) return;
-    (void)!::fchown(file.get(), to.user, to.group);
+    (void)!::fchownat(file.get(), "", to.user, to.group, AT_EMPTY_PATH);
 }
 
 } // namespace
@@ -88,6 +88,13 @@ result<void> hand_over(const std::string& state, const std::string& control, con
     for (const auto* const end : beside_record) give_file(state + end, to);
     (void)give_folder(fs::path(control).parent_path(), to, of_control); // it is root who listens there
     return {};
+}
+
+void take_back(const std::string& state) {
+    account us;
+    us.user = ::geteuid();
+    us.group = ::getegid();
+    for (const auto* const end : beside_record) give_file(state + end, us);
 }
 
 result<void> become(const account& who) {

@@ -29,6 +29,9 @@ bool is_user(const std::string& name);
 /// there becomes his.
 result<void> hand_over(const std::string& state, const std::string& control, const account& to);
 
+/// The record that was handed over is ours again: without CAP_DAC_OVERRIDE root reads only what he owns.
+void take_back(const std::string& state);
+
 /// Becomes the user, and keeps the capabilities that are permitted. Needs CAP_SETUID and CAP_SETGID.
 result<void> become(const account& who);
 

@@ -18,6 +18,9 @@ namespace chronoknock::io {
 /// `most` bytes.
 result<std::string> read_file(const std::string& path, std::size_t most = 16 << 20);
 
+/// The same of a file that nobody but we and root can have written or put there: no link, and of one name.
+result<std::string> read_own_file(const std::string& path);
+
 /// Reads a key file. Refused, unless loose permissions are allowed: one that others than its owner can read
 /// or write, and one that belongs to somebody who is neither we nor root, for he can.
 result<key::credential_ptr> load_key_file(const std::string& path, bool allow_loose_permissions);

@@ -37,10 +37,13 @@ inline std::vector<helper::request> one_of_each() {
     return {helper::write_guard{some_order()},
             helper::keep_guard{some_rules()},
             helper::restore_guard{},
+            helper::remove_guard{},
             helper::find_translation{},
             helper::read_configuration{},
             helper::look_up{"ntp1.example"},
-            helper::run_program{{"/usr/local/bin/told", "a b"}, {"CHRONOKNOCK_EVENT=granted"}}};
+            helper::run_program{helper::program::open,
+                                {"/usr/local/bin/told", "a b"},
+                                {"CHRONOKNOCK_ACTION=open", "CHRONOKNOCK_ADDRESS=2001:db8::7"}}};
 }
 
 } // namespace helper_lab

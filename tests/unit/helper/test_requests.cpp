@@ -25,7 +25,6 @@ BOOST_AUTO_TEST_CASE(what_is_asked_is_what_is_read) {
         BOOST_TEST_REQUIRE(again.has_value(), "kind " << r.index());
         BOOST_TEST((*again == r), "kind " << r.index());
     }
-    BOOST_TEST(std::size(helper::most_at_once) == std::variant_size_v<helper::request>);
 }
 
 BOOST_AUTO_TEST_CASE(a_request_that_is_cut_or_too_long_is_refused) {
@@ -36,7 +35,7 @@ BOOST_AUTO_TEST_CASE(a_request_that_is_cut_or_too_long_is_refused) {
                        "kind " << r.index() << ", " << n << " bytes");
         BOOST_TEST(!helper::decode(bytes(text + '\0')));
     }
-    BOOST_TEST(!helper::decode(bytes(std::string(1, '\x07'))));
+    BOOST_TEST(!helper::decode(bytes(std::string(1, '\x08'))));
 }
 
 BOOST_AUTO_TEST_CASE(values_that_no_configuration_can_have_are_refused) {
@@ -67,6 +66,16 @@ BOOST_AUTO_TEST_CASE(a_table_that_is_not_ours_is_not_written) {
     BOOST_TEST(!script_of(order));
 }
 
+BOOST_AUTO_TEST_CASE(a_small_request_is_never_long) {
+    for (const auto& r : one_of_each()) {
+        const auto most = helper::limits[r.index()].bytes;
+        BOOST_TEST(helper::encode(r).size() <= most, "kind " << r.index());
+        std::string text(most + 1, '\0');
+        text[0] = static_cast<char>(r.index());
+        BOOST_TEST(helper::decode(bytes(text)).error().text == "helper: expected a request of fewer bytes");
+    }
+}
+
 BOOST_AUTO_TEST_CASE(only_names_of_hosts_are_looked_up) {
     for (const auto* const name : {"", "-h", "a b", "a/b", "a\nb", "a'b"})
         BOOST_TEST(is_refused(helper::look_up{name}), name);
@@ -76,7 +85,7 @@ BOOST_AUTO_TEST_CASE(only_names_of_hosts_are_looked_up) {
 
 BOOST_AUTO_TEST_CASE(a_program_has_a_path_and_its_environment_names_of_ours) {
     const auto run = [](std::vector<std::string> command, std::vector<std::string> facts) {
-        return is_refused(helper::run_program{std::move(command), std::move(facts)});
+        return is_refused(helper::run_program{helper::program::event, std::move(command), std::move(facts)});
     };
     BOOST_TEST(!run({"/bin/true"}, {}));
     BOOST_TEST(run({}, {}));
@@ -84,8 +93,19 @@ BOOST_AUTO_TEST_CASE(a_program_has_a_path_and_its_environment_names_of_ours) {
     BOOST_TEST(run({std::string("/bin/true\0x", 11)}, {}));
     BOOST_TEST(run(std::vector<std::string>(65, "/bin/true"), {}));
     BOOST_TEST(run({"/bin/true", std::string(4097, 'a')}, {}));
-    for (const auto* const fact : {"LD_PRELOAD=/x", "CHRONOKNOCK_X", "CHRONOKNOCK_X=\n", "CHRONOKNOCK_a b=1"})
+    BOOST_TEST(is_refused(helper::run_program{static_cast<helper::program>(3), {"/bin/true"}, {}}));
+    for (const auto* const fact :
+         {"CHRONOKNOCK_ACTION=open", "CHRONOKNOCK_ADDRESS=192.0.2.1", "CHRONOKNOCK_ADDRESS=",
+          "CHRONOKNOCK_PORTS=22,60000-61000", "CHRONOKNOCK_KEY=alice@laptop", "CHRONOKNOCK_SERVICE=ssh,web",
+          "CHRONOKNOCK_UNTIL=-1", "CHRONOKNOCK_REASON=1 of 3 servers agree; 'b' is late (2 s)"})
+        BOOST_TEST(!run({"/bin/true"}, {fact}), fact);
+    for (const auto* const fact :
+         {"LD_PRELOAD=/x", "CHRONOKNOCK_X=1", "CHRONOKNOCK_KEY", "CHRONOKNOCK_KEY=a b",
+          "CHRONOKNOCK_REASON=\n", "CHRONOKNOCK_REASON=$(id)", "CHRONOKNOCK_REASON=`id`",
+          "CHRONOKNOCK_ADDRESS=x", "CHRONOKNOCK_SECONDS=-1", "CHRONOKNOCK_PORTS=22;id", " CHRONOKNOCK_KEY=a",
+          "CHRONOKNOCK_key=a"})
         BOOST_TEST(run({"/bin/true"}, {fact}), fact);
+    BOOST_TEST(run({"/bin/true"}, {"CHRONOKNOCK_KEY=a", "CHRONOKNOCK_KEY=b"}));
 }
 
 BOOST_AUTO_TEST_CASE(what_is_answered_is_what_is_heard) {
