@@ -19,7 +19,8 @@ namespace {
 usage server_usage() {
     usage u{"server --config FILE [OPTION...]",
             "Runs the daemon in the foreground. SIGTERM and SIGINT stop it, SIGHUP (or `chronoknock\n"
-            "reload`) makes it read the configuration again; a broken one changes nothing."};
+            "reload`) makes it read the configuration again; a broken one changes nothing. Started by\n"
+            "root it becomes [server] user and keeps CAP_NET_ADMIN; a helper does what needs more."};
     u.options.add_options()                                                //
         ("config", text("FILE")->required(), "the server's configuration") //
         ("trial", text("TIME"),

@@ -2,7 +2,7 @@
 
 #include "base/error.hpp"
 
-#include <optional>
+#include <functional>
 #include <string>
 #include <sys/types.h>
 #include <vector>
@@ -31,6 +31,9 @@ result<void> hand_over(const std::string& state, const std::string& control, con
 
 /// The record that was handed over is ours again: without CAP_DAC_OVERRIDE root reads only what he owns.
 void take_back(const std::string& state);
+
+/// Does something with the rights of that user, in a thread of its own. Needs CAP_SETUID and CAP_SETGID.
+result<void> do_as(const account& who, const std::function<void()>& work);
 
 /// Becomes the user, and keeps the capabilities that are permitted. Needs CAP_SETUID and CAP_SETGID.
 result<void> become(const account& who);
