@@ -77,8 +77,8 @@ struct limit {
     std::size_t bytes;
 };
 /// In the order of `request`.
-inline constexpr limit limits[] = {{2, 32 << 20}, {2, 32 << 20}, {1, 1},    {1, 1},
-                                   {2, 1},        {2, 1},        {64, 512}, {24, 512 << 10}};
+inline constexpr limit limits[] = {{2, 8 << 20}, {2, 8 << 20}, {1, 1},    {1, 1},
+                                   {2, 1},       {2, 1},       {64, 512}, {24, 512 << 10}};
 
 inline constexpr std::size_t most_name = 253;  ///< of a host (RFC 1035, 2.3.4)
 inline constexpr std::size_t most_words = 64;  ///< of a program, its name included; as many facts

@@ -148,6 +148,36 @@ class Forbidden(Confined):
             self.assertIn(answer, ("EPERM", "EACCES"), what)
         self.opens(guard, key)  # and it goes on
 
+    def test_the_helper_does_what_is_listed_and_no_more(self):
+        program = os.environ.get("CHRONOKNOCK_FORBIDDEN")
+        if not program:
+            self.skipTest("CHRONOKNOCK_FORBIDDEN names no program")
+        named = self.lab.folder / "told"
+        named.write_text(f"#!/bin/sh\nenv >>{named}.ran\necho told\n")
+        named.chmod(0o755)
+        guard, key = self.confined(user=NOBODY, program=program, events=f"command = {named}")
+        answers = self.ask(guard, "try_helper", named=str(named))
+        answers = answers.get("result", answers)
+        unnamed = "it is not the program that the configuration names"
+        unknown = "helper: expected a request as requests.hpp has them"
+        self.assertEqual(answers, {
+            "program that nobody named": unnamed, "program for another purpose": unnamed, "more words": unnamed,
+            "variable of the loader": unknown, "variable for a shell": unknown,
+            "table of others": "firewall: expected the table chronoknock or chronoknock_2, not 'filter'",
+            "text for nft": answers["text for nft"],
+            "name that is an option": unknown,
+            "name that is long": "helper: it has ended, or has too much to do",
+            "kind that is not announced": answers["kind that is not announced"],
+            "kind that there is not": "helper: it has ended, or has too much to do",
+            "rubbish": unknown, "named program": "told", "translation": "DONE"})
+        self.assertIn("a name in the table is not one of ours", answers["text for nft"])
+        self.assertIn("helper: expected", answers["kind that is not announced"])
+        self.assertFalse(pathlib.Path(f"{named}.abused").exists())
+        ran = pathlib.Path(f"{named}.ran").read_text(encoding="ascii")
+        self.assertEqual(ran.count("CHRONOKNOCK_KEY=alice"), 1)
+        self.opens(guard, key)
+        self.guard_returns()
+
     def test_as_a_user(self):
         self.tried(NOBODY)
 

@@ -23,9 +23,9 @@ namespace {
 
 constexpr std::size_t most_programs = 48; // of configurations that were read; the oldest goes
 
-/// Place among the requests, of the one whose child tells of programs.
-constexpr std::uint8_t reads_configuration =
-    static_cast<std::uint8_t>(helper::request(helper::read_configuration()).index());
+/// The place of a kind among the requests.
+template <class Request>
+constexpr auto place_of = static_cast<std::uint8_t>(helper::request(Request()).index());
 
 /// What ends the server is not for us: the guard may have to be put back until it has ended.
 void set_signals() {
@@ -69,18 +69,21 @@ public:
         sigset_t none;
         sigemptyset(&none);
         for (;;) {
-            // Without a listener its entry is passed over (poll(2)).
-            pollfd all[] = {
-                {found_.get(), POLLIN, 0}, {listener_.get(), POLLIN, 0}, {channel_.get(), POLLIN, 0}};
+            // An entry without a descriptor is passed over (poll(2)).
+            const int asked = count(listener_mark) == 0 ? listener_.get() : -1;
+            pollfd all[] = {{found_.get(), POLLIN, 0}, {asked, POLLIN, 0}, {channel_.get(), POLLIN, 0}};
             const int ready = ::ppoll(all, std::size(all), nullptr, &none);
             reap();
             if (ready <= 0) continue;
             if (all[0].revents != 0) learn();
             if (all[1].revents & POLLIN)
-                open_packet_socket(listener_.get());
+                begin(listener_mark, [this] {
+                    ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0); // whoever asked may be gone: it waits then
+                    open_packet_socket(listener_.get());
+                });
             else if (all[1].revents != 0)
                 listener_ = descriptor();
-            if (all[2].revents != 0 && !receive()) return;
+            if (all[2].revents != 0 && !receive()) return leave();
         }
     }
 
@@ -89,27 +92,43 @@ private:
     bool receive() {
         auto got = receive_descriptor(channel_.get());
         if (!got) return false;
-        if (got->mark == listener_mark) {
-            listener_ = std::move(got->passed);
-            return true;
-        }
         const auto kind = got->mark;
+        if (kind == listener_mark && !std::exchange(had_listener_, true)) listener_ = std::move(got->passed);
         if (kind >= std::size(helper::limits)) return true;
-        const auto running = std::ranges::count(children_, kind, [](const auto& c) { return c.second; });
-        if (static_cast<std::size_t>(running) >= helper::limits[kind].at_once) return true; // turned away
+        if (count(kind) >= helper::limits[kind].at_once) return true; // turned away
+        begin(kind, [&] {
+            listener_ = descriptor();
+            if (kind != place_of<helper::read_configuration>) told_ = descriptor();
+            carry_out_request(got->passed.get(), kind, site_, programs_, told_.get());
+        });
+        return true;
+    }
+
+    std::size_t count(std::uint8_t kind) const {
+        return static_cast<std::size_t>(
+            std::ranges::count(children_, kind, [](const auto& c) { return c.second; }));
+    }
+
+    /// Work in a child, which ends with it.
+    template <class Work>
+    void begin(std::uint8_t kind, Work work) {
         const auto pid = ::fork();
         if (pid == 0) {
             reset_signals();
-            for (auto* const d : {&channel_, &listener_, &found_}) *d = descriptor();
-            if (kind != reads_configuration) told_ = descriptor();
+            for (auto* const d : {&channel_, &found_}) *d = descriptor();
             try {
-                carry_out_request(got->passed.get(), kind, site_, programs_, told_.get());
+                work();
             } catch (...) { // no memory, say: whoever asked hears that nothing comes
             }
             ::_exit(0);
         }
         if (pid > 0) children_[pid] = kind;
-        return true;
+    }
+
+    /// Others end soon, and finish what they do: a program ends with its stream.
+    void leave() const {
+        for (const auto& [pid, kind] : children_)
+            if (kind == listener_mark || kind == place_of<helper::look_up>) ::kill(pid, SIGKILL);
     }
 
     void reap() {
@@ -126,9 +145,10 @@ private:
 
     descriptor channel_;
     const helper_site& site_;
-    descriptor listener_; ///< of the server's seccomp filter
-    descriptor found_;    ///< programs that children have read of come here
-    descriptor told_;     ///< the children's end
+    descriptor listener_;       ///< of the server's seccomp filter
+    bool had_listener_ = false; ///< once: it comes before the server reads what strangers send
+    descriptor found_;          ///< programs that children have read of come here
+    descriptor told_;           ///< the children's end
     known_programs programs_;
     std::map<pid_t, std::uint8_t> children_; ///< and what each does
 };
