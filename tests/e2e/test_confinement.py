@@ -20,11 +20,11 @@ def process_status(pid):
 
 
 class Confined(LabTest):
-    def confined(self, user=None, program=None, **options):
+    def confined(self, user=None, program=None, launcher=(), **options):
         """A server that becomes a user; the folder of its record is called chronoknock, so it is handed over."""
         self.lab.folder.chmod(0o755)
         key = self.key()
-        guard = self.small_guard(key, wait=False, start=False, launcher=[program or self.lab.program],
+        guard = self.small_guard(key, wait=False, start=False, launcher=[*launcher, program or self.lab.program],
                                  sections={"server": f"user = {user}" if user is not None else "", **options})
         guard.start()
         self.first_window(2)
@@ -94,6 +94,55 @@ class Rights(Confined):
         guard, _ = self.confined(user=NOBODY)
         text = self.server.run([self.lab.program, "status", "--control", guard.control]).stdout
         self.assertRegex(text, r"(?m)^rights   user nobody, net_admin, Landlock \d+, seccomp; helper \d+$")
+
+
+    def test_a_record_changes_hands(self):
+        """Of a server that stayed root, as earlier versions did, of one with a user, and back."""
+        guard, key = self.confined(user=0)
+        self.opens(guard, key)
+        services, keys = {"web": f"ports = tcp/{PORT}"}, {"alice": (key, "web")}
+        for user in (NOBODY, 0):
+            guard.stop()
+            guard.write(services, keys, {"server": f"user = {user}", "knock": "tracked = 1024"})
+            guard.start()
+            self.assertEqual(process_status(guard.process.pid)["Uid"].split(), [str(user)] * 4)
+            self.assertEqual({f.name: f.stat().st_uid for f in guard.folder.glob("state.db*")},
+                             {f.name: user for f in guard.folder.glob("state.db*")})
+            told = self.server.run([self.lab.program, "history", "--control", guard.control]).stdout
+            self.assertIn("granted", told)
+            checked = self.server.run([self.lab.program, "check", "--config", guard.config, "--online"])
+            self.assertNotIn("the record", checked.stderr)
+
+    def test_without_a_user_the_server_stays_root_and_says_so(self):
+        guard, key = self.confined(user=0)
+        self.assertEqual(guard.status()["privileges"]["user"], "root")
+        self.assertEqual(guard.log().count("the server runs as root"), 1)
+        self.opens(guard, key)
+
+
+class OldKernel(Confined):
+    def without(self, part):
+        preloaded = os.environ.get("OLD_KERNEL")
+        if not preloaded:
+            self.skipTest("OLD_KERNEL names no library")
+        guard, key = self.confined(user=NOBODY, launcher=["env", f"LD_PRELOAD={preloaded}", f"KERNEL_LACKS={part}"])
+        self.opens(guard, key)
+        self.guard_returns()
+        return guard
+
+    def test_no_landlock_costs_a_line(self):
+        guard = self.without("landlock")
+        self.assertEqual(guard.status()["privileges"]["landlock"], 0)
+        self.assertEqual(guard.log().count("files are not restricted: this kernel has no Landlock"), 1)
+        text = self.server.run([self.lab.program, "status", "--control", guard.control]).stdout
+        self.assertIn(", NO Landlock, seccomp; ", text)
+
+    def test_no_listener_costs_a_capability(self):
+        guard = self.without("listener")
+        rights = guard.status()["privileges"]
+        self.assertEqual((rights["packet_sockets_by"], rights["seccomp"]), ("itself", True))
+        self.assertEqual(rights["capabilities"], ["net_admin", "net_raw"])
+        self.assertEqual(guard.log().count("the server opens packet sockets itself, and keeps CAP_NET_RAW"), 1)
 
 
 class Helper(Confined):
