@@ -50,6 +50,10 @@ class Rights(Confined):
         for which, wanted in (("CapPrm", _NET_ADMIN), ("CapEff", _NET_ADMIN), ("CapInh", 0), ("CapAmb", 0), ("CapBnd", 0)):
             self.assertEqual(int(said[which], 16), wanted, which)
         self.assertEqual((said["NoNewPrivs"], said["Seccomp"]), ("1", "2"))
+        for thread in pathlib.Path(f"/proc/{guard.process.pid}/task").iterdir():
+            its = process_status(f"{guard.process.pid}/task/{thread.name}")
+            self.assertEqual({k: its[k] for k in ("Uid", "Groups", "CapPrm", "NoNewPrivs", "Seccomp")},
+                             {k: said[k] for k in ("Uid", "Groups", "CapPrm", "NoNewPrivs", "Seccomp")}, its["Name"])
         rights = guard.status()["privileges"]
         self.assertEqual(rights["capabilities"], ["net_admin"])
         self.assertEqual(rights["packet_sockets_by"], "helper")

@@ -46,6 +46,8 @@ result<descriptor> helper_process::begin(const helper::request& r) const {
     if (!send_descriptor(channel_.get(), static_cast<std::uint8_t>(r.index()), ends->second.get()))
         return error{"helper: it has ended"};
     ends->second = descriptor();
+    constexpr timeval longest_send{20, 0}; // a helper that is stopped holds nobody up for ever
+    ::setsockopt(ends->first.get(), SOL_SOCKET, SO_SNDTIMEO, &longest_send, sizeof longest_send);
     if (!send_frame(ends->first.get(), encode(r)))
         return error{"helper: it has ended, or has too much to do"};
     return std::move(ends->first);
