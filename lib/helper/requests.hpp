@@ -77,8 +77,16 @@ struct limit {
     std::size_t bytes;
 };
 /// In the order of `request`.
-inline constexpr limit limits[] = {{2, 8 << 20}, {2, 8 << 20}, {1, 1},    {1, 1},
-                                   {2, 1},       {2, 1},       {64, 512}, {24, 512 << 10}};
+inline constexpr limit limits[] = {
+    {4, 8 << 20},    // write_guard
+    {4, 8 << 20},    // keep_guard
+    {2, 1},          // restore_guard
+    {2, 1},          // remove_guard
+    {4, 1},          // find_translation
+    {4, 1},          // read_configuration
+    {64, 512},       // look_up
+    {24, 512 << 10}, // run_program
+};
 
 inline constexpr std::size_t most_name = 253;  ///< of a host (RFC 1035, 2.3.4)
 inline constexpr std::size_t most_words = 64;  ///< of a program, its name included; as many facts
