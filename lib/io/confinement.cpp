@@ -122,7 +122,7 @@ result<confinement> confine(const config::server& c, const helper_process& helpe
     if (!in_force.opens_packet_sockets)
         if (const auto kept = keep_privileges(network_rights::admin); !kept) return kept.error();
     in_force.capabilities = capabilities();
-    if (in_force.user == "root")
+    if (::geteuid() == 0 && user_to_become(c).empty())
         log::info("the server runs as root: there is no user chronoknock, and [server] user names none");
     return in_force;
 }

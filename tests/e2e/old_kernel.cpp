@@ -1,5 +1,5 @@
-// Preloaded by test_confinement.py: a kernel that lacks what KERNEL_LACKS names, landlock or listener (of
-// seccomp filters), as far as the program can see.
+// Preloaded by test_confinement.py: a kernel that lacks what KERNEL_LACKS names, landlock, seccomp or
+// listener (of its filters), as far as the program can see.
 #include <cerrno>
 #include <cstdarg>
 #include <cstdlib>
@@ -29,6 +29,7 @@ extern "C" long syscall(long number, ...) noexcept {
     for (auto& one : a) one = va_arg(list, long);
     va_end(list);
     if (number == SYS_landlock_create_ruleset && lacks("landlock")) return refuse(ENOSYS);
+    if (number == SYS_seccomp && lacks("seccomp")) return refuse(EINVAL);
     if (number == SYS_seccomp && a[0] == SECCOMP_SET_MODE_FILTER &&
         (a[1] & SECCOMP_FILTER_FLAG_NEW_LISTENER) != 0 && lacks("listener"))
         return refuse(EINVAL);

@@ -29,8 +29,8 @@ result<void> receive_all(int stream, std::span<char> into, instant deadline) {
         if (ready <= 0) continue;
         const auto n = ::read(stream, into.data(), into.size());
         if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return failure("reading");
-        if (n == 0) return error{"helper: it has ended, or has too much to do"};
+        if (n < 0 && errno != ECONNRESET) return failure("reading");
+        if (n <= 0) return error{"helper: it has ended, or has too much to do"};
         into = into.subspan(static_cast<std::size_t>(n));
     }
     return {};

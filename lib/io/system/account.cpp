@@ -88,7 +88,8 @@ result<void> hand_over(const std::string& state, const std::string& control, con
         return error{"[server] state: " + folder.string() + " cannot be written by the user " + to.name +
                      "; expected chown root:" + to.name + " and chmod 1770"};
     for (const auto* const end : beside_record) give_file(state + end, to);
-    (void)give_folder(fs::path(control).parent_path(), to, of_control); // it is root who listens there
+    if (const auto other = fs::path(control).parent_path(); other != folder)
+        (void)give_folder(other, to, of_control); // it is root who listens there
     return {};
 }
 
