@@ -197,6 +197,8 @@ class Forbidden(Confined):
         program = os.environ.get("CHRONOKNOCK_FORBIDDEN")
         if not program:
             self.skipTest("CHRONOKNOCK_FORBIDDEN names no program")
+        if lacks and not os.environ.get("OLD_KERNEL"):
+            self.skipTest("OLD_KERNEL names no library")
         launcher = ["env", f"LD_PRELOAD={os.environ['OLD_KERNEL']}", f"KERNEL_LACKS={lacks}"] if lacks else []
         guard, key = self.confined(user=user, program=program, launcher=launcher)
         outside = self.lab.folder / "outside"
@@ -204,10 +206,10 @@ class Forbidden(Confined):
         outside.chmod(0o666)
         answers = self.ask(guard, "try_forbidden", outside=str(outside), inside=str(guard.state))
         answers = answers.get("result", answers)
-        self.assertEqual(answers.pop("packet socket"), "DONE")
-        self.assertEqual(answers.pop("open inside"), "DONE")
+        allowed = {name: answers.pop(name) for name in ("packet socket", "open inside")}
         self.assertGreater(len(answers), 15)
         if not lacks:
+            self.assertEqual(allowed, {"packet socket": "DONE", "open inside": "DONE"})
             self.opens(guard, key)  # and it goes on
         return {name for name, answer in answers.items() if answer not in ("EPERM", "EACCES")}
 
@@ -248,14 +250,15 @@ class Forbidden(Confined):
         """No user is there to become: the kernel holds it all the same."""
         self.assertEqual(self.tried(0), set())
 
-    def test_it_is_the_confinement_that_forbids(self):
-        """Where it is not in force the same is done: what refuses above is Landlock, and seccomp."""
-        if not os.environ.get("OLD_KERNEL"):
-            self.skipTest("OLD_KERNEL names no library")
-        files = {"open shadow", "open outside", "write outside", "make outside", "write program"}
-        self.assertEqual(self.tried(0, lacks="landlock") & files, files)
-        calls = {"fork", "vfork", "clone", "other family", "unshare"}
-        self.assertEqual(self.tried(0, lacks="seccomp") & calls, calls)
+    # Where it is not in force the same is done: what refuses above is Landlock, and seccomp.
+
+    def test_without_landlock_files_are_reached(self):
+        done = self.tried(0, lacks="landlock")
+        self.assertEqual(done, {"open shadow", "open outside", "write outside", "make outside", "write program"})
+
+    def test_without_seccomp_calls_are_made(self):
+        done = self.tried(0, lacks="seccomp")
+        self.assertLessEqual({"fork", "vfork", "clone", "other family"}, done)
 
 
 if __name__ == "__main__":

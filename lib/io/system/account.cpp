@@ -98,6 +98,10 @@ void take_back(const std::string& state) {
     us.user = ::geteuid();
     us.group = ::getegid();
     for (const auto* const end : beside_record) give_file(state + end, us);
+    const auto folder = fs::path(state).parent_path();
+    struct stat s {};
+    if (folder.filename() == ours && ::lstat(folder.c_str(), &s) == 0 && (s.st_mode & 07777) == of_record)
+        (void)give_folder(folder, us, 0700);
 }
 
 result<void> do_as(const account& who, const std::function<void()>& work) {
