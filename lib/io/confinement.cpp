@@ -55,9 +55,15 @@ open_paths paths_of(const config::server& c) {
     return p;
 }
 
+/// A place that we may not even look at is none.
 bool is_within(const std::string& path, const std::vector<std::string>& places) {
+    std::error_code hidden;
+    const auto whole = fs::weakly_canonical(path, hidden);
+    if (hidden) return false;
     for (const auto& place : places) {
-        const auto relative = fs::weakly_canonical(path).lexically_relative(fs::weakly_canonical(place));
+        const auto around = fs::weakly_canonical(place, hidden);
+        if (hidden) continue;
+        const auto relative = whole.lexically_relative(around);
         if (!relative.empty() && *relative.begin() != "..") return true;
     }
     return false;

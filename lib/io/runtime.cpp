@@ -193,7 +193,7 @@ void runtime::read() {
     }
 }
 
-result<void> runtime::fits(const config::server& next) const {
+result<void> runtime::fits(const config::server& next) const try {
     const auto& old = *configuration_;
     if ((granter_.is_open() && next.state != old.state) ||
         (control_ && (next.control != old.control || next.control_group != old.control_group)))
@@ -207,6 +207,8 @@ result<void> runtime::fits(const config::server& next) const {
         return error{"[firewall] backend: expected as it was; a restart changes it"};
     if (next.user != old.user) return error{"[server] user: expected as it was; a restart changes it"};
     return confined_ ? stays_within(*confined_, next) : result<void>();
+} catch (const std::exception& e) {
+    return error{e.what()}; // else nothing would end the reload, and later ones would wait for that
 }
 
 void runtime::adopt() {
