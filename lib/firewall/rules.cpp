@@ -15,17 +15,6 @@ namespace {
 
 std::string address_type(int family) { return family == 4 ? "ipv4_addr" : "ipv6_addr"; }
 
-result<void> check(const rules& r) {
-    for (const auto& s : r.services) {
-        if (!service::valid_name(s.name))
-            return error{"firewall: '" + printable(s.name) + "' cannot name a service"};
-        if (s.uses > most_uses)
-            return error{"service." + s.name + ": uses: expected a whole number from 0 to " +
-                         std::to_string(most_uses)};
-    }
-    return {};
-}
-
 std::string grant_set_definition(const service& s, int family) {
     auto text = "\tset " + set_name(s, family) + " { type " + address_type(family) + "; ";
     if (s.uses == 0) return text + "flags timeout; }\n";
@@ -112,6 +101,20 @@ std::string trial_elements(const rules& r) {
 }
 
 } // namespace
+
+result<void> check(const rules& r) {
+    if (!is_our_table(r.table))
+        return error{"firewall: expected the table " + std::string(table) + " or " + spare_table + ", not '" +
+                     printable(r.table) + "'"};
+    for (const auto& s : r.services) {
+        if (!service::valid_name(s.name))
+            return error{"firewall: '" + printable(s.name) + "' cannot name a service"};
+        if (s.uses > most_uses)
+            return error{"service." + s.name + ": uses: expected a whole number from 0 to " +
+                         std::to_string(most_uses)};
+    }
+    return {};
+}
 
 std::string admission_script(const rules& r, std::span<const flow> admitted) {
     std::string text;

@@ -25,6 +25,7 @@ namespace chronoknock::firewall {
 inline constexpr const char* table = "chronoknock";
 /// Ours where another process owns a table of that name, so that nobody else may touch it.
 inline constexpr const char* spare_table = "chronoknock_2";
+inline bool is_our_table(std::string_view name) { return name == table || name == spare_table; }
 /// Most uses of one grant: with a refill of one a week the kernel's limit holds uses * 604,800 * 10^9
 /// nanoseconds, signed, in 64 bits (nft_limit_eval), so beyond 15,250 it lets nothing through.
 inline constexpr std::uint32_t most_uses = 15000;
@@ -127,11 +128,14 @@ struct table_state {
     bool operator==(const table_state&) const = default;
 };
 
+/// Whether scripts can be made of the rules: the table is one of ours, and the services can be expressed.
+result<void> check(const rules& r);
+
 /// One transaction for `nft -f` that makes the table hold to the rules. Chains are written anew; the sets of
 /// flows, and those of grants of the services there are, stay as they are, with their elements; others go.
 /// `admitted`: flows that must not be cut; those to ports that no service has are passed over. `cut`: UDP
-/// flows that what the host sends is not to admit again. Fails on a service that cannot be expressed; no text
-/// from outside reaches the script unchecked.
+/// flows that what the host sends is not to admit again. Fails where check() does; no text from outside
+/// reaches the script unchecked.
 result<std::string> setup_script(const rules& r, const table_state& existing, std::span<const flow> admitted,
                                  const std::set<flow>& cut = {});
 

@@ -13,7 +13,7 @@ using firewall::rules;
 namespace {
 
 constexpr std::size_t most_list = 1 << 20;
-constexpr std::size_t most_table_name = 32; // those that are ours are shorter; script_of() knows them
+constexpr std::size_t most_table_name = 32; // those that are ours are shorter
 constexpr std::size_t most_set_name = 256;  // NFT_SET_MAXNAMELEN
 constexpr std::size_t most_service_name = 32;
 
@@ -117,6 +117,7 @@ rules take_rules(reader& r) {
     taken.also_for = take_all(r, most_list, take_prefix);
     taken.translated = take_small(r, 1) != 0;
     taken.table = take_text(r, most_table_name);
+    if (!firewall::is_our_table(taken.table)) refuse(r);
     const bool on_trial = take_small(r, 1) != 0;
     const instant end{nanoseconds(static_cast<std::int64_t>(r.u64()))};
     if (on_trial) taken.trial_end = end;

@@ -90,6 +90,8 @@ json::object try_helper(const std::string& named) {
     firewall::nft_order foreign;
     foreign.rules.services = {{"web", {*endpoint_range::parse("tcp/80")}}};
     foreign.rules.table = "filter";
+    firewall::nft_order included = foreign;
+    included.rules.table = "a;include \"/dev/zero\"";
     firewall::nft_order injected = foreign;
     injected.rules.table = firewall::table;
     injected.existing.sets = {"a\ninclude \"/etc/shadow\""};
@@ -102,6 +104,7 @@ json::object try_helper(const std::string& named) {
         {"variable for a shell",
          ask_helper(run_program{program::event, {named}, {"CHRONOKNOCK_REASON=$(id)"}})},
         {"table of others", ask_helper(helper::write_guard{foreign})},
+        {"last guard with more in it", ask_helper(helper::keep_guard{included.rules})},
         {"text for nft", ask_helper(helper::write_guard{injected})},
         {"name that is an option", ask_helper(helper::look_up{"-x"})},
         {"name that is long", ask_helper(6, long_name)},

@@ -2,6 +2,17 @@
 
 #include <cstdlib>
 
+namespace {
+
+/// A service may be called so.
+bool names_include(const chronoknock::firewall::rules& r) {
+    for (const auto& s : r.services)
+        if (s.name.find("include") != s.name.npos) return true;
+    return false;
+}
+
+} // namespace
+
 /// A request is read, or refused with one line; what was read is what would be sent again, and gives a script
 /// that names no table but ours, or none.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -19,5 +30,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if (const auto script = script_of(guard->order);
             script && script->find("inet chronoknock") == script->npos && !script->empty())
             std::abort();
+    if (const auto* const guard = std::get_if<helper::keep_guard>(&*r)) {
+        const auto script = setup_script(guard->rules, {}, {});
+        if (!firewall::is_our_table(guard->rules.table)) std::abort();
+        if (script && script->find("include") != script->npos && !names_include(guard->rules)) std::abort();
+    }
     return 0;
 }

@@ -53,13 +53,18 @@ BOOST_AUTO_TEST_CASE(values_that_no_configuration_can_have_are_refused) {
     BOOST_TEST(with([](auto& r) { r.always_allow[0].length = 33; }));
     BOOST_TEST(with([](auto& r) { r.always_allow[0].length = 8; })); // bits beyond it
     BOOST_TEST(with([](auto& r) { r.unauthorized = static_cast<firewall::unauthorized>(2); }));
-    BOOST_TEST(with([](auto& r) { r.table = std::string(33, 'a'); }));
+    for (const auto* const table : {"", "filter", "chronoknock_3", "a;include \"/dev/zero\"", "chronoknock\n"})
+        BOOST_TEST(with([&](auto& r) { r.table = table; }), table);
+    BOOST_TEST(!with([](auto& r) { r.table = firewall::spare_table; }));
 }
 
 BOOST_AUTO_TEST_CASE(a_table_that_is_not_ours_is_not_written) {
     auto order = some_order();
     BOOST_TEST(script_of(order).has_value());
     order.rules.table = "filter";
+    BOOST_TEST(!script_of(order));
+    BOOST_TEST(!setup_script(order.rules, {}, {}));
+    order.task = firewall::nft_order::action::admit;
     BOOST_TEST(!script_of(order));
     order = some_order();
     order.existing.chains.push_back("a; flush ruleset");
