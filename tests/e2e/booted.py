@@ -18,24 +18,25 @@ _SOURCE = pathlib.Path(__file__).parents[2]
 _CACHE = pathlib.Path("/var/cache/chronoknock-tests")
 _MORE = ["systemd", "systemd-sysv", "dbus", "iproute2", "openssh-server"]
 
-# Holds the disk: what is written lies over the Debian, in memory.
+# Holds the disk, where what is written lies over the Debian, in memory; and the network namespace by a name.
 _DISK = r"""
 set -e
 mount -t tmpfs disk "$0"
 mkdir "$0/upper" "$0/work" "$0/root"
 mount -t overlay -o "lowerdir=$1,upperdir=$0/upper,workdir=$0/work" overlay "$0/root"
+: >"$0/net"
+mount --bind "$2" "$0/net"
 echo ready
 exec sleep infinity
 """
 
-# $2 and what follows: cgroups of its own, since nspawn makes others beside the one it is in.
+# $1 and what follows: cgroups of its own, since nspawn makes others beside the one it is in. An init outlives its
+# nspawn, but not the pid namespace.
 _BOOT = r"""
 set -e
-root=$0 net=$1
-shift
 for c; do echo $$ >"$c/cgroup.procs"; done
-exec systemd-nspawn -q --register=no --keep-unit --directory="$root" --resolv-conf=off --timezone=off \
-  --capability=CAP_NET_ADMIN --network-namespace-path="$net" --console=pipe --boot
+exec unshare --pid --fork --kill-child --mount-proc systemd-nspawn -q --register=no --keep-unit --directory="$0/root" \
+  --resolv-conf=off --timezone=off --capability=CAP_NET_ADMIN --network-namespace-path="$0/net" --console=pipe --boot
 """
 
 
@@ -85,7 +86,7 @@ class Booted:
         self._base = host.home / "disk"
         self._base.mkdir()
         self._disk = host.spawn(["unshare", "--mount", "--propagation", "private", "sh", "-c", _DISK, self._base,
-                                 debian(suite)], log=host.home / "disk.log")
+                                 debian(suite), host.path], log=host.home / "disk.log")
         self._disk.wait_for_text("ready")
         self._nspawn = self._init = None
         self._cgroups = []
@@ -116,18 +117,19 @@ class Booted:
         for cgroup in self._cgroups:
             cgroup.mkdir(exist_ok=True)
         # Not in the host's network namespace: nspawn goes there itself.
-        self._nspawn = self.host.spawn(["nsenter", "--target", self._disk.pid, "--mount", "sh", "-c", _BOOT, f"{self._base}/root",
-                                        self.host.path, *self._cgroups], log=self.host.home / "boot.log")
+        self._nspawn = self.host.spawn(["nsenter", "--target", self._disk.pid, "--mount", "sh", "-c", _BOOT, self._base,
+                                        *self._cgroups], log=self.host.home / "boot.log")
         self._init = wait_for(self._find_init, lambda: f"an init; nspawn said:\n{self._nspawn.text()}", 30)
 
     def _find_init(self):
         if not self._nspawn.alive():
             raise AssertionError(f"systemd-nspawn ended:\n{self._nspawn.text()}")
-        children = pathlib.Path(f"/proc/{self._nspawn.pid}/task/{self._nspawn.pid}/children").read_text(encoding="ascii").split()
-        for pid in children:
+        pids = [self._nspawn.pid]
+        for pid in pids:
             with contextlib.suppress(OSError):
                 if os.readlink(f"/proc/{pid}/exe") == "/usr/lib/systemd/systemd":
-                    return int(pid)
+                    return pid
+                pids += pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
         return None
 
     def run(self, command, folder="/root", **options):
