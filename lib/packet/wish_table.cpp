@@ -16,7 +16,7 @@ wish_table::wish_table(const capture_wish& wish) : syns_(bits_of(wish.syns)), ec
     for (const auto& d : wish.datagrams) {
         const auto ranges = d.ports.ranges();
         if (ranges.empty()) continue;
-        datagrams_.push_back({d.sizes, ranges.front().first, ranges.back().last, {}});
+        datagrams_.push_back({d.sizes, ranges.front().first, ranges.back().last, d.content, {}});
         if (ranges.size() > 1)
             datagrams_.back().within = std::make_shared<const std::bitset<65536>>(bits_of(d.ports));
     }

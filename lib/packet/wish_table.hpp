@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <bitset>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <span>
@@ -21,11 +22,21 @@ public:
     struct sized_ports {
         size_range sizes;
         std::uint16_t first = 1, last = 0;
+        packet::content content = packet::content::any;
         std::shared_ptr<const std::bitset<65536>> within; ///< none: all from first to last
 
         bool contains(const event& e) const {
             return sizes.contains(e.payload.size()) && e.port >= first && e.port <= last &&
-                   (!within || (*within)[e.port]);
+                   (!within || (*within)[e.port]) &&
+                   (content == packet::content::any || begins_with_ascii(e.payload));
+        }
+
+    private:
+        static bool begins_with_ascii(std::span<const std::uint8_t> payload) {
+            std::uint64_t begin;
+            if (payload.size() < sizeof begin) return true;
+            std::memcpy(&begin, payload.data(), sizeof begin);
+            return (begin & 0x8080'8080'8080'8080) == 0;
         }
     };
 
