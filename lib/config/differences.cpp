@@ -56,6 +56,9 @@ std::string change_of(const server& before, const key_settings& a, const server&
     if (a.for_others != b.for_others) all.push_back(b.for_others ? "for others" : "not for others");
     if (a.until != b.until)
         all.push_back(b.until ? "good until " + utc(to_seconds(*b.until)) + " UTC" : "good for ever");
+    if (a.max_grants != b.max_grants)
+        all.push_back(b.max_grants == 0 ? "any number of grants"
+                                        : "max_grants " + std::to_string(b.max_grants));
     if (a.allow_weak != b.allow_weak) all.push_back(b.allow_weak ? "allow_weak" : "no allow_weak");
     return joined(all);
 }

@@ -1,7 +1,7 @@
 #include "config/server.hpp"
 
-#include "base/date.hpp"
 #include "config/fields.hpp"
+#include "config/key_section.hpp"
 #include "config/names.hpp"
 #include "firewall/backend.hpp"
 
@@ -42,11 +42,6 @@ result<std::string> parse_interface(std::string_view text) {
     return {boost::system::in_place_value, text};
 }
 
-result<std::string> parse_name(std::string_view text) {
-    if (!service::valid_name(text)) return error{"expected names of services, not '" + printable(text) + "'"};
-    return {boost::system::in_place_value, text};
-}
-
 /// A group's name as useradd(8) takes them, or its number; nothing for nobody.
 result<std::string> parse_group(std::string_view text) {
     const auto fits = [](char c) {
@@ -66,18 +61,6 @@ result<std::string> parse_backend(std::string_view text) {
     }
     return error{names + ", not '" + printable(text) + "'"};
 }
-
-/// A key's section before its services are looked up.
-struct key_section {
-    std::string file;
-    std::vector<std::string> services;
-    std::optional<matching> mode;
-    nanoseconds knock_delay{0};
-    bool for_others = false;
-    bool allow_weak = false;
-    std::optional<unix_time> until;
-    std::string host;
-};
 
 /// A setter for text that may be empty, which is the default.
 setter<server> log_text(std::string log_settings::*member, const std::string& folder, bool is_path) {
@@ -109,14 +92,7 @@ struct tables {
                {"nts_ca", path(&time_settings::ca_file, folder)},
                {"max_step", duration(&time_settings::max_step, 1ms, 1h)},
                {"first_fix_unchecked", number(&time_settings::first_fix_unchecked, 0, 100)}},
-          key{{"file", path(&key_section::file, folder), true},
-              {"services", list(&key_section::services, 1, "service", parse_name), true},
-              {"mode", choice(&key_section::mode, {{"set", matching::set}, {"strict", matching::strict}})},
-              {"knock_delay", duration(&key_section::knock_delay, 0s, 24h)},
-              {"for_others", boolean(&key_section::for_others)},
-              {"allow_weak", boolean(&key_section::allow_weak)},
-              {"until", value(&key_section::until, parse_date)},
-              {"host", value(&key_section::host, parse_host)}} {}
+          key(key_fields(folder)) {}
 
     fields<server> server_section;
     fields<server> capture;
@@ -293,6 +269,7 @@ private:
         k.until = read.until;
         k.host = std::move(read.host);
         k.stands_in = part_->file;
+        if (const auto unfit = set_grants(k, read)) return complain(section, unfit->name, unfit->expected);
 
         auto key = load_key_(k.file);
         if (!key) return complain(section, "file", key.error().text);

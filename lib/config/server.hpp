@@ -78,6 +78,9 @@ struct firewall_settings {
     bool operator==(const firewall_settings&) const = default;
 };
 
+/// The greatest max_grants of a key.
+inline constexpr std::int64_t most_max_grants = 10'000;
+
 /// [key.NAME]
 struct key_settings {
     std::string name;
@@ -91,6 +94,7 @@ struct key_settings {
     std::optional<unix_time> until; ///< no knock is accepted from then on; none: it is good for ever
     std::string host;               ///< the server's name in invitations for this key; empty: none is known
     std::string stands_in;          ///< the file of its section
+    std::uint32_t max_grants = 0;   ///< most that it has live at once; 0: any number
 };
 
 /// The whole server configuration (chronoknock.ini(5)), checked; nothing changes it later.

@@ -15,16 +15,18 @@ void holders::erase(const address& who, const std::string& service, Predicate un
 holders::ticket holders::hold(const std::string& key, const address& who, const std::string& service,
                               std::optional<instant> end, instant now) {
     const auto over = [now](const change& c) { return c.is_over(now); };
-    if (open_.size() >= sweep_at_) {
-        for (auto& [grant, by] : open_) std::erase_if(by, over);
+    if (std::max(open_.size(), indexed_) >= sweep_at_) {
+        for (auto& [one, by] : open_) std::erase_if(by, over);
         std::erase_if(open_, [](const auto& o) { return o.second.empty(); });
-        sweep_at_ = std::max(least_sweep, 2 * open_.size());
+        sweep_keys();
+        sweep_at_ = std::max(least_sweep, 2 * std::max(open_.size(), indexed_));
     }
-    const std::pair grant(who, service);
-    if (open_.size() >= most && !open_.contains(grant)) return 0;
-    auto& by = open_[grant];
+    const grant changed(who, service);
+    if (open_.size() >= most && !open_.contains(changed)) return 0;
+    auto& by = open_[changed];
     std::erase_if(by, over);
     by.push_back({key, end, ++last_});
+    indexed_ += of_keys_[key].insert(changed).second;
     return last_;
 }
 
@@ -64,13 +66,36 @@ std::optional<instant> holders::held_by_another(const std::string& key, const ad
     return longest;
 }
 
+std::set<holders::grant> holders::held_by(const std::string& key, instant now) const {
+    std::set<grant> held;
+    const auto changed = of_keys_.find(key);
+    if (changed == of_keys_.end()) return held;
+    for (const auto& one : changed->second)
+        if (holds(key, one.first, one.second, now)) held.insert(one);
+    return held;
+}
+
+/// Forgets by key what is forgotten by grant.
+void holders::sweep_keys() {
+    indexed_ = 0;
+    for (auto& [name, changed] : of_keys_) {
+        const auto& key = name;
+        std::erase_if(changed, [&](const grant& one) {
+            return std::ranges::none_of(of(one.first, one.second),
+                                        [&](const change& c) { return c.key == key; });
+        });
+        indexed_ += changed.size();
+    }
+    std::erase_if(of_keys_, [](const auto& one) { return one.second.empty(); });
+}
+
 std::vector<holders::held> holders::all(instant now) const {
     std::vector<held> found;
-    for (const auto& [grant, by] : open_)
+    for (const auto& [one, by] : open_)
         for (auto c = by.begin(); c != by.end(); ++c) {
             const auto is_of_its_key = [&](const change& newer) { return newer.key == c->key; };
             if (!c->end || c->is_over(now) || std::any_of(c + 1, by.end(), is_of_its_key)) continue;
-            found.push_back({grant.first, grant.second, c->key, *c->end, c + 1 == by.end()});
+            found.push_back({one.first, one.second, c->key, *c->end, c + 1 == by.end()});
         }
     return found;
 }

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -47,6 +48,10 @@ public:
         instant end;
         bool newest; ///< no other key changed the grant since
     };
+    /// An address and a service.
+    using grant = std::pair<address, std::string>;
+    /// What a key (its name) holds at `now`.
+    std::set<grant> held_by(const std::string& key, instant now) const;
     /// All that is held at `now`.
     std::vector<held> all(instant now) const;
     /// The keys (their names) that hold a grant at `now`.
@@ -55,8 +60,11 @@ public:
     template <class Predicate>
     void keep(Predicate wanted) {
         std::erase_if(open_, [&](const auto& o) { return !wanted(o.first.second); });
+        sweep_keys();
     }
     std::size_t size() const { return open_.size(); }
+    /// Grants that are known by key; some of them are over.
+    std::size_t indexed() const { return indexed_; }
 
 private:
     struct change {
@@ -72,9 +80,14 @@ private:
     template <class Predicate>
     void erase(const address& who, const std::string& service, Predicate unwanted);
 
+    void sweep_keys();
+
     static constexpr std::size_t least_sweep = 1024;
 
-    std::map<std::pair<address, std::string>, changes> open_;
+    std::map<grant, changes> open_;
+    /// By key, what it has changed; some of that may be over.
+    std::map<std::string, std::set<grant>> of_keys_;
+    std::size_t indexed_ = 0; ///< grants in these
     ticket last_ = 0;
     std::size_t sweep_at_ = least_sweep;
 };

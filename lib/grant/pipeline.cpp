@@ -78,6 +78,10 @@ actions pipeline::judge(std::span<const claim> claims, instant now, const time_e
             refuse(c, "the key was good until " + utc(to_seconds(*until)) + " UTC", now, t.t, todo);
             continue;
         }
+        if (const auto why = too_many(c, accepted, now); !why.empty()) {
+            refuse(c, why, now, t.t, todo);
+            continue;
+        }
         const auto verdict = guard_.judge(
             {c.once, c.beneficiary, terms_.keys[c.key].knock_delay, t.t, {t.t - (now - c.first), t.error}});
         switch (verdict) {
@@ -99,14 +103,41 @@ actions pipeline::judge(std::span<const claim> claims, instant now, const time_e
     return todo;
 }
 
-pipeline::knock pipeline::accept(const claim& c, instant now, unix_time t) const {
+/// Why a claim would give its key more grants than it may have; empty: it would not. What is renewed counts
+/// once. A token that is burnt is refused as that.
+std::string pipeline::too_many(const claim& c, std::span<const knock> accepted, instant now) const {
     const auto& key = terms_.keys[c.key];
-    knock k{replay_guard::burnt_of(c.once, c.beneficiary, t), c.what, key.name, {}, {}, now};
+    if (key.max_grants == 0 || c.what == claim::wish::close ||
+        guard_.is_burnt(c.once.key, c.once.place, c.once.identity))
+        return {};
+    auto grants = holders_.held_by(key.name, now);
+    const auto add = [&](const knock& k) {
+        if (k.key != key.name || k.wish != claim::wish::open || k.outdated || !k.revoked.empty()) return;
+        for (const auto& o : k.openings) grants.emplace(o.who, o.service);
+    };
+    for (const auto& [batch, knocks] : redeeming_) std::ranges::for_each(knocks, add);
+    std::ranges::for_each(accepted, add);
+    const auto before = grants.size();
+    for (const auto& o : openings_of(c)) grants.emplace(o.who, o.service);
+    if (grants.size() <= std::max<std::size_t>(before, key.max_grants)) return {};
+    return "its key has " + std::to_string(before) + (before == 1 ? " grant" : " grants") +
+           ", and max_grants is " + std::to_string(key.max_grants);
+}
+
+/// What a claim opens, or closes.
+std::vector<opening> pipeline::openings_of(const claim& c) const {
+    std::vector<opening> all;
     for (const auto index : c.services) {
         const auto& s = terms_.services[index];
-        k.openings.push_back(
+        all.push_back(
             {c.beneficiary, s.name, c.open_for ? std::min(*c.open_for, s.most_open_for) : s.open_for});
     }
+    return all;
+}
+
+pipeline::knock pipeline::accept(const claim& c, instant now, unix_time t) const {
+    const auto& key = terms_.keys[c.key];
+    knock k{replay_guard::burnt_of(c.once, c.beneficiary, t), c.what, key.name, openings_of(c), {}, now};
     const bool opens = c.what == claim::wish::open;
     k.line = "key " + key.name + (opens ? " opens " : " closes ") + list(k.openings, opens) + " to " +
              c.beneficiary.to_string() + ", " + c.description;

@@ -30,6 +30,7 @@ struct terms {
         std::string fingerprint = {};             ///< of another secret it is another key
         std::vector<std::uint32_t> services = {}; ///< what it may open, as indices
         std::optional<unix_time> until = {};      ///< from then on its claims earn nothing
+        std::uint32_t max_grants = 0; ///< it may have so many at once, on their way or open; 0: any number
     };
     struct service {
         std::string name;
@@ -168,8 +169,10 @@ private:
                  instant now, unix_time when);
     std::size_t stop_coming(const meant& is_meant, const std::string& why);
     void drop_revoked(const knock& k, actions& todo);
+    std::vector<opening> openings_of(const claim& c) const;
     knock accept(const claim& c, instant now, unix_time t) const;
     void record(const claim& c, const knock& k, std::vector<opened_grant>& grants) const;
+    std::string too_many(const claim& c, std::span<const knock> accepted, instant now) const;
     void refuse(const claim& c, const std::string& why, instant now, unix_time t, actions& todo);
     void carry_on(instant now, std::optional<unix_time> t);
     action open(std::uint64_t number, knock& k, instant now);

@@ -35,8 +35,12 @@ hash_seed random_seed() {
 granting::terms terms_of(const config::server& c) {
     granting::terms t;
     for (const auto& k : c.keys)
-        t.keys.push_back(
-            {k.name, k.knock_delay, k.key->fingerprint(), {k.services.begin(), k.services.end()}, k.until});
+        t.keys.push_back({k.name,
+                          k.knock_delay,
+                          k.key->fingerprint(),
+                          {k.services.begin(), k.services.end()},
+                          k.until,
+                          k.max_grants});
     for (const auto& s : c.services)
         t.services.push_back({s.name, s.open_for, s.max_open_for, s.ports, s.uses});
     return t;

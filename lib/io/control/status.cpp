@@ -57,6 +57,7 @@ json::array keys_json(const snapshot& s) {
                        {"granted", 0},
                        {"refused", 0},
                        {"last_knock", nullptr}};
+        if (k.max_grants != 0) o["max_grants"] = k.max_grants;
         if (k.until) {
             o["until"] = utc(to_seconds(*k.until));
             o["expired"] = (s.time.estimate ? s.time.estimate->t : s.system) >= *k.until;

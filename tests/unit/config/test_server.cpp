@@ -65,6 +65,7 @@ services = dns, ssh
 mode = set
 knock_delay = 20
 allow_weak = true
+max_grants = 7
 [key.17@home]
 file = /keys/b.key
 services = ssh
@@ -129,6 +130,8 @@ ports = udp/53, tcp/53, tcp/8000-8010
     BOOST_TEST((s->keys[0].services == std::vector<std::size_t>{1, 0}));
     BOOST_TEST((s->keys[0].knock_delay == 20s));
     BOOST_TEST(s->keys[0].allow_weak);
+    BOOST_TEST(s->keys[0].max_grants == 7u);
+    BOOST_TEST(s->keys[1].max_grants == 0u);
     BOOST_TEST(s->keys[1].name == "17@home");
 }
 

@@ -140,9 +140,13 @@ constexpr sample unfit_fields[] = {
      "9: [key.bob] knock_delay: expected a duration from 0s to 86400s (30, 500ms, 30s, 5m, 1h), not '25h'"},
     {"[key.bob]\nfile = /keys/b.key\nservices = ssh\nallow_weak = 1",
      "9: [key.bob] allow_weak: expected true or false, not '1'"},
+    {"[key.bob]\nfile = /keys/b.key\nservices = ssh\nmax_grants = 10001",
+     "9: [key.bob] max_grants: expected a whole number from 0 to 10000, not '10001'"},
+    {"[service.web]\nports = tcp/80\n[key.bob]\nfile = /keys/b.key\nservices = ssh, web\nmax_grants = 1",
+     "11: [key.bob] max_grants: expected 0, or at least 2: so many grants does one knock ask for"},
     {"[key.bob]\npath = /k",
      "7: [key.bob] path: unknown field; expected one of file, services, mode, knock_delay, "
-     "for_others, allow_weak, until, host"},
+     "for_others, allow_weak, until, host, max_grants"},
     {"[key.]", "6: [key.] expected a name of 1 to 64 of a-z A-Z 0-9 . _ - @"},
     {"[key.a/b]", "6: [key.a/b] expected a name of 1 to 64 of a-z A-Z 0-9 . _ - @"},
     {"[keys]", "6: [keys] unknown section; expected server, capture, time, knock, firewall, events, "
