@@ -52,6 +52,7 @@ json::object key_json(const config::server& s, const config::key_settings& k, co
                    {"services", all(k.services, [&](auto i) { return s.services[i].name; })},
                    {"security_bits", method::security_bits(k, s)},
                    {"for_others", k.for_others},
+                   {"pair", k.pair},
                    {"knock_delay", in_seconds(k.knock_delay)},
                    {"max_grants", k.max_grants}};
     if (k.until) o["until"] = to_seconds(*k.until);

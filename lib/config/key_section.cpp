@@ -25,14 +25,20 @@ fields<key_section> key_fields(const std::string& folder) {
             {"allow_weak", boolean(&key_section::allow_weak)},
             {"until", value(&key_section::until, parse_date)},
             {"host", value(&key_section::host, parse_host)},
-            {"max_grants", number(&key_section::max_grants, 0, most_max_grants)}};
+            {"max_grants", number(&key_section::max_grants, 0, most_max_grants)},
+            {"pair", boolean(&key_section::pair)}};
 }
 
 std::optional<unfit_field> set_grants(key_settings& k, const key_section& section) {
+    k.pair = section.pair;
+    if (k.pair && !k.key->names_address())
+        return unfit_field{"pair", "expected false: knocks of the method " + std::string(k.key->method()) +
+                                       " name no address"};
     k.max_grants = section.max_grants;
     // A knock that names no service opens all of them, or nothing.
-    if (k.max_grants != 0 && k.max_grants < k.services.size())
-        return unfit_field{"max_grants", "expected 0, or at least " + std::to_string(k.services.size()) +
+    const auto asked = k.services.size() * (k.pair ? 2 : 1);
+    if (k.max_grants != 0 && k.max_grants < asked)
+        return unfit_field{"max_grants", "expected 0, or at least " + std::to_string(asked) +
                                              ": so many grants does one knock ask for"};
     return {};
 }

@@ -269,8 +269,6 @@ private:
         k.until = read.until;
         k.host = std::move(read.host);
         k.stands_in = part_->file;
-        if (const auto unfit = set_grants(k, read)) return complain(section, unfit->name, unfit->expected);
-
         auto key = load_key_(k.file);
         if (!key) return complain(section, "file", key.error().text);
         // Nothing can tell a replay of a sequence that never changes (chronoknock-protocol(7), REPLAY).
@@ -285,6 +283,7 @@ private:
             return complain(section, "file",
                             "expected a key of its own, and [key." + other->second + "] has the same secret");
         k.key = std::move(*key);
+        if (const auto unfit = set_grants(k, read)) return complain(section, unfit->name, unfit->expected);
         out_.keys.push_back(std::move(k));
         return {};
     }

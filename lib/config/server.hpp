@@ -95,6 +95,7 @@ struct key_settings {
     std::string host;               ///< the server's name in invitations for this key; empty: none is known
     std::string stands_in;          ///< the file of its section
     std::uint32_t max_grants = 0;   ///< most that it has live at once; 0: any number
+    bool pair = false; ///< a knock that names an address of the other family opens for its source as well
 };
 
 /// The whole server configuration (chronoknock.ini(5)), checked; nothing changes it later.

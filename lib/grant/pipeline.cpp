@@ -1,6 +1,7 @@
 #include "grant/pipeline.hpp"
 
 #include "base/text.hpp"
+#include "grant/openings.hpp"
 
 #include <algorithm>
 #include <cstdio>
@@ -16,23 +17,6 @@ std::string in_milliseconds(nanoseconds d) {
     char text[32];
     std::snprintf(text, sizeof text, "%.2f ms", std::chrono::duration<double, std::milli>(d).count());
     return text;
-}
-
-/// "ssh, web", or with `each` "ssh for 30s, web for 1m".
-std::string list(const std::vector<opening>& openings, bool with_duration) {
-    std::string all;
-    for (const auto& o : openings) {
-        all += (all.empty() ? "" : ", ") + o.service;
-        if (with_duration) all += " for " + chronoknock::to_string(o.open_for);
-    }
-    return all;
-}
-
-/// "30s, 1m": of each.
-std::string durations(const std::vector<opening>& openings) {
-    std::string all;
-    for (const auto& o : openings) all += (all.empty() ? "" : ", ") + chronoknock::to_string(o.open_for);
-    return all;
 }
 
 } // namespace
@@ -55,6 +39,12 @@ void pipeline::set_terms(terms t) {
             renewed_.insert(was.name);
     std::erase_if(of_keys_, [&](const auto& one) { return !secrets.contains(one.first); });
     terms_ = std::move(t);
+}
+
+/// For the history: what became of what a knock asks for, to one address.
+note pipeline::noted(const knock& k, history_entry::kind kind, const std::vector<opening>& of_one,
+                     const std::string& why) {
+    return {{k.once.accepted, kind, k.key, of_one.front().who, services_of(of_one), why}};
 }
 
 pipeline::key_counters& pipeline::counters_of(const std::string& key) {
@@ -127,11 +117,14 @@ std::string pipeline::too_many(const claim& c, std::span<const knock> accepted, 
 /// What a claim opens, or closes.
 std::vector<opening> pipeline::openings_of(const claim& c) const {
     std::vector<opening> all;
-    for (const auto index : c.services) {
-        const auto& s = terms_.services[index];
-        all.push_back(
-            {c.beneficiary, s.name, c.open_for ? std::min(*c.open_for, s.most_open_for) : s.open_for});
-    }
+    const auto add = [&](const address& who) {
+        for (const auto index : c.services) {
+            const auto& s = terms_.services[index];
+            all.push_back({who, s.name, c.open_for ? std::min(*c.open_for, s.most_open_for) : s.open_for});
+        }
+    };
+    add(c.beneficiary);
+    if (c.paired) add(*c.paired);
     return all;
 }
 
@@ -139,8 +132,8 @@ pipeline::knock pipeline::accept(const claim& c, instant now, unix_time t) const
     const auto& key = terms_.keys[c.key];
     knock k{replay_guard::burnt_of(c.once, c.beneficiary, t), c.what, key.name, openings_of(c), {}, now};
     const bool opens = c.what == claim::wish::open;
-    k.line = "key " + key.name + (opens ? " opens " : " closes ") + list(k.openings, opens) + " to " +
-             c.beneficiary.to_string() + ", " + c.description;
+    k.line = "key " + key.name + (opens ? " opens " : " closes ") + in_words(k.openings, opens) + ", " +
+             c.description;
     return k;
 }
 
@@ -211,17 +204,16 @@ action pipeline::open(std::uint64_t number, knock& k, instant now) {
 
 /// What the key does not hold it does not close, and what another one holds as well stays open for that.
 close_services pipeline::close(std::uint64_t number, knock& k, instant now) {
-    const auto who = *k.once.who;
-    close_services c{number, who, {}};
+    close_services c{number, {}};
     std::erase_if(k.openings, [&](const opening& o) {
-        return has_uses(o.service) ? !holders_.holds_newest(k.key, who, o.service, now)
-                                   : !holders_.holds(k.key, who, o.service, now);
+        return has_uses(o.service) ? !holders_.holds_newest(k.key, o.who, o.service, now)
+                                   : !holders_.holds(k.key, o.who, o.service, now);
     });
     for (const auto& o : k.openings) {
-        k.tickets.push_back(holders_.hold(k.key, who, o.service, {}, now));
+        k.tickets.push_back(holders_.hold(k.key, o.who, o.service, {}, now));
         const auto end =
-            has_uses(o.service) ? std::nullopt : holders_.held_by_another(k.key, who, o.service, now);
-        c.what.push_back({o.service, end ? std::optional(*end - now) : std::nullopt});
+            has_uses(o.service) ? std::nullopt : holders_.held_by_another(k.key, o.who, o.service, now);
+        c.what.push_back({o.who, o.service, end ? std::optional(*end - now) : std::nullopt});
     }
     if (c.what.empty()) k.line += ", which had none of it open";
     return c;
@@ -255,10 +247,9 @@ actions pipeline::carried_out(std::uint64_t number, const result<void>& done, in
     }
     if (knocks_told_.tell(k.key, now))
         todo.push_back(tell{severity::info, k.line + " (" + in_milliseconds(now - k.seen) + ")"});
-    const auto kind = opens ? history_entry::kind::granted : history_entry::kind::revoked;
-    if (!k.openings.empty())
-        todo.push_back(note{{k.once.accepted, kind, k.key, k.once.who, list(k.openings, false),
-                             opens ? durations(k.openings) : ""}});
+    for (const auto& of_one : by_address(k.openings))
+        todo.push_back(opens ? noted(k, history_entry::kind::granted, of_one, durations_of(of_one))
+                             : noted(k, history_entry::kind::revoked, of_one));
     std::vector<firewall::change> changes;
     for (const auto& o : k.openings)
         changes.push_back({o.who, o.service, opens ? std::optional(o.open_for) : std::nullopt});
@@ -272,8 +263,8 @@ void pipeline::fail(const knock& k, const error& why, instant now, actions& todo
     if (!knocks_told_.tell(k.key, now)) return;
     const auto undone = k.wish == claim::wish::open ? ": not opened: " : ": not closed: ";
     todo.push_back(tell{severity::error, k.line + undone + why.text});
-    todo.push_back(note{{k.once.accepted, history_entry::kind::failed, k.key, k.once.who,
-                         list(k.openings, false), why.text}});
+    for (const auto& of_one : by_address(k.openings))
+        todo.push_back(noted(k, history_entry::kind::failed, of_one, why.text));
 }
 
 actions pipeline::due(instant now) {

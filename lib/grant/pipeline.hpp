@@ -179,6 +179,8 @@ private:
     close_services close(std::uint64_t number, knock& k, instant now);
     bool has_uses(const std::string& service) const;
     key_counters& counters_of(const std::string& key);
+    static note noted(const knock& k, history_entry::kind kind, const std::vector<opening>& of_one,
+                      const std::string& why = {});
     void fail(const knock& k, const error& why, instant now, actions& todo);
 
     replay_guard guard_;

@@ -1,5 +1,6 @@
 // How grants end before their time: somebody revokes them, or their key is gone. The way of a claim is in
 // pipeline.cpp.
+#include "grant/openings.hpp"
 #include "grant/pipeline.hpp"
 
 #include <algorithm>
@@ -55,11 +56,9 @@ std::size_t pipeline::stop_coming(const meant& is_meant, const std::string& why)
 void pipeline::drop_revoked(const knock& k, actions& todo) {
     guard_.opened(k.once);
     ++counters_.failed;
-    std::string services;
-    for (const auto& o : k.openings) services += (services.empty() ? "" : ", ") + o.service;
     todo.push_back(tell{severity::warning, k.line + ": revoked on its way, " + k.revoked});
-    todo.push_back(note{{k.once.accepted, history_entry::kind::revoked, k.key, k.once.who,
-                         std::move(services), "on its way, " + k.revoked}});
+    for (const auto& of_one : by_address(k.openings))
+        todo.push_back(noted(k, history_entry::kind::revoked, of_one, "on its way, " + k.revoked));
 }
 
 pipeline::revoking pipeline::end(const meant& is_meant, std::span<const firewall::live_grant> unheld,

@@ -201,7 +201,7 @@ void granter::carry_out(granting::actions todo) {
                 },
                 [this](const granting::close_services& c) {
                     std::vector<firewall::change> closes;
-                    for (const auto& one : c.what) closes.push_back({c.who, one.service, one.left});
+                    for (const auto& one : c.what) closes.push_back({one.who, one.service, one.left});
                     apply(c.knock, std::move(closes));
                 },
                 [this](const granting::guard_from& g) { pipeline_->set_floor(g.floor, g.provisional); },

@@ -1,9 +1,15 @@
 """What keys and services say of grants: how many a key may have, for whom, how far around an address, until when."""
 
+import json
+import shutil
+import socket
+import time
 import unittest
 
 from asking import AskingTest
-from case import WINDOW
+from case import PORT, WINDOW
+from lab import CLOCK_ERROR
+from machine import Machine
 
 
 class MaxGrants(AskingTest):
@@ -50,6 +56,94 @@ class MaxGrants(AskingTest):
         self.first_window(WINDOW)
         self.knocks(alice)
         self.assert_open(self.other)
+
+
+class Pair(AskingTest):
+    G = 30
+
+    def start(self, *more):
+        fields = {"method": "sealed", "granularity": self.G, "carrier": "udp", "ports": "20000-20009"}
+        self.alice = self.lab.key("alice", **fields)
+        guard = self.small_guard(None, keys={"alice": (self.alice, "web", *more)}, wait=False)
+        self.lab.until(time.time() + 2 * CLOCK_ERROR + 1.1)  # knocks from now on are younger than the empty record
+        return guard
+
+    def assert_both_open(self):
+        self.assert_opens(self.client)
+        self.assert_opens(self.client, self.server.ip6)
+
+    def test_either_family_opens_the_other(self):
+        guard = self.start("pair = true")
+        for target, named in ((self.server.ip4, self.client.ip6), (self.server.ip6, self.client.ip4)):
+            said = json.loads(self.client.knock(target, self.alice, "web", "--pair", named, "--json").stdout)
+            self.assertEqual([k["pair"] for k in said["knocks"]], [named])
+            self.assert_both_open()
+            self.assertEqual({g["address"]: g["keys"] for g in self.ask_json(guard, "grants")["list"]},
+                             {self.client.ip4: ["alice"], self.client.ip6: ["alice"]})
+            self.assert_shut(self.other)
+            self.assert_shut(self.other, self.server.ip6)
+            self.client.knock(target, self.alice, "web", "--pair", named, "--close")
+            self.client.wait_shut(self.server.ip4, PORT)
+            self.client.wait_shut(self.server.ip6, PORT)
+        entries = self.ask_json(guard, "history", "--key", "alice")["entries"]
+        self.assertEqual(sorted((e["what"], e["address"]) for e in entries),
+                         sorted((what, a) for what in ("granted", "revoked") for a in (self.client.ip4, self.client.ip6)
+                                for _ in range(2)))
+        self.assertEqual(guard.status()["knocks"]["granted"], 4)
+
+    def test_both_outlive_a_restart_and_end_with_their_key(self):
+        guard = self.start("pair = true")
+        self.client.knock(self.server.ip4, self.alice, "web", "--pair", self.client.ip6)
+        self.assert_both_open()
+        guard.sigkill()
+        guard.start()
+        self.assertEqual(self.ask(guard, "revoke", "alice"), "2 grants ended\n")
+        self.assert_shut(self.client)
+        self.assert_shut(self.client, self.server.ip6)
+
+    def test_the_clients_own_addresses_are_found(self):
+        self.start("pair = true")
+        machine = Machine(self.client, {"door.example": [self.server.ip4, self.server.ip6]})
+        shutil.copy(self.alice, machine.root + "/root/alice.key")
+        said = machine.run(f"{self.lab.program} knock door.example web --key alice.key --time-server none --pair auto")
+        self.assertRegex(said.stdout, rf"on {self.server.ip4} from {self.client.ip4} for that and {self.client.ip6}: 2 packets")
+        self.assert_both_open()
+
+    def test_nothing_without_it(self):
+        guard = self.start()
+        self.client.knock(self.server.ip4, self.alice, "web", "--pair", self.client.ip6)
+        guard.wait_log(f"it asks for {self.client.ip6}, and for_others is not set")
+        self.assert_shut(self.client)
+        self.assert_shut(self.client, self.server.ip6)
+
+    def test_a_replay_opens_for_neither(self):
+        guard = self.start("pair = true")
+        sniffer = self.lab.sniffer(self.server)
+        self.client.knock(self.server.ip4, self.alice, "web", "--pair", self.client.ip6, "--rounds", "1")
+        self.assert_both_open()
+        taken = [p for p in sniffer.raw(self.server.ip4) if p[9] == socket.IPPROTO_UDP]
+        self.ask(guard, "revoke", "alice")
+        self.lab.until(time.time() + 1.1)  # so long it passes for a later round
+        self.lab.sender(self.client).send(taken)
+        guard.wait_log("a replay")
+        self.assert_shut(self.client)
+        self.assert_shut(self.client, self.server.ip6)
+
+    def test_what_cannot_be_asked_for(self):
+        self.start("pair = true")
+        for options, expected in ((("--pair", "nowhere"), "--pair: expected auto, or an address"),
+                                  (("--pair", self.client.ip6, "--for", "192.0.2.1"), "--pair: expected none beside --for")):
+            done = self.client.knock(self.server.ip4, self.alice, "web", *options, check=False)
+            self.assertEqual((done.returncode, done.stdout), (2, ""))
+            self.assertIn(expected, done.stderr)
+        for pair in ("auto", self.client.ip4):  # the target has one family
+            done = self.client.knock(self.server.ip4, self.alice, "web", "--pair", pair, check=False)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("--pair: ", done.stderr)
+        plain = self.key("plain")
+        done = self.client.knock(self.server.ip4, plain, "web", "--pair", "auto", check=False)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("knocks of the method time-sequence name no address", done.stderr)
 
 
 if __name__ == "__main__":

@@ -144,9 +144,11 @@ constexpr sample unfit_fields[] = {
      "9: [key.bob] max_grants: expected a whole number from 0 to 10000, not '10001'"},
     {"[service.web]\nports = tcp/80\n[key.bob]\nfile = /keys/b.key\nservices = ssh, web\nmax_grants = 1",
      "11: [key.bob] max_grants: expected 0, or at least 2: so many grants does one knock ask for"},
+    {"[key.bob]\nfile = /keys/b.key\nservices = ssh\npair = true",
+     "9: [key.bob] pair: expected false: knocks of the method time-sequence name no address"},
     {"[key.bob]\npath = /k",
      "7: [key.bob] path: unknown field; expected one of file, services, mode, knock_delay, "
-     "for_others, allow_weak, until, host, max_grants"},
+     "for_others, allow_weak, until, host, max_grants, pair"},
     {"[key.]", "6: [key.] expected a name of 1 to 64 of a-z A-Z 0-9 . _ - @"},
     {"[key.a/b]", "6: [key.a/b] expected a name of 1 to 64 of a-z A-Z 0-9 . _ - @"},
     {"[keys]", "6: [keys] unknown section; expected server, capture, time, knock, firewall, events, "
