@@ -122,7 +122,8 @@ void print_services(const config::server& s) {
                       ? ", up to " + to_string(service.max_open_for) + " where a knock asks for it"
                       : "") +
                  ", for " + (service.uses == 0 ? "any number of" : std::to_string(service.uses)) +
-                 " new connections; live ones outlast it");
+                 " new connections; " +
+                 (service.until_idle ? "then until the last of them has ended" : "live ones outlast it"));
         line("  opened by", keys.empty() ? "no key" : keys);
     }
 }

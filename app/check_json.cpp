@@ -40,6 +40,7 @@ json::object service_json(const config::server& s, std::size_t index) {
             {"open_for", in_seconds(service.open_for)},
             {"max_open_for", in_seconds(service.max_open_for)},
             {"uses", service.uses},
+            {"until", service.until_idle ? "idle" : "time"},
             {"keys", std::move(keys)}};
 }
 

@@ -32,6 +32,9 @@ struct service {
     nanoseconds open_for = std::chrono::seconds(30); ///< how long a grant lasts
     std::uint32_t uses = 0;                          ///< new connections a grant is good for; 0: any number
     nanoseconds max_open_for{0};                     ///< what a knock that names a duration may ask for
+    /// A grant lives on while a connection of its address does, and ends with the last one; open_for is how
+    /// long there is to come in.
+    bool until_idle = false;
 
     /// True if the name may stand for a service: it becomes part of names in the firewall and of log lines.
     static bool valid_name(std::string_view name);

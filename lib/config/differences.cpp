@@ -42,6 +42,8 @@ std::string change_of(const service& a, const service& b) {
     note(a.max_open_for == b.max_open_for, "max_open_for", to_string(a.max_open_for),
          to_string(b.max_open_for));
     note(a.uses == b.uses, "uses", std::to_string(a.uses), std::to_string(b.uses));
+    const auto until = [](const service& s) { return std::string(s.until_idle ? "idle" : "time"); };
+    note(a.until_idle == b.until_idle, "until", until(a), until(b));
     return joined(all);
 }
 

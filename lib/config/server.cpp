@@ -115,7 +115,8 @@ struct tables {
         {"ports", list(&service::ports, 1, "port like tcp/22", endpoint_range::parse), true},
         {"open_for", duration(&service::open_for, 100ms, 720h)},
         {"max_open_for", duration(&service::max_open_for, 100ms, 720h)},
-        {"uses", number(&service::uses, 0, firewall::most_uses)}};
+        {"uses", number(&service::uses, 0, firewall::most_uses)},
+        {"until", choice(&service::until_idle, {{"time", false}, {"idle", true}})}};
     fields<key_section> key;
 };
 
@@ -228,6 +229,9 @@ private:
         if (s.max_open_for < s.open_for)
             return complain(section, "max_open_for",
                             "expected at least open_for, which is " + to_string(s.open_for));
+        // What has been used up of a grant is not to be had from the kernel when it is prolonged.
+        if (s.until_idle && s.uses > 0)
+            return complain(section, "until", "expected time beside uses: a grant that is prolonged has all of them again");
         for (auto range = s.ports.begin(); range != s.ports.end(); ++range) {
             for (auto other = s.ports.begin(); other != range; ++other)
                 if (overlap(*range, *other))

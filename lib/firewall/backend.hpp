@@ -13,6 +13,7 @@ struct abilities {
     bool expiry = false;   ///< ends a grant when its time is over; for others `deadlines` tell when
     bool uses = false;     ///< counts the new connections that a grant is good for
     bool prefixes = false; ///< knows networks: who needs no grant, what is guarded besides this host
+    bool flows = false;    ///< tells which connections live
 };
 
 struct backend {
@@ -20,7 +21,7 @@ struct backend {
     abilities can;
 };
 
-inline constexpr backend backends[] = {{"nftables", {.expiry = true, .uses = true, .prefixes = true}}};
+inline constexpr backend backends[] = {{"nftables", {.expiry = true, .uses = true, .prefixes = true, .flows = true}}};
 
 /// Refuses rules that ask for more than a backend can do: the error names section, field and backend.
 result<void> check(const rules& r, const backend& b);

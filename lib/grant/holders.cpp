@@ -37,6 +37,13 @@ void holders::settle(const std::string& key, const address& who, const std::stri
     });
 }
 
+void holders::prolong(const address& who, const std::string& service, instant end, instant now) {
+    const auto found = open_.find({who, service});
+    if (found == open_.end()) return;
+    for (auto& c : found->second)
+        if (c.end && !c.is_over(now)) c.end = std::max(*c.end, end);
+}
+
 void holders::undo(const address& who, const std::string& service, ticket t) {
     erase(who, service, [t](const change& c) { return c.number == t; });
 }

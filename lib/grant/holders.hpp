@@ -31,6 +31,8 @@ public:
                 std::optional<instant> end, instant now);
     /// A change of the key's is made: what it held before is over, and with `alone` what every other one did.
     void settle(const std::string& key, const address& who, const std::string& service, ticket t, bool alone);
+    /// The grant was prolonged: for whoever holds it at `now`, until `end` at least.
+    void prolong(const address& who, const std::string& service, instant end, instant now);
     /// The change could not be made: what was before it goes on, unless another change followed.
     void undo(const address& who, const std::string& service, ticket t);
 

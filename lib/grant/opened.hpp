@@ -17,7 +17,7 @@ struct opened_grant {
     address who;
     std::string service; ///< its name
     unix_time at;        ///< when it was accepted
-    unix_time until;     ///< min(): it has ended
+    unix_time until;     ///< min(): it has ended; max(): when its last connection has
     bool operator==(const opened_grant&) const = default;
 };
 

@@ -39,6 +39,10 @@ void pipeline::set_terms(terms t) {
             renewed_.insert(was.name);
     std::erase_if(of_keys_, [&](const auto& one) { return !secrets.contains(one.first); });
     terms_ = std::move(t);
+    std::erase_if(idle_, [&](const auto& one) {
+        const auto& [who, service] = one.first;
+        return !is_until_idle(service) || holders_.keys_of(who, service, instant{}).empty();
+    });
 }
 
 /// For the history: what became of what a knock asks for, to one address.
@@ -194,10 +198,11 @@ bool pipeline::has_uses(const std::string& service) const {
 action pipeline::open(std::uint64_t number, knock& k, instant now) {
     auto openings = k.openings;
     for (auto& o : openings) {
-        k.tickets.push_back(holders_.hold(k.key, o.who, o.service, now + o.open_for, now));
+        const auto end = now + o.open_for + grace_of(o.service);
+        k.tickets.push_back(holders_.hold(k.key, o.who, o.service, end, now));
         if (has_uses(o.service)) continue;
-        if (const auto end = holders_.held_by_another(k.key, o.who, o.service, now))
-            o.open_for = std::max(o.open_for, *end - now);
+        if (const auto left = left_for_others(k.key, o.who, o.service, now))
+            o.open_for = std::max(o.open_for, *left);
     }
     return open_services{number, std::move(openings)};
 }
@@ -211,9 +216,9 @@ close_services pipeline::close(std::uint64_t number, knock& k, instant now) {
     });
     for (const auto& o : k.openings) {
         k.tickets.push_back(holders_.hold(k.key, o.who, o.service, {}, now));
-        const auto end =
-            has_uses(o.service) ? std::nullopt : holders_.held_by_another(k.key, o.who, o.service, now);
-        c.what.push_back({o.who, o.service, end ? std::optional(*end - now) : std::nullopt});
+        c.what.push_back({o.who, o.service,
+                          has_uses(o.service) ? std::nullopt
+                                              : left_for_others(k.key, o.who, o.service, now)});
     }
     if (c.what.empty()) k.line += ", which had none of it open";
     return c;
@@ -231,6 +236,7 @@ actions pipeline::carried_out(std::uint64_t number, const result<void>& done, in
             holders_.settle(k.key, o.who, o.service, k.tickets[i], has_uses(o.service));
         else
             holders_.undo(o.who, o.service, k.tickets[i]);
+        if (done) note_idle(o.who, o.service, opens, now);
     }
     if (!done) {
         fail(k, done.error(), now, todo);
@@ -250,10 +256,10 @@ actions pipeline::carried_out(std::uint64_t number, const result<void>& done, in
     for (const auto& of_one : by_address(k.openings))
         todo.push_back(opens ? noted(k, history_entry::kind::granted, of_one, durations_of(of_one))
                              : noted(k, history_entry::kind::revoked, of_one));
-    std::vector<firewall::change> changes;
-    for (const auto& o : k.openings)
-        changes.push_back({o.who, o.service, opens ? std::optional(o.open_for) : std::nullopt});
-    expiries_.note(changes, k.key, k.once.accepted, now);
+    for (const auto& o : k.openings) {
+        const firewall::change c{o.who, o.service, opens ? std::optional(o.open_for) : std::nullopt};
+        expiries_.note({&c, 1}, k.key, k.once.accepted, now, grace_of(o.service));
+    }
     return todo;
 }
 

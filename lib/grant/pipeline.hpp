@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "base/histogram.hpp"
 #include "base/service.hpp"
+#include "firewall/flow.hpp"
 #include "grant/actions.hpp"
 #include "grant/claim.hpp"
 #include "grant/expiries.hpp"
@@ -38,6 +39,7 @@ struct terms {
         nanoseconds most_open_for; ///< what a claim may ask for
         std::vector<endpoint_range> ports = {};
         std::uint32_t uses = 0;
+        bool until_idle = false; ///< a grant lives until its last connection has ended
     };
     std::vector<key> keys;
     std::vector<service> services;
@@ -114,6 +116,20 @@ public:
     bool owes_revoking() const { return owes_revoking_; }
     /// The firewall's answer to the changes of revoke().
     actions revoked(std::uint64_t number, const result<void>& done, instant now);
+    /// True if some grant lives until its last connection has ended: then what lives is to be told each second
+    /// or so.
+    bool asks_for_flows() const { return !idle_.empty(); }
+    /// True if a flow is of those that are to be told.
+    bool wants(const firewall::flow& f) const;
+    /// Changes that prolong grants and end some.
+    struct keeping {
+        revoking prolongs; ///< for prolonged()
+        revoking ends;     ///< for revoked()
+    };
+    /// What lived of the flows that it wants, as of a moment; later ones may be lacking. when: by the clock.
+    keeping heed(std::span<const firewall::flow> live, instant as_of, instant now, unix_time when);
+    /// The firewall's answer to the changes that prolong grants.
+    actions prolonged(std::uint64_t number, const result<void>& done, instant now);
     /// The keys (their names) that hold a grant.
     std::vector<std::string> keys_of(const address& who, const std::string& service, instant now) const;
 
@@ -161,7 +177,22 @@ private:
         std::string why;
         unix_time when;
         std::size_t count;
+        history_entry::kind kind = history_entry::kind::revoked;
         std::optional<std::set<std::string>> renewed = {}; ///< of revoke_unentitled()
+    };
+    using grant = holders::grant;
+    /// A grant that lives until its last connection has ended.
+    struct idle_grant {
+        instant end; ///< unless it is prolonged
+        instant opened;
+        bool came_in = false;                ///< it has had a connection since
+        std::optional<instant> idle_since{}; ///< as of when it has none
+        std::optional<instant> asked{};      ///< when the firewall was asked to prolong or end it
+    };
+    struct prolonging {
+        std::vector<grant> grants;
+        instant end;
+        unix_time when; ///< it ends, by the clock
     };
     using meant = std::function<bool(const std::string& key, const address& who, const std::string& service)>;
 
@@ -178,6 +209,14 @@ private:
     action open(std::uint64_t number, knock& k, instant now);
     close_services close(std::uint64_t number, knock& k, instant now);
     bool has_uses(const std::string& service) const;
+    bool is_until_idle(const std::string& service) const;
+    nanoseconds grace_of(const std::string& service) const;
+    std::optional<nanoseconds> left_for_others(const std::string& key, const address& who,
+                                               const std::string& service, instant now) const;
+    void note_idle(const address& who, const std::string& service, bool opened, instant now);
+    bool is_coming(const grant& g) const;
+    std::set<grant> with_connections(std::span<const firewall::flow> live) const;
+    void end_idle(const std::vector<grant>& over, keeping& k, instant now, unix_time when);
     key_counters& counters_of(const std::string& key);
     static note noted(const knock& k, history_entry::kind kind, const std::vector<opening>& of_one,
                       const std::string& why = {});
@@ -194,6 +233,9 @@ private:
     holders holders_;
     std::map<std::pair<address, std::string>, std::vector<earlier>> earlier_; ///< by address and service
     std::map<std::uint64_t, ending> ending_;
+    std::map<grant, idle_grant> idle_;
+    std::optional<instant> heeded_; ///< as of when flows were told last
+    std::map<std::uint64_t, prolonging> prolonging_;
     std::map<std::string, key_counters> of_keys_;
     std::uint64_t last_order_ = 0;  ///< of these
     std::set<std::string> renewed_; ///< keys that have another secret now; their grants are to end

@@ -79,8 +79,8 @@ pipeline::revoking pipeline::end(const meant& is_meant, std::span<const firewall
 
     revoking r{0, {}, grants.size(), stop_coming(is_meant, why)};
     for (const auto& [who, service] : grants) {
-        const auto other = has_uses(service) ? std::nullopt : holders_.held_by_another({}, who, service, now);
-        r.changes.push_back({who, service, other ? std::optional(*other - now) : std::nullopt});
+        r.changes.push_back(
+            {who, service, has_uses(service) ? std::nullopt : left_for_others({}, who, service, now)});
     }
     ends.count = grants.size();
     if (ends.grants.empty()) return r;
@@ -99,6 +99,8 @@ actions pipeline::revoked(std::uint64_t number, const result<void>& done, instan
             holders_.settle(g.key, g.who, g.service, g.ticket, has_uses(g.service));
         else
             holders_.undo(g.who, g.service, g.ticket);
+    if (done)
+        for (const auto& g : e.grants) note_idle(g.who, g.service, false, now);
     const auto so_many = std::to_string(e.count) + (e.count == 1 ? " grant" : " grants");
     if (!done) {
         if (e.renewed) {
@@ -118,7 +120,7 @@ actions pipeline::revoked(std::uint64_t number, const result<void>& done, instan
     }
     for (auto& [grant, list] : services)
         todo.push_back(
-            note{{e.when, history_entry::kind::revoked, grant.first, grant.second, std::move(list), e.why}});
+            note{{e.when, e.kind, grant.first, grant.second, std::move(list), e.why}});
     return todo;
 }
 

@@ -28,6 +28,8 @@ log::level level_of(granting::severity s) {
     return log::level::error;
 }
 
+constexpr nanoseconds look_each = seconds(1);
+
 /// Asks a shell for something. What it throws before it could answer is its answer.
 template <class Ask, class Take>
 void ask_shell(Ask ask, Take take) {
@@ -87,6 +89,22 @@ void granter::end(granting::pipeline::revoking r, std::function<void(const resul
                   carry_out(pipeline_->revoked(number, made, boot_now()));
                   done(made);
               });
+}
+
+void granter::keep_idle_grants(instant now, unix_time when) {
+    if (!firewall_ || !pipeline_ || !pipeline_->asks_for_flows() || now < flows_due_) return;
+    flows_due_ = now + look_each;
+    const auto heed = [this, when](const result<firewall_backend::live_flows>& live) {
+        if (!live || live->as_of == instant{}) return; // the kernel ends the grants
+        auto k = pipeline_->heed(live->flows, live->as_of, boot_now(), when);
+        if (k.ends.number != 0) end(std::move(k.ends), [](const result<void>&) {});
+        if (k.prolongs.number == 0) return;
+        ask_shell([&](const auto& take) { firewall_->apply(std::move(k.prolongs.changes), take); },
+                  [this, number = k.prolongs.number](const result<void>& made) {
+                      carry_out(pipeline_->prolonged(number, made, boot_now()));
+                  });
+    };
+    firewall_->flows([this](const firewall::flow& f) { return pipeline_->wants(f); }, heed);
 }
 
 void granter::revoke_unentitled(unix_time when) {

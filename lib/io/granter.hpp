@@ -67,6 +67,9 @@ public:
         return store_ ? store_->find_in_history(q)
                       : result<std::vector<granting::numbered_entry>>(error{"the record is not open yet"});
     }
+    /// Prolongs and ends grants that live until their last connection has ended, once a second. when: by the
+    /// clock.
+    void keep_idle_grants(instant now, unix_time when);
     void judge(std::span<const granting::claim> claims, instant now, const time_estimate& t) {
         carry_out(pipeline_->judge(claims, now, t));
     }
@@ -114,6 +117,7 @@ private:
     granting::gate gate_;
     std::function<void(const granting::history_entry&)> noted_;
     unix_time newest_{};
+    instant flows_due_{};
 };
 
 } // namespace chronoknock::io

@@ -42,7 +42,7 @@ granting::terms terms_of(const config::server& c) {
                           k.until,
                           k.max_grants});
     for (const auto& s : c.services)
-        t.services.push_back({s.name, s.open_for, s.max_open_for, s.ports, s.uses});
+        t.services.push_back({s.name, s.open_for, s.max_open_for, s.ports, s.uses, s.until_idle});
     return t;
 }
 

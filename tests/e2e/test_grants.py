@@ -3,6 +3,7 @@
 import json
 import shutil
 import socket
+import struct
 import time
 import unittest
 
@@ -144,6 +145,96 @@ class Pair(AskingTest):
         done = self.client.knock(self.server.ip4, plain, "web", "--pair", "auto", check=False)
         self.assertEqual(done.returncode, 2)
         self.assertIn("knocks of the method time-sequence name no address", done.stderr)
+
+
+class UntilIdle(AskingTest):
+    def start(self, open_for=3):
+        self.alice = self.key()
+        return self.small_guard(self.alice, open_for=open_for, more="until = idle")
+
+    def idle_end(self, guard, host):
+        """When a grant ended because nothing lived any more, by the history."""
+        return [e["when"] for e in self.ask_json(guard, "history", "--key", "alice")["entries"]
+                if e["what"] == "expired" and e.get("why") == "the last connection has ended" and e["address"] == host]
+
+    def test_it_lives_and_ends_with_its_connections(self):
+        guard = self.start()
+        for target, own in ((self.server.ip4, self.client.ip4), (self.server.ip6, self.client.ip6)):
+            self.knocks(self.alice, target=target)
+            first = self.client.connect(target, PORT)
+            began = time.time()
+            self.wait_for(lambda: any(g["left"] > 60 for g in self.ask_json(guard, "grants")["list"]), "it to be prolonged")
+            self.lab.until(began + 5)  # open_for is over
+            second = self.client.connect(target, PORT)
+            self.assert_shut(self.other, target)
+            first.close()
+            self.lab.until(time.time() + 4)
+            self.assert_open(self.client, target)  # one lives yet
+            self.assertRegex(self.ask(guard, "grants"), rf"{own} .* s more, and while it has a connection")
+            second.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            second.close()  # by a reset, which the host answers with nothing
+            self.client.wait_shut(target, PORT, seconds=10)
+            self.wait_for(lambda own=own: self.idle_end(guard, own), "the history to say why")
+        self.assertEqual(self.ask_json(guard, "grants")["live"], 0)
+        self.assertIn("1 grant ended: the last connection has ended", guard.log())
+        self.assertIn("then until the last of them has ended",
+                      self.server.run([self.lab.program, "check", "--config", guard.config]).stdout)
+
+    def test_who_does_not_come_in_has_only_his_time(self):
+        guard = self.start()
+        self.client.knock(self.server, self.alice, "web")
+        self.wait_for(lambda: self.ask_json(guard, "grants")["live"] == 1, "the grant")
+        self.wait_for(lambda: self.ask_json(guard, "grants")["live"] == 0, "its end", 5)
+        self.assert_shut(self.client)
+
+    def test_a_server_that_is_dead_leaves_no_grant_behind(self):
+        guard = self.start()
+        self.knocks(self.alice)
+        connection = self.client.connect(self.server.ip4, PORT)
+        self.wait_for(lambda: any(g["left"] > 60 for g in self.ask_json(guard, "grants")["list"]), "it to be prolonged")
+        name = guard.grant_set("web", 4)
+        guard.sigkill()
+        listed = json.loads(self.server.run(["nft", "-j", "list", "set", "inet", "chronoknock", name]).stdout)
+        element, = next(o["set"] for o in listed["nftables"] if "set" in o)["elem"]
+        self.assertLessEqual(element["elem"]["expires"], 120)
+        # The next one goes on with it, and ends it.
+        guard.start()
+        self.assertEqual(self.ask_json(guard, "grants")["list"][0]["keys"], ["alice"])
+        self.lab.until(time.time() + 4)
+        self.assert_open(self.client)
+        self.assertEqual(self.idle_end(guard, self.client.ip4), [])
+        connection.close()
+        self.client.wait_shut(self.server.ip4, PORT, seconds=10)
+        self.wait_for(lambda: self.idle_end(guard, self.client.ip4), "the history to say why")
+
+    def test_what_is_revoked_is_not_prolonged(self):
+        guard = self.start()
+        self.knocks(self.alice)
+        connection = self.client.connect(self.server.ip4, PORT)
+        self.wait_for(lambda: any(g["left"] > 60 for g in self.ask_json(guard, "grants")["list"]), "it to be prolonged")
+        self.assertEqual(self.ask(guard, "revoke", "alice"), "1 grant ended\n")
+        for _ in range(4):
+            self.lab.until(time.time() + 1)
+            self.assert_shut(self.client)
+        connection.close()
+
+    def test_a_reload_turns_it_off(self):
+        guard = self.start()
+        self.knocks(self.alice)
+        connection = self.client.connect(self.server.ip4, PORT)
+        self.wait_for(lambda: any(g["left"] > 60 for g in self.ask_json(guard, "grants")["list"]), "it to be prolonged")
+        guard.write({"web": f"ports = tcp/{PORT}\nopen_for = 3"}, {"alice": (self.alice, "web")},
+                    {"knock": "tracked = 1024"})
+        self.assertIn("until time, not idle", self.ask(guard, "reload"))
+        connection.close()
+        self.lab.until(time.time() + 5)
+        self.assert_open(self.client)  # what is open ends in its time
+        self.ask(guard, "revoke", "alice")
+        self.first_window(WINDOW)
+        self.knocks(self.alice)
+        connection = self.client.connect(self.server.ip4, PORT)
+        self.client.wait_shut(self.server.ip4, PORT, seconds=6)
+        connection.close()
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ change close(const address& who, const char* service) { return {who, service, {}
 BOOST_AUTO_TEST_SUITE(abilities_of_backends)
 
 BOOST_AUTO_TEST_CASE(rules_ask_for_no_more_than_a_backend_can_do) {
-    const backend least{"least", {}}, all{"all", {true, true, true}};
+    const backend least{"least", {}}, all{"all", {true, true, true, true}};
     rules r;
     r.services.resize(1);
     r.services[0].name = "ssh";
@@ -33,6 +33,10 @@ BOOST_AUTO_TEST_CASE(rules_ask_for_no_more_than_a_backend_can_do) {
     BOOST_TEST(check(r, least).error().text == "[service.ssh] uses: the backend least has no such thing");
     BOOST_TEST(check(r, all).has_value());
     r.services[0].uses = 0;
+    r.services[0].until_idle = true;
+    BOOST_TEST(check(r, least).error().text == "[service.ssh] until = idle: the backend least has no such thing");
+    BOOST_TEST(check(r, all).has_value());
+    r.services[0].until_idle = false;
     r.always_allow = {*prefix::parse("192.0.2.0/24")};
     BOOST_TEST(check(r, least).error().text ==
                "[firewall] always_allow: the backend least has no such thing");
