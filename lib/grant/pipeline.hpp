@@ -205,7 +205,7 @@ private:
     void record(const claim& c, const knock& k, std::vector<opened_grant>& grants) const;
     std::string too_many(const claim& c, std::span<const knock> accepted, instant now) const;
     void refuse(const claim& c, const std::string& why, instant now, unix_time t, actions& todo);
-    void carry_on(instant now, std::optional<unix_time> t);
+    void carry_on(instant now, unix_time t);
     action open(std::uint64_t number, knock& k, instant now);
     close_services close(std::uint64_t number, knock& k, instant now);
     bool has_uses(const std::string& service) const;

@@ -57,16 +57,19 @@ void pipeline::remember_last(std::span<const opened_grant> newest) {
     }
 }
 
-/// Once the time is known, so is for how long earlier grants are held yet; before, until they can last.
-void pipeline::carry_on(instant now, std::optional<unix_time> t) {
-    for (const auto& [grant, held] : std::exchange(earlier_, {}))
+/// The firewall has one opening, whoever holds it, and it lasts as long as the longest of them. Where all are
+/// over by the time t, that time is wrong: then each may hold it yet.
+void pipeline::carry_on(instant now, unix_time t) {
+    for (const auto& [grant, held] : std::exchange(earlier_, {})) {
+        const bool doubtful = std::ranges::all_of(held, [t](const earlier& e) { return e.end <= t; });
+        const auto& [who, service] = grant;
         for (const auto& e : held) {
-            const auto end = t ? std::min(now + (e.end - *t), e.latest) : e.latest;
+            const auto end = doubtful ? e.latest : std::min(now + (e.end - t), e.latest);
             if (end <= now) continue;
-            const auto& [who, service] = grant;
             holders_.settle(e.key, who, service, holders_.hold(e.key, who, service, end, now),
                             has_uses(service));
         }
+    }
 }
 
 std::vector<std::string> pipeline::keys_of(const address& who, const std::string& service,

@@ -63,7 +63,7 @@ void pipeline::drop_revoked(const knock& k, actions& todo) {
 
 pipeline::revoking pipeline::end(const meant& is_meant, std::span<const firewall::live_grant> unheld,
                                  const std::string& why, instant now, unix_time when) {
-    carry_on(now, {}); // what an earlier process granted, for as long as it can last
+    carry_on(now, when);
 
     ending ends{{}, why, when, 0};
     std::set<std::pair<address, std::string>> grants;

@@ -1,7 +1,8 @@
 #include "io/granter.hpp"
 
+#include "base/each_of.hpp"
 #include "firewall/rules.hpp"
-#include "io/log/log.hpp"
+#include "io/log/level_of.hpp"
 #include "io/store/sqlite_store.hpp"
 #include "io/system/clock.hpp"
 
@@ -16,18 +17,6 @@ namespace chronoknock::io {
 
 namespace {
 
-log::level level_of(granting::severity s) {
-    switch (s) {
-    case granting::severity::info:
-        return log::level::info;
-    case granting::severity::warning:
-        return log::level::warning;
-    case granting::severity::error:
-        return log::level::error;
-    }
-    return log::level::error;
-}
-
 constexpr nanoseconds look_each = seconds(1);
 
 /// Asks a shell for something. What it throws before it could answer is its answer.
@@ -39,11 +28,6 @@ void ask_shell(Ask ask, Take take) {
         take(error{e.what()});
     }
 }
-
-template <class... Handlers>
-struct each_of : Handlers... {
-    using Handlers::operator()...;
-};
 
 } // namespace
 

@@ -35,8 +35,9 @@ result<void> runtime::start() {
     return {};
 }
 
-void runtime::reload(completion done) {
+void runtime::reload(completion done, bool may_lose_keys) {
     asked_.push_back(std::move(done));
+    may_lose_keys_ |= may_lose_keys;
     carry_out(supervisor_.reload());
 }
 
@@ -215,6 +216,10 @@ result<void> runtime::fits(const config::server& next) const {
         (control_ && (next.control != old.control || next.control_group != old.control_group)))
         return error{"[server] state, control and control_group: expected as they were; a restart changes "
                      "them"};
+    // By a folder that was moved, say, or not mounted: that would end all grants.
+    if (next.keys.empty() && !old.keys.empty() && !may_lose_keys_)
+        return error{"no section [key.NAME], expected at least one: nobody would get in any more. "
+                     "`chronoknock uninvite` takes the last one out"};
     if (firewall_ && next.firewall.backend != old.firewall.backend)
         return error{"[firewall] backend: expected as it was; a restart changes it"};
     return {};
@@ -289,6 +294,7 @@ void runtime::drop() {
 }
 
 void runtime::tell(const changes& reloaded) {
+    may_lose_keys_ = false;
     // In a turn of its own: grants that end with the reload have ended by then.
     boost::asio::post(context_, [asked = std::exchange(asked_, {}), reloaded] {
         for (const auto& told : asked) told(reloaded);

@@ -52,7 +52,8 @@ public:
     /// of addresses stays, unless the settings for that have changed. If it cannot, the error says why and
     /// all stays as it was. Asked again meanwhile, the latest reader counts, and all who asked are told how
     /// that ended.
-    void reload(completion done);
+    /// may_lose_keys: the configuration may be without a key, though there are some now.
+    void reload(completion done, bool may_lose_keys = false);
     /// A clean stop: the guard stays or goes as on_stop says. `stopped` may be called before this returns.
     void stop(std::function<void()> stopped);
 
@@ -139,6 +140,7 @@ private:
     std::optional<next_one> next_;
     config_reader reader_;
     std::vector<completion> asked_;    ///< for a reload
+    bool may_lose_keys_ = false;       ///< so one of them said
     std::vector<std::string> changes_; ///< that were taken over since the first of them asked
     bool unreadable_ = false;          ///< the configuration that was read last
     boost::asio::steady_timer trial_;

@@ -48,15 +48,17 @@ operations runtime::control_operations() {
         {"revoke", {[this](const arguments& a, const reply& r) { revoke(a, r); }, access::owner}},
         {"confirm", {[this](const arguments&, const reply& r) { confirm(r); }, access::owner}},
         {"reload",
-         {[this](const arguments&, const reply& r) {
-              reload([this, r](const changes& made) {
-                  if (!made) return r(made.error());
-                  json::array list;
-                  for (const auto& c : *made) list.push_back(json::value(c));
-                  r(json::object{{"changes", std::move(list)},
-                                 {"services", configuration_->services.size()},
-                                 {"keys", configuration_->keys.size()}});
-              });
+         {[this](const arguments& a, const reply& r) {
+              reload(
+                  [this, r](const changes& made) {
+                      if (!made) return r(made.error());
+                      json::array list;
+                      for (const auto& c : *made) list.push_back(json::value(c));
+                      r(json::object{{"changes", std::move(list)},
+                                     {"services", configuration_->services.size()},
+                                     {"keys", configuration_->keys.size()}});
+                  },
+                  flag_in(a, "may_lose_keys"));
           },
           access::owner}},
     };
@@ -115,18 +117,22 @@ void runtime::revoke(const json::object& arguments, const reply& r) {
         which.who = *who;
     }
     const bool cut = flag_in(arguments, "cut");
-    std::set<std::string> names;
-    for (const auto& k : configuration_->keys) names.insert(k.name);
-    const bool in_use = names.contains(which.key);
+    // What a key that is over has opened explains no connection any more.
+    std::set<std::string> in_use;
+    bool known = false;
+    for (const auto& k : configuration_->keys) {
+        if (!k.until || clock() < *k.until) in_use.insert(k.name);
+        known |= k.name == which.key;
+    }
     const auto whose =
         which.who ? "no grant to " + which.who->to_string() : "no key '" + printable(which.key) + "'";
     std::optional<granter::cutting> cutting;
-    if (cut) cutting = {configuration_->services, configuration_->firewall.always_allow, std::move(names)};
+    if (cut) cutting = {configuration_->services, configuration_->firewall.always_allow, std::move(in_use)};
     granter_.revoke(std::move(which), cutting, clock(),
-                    [r, cut, in_use, whose](const result<granter::ended>& done) {
+                    [r, cut, known, whose](const result<granter::ended>& done) {
                         if (!done) return r(done.error());
                         // One that was removed, and may be connected yet, is known by the record.
-                        if (!in_use && !done->known && done->grants + done->coming + done->connections == 0)
+                        if (!known && !done->known && done->grants + done->coming + done->connections == 0)
                             return r(refusal(error{whose + (cut ? ", and no connection either" : "")}, 1,
                                              nothing_to_end));
                         r(json::object{{"grants", done->grants},

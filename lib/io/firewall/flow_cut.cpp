@@ -113,20 +113,44 @@ private:
 };
 
 /// What the host itself sends admits a UDP peer again, unless the flow is noted as cut.
-/// What is gone already is put in first: to delete what is not there would undo the whole transaction.
-netlink_result<void> remove_some(const std::string& table, std::span<const element> some, bool noting) {
-    // A socket of its own: the answers to what failed before are none to this.
+void note_as_cut(batch& b, const std::string& table, const element& e, int flags) {
+    b.change(table, firewall::cut_sets[e.set->family == 4 ? 0 : 1].name, e, NFT_MSG_NEWSETELEM,
+             NLM_F_CREATE | flags);
+}
+
+/// One transaction, by a socket of its own: the answers to what failed before are none to this.
+template <class Fill>
+netlink_result<void> transact(std::size_t elements, Fill fill) {
     const auto socket = open_netlink(NETLINK_NETFILTER);
     if (!socket) return socket.error();
-    batch b(some.size());
-    for (const auto& e : some) {
-        if (noting && e.set->protocol == transport::udp)
-            b.change(table, firewall::cut_sets[e.set->family == 4 ? 0 : 1].name, e, NFT_MSG_NEWSETELEM,
-                     NLM_F_CREATE);
-        b.change(table, e.set->name, e, NFT_MSG_NEWSETELEM, NLM_F_CREATE);
-        b.change(table, e.set->name, e, NFT_MSG_DELSETELEM, &e == &some.back() ? NLM_F_ACK : 0);
-    }
+    batch b(elements);
+    fill(b);
     return b.commit(**socket);
+}
+
+/// What is gone already is put in first: to delete what is not there would undo the whole transaction.
+netlink_result<void> remove_some(const std::string& table, std::span<const element> some) {
+    return transact(some.size(), [&](batch& b) {
+        for (const auto& e : some) {
+            if (e.set->protocol == transport::udp) note_as_cut(b, table, e, 0);
+            b.change(table, e.set->name, e, NFT_MSG_NEWSETELEM, NLM_F_CREATE);
+            b.change(table, e.set->name, e, NFT_MSG_DELSETELEM, &e == &some.back() ? NLM_F_ACK : 0);
+        }
+    });
+}
+
+/// Where a set is full, which takes not even what it holds: one by one. Gives what could not be noted.
+netlink_result<std::set<flow>> remove_each(const std::string& table, std::span<const element> some) {
+    std::set<flow> not_noted;
+    for (const auto& e : some) {
+        if (e.set->protocol == transport::udp &&
+            !transact(1, [&](batch& b) { note_as_cut(b, table, e, NLM_F_ACK); }))
+            not_noted.insert(e.which);
+        const auto gone =
+            transact(1, [&](batch& b) { b.change(table, e.set->name, e, NFT_MSG_DELSETELEM, NLM_F_ACK); });
+        if (!gone && gone.error() != boost::system::errc::no_such_file_or_directory) return gone.error();
+    }
+    return not_noted;
 }
 
 /// True if a set took no more (the kernel says ENFILE).
@@ -140,13 +164,12 @@ netlink_result<std::set<flow>> remove(const std::string& table, std::span<const 
     std::set<flow> not_noted;
     for (std::size_t done = 0; done < all.size(); done += most_at_once) {
         const auto some = all.subspan(done, std::min(most_at_once, all.size() - done));
-        auto removed = remove_some(table, some, true);
-        if (!removed && is_full(removed.error())) {
-            for (const auto& e : some)
-                if (e.set->protocol == transport::udp) not_noted.insert(e.which);
-            removed = remove_some(table, some, false);
-        }
-        if (!removed) return removed.error();
+        const auto removed = remove_some(table, some);
+        if (removed) continue;
+        if (!is_full(removed.error())) return removed.error();
+        auto left = remove_each(table, some);
+        if (!left) return left.error();
+        not_noted.merge(*left);
     }
     return not_noted;
 }

@@ -86,12 +86,17 @@ result<void> put_opened(database& db, std::span<const opened_grant> grants) {
     return {};
 }
 
-result<void> end_opened(database& db, const std::set<opened_id>& grants) {
+result<void> end_opened(database& db, const ended_grants& grants) {
     return db.transaction([&]() -> result<void> {
-        statement s(db, "update opened set until = null where key = ? and who = ? and service = ?");
-        for (const auto& [key, address, service] : grants) {
+        statement s(db, "update opened set until = null where key = ? and who = ? and service = ? "
+                        "and at <= ? and (until <= ? or until = ?)");
+        for (const auto& [id, by] : grants) {
+            const auto& [key, address, service] = id;
             const auto who = address.to_string();
-            if (const auto done = s.bind(key).bind(who).bind(service).step(); !done) return done.error();
+            s.bind(key).bind(who).bind(service);
+            s.bind(by.at.time_since_epoch().count()).bind(by.until.time_since_epoch().count());
+            s.bind(unix_time::max().time_since_epoch().count());
+            if (const auto done = s.step(); !done) return done.error();
             s.reset();
         }
         return {};

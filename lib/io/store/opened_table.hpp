@@ -3,6 +3,7 @@
 #include "grant/opened.hpp"
 #include "io/store/sqlite.hpp"
 
+#include <map>
 #include <set>
 #include <span>
 #include <string>
@@ -17,6 +18,13 @@ namespace chronoknock::io {
 /// Which grant: key, address, service.
 using opened_id = std::tuple<std::string, address, std::string>;
 
+/// What of it ended. A grant that was made anew meanwhile has not.
+struct ended_by {
+    unix_time at = unix_time::max();    ///< made by then
+    unix_time until = unix_time::max(); ///< good until then at most, or as long as it had a connection
+};
+using ended_grants = std::map<opened_id, ended_by>;
+
 /// All that is known of what a key opened.
 struct opened_by_key {
     std::vector<granting::opened_grant> grants;
@@ -29,7 +37,7 @@ result<void> take_over_history(database& db);
 /// Writes grants down, within the transaction of the caller.
 result<void> put_opened(database& db, std::span<const granting::opened_grant> grants);
 /// These have ended.
-result<void> end_opened(database& db, const std::set<opened_id>& grants);
+result<void> end_opened(database& db, const ended_grants& grants);
 /// Forgets of each of these keys what is more than is kept (granting::least_opened_for).
 result<void> trim_opened(database& db, const std::set<std::string>& keys);
 

@@ -21,7 +21,8 @@ constexpr seconds patience{2}; // then the claim fails; a client's later rounds 
 constexpr seconds between_chores{1};
 constexpr std::size_t most_to_note = 1000; // waiting for a database that is held
 constexpr std::size_t most_to_keep = 100;
-constexpr std::size_t most_to_end = 100'000; // the next start finds the others
+constexpr nanoseconds clock_slack = seconds(1); // the clock may have been set right since a grant began
+constexpr std::size_t most_to_end = 100'000;    // the next start finds the others
 
 } // namespace
 
@@ -106,12 +107,12 @@ void sqlite_store::forget(std::vector<granting::burnt> tokens) {
     if (!forget_some()) do_chores_soon();
 }
 
-void sqlite_store::ends(opened_id grant) {
-    if (to_end_.size() < most_to_end) to_end_.insert(std::move(grant));
+void sqlite_store::ends(opened_id grant, const ended_by& by) {
+    if (to_end_.size() < most_to_end) to_end_.insert_or_assign(std::move(grant), by);
 }
 
 void sqlite_store::end(std::span<const granting::opened_grant> grants) {
-    for (const auto& g : grants) ends({g.key, g.who, g.service});
+    for (const auto& g : grants) ends({g.key, g.who, g.service}, {.at = g.at});
     do_chores_soon();
 }
 
@@ -133,11 +134,13 @@ result<std::set<std::pair<address, std::string>>> sqlite_store::opened_by(const 
 }
 
 void sqlite_store::note(granting::history_entry entry) {
-    if (entry.who && !entry.key.empty() &&
-        (entry.what == granting::history_entry::kind::revoked ||
-         entry.what == granting::history_entry::kind::expired))
+    using kind = granting::history_entry::kind;
+    // The key may have knocked again since, and what it has then goes on.
+    if (entry.who && !entry.key.empty() && (entry.what == kind::revoked || entry.what == kind::expired))
         for (const auto service : split_list(entry.services))
-            ends({entry.key, *entry.who, std::string(service)});
+            ends({entry.key, *entry.who, std::string(service)},
+                 entry.what == kind::revoked ? ended_by{.at = entry.when}
+                                             : ended_by{entry.when, entry.when + clock_slack});
     if (to_note_.size() == most_to_note) to_note_.erase(to_note_.begin());
     to_note_.push_back(std::move(entry));
     do_chores_soon();

@@ -48,7 +48,7 @@ private:
 
     void burn();
     bool forget_some();
-    void ends(opened_id grant);
+    void ends(opened_id grant, const ended_by& by);
     bool end_some();
     bool trim_some();
     bool keep_notes();
@@ -65,7 +65,7 @@ private:
     std::vector<granting::opened_grant> to_open_;
     std::list<waiting> waiting_; ///< the one that waits longest first
     std::vector<granting::burnt> to_forget_;
-    std::set<opened_id> to_end_;
+    ended_grants to_end_;
     std::set<std::string> to_trim_; ///< keys that have opened something
     std::vector<granting::history_entry> to_note_;
     std::vector<report::period> to_keep_;

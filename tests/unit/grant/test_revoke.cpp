@@ -205,6 +205,21 @@ BOOST_AUTO_TEST_CASE(what_an_earlier_process_granted) {
     BOOST_TEST(!of_keys.contains("carol"));
 }
 
+BOOST_AUTO_TEST_CASE(a_key_holds_no_longer_than_it_was_given_what_another_one_holds_on) {
+    // Alice's half minute was over before the server came back; the opening is Bob's.
+    for (const bool wrong_clock : {false, true}) {
+        world w;
+        const std::vector record{opened_grant{"alice", "a", here, "web", clock_says - 60s, clock_says - 30s},
+                                 opened_grant{"bob", "b", here, "web", clock_says - 60s, clock_says + 1h}};
+        w.line.remember(record, std::vector<firewall::live_grant>{{here, "web", 59min}}, w.now);
+        const auto when = wrong_clock ? clock_says + 2h : clock_says;
+        BOOST_TEST(w.line.revoke_unentitled(w.now, when).grants == 0u);
+        const auto r = w.line.revoke({"bob", {}, ""}, {}, w.now, when);
+        BOOST_REQUIRE_EQUAL(r.changes.size(), 1u);
+        BOOST_TEST(r.changes[0].open_for.has_value() == wrong_clock);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(what_a_key_granted_before_its_secret_was_replaced_ends) {
     const std::vector<firewall::live_grant> open{{here, "web", 20s}, {there, "web", 20s}};
     // As one of version 1 has it, whose secret it was is not known.

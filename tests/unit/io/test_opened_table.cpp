@@ -109,7 +109,8 @@ BOOST_AUTO_TEST_CASE(of_a_key_the_newest_are_kept_and_what_is_open_and_that_ther
     w.open({opened("bob", 1)});
     for (int n = 0; n < all; ++n)
         if (n != 3)
-            w.store->note({begin, history_entry::kind::expired, "alice", numbered(n), "ssh, web", ""});
+            w.store->note({opened("alice", n).until, history_entry::kind::expired, "alice", numbered(n),
+                           "ssh, web", ""});
     const auto addresses = [&] {
         std::set<address> found;
         for (const auto& g : w.of("alice").grants) found.insert(g.who);
@@ -130,14 +131,43 @@ BOOST_AUTO_TEST_CASE(of_a_key_the_newest_are_kept_and_what_is_open_and_that_ther
 BOOST_AUTO_TEST_CASE(what_ended_is_open_no_more_unless_it_is_opened_anew) {
     world w;
     w.open({opened("alice", 1), opened("alice", 2), opened("alice", 3)});
-    w.store->note({begin, history_entry::kind::revoked, "alice", numbered(1), "ssh", "by the operator"});
-    w.store->note({begin, history_entry::kind::expired, "alice", numbered(2), "ssh", ""});
+    w.store->note({begin + 1s, history_entry::kind::revoked, "alice", numbered(1), "ssh", "by the operator"});
+    w.store->note({begin + 32s, history_entry::kind::expired, "alice", numbered(2), "ssh", ""});
     w.open({opened("alice", 2)});
     BOOST_TEST((w.store->open_grants().value() == std::vector{opened("alice", 2), opened("alice", 3)}));
     w.store->end(std::vector{opened("alice", 3)});
     BOOST_TEST((w.store->open_grants().value() == std::vector{opened("alice", 2)}));
     BOOST_TEST(w.of("alice").grants.size() == 3u); // connections may go on
     BOOST_TEST((w.store->newest_opened().value().at(0).who == numbered(3)));
+}
+
+BOOST_AUTO_TEST_CASE(one_without_a_known_end_ends_as_the_others_do) {
+    using enum history_entry::kind;
+    world w;
+    auto idle = opened("alice", 1);
+    idle.until = unix_time::max();
+    w.open({idle});
+    BOOST_TEST((w.store->open_grants().value() == std::vector{idle}));
+    w.store->note({idle.at - 1s, expired, "alice", numbered(1), "ssh", "the one before"});
+    BOOST_TEST((w.store->open_grants().value() == std::vector{idle}));
+    w.store->note({idle.at + 1h, expired, "alice", numbered(1), "ssh", "the last connection has ended"});
+    BOOST_TEST(w.store->open_grants().value().empty());
+}
+
+BOOST_AUTO_TEST_CASE(the_end_of_a_grant_is_none_of_the_next_one_s) {
+    using enum history_entry::kind;
+    for (const auto how : {expired, revoked}) {
+        world w;
+        auto next = opened("alice", 1);
+        w.open({next});
+        next.at += 20s;
+        next.until += 20s;
+        w.open({next}); // and only then the end of the first is told
+        w.store->note({begin + (how == expired ? 31s : 20s), how, "alice", numbered(1), "ssh", ""});
+        BOOST_TEST((w.store->open_grants().value() == std::vector{next}));
+        w.store->note({begin + 51s, how, "alice", numbered(1), "ssh", ""});
+        BOOST_TEST(w.store->open_grants().value().empty());
+    }
 }
 
 BOOST_AUTO_TEST_SUITE_END()
