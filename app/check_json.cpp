@@ -54,6 +54,8 @@ json::object key_json(const config::server& s, const config::key_settings& k, co
                    {"security_bits", method::security_bits(k, s)},
                    {"for_others", k.for_others},
                    {"pair", k.pair},
+                   {"prefix4", k.prefix4},
+                   {"prefix6", k.prefix6},
                    {"knock_delay", in_seconds(k.knock_delay)},
                    {"max_grants", k.max_grants}};
     if (k.until) o["until"] = to_seconds(*k.until);

@@ -56,6 +56,8 @@ std::string change_of(const server& before, const key_settings& a, const server&
     if (a.mode != b.mode) all.push_back(b.mode == matching::set ? "mode set" : "mode strict");
     if (a.knock_delay != b.knock_delay) all.push_back("knock_delay " + to_string(b.knock_delay));
     if (a.for_others != b.for_others) all.push_back(b.for_others ? "for others" : "not for others");
+    if (a.prefix4 != b.prefix4) all.push_back("prefix4 " + std::to_string(b.prefix4));
+    if (a.prefix6 != b.prefix6) all.push_back("prefix6 " + std::to_string(b.prefix6));
     if (a.pair != b.pair) all.push_back(b.pair ? "pair" : "no pair");
     if (a.until != b.until)
         all.push_back(b.until ? "good until " + utc(to_seconds(*b.until)) + " UTC" : "good for ever");

@@ -9,6 +9,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
+// A wider one would let in whole carriers.
+constexpr std::int64_t least_prefix4 = 16;
+constexpr std::int64_t least_prefix6 = 32;
+
 result<std::string> parse_service_name(std::string_view text) {
     if (!service::valid_name(text)) return error{"expected names of services, not '" + printable(text) + "'"};
     return {boost::system::in_place_value, text};
@@ -26,10 +30,14 @@ fields<key_section> key_fields(const std::string& folder) {
             {"until", value(&key_section::until, parse_date)},
             {"host", value(&key_section::host, parse_host)},
             {"max_grants", number(&key_section::max_grants, 0, most_max_grants)},
-            {"pair", boolean(&key_section::pair)}};
+            {"pair", boolean(&key_section::pair)},
+            {"prefix4", number(&key_section::prefix4, least_prefix4, 32)},
+            {"prefix6", number(&key_section::prefix6, least_prefix6, 128)}};
 }
 
 std::optional<unfit_field> set_grants(key_settings& k, const key_section& section) {
+    k.prefix4 = section.prefix4;
+    k.prefix6 = section.prefix6;
     k.pair = section.pair;
     if (k.pair && !k.key->names_address())
         return unfit_field{"pair", "expected false: knocks of the method " + std::string(k.key->method()) +

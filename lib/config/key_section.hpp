@@ -22,6 +22,8 @@ struct key_section {
     std::string host;
     std::uint32_t max_grants = 0;
     bool pair = false;
+    std::uint8_t prefix4 = 32;
+    std::uint8_t prefix6 = 128;
 };
 
 /// The table of its fields, for a configuration in one folder ("" or ending in /).

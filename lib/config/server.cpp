@@ -288,6 +288,10 @@ private:
                             "expected a key of its own, and [key." + other->second + "] has the same secret");
         k.key = std::move(*key);
         if (const auto unfit = set_grants(k, read)) return complain(section, unfit->name, unfit->expected);
+        for (const auto index : k.services) {
+            if (k.prefix4 < 32) out_.services[index].prefixes4.insert(k.prefix4);
+            if (k.prefix6 < 128) out_.services[index].prefixes6.insert(k.prefix6);
+        }
         out_.keys.push_back(std::move(k));
         return {};
     }

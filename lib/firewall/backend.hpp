@@ -12,7 +12,7 @@ namespace chronoknock::firewall {
 struct abilities {
     bool expiry = false;   ///< ends a grant when its time is over; for others `deadlines` tell when
     bool uses = false;     ///< counts the new connections that a grant is good for
-    bool prefixes = false; ///< knows networks: who needs no grant, what is guarded besides this host
+    bool prefixes = false; ///< knows networks: of grants, of who needs none, of what is guarded besides this host
     bool flows = false;    ///< tells which connections live
 };
 

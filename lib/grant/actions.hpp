@@ -29,9 +29,9 @@ struct forget {
     bool operator==(const forget&) const = default;
 };
 
-/// One address may reach one service for a while.
+/// One address, or network, may reach one service for a while.
 struct opening {
-    address who;
+    prefix who;
     std::string service; ///< its name
     nanoseconds open_for;
     bool operator==(const opening&) const = default;
@@ -48,7 +48,7 @@ struct open_services {
 /// pipeline::carried_out().
 struct close_services {
     struct closing {
-        address who;
+        prefix who;
         std::string service;             ///< its name
         std::optional<nanoseconds> left; ///< none: at once
         bool operator==(const closing&) const = default;

@@ -15,7 +15,7 @@ void expiries::note(std::span<const firewall::change> changes, const std::string
     }
 }
 
-void expiries::prolong(const address& who, const std::string& service, nanoseconds left, unix_time by_clock,
+void expiries::prolong(const prefix& who, const std::string& service, nanoseconds left, unix_time by_clock,
                        instant now) {
     for (auto one = ends_.lower_bound({who, "", ""}); one != ends_.end() && one->first.who == who; ++one) {
         const auto& [g, was] = *one;

@@ -5,14 +5,14 @@
 namespace chronoknock::granting {
 
 template <class Predicate>
-void holders::erase(const address& who, const std::string& service, Predicate unwanted) {
+void holders::erase(const prefix& who, const std::string& service, Predicate unwanted) {
     const auto found = open_.find({who, service});
     if (found == open_.end()) return;
     std::erase_if(found->second, unwanted);
     if (found->second.empty()) open_.erase(found);
 }
 
-holders::ticket holders::hold(const std::string& key, const address& who, const std::string& service,
+holders::ticket holders::hold(const std::string& key, const prefix& who, const std::string& service,
                               std::optional<instant> end, instant now) {
     const auto over = [now](const change& c) { return c.is_over(now); };
     if (std::max(open_.size(), indexed_) >= sweep_at_) {
@@ -30,38 +30,38 @@ holders::ticket holders::hold(const std::string& key, const address& who, const 
     return last_;
 }
 
-void holders::settle(const std::string& key, const address& who, const std::string& service, ticket t,
+void holders::settle(const std::string& key, const prefix& who, const std::string& service, ticket t,
                      bool alone) {
     erase(who, service, [&](const change& c) {
         return (c.number < t && (alone || c.key == key)) || (c.number == t && !c.end);
     });
 }
 
-void holders::prolong(const address& who, const std::string& service, instant end, instant now) {
+void holders::prolong(const prefix& who, const std::string& service, instant end, instant now) {
     const auto found = open_.find({who, service});
     if (found == open_.end()) return;
     for (auto& c : found->second)
         if (c.end && !c.is_over(now)) c.end = std::max(*c.end, end);
 }
 
-void holders::undo(const address& who, const std::string& service, ticket t) {
+void holders::undo(const prefix& who, const std::string& service, ticket t) {
     erase(who, service, [t](const change& c) { return c.number == t; });
 }
 
-bool holders::holds(const std::string& key, const address& who, const std::string& service,
+bool holders::holds(const std::string& key, const prefix& who, const std::string& service,
                     instant now) const {
     const auto& by = of(who, service);
     const auto last = std::find_if(by.rbegin(), by.rend(), [&](const change& c) { return c.key == key; });
     return last != by.rend() && last->end && !last->is_over(now);
 }
 
-bool holders::holds_newest(const std::string& key, const address& who, const std::string& service,
+bool holders::holds_newest(const std::string& key, const prefix& who, const std::string& service,
                            instant now) const {
     const auto& by = of(who, service);
     return !by.empty() && by.back().key == key && holds(key, who, service, now);
 }
 
-std::optional<instant> holders::held_by_another(const std::string& key, const address& who,
+std::optional<instant> holders::held_by_another(const std::string& key, const prefix& who,
                                                 const std::string& service, instant now) const {
     const auto& by = of(who, service);
     std::optional<instant> longest;
@@ -74,12 +74,12 @@ std::optional<instant> holders::held_by_another(const std::string& key, const ad
 }
 
 std::set<holders::grant> holders::held_by(const std::string& key, instant now) const {
-    std::set<grant> held;
+    std::set<grant> grants;
     const auto changed = of_keys_.find(key);
-    if (changed == of_keys_.end()) return held;
+    if (changed == of_keys_.end()) return grants;
     for (const auto& one : changed->second)
-        if (holds(key, one.first, one.second, now)) held.insert(one);
-    return held;
+        if (holds(key, one.first, one.second, now)) grants.insert(one);
+    return grants;
 }
 
 /// Forgets by key what is forgotten by grant.
@@ -107,7 +107,7 @@ std::vector<holders::held> holders::all(instant now) const {
     return found;
 }
 
-std::vector<std::string> holders::keys_of(const address& who, const std::string& service, instant now) const {
+std::vector<std::string> holders::keys_of(const prefix& who, const std::string& service, instant now) const {
     std::vector<std::string> keys;
     for (const auto& c : of(who, service))
         if (std::ranges::find(keys, c.key) == keys.end() && holds(c.key, who, service, now))
@@ -115,7 +115,7 @@ std::vector<std::string> holders::keys_of(const address& who, const std::string&
     return keys;
 }
 
-const holders::changes& holders::of(const address& who, const std::string& service) const {
+const holders::changes& holders::of(const prefix& who, const std::string& service) const {
     static const changes none;
     const auto found = open_.find({who, service});
     return found == open_.end() ? none : found->second;

@@ -118,10 +118,17 @@ std::string pipeline::too_many(const claim& c, std::span<const knock> accepted, 
            ", and max_grants is " + std::to_string(key.max_grants);
 }
 
+/// Whom a key's grant is to, if an address earns it. The addresses of a link, or of this host, are no carrier's.
+prefix pipeline::around(const address& a, const terms::key& k) {
+    return a.is_link_local() ? prefix(a) : prefix(a, a.is_v4() ? k.prefix4 : k.prefix6);
+}
+
 /// What a claim opens, or closes.
 std::vector<opening> pipeline::openings_of(const claim& c) const {
     std::vector<opening> all;
-    const auto add = [&](const address& who) {
+    const auto add = [&](const address& a) {
+        // What is closed is what there is (close()).
+        const auto who = c.what == claim::wish::open ? around(a, terms_.keys[c.key]) : prefix(a);
         for (const auto index : c.services) {
             const auto& s = terms_.services[index];
             all.push_back({who, s.name, c.open_for ? std::min(*c.open_for, s.most_open_for) : s.open_for});
@@ -210,10 +217,14 @@ action pipeline::open(std::uint64_t number, knock& k, instant now) {
 /// What the key does not hold it does not close, and what another one holds as well stays open for that.
 close_services pipeline::close(std::uint64_t number, knock& k, instant now) {
     close_services c{number, {}};
-    std::erase_if(k.openings, [&](const opening& o) {
-        return has_uses(o.service) ? !holders_.holds_newest(k.key, o.who, o.service, now)
-                                   : !holders_.holds(k.key, o.who, o.service, now);
-    });
+    std::vector<opening> held;
+    const auto all = holders_.held_by(k.key, now);
+    for (const auto& o : k.openings)
+        for (const auto& [who, service] : all)
+            if (service == o.service && who.contains(o.who.network) &&
+                (!has_uses(service) || holders_.holds_newest(k.key, who, service, now)))
+                held.push_back({who, service, o.open_for});
+    k.openings = std::move(held);
     for (const auto& o : k.openings) {
         k.tickets.push_back(holders_.hold(k.key, o.who, o.service, {}, now));
         c.what.push_back({o.who, o.service,
@@ -249,7 +260,7 @@ actions pipeline::carried_out(std::uint64_t number, const result<void>& done, in
         auto& of_key = counters_of(k.key);
         ++of_key.granted;
         of_key.last = k.once.accepted;
-        of_key.from = k.once.who;
+        if (!k.openings.empty()) of_key.from = k.openings.front().who;
     }
     if (knocks_told_.tell(k.key, now))
         todo.push_back(tell{severity::info, k.line + " (" + in_milliseconds(now - k.seen) + ")"});

@@ -32,6 +32,9 @@ struct terms {
         std::vector<std::uint32_t> services = {}; ///< what it may open, as indices
         std::optional<unix_time> until = {};      ///< from then on its claims earn nothing
         std::uint32_t max_grants = 0; ///< it may have so many at once, on their way or open; 0: any number
+        /// Its grants are to the networks of these lengths around the address.
+        std::uint8_t prefix4 = 32;
+        std::uint8_t prefix6 = 128;
     };
     struct service {
         std::string name;
@@ -48,7 +51,7 @@ struct terms {
 /// Whose grants are to end before their time.
 struct revocation {
     std::string key;                 ///< its name; empty: of every key
-    std::optional<address> who = {}; ///< none: to every address
+    std::optional<prefix> who = {};  ///< none: to every address; else to what it overlaps
     std::string why = {};            ///< for log and history: "by the operator"
 };
 
@@ -69,7 +72,7 @@ public:
         std::uint64_t granted = 0; ///< since the start, and so on
         std::uint64_t refused = 0;
         std::optional<unix_time> last; ///< when a knock of it was granted last, by an earlier process too
-        std::optional<address> from;   ///< whom that opened for
+        std::optional<prefix> from;    ///< whom that opened for
         std::uint64_t order = 0;       ///< among keys, by when something of it was counted first
     };
     /// Changes that end grants, to be made by the firewall, and what they come to.
@@ -131,7 +134,7 @@ public:
     /// The firewall's answer to the changes that prolong grants.
     actions prolonged(std::uint64_t number, const result<void>& done, instant now);
     /// The keys (their names) that hold a grant.
-    std::vector<std::string> keys_of(const address& who, const std::string& service, instant now) const;
+    std::vector<std::string> keys_of(const prefix& who, const std::string& service, instant now) const;
 
     /// Lines that became due by `now`, and a note on each grant whose time is over.
     actions due(instant now);
@@ -168,7 +171,7 @@ private:
     /// Grants whose end the firewall has been asked for.
     struct ending {
         struct one {
-            address who;
+            prefix who;
             std::string service;
             std::string key; ///< empty: nobody knows
             holders::ticket ticket;
@@ -194,7 +197,7 @@ private:
         instant end;
         unix_time when; ///< it ends, by the clock
     };
-    using meant = std::function<bool(const std::string& key, const address& who, const std::string& service)>;
+    using meant = std::function<bool(const std::string& key, const prefix& who, const std::string& service)>;
 
     revoking end(const meant& is_meant, std::span<const firewall::live_grant> unheld, const std::string& why,
                  instant now, unix_time when);
@@ -211,11 +214,12 @@ private:
     bool has_uses(const std::string& service) const;
     bool is_until_idle(const std::string& service) const;
     nanoseconds grace_of(const std::string& service) const;
-    std::optional<nanoseconds> left_for_others(const std::string& key, const address& who,
+    std::optional<nanoseconds> left_for_others(const std::string& key, const prefix& who,
                                                const std::string& service, instant now) const;
-    void note_idle(const address& who, const std::string& service, bool opened, instant now);
+    void note_idle(const prefix& who, const std::string& service, bool opened, instant now);
     bool is_coming(const grant& g) const;
     std::set<grant> with_connections(std::span<const firewall::flow> live) const;
+    static prefix around(const address& a, const terms::key& k);
     void end_idle(const std::vector<grant>& over, keeping& k, instant now, unix_time when);
     key_counters& counters_of(const std::string& key);
     static note noted(const knock& k, history_entry::kind kind, const std::vector<opening>& of_one,
@@ -231,7 +235,7 @@ private:
     tally knocks_told_{60}; ///< of each key
     expiries expiries_;
     holders holders_;
-    std::map<std::pair<address, std::string>, std::vector<earlier>> earlier_; ///< by address and service
+    std::map<std::pair<prefix, std::string>, std::vector<earlier>> earlier_; ///< by address and service
     std::map<std::uint64_t, ending> ending_;
     std::map<grant, idle_grant> idle_;
     std::optional<instant> heeded_; ///< as of when flows were told last

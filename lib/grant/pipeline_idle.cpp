@@ -1,9 +1,9 @@
 // Grants that live until their last connection has ended (chronoknock.ini(5), until). The kernel ends them all
 // the same, should nobody prolong them: in steps. The way of a claim is in pipeline.cpp.
+#include "base/prefix_lengths.hpp"
 #include "grant/pipeline.hpp"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 namespace chronoknock::granting {
@@ -36,7 +36,7 @@ nanoseconds pipeline::grace_of(const std::string& service) const {
 }
 
 /// For how long another key's grant keeps it open; none: not at all.
-std::optional<nanoseconds> pipeline::left_for_others(const std::string& key, const address& who,
+std::optional<nanoseconds> pipeline::left_for_others(const std::string& key, const prefix& who,
                                                      const std::string& service, instant now) const {
     const auto end = holders_.held_by_another(key, who, service, now);
     if (!end || *end - now <= grace_of(service)) return {};
@@ -44,7 +44,7 @@ std::optional<nanoseconds> pipeline::left_for_others(const std::string& key, con
 }
 
 /// What is held of a grant has changed.
-void pipeline::note_idle(const address& who, const std::string& service, bool opened, instant now) {
+void pipeline::note_idle(const prefix& who, const std::string& service, bool opened, instant now) {
     if (!is_until_idle(service)) return;
     const auto left = left_for_others({}, who, service, now);
     const auto known = idle_.find({who, service});
@@ -77,10 +77,16 @@ bool pipeline::is_coming(const grant& g) const {
 
 /// Those of the grants that some flow is of.
 std::set<pipeline::grant> pipeline::with_connections(std::span<const firewall::flow> live) const {
+    prefix_lengths lengths;
+    for (const auto& [g, i] : idle_) lengths.add(g.first);
     std::set<grant> found;
     for (const auto& f : live)
         for (const auto& s : terms_.services)
-            if (s.until_idle && has(s, f)) found.emplace(f.peer, s.name);
+            if (s.until_idle && has(s, f))
+                lengths.any_of(f.peer, [&](const prefix& p) {
+                    found.emplace(p, s.name);
+                    return false; // all of them
+                });
     return found;
 }
 

@@ -60,9 +60,9 @@ void pipeline::remember_last(std::span<const opened_grant> newest) {
 /// The firewall has one opening, whoever holds it, and it lasts as long as the longest of them. Where all are
 /// over by the time t, that time is wrong: then each may hold it yet.
 void pipeline::carry_on(instant now, unix_time t) {
-    for (const auto& [grant, held] : std::exchange(earlier_, {})) {
+    for (const auto& [one, held] : std::exchange(earlier_, {})) {
         const bool doubtful = std::ranges::all_of(held, [t](const earlier& e) { return e.end <= t; });
-        const auto& [who, service] = grant;
+        const auto& [who, service] = one;
         for (const auto& e : held) {
             const auto end = doubtful ? e.latest : std::min(now + (e.end - t), e.latest);
             if (end <= now) continue;
@@ -72,7 +72,7 @@ void pipeline::carry_on(instant now, unix_time t) {
     }
 }
 
-std::vector<std::string> pipeline::keys_of(const address& who, const std::string& service,
+std::vector<std::string> pipeline::keys_of(const prefix& who, const std::string& service,
                                            instant now) const {
     auto keys = holders_.keys_of(who, service, now);
     if (const auto found = earlier_.find({who, service}); found != earlier_.end())

@@ -10,8 +10,8 @@ namespace chronoknock::granting {
 
 pipeline::revoking pipeline::revoke(const revocation& r, std::span<const firewall::live_grant> open,
                                     instant now, unix_time when) {
-    const auto is_meant = [&](const std::string& key, const address& who, const std::string&) {
-        return (r.key.empty() || key == r.key) && (!r.who || who == *r.who);
+    const auto is_meant = [&](const std::string& key, const prefix& who, const std::string&) {
+        return (r.key.empty() || key == r.key) && (!r.who || who.overlaps(*r.who));
     };
     std::vector<firewall::live_grant> unheld;
     if (r.key.empty())
@@ -25,15 +25,16 @@ pipeline::revoking pipeline::revoke_unentitled(instant now, unix_time when) {
     owes_revoking_ = false;
     std::map<std::string_view, const terms::key*> keys;
     for (const auto& k : terms_.keys) keys.emplace(k.name, &k);
-    const auto may_open = [&](const std::string& key, const std::string& service) {
+    const auto may_open = [&](const std::string& key, const prefix& who, const std::string& service) {
         const auto k = keys.find(key);
-        return k != keys.end() && std::ranges::any_of(k->second->services, [&](auto index) {
-                   return terms_.services[index].name == service;
-               });
+        return k != keys.end() && (who.is_single() || around(who.network, *k->second) == who) &&
+               std::ranges::any_of(k->second->services,
+                                   [&](auto index) { return terms_.services[index].name == service; });
     };
-    auto r = end([&](const std::string& key, const address&,
-                     const std::string& service) { return renewed.contains(key) || !may_open(key, service); },
-                 {}, "its key is gone, or may not open it any more", now, when);
+    const auto is_meant = [&](const std::string& key, const prefix& who, const std::string& service) {
+        return renewed.contains(key) || !may_open(key, who, service);
+    };
+    auto r = end(is_meant, {}, "its key is gone, or may not open it any more", now, when);
     if (r.number != 0) ending_.at(r.number).renewed = std::move(renewed);
     return r;
 }
@@ -66,7 +67,7 @@ pipeline::revoking pipeline::end(const meant& is_meant, std::span<const firewall
     carry_on(now, when);
 
     ending ends{{}, why, when, 0};
-    std::set<std::pair<address, std::string>> grants;
+    std::set<std::pair<prefix, std::string>> grants;
     for (const auto& h : holders_.all(now)) {
         if (!is_meant(h.key, h.who, h.service)) continue;
         // Of a grant with uses the newest has taken the place of the others.
@@ -111,16 +112,16 @@ actions pipeline::revoked(std::uint64_t number, const result<void>& done, instan
         return todo;
     }
     if (e.count > 0) todo.push_back(tell{severity::info, so_many + " ended: " + e.why});
-    std::map<std::pair<std::string, address>, std::string> services;
+    std::map<std::pair<std::string, prefix>, std::string> services;
     for (const auto& g : e.grants) {
         auto& list = services[{g.key, g.who}];
         list += (list.empty() ? "" : ", ") + g.service;
         const firewall::change closed{g.who, g.service, std::nullopt};
         expiries_.note({&closed, 1}, g.key, e.when, now);
     }
-    for (auto& [grant, list] : services)
+    for (auto& [whose, list] : services)
         todo.push_back(
-            note{{e.when, e.kind, grant.first, grant.second, std::move(list), e.why}});
+            note{{e.when, e.kind, whose.first, whose.second, std::move(list), e.why}});
     return todo;
 }
 

@@ -1,6 +1,7 @@
 #include "io/granter.hpp"
 
 #include "base/each_of.hpp"
+#include "base/prefix_lengths.hpp"
 #include "firewall/rules.hpp"
 #include "io/log/level_of.hpp"
 #include "io/store/sqlite_store.hpp"
@@ -18,6 +19,22 @@ namespace chronoknock::io {
 namespace {
 
 constexpr nanoseconds look_each = seconds(1);
+
+/// Who may reach which service.
+class reach {
+public:
+    void add(const prefix& who, const std::string& service) {
+        lengths_.add(who);
+        all_.emplace(who, service);
+    }
+    bool contains(const address& who, const std::string& service) const {
+        return lengths_.any_of(who, [&](const prefix& p) { return all_.contains({p, service}); });
+    }
+
+private:
+    std::set<std::pair<prefix, std::string>> all_;
+    prefix_lengths lengths_;
+};
 
 /// Asks a shell for something. What it throws before it could answer is its answer.
 template <class Ask, class Take>
@@ -103,17 +120,17 @@ void granter::revoke_unentitled(unix_time when) {
 /// peers are not: those that the host itself began with are nobody's.)
 result<granter::flow_predicate> granter::flows_of(const std::string& key, const opened_by_key& record,
                                                   const cutting& c) {
-    using pairs = std::set<std::pair<address, std::string>>;
-    pairs opened;
-    for (const auto& g : record.grants) opened.emplace(g.who, g.service);
-    result<pairs> others = pairs();
+    reach opened;
+    for (const auto& g : record.grants) opened.add(g.who, g.service);
+    reach others;
     if (!record.forgotten.empty()) {
         auto other_keys = c.keys;
         other_keys.erase(key);
-        others = store_->opened_by(other_keys);
+        const auto all = store_->opened_by(other_keys);
+        if (!all) return all.error();
+        for (const auto& [who, service] : *all) others.add(who, service);
     }
-    if (!others) return others.error();
-    return [opened = std::move(opened), others = std::move(*others), forgotten = record.forgotten,
+    return [opened = std::move(opened), others = std::move(others), forgotten = record.forgotten,
             services = std::vector(c.services.begin(), c.services.end()),
             allowed = std::vector(c.always_allow.begin(), c.always_allow.end())](const firewall::flow& f) {
         const auto needs_none = [&] {
@@ -121,10 +138,24 @@ result<granter::flow_predicate> granter::flows_of(const std::string& key, const 
         };
         return std::ranges::any_of(services, [&](const service& s) {
             if (!firewall::guards(s, f.protocol, f.port)) return false;
-            const std::pair grant(f.peer, s.name);
-            return opened.contains(grant) || (f.protocol == transport::tcp && forgotten.contains(s.name) &&
-                                              !others.contains(grant) && !needs_none());
+            return opened.contains(f.peer, s.name) ||
+                   (f.protocol == transport::tcp && forgotten.contains(s.name) &&
+                    !others.contains(f.peer, s.name) && !needs_none());
         });
+    };
+}
+
+/// The flows from an address, or a network, and those that came by the grants of a network that it ends with.
+granter::flow_predicate granter::flows_from(const prefix& who, std::span<const firewall::change> ended,
+                                            const std::vector<service>& services) {
+    std::vector<std::pair<prefix, service>> wider;
+    for (const auto& c : ended)
+        for (const auto& s : services)
+            if (!c.open_for && !c.who.is_single() && s.name == c.service) wider.emplace_back(c.who, s);
+    return [who, wider = std::move(wider)](const firewall::flow& f) {
+        return who.contains(f.peer) || std::ranges::any_of(wider, [&](const auto& one) {
+                   return one.first.contains(f.peer) && firewall::guards(one.second, f.protocol, f.port);
+               });
     };
 }
 
@@ -133,9 +164,7 @@ void granter::revoke(granting::revocation r, const std::optional<cutting>& cut, 
     if (!firewall_ || !pipeline_) return done(error{"the server is starting yet"});
     ended counted;
     flow_predicate meant;
-    if (r.who) {
-        if (cut) meant = [who = *r.who](const firewall::flow& f) { return f.peer == who; };
-    } else {
+    if (!r.who) {
         const auto record = store_->opened_of(r.key);
         if (!record) return done(record.error());
         counted.known = !record->grants.empty();
@@ -146,10 +175,14 @@ void granter::revoke(granting::revocation r, const std::optional<cutting>& cut, 
             meant = std::move(*flows);
         }
     }
-    firewall_->list([this, r = std::move(r), when, counted, meant = std::move(meant),
+    const bool cuts = cut.has_value();
+    auto services = cut ? std::vector(cut->services.begin(), cut->services.end()) : std::vector<service>();
+    firewall_->list([this, r = std::move(r), when, counted, cuts, services = std::move(services),
+                     meant = std::move(meant),
                      done = std::move(done)](const result<std::vector<live_grant>>& open) mutable {
         if (!open) return done(open.error());
         auto revoking = pipeline_->revoke(r, *open, boot_now(), when);
+        if (r.who && cuts) meant = flows_from(*r.who, revoking.changes, services);
         counted.grants = revoking.grants;
         counted.coming = revoking.coming;
         end(std::move(revoking), [this, counted, meant, done](const result<void>& made) {
@@ -164,7 +197,7 @@ void granter::revoke(granting::revocation r, const std::optional<cutting>& cut, 
     });
 }
 
-std::vector<std::string> granter::keys_of(const address& who, const std::string& service) const {
+std::vector<std::string> granter::keys_of(const prefix& who, const std::string& service) const {
     return pipeline_ ? pipeline_->keys_of(who, service, boot_now()) : std::vector<std::string>();
 }
 

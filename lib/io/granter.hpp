@@ -62,7 +62,7 @@ public:
     /// True if the firewall has failed to: to be asked for again.
     bool owes_revoking() const { return pipeline_ && pipeline_->owes_revoking(); }
     /// The keys (their names) that hold a grant.
-    std::vector<std::string> keys_of(const address& who, const std::string& service) const;
+    std::vector<std::string> keys_of(const prefix& who, const std::string& service) const;
     result<std::vector<granting::numbered_entry>> find_in_history(const granting::history_query& q) {
         return store_ ? store_->find_in_history(q)
                       : result<std::vector<granting::numbered_entry>>(error{"the record is not open yet"});
@@ -106,6 +106,8 @@ private:
     void end(granting::pipeline::revoking r, std::function<void(const result<void>&)> done);
     using flow_predicate = std::function<bool(const firewall::flow&)>;
     result<flow_predicate> flows_of(const std::string& key, const opened_by_key& record, const cutting& c);
+    static flow_predicate flows_from(const prefix& who, std::span<const firewall::change> ended,
+                                     const std::vector<service>& services);
     void recall_grants();
     void carry_out(granting::actions todo);
     void apply(std::uint64_t knock, std::vector<firewall::change> changes);

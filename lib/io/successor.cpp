@@ -40,7 +40,9 @@ granting::terms terms_of(const config::server& c) {
                           k.key->fingerprint(),
                           {k.services.begin(), k.services.end()},
                           k.until,
-                          k.max_grants});
+                          k.max_grants,
+                          k.prefix4,
+                          k.prefix6});
     for (const auto& s : c.services)
         t.services.push_back({s.name, s.open_for, s.max_open_for, s.ports, s.uses, s.until_idle});
     return t;

@@ -16,7 +16,7 @@
 namespace chronoknock::io {
 
 /// Which grant: key, address, service.
-using opened_id = std::tuple<std::string, address, std::string>;
+using opened_id = std::tuple<std::string, prefix, std::string>;
 
 /// What of it ended. A grant that was made anew meanwhile has not.
 struct ended_by {
@@ -47,6 +47,6 @@ result<std::vector<granting::opened_grant>> open_grants(database& db);
 result<std::vector<granting::opened_grant>> newest_opened(database& db);
 result<opened_by_key> opened_of(database& db, const std::string& key);
 /// What any of these keys opened: address and service.
-result<std::set<std::pair<address, std::string>>> opened_by(database& db, const std::set<std::string>& keys);
+result<std::set<std::pair<prefix, std::string>>> opened_by(database& db, const std::set<std::string>& keys);
 
 } // namespace chronoknock::io

@@ -129,7 +129,7 @@ result<opened_by_key> sqlite_store::opened_of(const std::string& key) {
     return io::opened_of(record_.connection(), key);
 }
 
-result<std::set<std::pair<address, std::string>>> sqlite_store::opened_by(const std::set<std::string>& keys) {
+result<std::set<std::pair<prefix, std::string>>> sqlite_store::opened_by(const std::set<std::string>& keys) {
     return io::opened_by(record_.connection(), keys);
 }
 

@@ -149,9 +149,13 @@ constexpr sample unfit_fields[] = {
      "11: [key.bob] max_grants: expected 0, or at least 2: so many grants does one knock ask for"},
     {"[key.bob]\nfile = /keys/b.key\nservices = ssh\npair = true",
      "9: [key.bob] pair: expected false: knocks of the method time-sequence name no address"},
+    {"[key.bob]\nfile = /keys/b.key\nservices = ssh\nprefix4 = 8",
+     "9: [key.bob] prefix4: expected a whole number from 16 to 32, not '8'"},
+    {"[key.bob]\nfile = /keys/b.key\nservices = ssh\nprefix6 = 129",
+     "9: [key.bob] prefix6: expected a whole number from 32 to 128, not '129'"},
     {"[key.bob]\npath = /k",
      "7: [key.bob] path: unknown field; expected one of file, services, mode, knock_delay, "
-     "for_others, allow_weak, until, host, max_grants, pair"},
+     "for_others, allow_weak, until, host, max_grants, pair, prefix4, prefix6"},
     {"[key.]", "6: [key.] expected a name of 1 to 64 of a-z A-Z 0-9 . _ - @"},
     {"[key.a/b]", "6: [key.a/b] expected a name of 1 to 64 of a-z A-Z 0-9 . _ - @"},
     {"[keys]", "6: [keys] unknown section; expected server, capture, time, knock, firewall, events, "
