@@ -141,7 +141,9 @@ void print_key(const config::server& s, const config::key_settings& k, const new
     if (const auto left = passwords_left(k, used))
         line("  left", std::to_string(*left) + " passwords, by the record in " + s.state);
     if (k.for_others) line("  opens for", "the address that a knock names, whoever sent it");
-    if (k.max_grants != 0) line("  at most", std::to_string(k.max_grants) + (k.max_grants == 1 ? " grant at a time" : " grants at once"));
+    if (k.max_grants != 0)
+        line("  at most",
+             std::to_string(k.max_grants) + (k.max_grants == 1 ? " grant at a time" : " grants at once"));
     if (k.prefix4 < 32 || k.prefix6 < 128)
         line("  opens for", "the network around an address: /" + std::to_string(k.prefix4) + " of IPv4, /" +
                                 std::to_string(k.prefix6) + " of IPv6");

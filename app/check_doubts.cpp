@@ -78,8 +78,9 @@ std::vector<std::string> doubts_on(const config::server& s, const newest_places&
         if (const auto doubts = method::method_of(*k.key).doubts)
             for (const auto& one : doubts(k)) doubt(name + one);
         if (k.pair)
-            doubt(name + "pair: a knock that names an address of the other family opens for whoever sends it, "
-                         "also for one who caught it on its way");
+            doubt(name +
+                  "pair: a knock that names an address of the other family opens for whoever sends it, "
+                  "also for one who caught it on its way");
         if (const auto left = passwords_left(k, used); left && *left < key::few_left)
             doubt(name + "only " + std::to_string(*left) +
                   " one-time passwords are left: issue new ones (chronoknock keygen --method otp)");

@@ -156,10 +156,10 @@ void add_order_options(po::options_description& options) {
         ("source", text("IP"), "address that the server sees (as STUN or the route says)")           //
         ("stun", po::value<std::vector<std::string>>()->value_name("HOST"),
          "HOST[:PORT] of a STUN server, asked for that address where a router\n"
-         "replaces it; may be repeated, and all must agree; none: no server")                             //
+         "replaces it; may be repeated, and all must agree; none: no server") //
         ("pair", text("IP|auto"),
          "open for an address of each family: for the one that the knock comes from, and for\n"
-         "this one of the other family (auto: the own one), if the key's section says pair") //
+         "this one of the other family (auto: the own one), if the key's section says pair")              //
         ("ipv4,4", "the target's IPv4 address alone (every family that it has)")                          //
         ("ipv6,6", "its IPv6 address alone")                                                              //
         ("rounds", text("N"), "send so many rounds (2, and up to 5 while ports do not answer)")           //

@@ -23,11 +23,11 @@ struct order {
         std::optional<address> named;
     };
     std::optional<pair_wish> pair;
-    bool no_wait = false;           ///< fail where the next window would have to be waited for
-    bool quiet = false;             ///< tell of failures alone
-    bool verbose = false;           ///< tell each step
-    bool v4 = true;                 ///< the target's IPv4 addresses are wanted
-    bool v6 = true;                 ///< its IPv6 addresses are
+    bool no_wait = false; ///< fail where the next window would have to be waited for
+    bool quiet = false;   ///< tell of failures alone
+    bool verbose = false; ///< tell each step
+    bool v4 = true;       ///< the target's IPv4 addresses are wanted
+    bool v6 = true;       ///< its IPv6 addresses are
 };
 
 /// Adds the options of whatever knocks: of the key, the time, the way and the packets.

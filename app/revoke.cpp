@@ -8,15 +8,15 @@ namespace chronoknock::app {
 namespace {
 
 usage revoke_usage() {
-    usage u{
-        "revoke KEY|ADDRESS [--cut] [OPTION...]",
-        "Ends the live grants of a key, or those that let an address in (or any of a network, as in\n"
-        "192.0.2.0/24), and what is on its way for it. New knocks of the key earn new ones: to keep\n"
-        "somebody out, take the key out of the configuration and reload. --cut ends connections too: of\n"
-        "an address, and of a network that was let in with it, all of them, of a key all from addresses that\n"
-        "it opened for, whoever's grant they came by (the 64 newest at least; once some are forgotten,\n"
-        "all TCP connections to its services that no other key's record explains). A key that is named\n"
-        "like an address is meant before the address. Only root and the server's own user may."};
+    usage u{"revoke KEY|ADDRESS [--cut] [OPTION...]",
+            "Ends the live grants of a key, or those that let an address in (or any of a network, as in\n"
+            "192.0.2.0/24), and what is on its way for it. New knocks of the key earn new ones: to keep\n"
+            "somebody out, take the key out of the configuration and reload. --cut ends connections too: of\n"
+            "an address, and of a network that was let in with it, all of them, of a key all from addresses "
+            "that\n"
+            "it opened for, whoever's grant they came by (the 64 newest at least; once some are forgotten,\n"
+            "all TCP connections to its services that no other key's record explains). A key that is named\n"
+            "like an address is meant before the address. Only root and the server's own user may."};
     u.options.add_options()("cut", "end connections, too");
     u.hidden.add_options()("whose", po::value<std::string>());
     u.positional.add("whose", 1);
@@ -41,8 +41,7 @@ int run_revoke(const arguments& args) {
     };
     auto answer = ask("key");
     const bool is_address = whose->find('/') != whose->npos || address::parse(*whose).has_value();
-    if (is_address && !answer && answer.error().code == io::nothing_to_end)
-        answer = ask("address");
+    if (is_address && !answer && answer.error().code == io::nothing_to_end) answer = ask("address");
     if (!answer) return say(answer.error().status, answer.error().text);
     const auto& o = *answer;
     if (print_json(options, o)) return done;

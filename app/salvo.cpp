@@ -118,9 +118,8 @@ std::string in_words(const order& o, const sent_knock& k) {
     };
     return "knocked on " + k.by.to.ip.to_string() +
            (o.resolver ? " through " + o.resolver->ip.to_string() : " from " + k.by.source.to_string()) +
-           (k.by.pair ? " for that and " + k.by.pair->to_string() : "") +
-           ": " + count(k.report.syns, k.syns_alone ? "SYN" : "packet") + " in " +
-           count(k.report.rounds, "round");
+           (k.by.pair ? " for that and " + k.by.pair->to_string() : "") + ": " +
+           count(k.report.syns, k.syns_alone ? "SYN" : "packet") + " in " + count(k.report.rounds, "round");
 }
 
 } // namespace chronoknock::app

@@ -48,8 +48,7 @@ std::vector<way> knock_ways(const order& o, const std::vector<way>& all) {
     if (!o.pair) return ways;
     std::vector<client::side> sides;
     for (const auto& w : ways) sides.push_back({w.to.ip, w.source});
-    const auto pair =
-        client::choose_pairing(sides, o.pair->named, method::method_of(*o.key).carries.only_v4);
+    const auto pair = client::choose_pairing(sides, o.pair->named, method::method_of(*o.key).carries.only_v4);
     if (!pair) throw stop{say(failed, "--pair: " + pair.error().text)};
     auto by = ways[pair->by];
     by.pair = pair->named;

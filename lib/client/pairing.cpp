@@ -21,8 +21,9 @@ result<pairing> choose_pairing(std::span<const side> ways, const std::optional<a
     }
     const auto v4 = of_family(true), v6 = of_family(false);
     if (v4 == ways.end() || v6 == ways.end())
-        return error{"expected ways to the target by IPv4 and by IPv6, to find an address of each; an address "
-                     "instead of auto says it"};
+        return error{
+            "expected ways to the target by IPv4 and by IPv6, to find an address of each; an address "
+            "instead of auto says it"};
     if (!only_v4 && !is_translated(v6->source, v6->target))
         return pairing{static_cast<std::size_t>(v4 - ways.begin()), v6->source};
     if (!is_translated(v4->source, v4->target))

@@ -29,8 +29,8 @@ struct key_section {
 /// The table of its fields, for a configuration in one folder ("" or ending in /).
 fields<key_section> key_fields(const std::string& folder);
 
-/// Gives a key what its section says of grants. Its file has been read, and its services are known; the error says which field of the
-/// section it is about (`name`) and what was expected.
+/// Gives a key what its section says of grants. Its file has been read, and its services are known; the error
+/// says which field of the section it is about (`name`) and what was expected.
 struct unfit_field {
     std::string name;
     std::string expected;

@@ -231,7 +231,8 @@ private:
                             "expected at least open_for, which is " + to_string(s.open_for));
         // What has been used up of a grant is not to be had from the kernel when it is prolonged.
         if (s.until_idle && s.uses > 0)
-            return complain(section, "until", "expected time beside uses: a grant that is prolonged has all of them again");
+            return complain(section, "until",
+                            "expected time beside uses: a grant that is prolonged has all of them again");
         for (auto range = s.ports.begin(); range != s.ports.end(); ++range) {
             for (auto other = s.ports.begin(); other != range; ++other)
                 if (overlap(*range, *other))

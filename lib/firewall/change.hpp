@@ -8,8 +8,8 @@
 
 namespace chronoknock::firewall {
 
-/// What is asked of a backend: that one source address, or network, may reach one service for a while from now on, or no
-/// longer. Connections go on either way.
+/// What is asked of a backend: that one source address, or network, may reach one service for a while from
+/// now on, or no longer. Connections go on either way.
 struct change {
     prefix who;
     std::string service;                 ///< name of a configured service

@@ -62,7 +62,7 @@ struct grant_set {
     std::string service;
     std::uint32_t uses = 0;
     int family = 4;
-    std::string ports_mark; ///< of the service's ports, whatever their order
+    std::string ports_mark;                  ///< of the service's ports, whatever their order
     std::optional<std::uint8_t> length = {}; ///< of networks; none: it holds single addresses
     bool operator==(const grant_set&) const = default;
 };

@@ -24,8 +24,8 @@ public:
 
     /// A claim of a key (its name) that the clock accepted at `accepted` was carried out at `now`: all of
     /// `changes` to one address. later: that they have ended is known so long after their end.
-    void note(std::span<const firewall::change> changes, const std::string& key, unix_time accepted, instant now,
-              nanoseconds later = nanoseconds(0));
+    void note(std::span<const firewall::change> changes, const std::string& key, unix_time accepted,
+              instant now, nanoseconds later = nanoseconds(0));
     /// What keys have opened is prolonged: it ends so long after `now`, when the clock says `by_clock`.
     void prolong(const prefix& who, const std::string& service, nanoseconds left, unix_time by_clock,
                  instant now);

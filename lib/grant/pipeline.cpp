@@ -118,7 +118,8 @@ std::string pipeline::too_many(const claim& c, std::span<const knock> accepted, 
            ", and max_grants is " + std::to_string(key.max_grants);
 }
 
-/// Whom a key's grant is to, if an address earns it. The addresses of a link, or of this host, are no carrier's.
+/// Whom a key's grant is to, if an address earns it. The addresses of a link, or of this host, are no
+/// carrier's.
 prefix pipeline::around(const address& a, const terms::key& k) {
     return a.is_link_local() ? prefix(a) : prefix(a, a.is_v4() ? k.prefix4 : k.prefix6);
 }
@@ -227,9 +228,9 @@ close_services pipeline::close(std::uint64_t number, knock& k, instant now) {
     k.openings = std::move(held);
     for (const auto& o : k.openings) {
         k.tickets.push_back(holders_.hold(k.key, o.who, o.service, {}, now));
-        c.what.push_back({o.who, o.service,
-                          has_uses(o.service) ? std::nullopt
-                                              : left_for_others(k.key, o.who, o.service, now)});
+        c.what.push_back(
+            {o.who, o.service,
+             has_uses(o.service) ? std::nullopt : left_for_others(k.key, o.who, o.service, now)});
     }
     if (c.what.empty()) k.line += ", which had none of it open";
     return c;

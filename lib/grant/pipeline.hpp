@@ -50,9 +50,9 @@ struct terms {
 
 /// Whose grants are to end before their time.
 struct revocation {
-    std::string key;                 ///< its name; empty: of every key
-    std::optional<prefix> who = {};  ///< none: to every address; else to what it overlaps
-    std::string why = {};            ///< for log and history: "by the operator"
+    std::string key;                ///< its name; empty: of every key
+    std::optional<prefix> who = {}; ///< none: to every address; else to what it overlaps
+    std::string why = {};           ///< for log and history: "by the operator"
 };
 
 /// The way of a claim: judged and reserved, then written down, then carried out by the firewall; whatever
@@ -119,8 +119,8 @@ public:
     bool owes_revoking() const { return owes_revoking_; }
     /// The firewall's answer to the changes of revoke().
     actions revoked(std::uint64_t number, const result<void>& done, instant now);
-    /// True if some grant lives until its last connection has ended: then what lives is to be told each second
-    /// or so.
+    /// True if some grant lives until its last connection has ended: then what lives is to be told each
+    /// second or so.
     bool asks_for_flows() const { return !idle_.empty(); }
     /// True if a flow is of those that are to be told.
     bool wants(const firewall::flow& f) const;

@@ -1,5 +1,5 @@
-// Grants that live until their last connection has ended (chronoknock.ini(5), until). The kernel ends them all
-// the same, should nobody prolong them: in steps. The way of a claim is in pipeline.cpp.
+// Grants that live until their last connection has ended (chronoknock.ini(5), until). The kernel ends them
+// all the same, should nobody prolong them: in steps. The way of a claim is in pipeline.cpp.
 #include "base/prefix_lengths.hpp"
 #include "grant/pipeline.hpp"
 

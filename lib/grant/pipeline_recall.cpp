@@ -72,8 +72,7 @@ void pipeline::carry_on(instant now, unix_time t) {
     }
 }
 
-std::vector<std::string> pipeline::keys_of(const prefix& who, const std::string& service,
-                                           instant now) const {
+std::vector<std::string> pipeline::keys_of(const prefix& who, const std::string& service, instant now) const {
     auto keys = holders_.keys_of(who, service, now);
     if (const auto found = earlier_.find({who, service}); found != earlier_.end())
         for (const auto& e : found->second)

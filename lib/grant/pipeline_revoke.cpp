@@ -120,8 +120,7 @@ actions pipeline::revoked(std::uint64_t number, const result<void>& done, instan
         expiries_.note({&closed, 1}, g.key, e.when, now);
     }
     for (auto& [whose, list] : services)
-        todo.push_back(
-            note{{e.when, e.kind, whose.first, whose.second, std::move(list), e.why}});
+        todo.push_back(note{{e.when, e.kind, whose.first, whose.second, std::move(list), e.why}});
     return todo;
 }
 

@@ -145,17 +145,22 @@ result<granter::flow_predicate> granter::flows_of(const std::string& key, const 
     };
 }
 
-/// The flows from an address, or a network, and those that came by the grants of a network that it ends with.
+/// The flows from an address, or a network, and those that came by the grants to networks that end with it.
 granter::flow_predicate granter::flows_from(const prefix& who, std::span<const firewall::change> ended,
-                                            const std::vector<service>& services) {
+                                            std::span<const service> services,
+                                            std::span<const prefix> always_allow) {
     std::vector<std::pair<prefix, service>> wider;
     for (const auto& c : ended)
         for (const auto& s : services)
             if (!c.open_for && !c.who.is_single() && s.name == c.service) wider.emplace_back(c.who, s);
-    return [who, wider = std::move(wider)](const firewall::flow& f) {
-        return who.contains(f.peer) || std::ranges::any_of(wider, [&](const auto& one) {
-                   return one.first.contains(f.peer) && firewall::guards(one.second, f.protocol, f.port);
-               });
+    return [who, wider = std::move(wider),
+            allowed = std::vector(always_allow.begin(), always_allow.end())](const firewall::flow& f) {
+        const auto came_by_it = [&](const std::pair<prefix, service>& one) {
+            return one.first.contains(f.peer) && firewall::guards(one.second, f.protocol, f.port);
+        };
+        return who.contains(f.peer) ||
+               (std::ranges::any_of(wider, came_by_it) &&
+                std::ranges::none_of(allowed, [&](const prefix& p) { return p.contains(f.peer); }));
     };
 }
 
@@ -176,13 +181,18 @@ void granter::revoke(granting::revocation r, const std::optional<cutting>& cut, 
         }
     }
     const bool cuts = cut.has_value();
-    auto services = cut ? std::vector(cut->services.begin(), cut->services.end()) : std::vector<service>();
+    std::vector<service> services;
+    std::vector<prefix> allowed;
+    if (cut) {
+        services.assign(cut->services.begin(), cut->services.end());
+        allowed.assign(cut->always_allow.begin(), cut->always_allow.end());
+    }
     firewall_->list([this, r = std::move(r), when, counted, cuts, services = std::move(services),
-                     meant = std::move(meant),
+                     allowed = std::move(allowed), meant = std::move(meant),
                      done = std::move(done)](const result<std::vector<live_grant>>& open) mutable {
         if (!open) return done(open.error());
         auto revoking = pipeline_->revoke(r, *open, boot_now(), when);
-        if (r.who && cuts) meant = flows_from(*r.who, revoking.changes, services);
+        if (r.who && cuts) meant = flows_from(*r.who, revoking.changes, services, allowed);
         counted.grants = revoking.grants;
         counted.coming = revoking.coming;
         end(std::move(revoking), [this, counted, meant, done](const result<void>& made) {

@@ -107,7 +107,7 @@ private:
     using flow_predicate = std::function<bool(const firewall::flow&)>;
     result<flow_predicate> flows_of(const std::string& key, const opened_by_key& record, const cutting& c);
     static flow_predicate flows_from(const prefix& who, std::span<const firewall::change> ended,
-                                     const std::vector<service>& services);
+                                     std::span<const service> services, std::span<const prefix> always_allow);
     void recall_grants();
     void carry_out(granting::actions todo);
     void apply(std::uint64_t knock, std::vector<firewall::change> changes);

@@ -83,12 +83,12 @@ json::object grants_json(const snapshot& s, std::size_t most) {
         json::array keys;
         for (const auto& key : s.keys_of(g)) keys.push_back(json::value(key));
         const auto service = std::ranges::find(s.configuration.services, g.service, &service::name);
-        list.push_back(json::object{
-            {"address", g.who.to_string()},
-            {"service", g.service},
-            {"keys", std::move(keys)},
-            {"left", in_seconds(g.left)},
-            {"until_idle", service != s.configuration.services.end() && service->until_idle}});
+        list.push_back(
+            json::object{{"address", g.who.to_string()},
+                         {"service", g.service},
+                         {"keys", std::move(keys)},
+                         {"left", in_seconds(g.left)},
+                         {"until_idle", service != s.configuration.services.end() && service->until_idle}});
     }
     return {{"live", s.grants->size()}, {"list", std::move(list)}};
 }

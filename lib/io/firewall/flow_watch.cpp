@@ -27,8 +27,8 @@ constexpr bool lasts(const flow_set& s) { return s.lasting; }
 
 constexpr bool is_of_closed(const flow_set& s) { return std::string_view(s.name).starts_with("closing"); }
 
-/// What is read, one set after another: flows, those that were closed after the others, and at last those that
-/// were cut.
+/// What is read, one set after another: flows, those that were closed after the others, and at last those
+/// that were cut.
 std::vector<flow_set> watched_sets() {
     std::vector<flow_set> all;
     std::ranges::copy_if(firewall::flow_sets, std::back_inserter(all), lasts);
@@ -72,11 +72,11 @@ public:
             }
     }
     void forget(const std::function<bool(const flow&)>& which) {
-        unclosed -= static_cast<std::size_t>(
-            std::ranges::count_if(std::span(admitted).first(unclosed), which));
+        unclosed -=
+            static_cast<std::size_t>(std::ranges::count_if(std::span(admitted).first(unclosed), which));
         std::erase_if(admitted, which);
-        found_unclosed_ -= static_cast<std::size_t>(
-            std::ranges::count_if(std::span(found_).first(found_unclosed_), which));
+        found_unclosed_ -=
+            static_cast<std::size_t>(std::ranges::count_if(std::span(found_).first(found_unclosed_), which));
         std::erase_if(found_, which);
     }
 

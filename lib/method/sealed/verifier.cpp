@@ -330,8 +330,8 @@ void verifier::claim_for(const tags::live& window, const request& r, const messa
     c.key = held.key;
     c.source = a.source;
     // By DNS the source may be a resolver's, which everybody shares.
-    const bool paired = settings.pair && r.who && r.who->family() != a.source.family() &&
-                        a.carrier != key::carrier::dns;
+    const bool paired =
+        settings.pair && r.who && r.who->family() != a.source.family() && a.carrier != key::carrier::dns;
     c.beneficiary = paired ? a.source : r.who.value_or(a.source);
     if (paired) c.paired = r.who;
     const bool all = r.service == service_mark{};

@@ -51,7 +51,8 @@ BOOST_AUTO_TEST_CASE(prefixes) {
     BOOST_TEST(net->overlaps(*prefix::parse("192.0.0.0/16")));
     BOOST_TEST(!net->overlaps(*prefix::parse("192.0.2.0/25")));
     BOOST_TEST(!prefix::parse("0.0.0.0/0")->overlaps(*prefix::parse("::/0")));
-    for (const auto* text : {"fe80::1", "169.254.1.1", "127.0.0.1", "::1"}) BOOST_TEST(ip(text).is_link_local());
+    for (const auto* text : {"fe80::1", "169.254.1.1", "127.0.0.1", "::1"})
+        BOOST_TEST(ip(text).is_link_local());
     for (const auto* text : {"10.0.0.1", "fd00::1", "192.0.2.1"}) BOOST_TEST(!ip(text).is_link_local());
     BOOST_TEST(prefix::parse("192.0.2.0/").has_error());
 }

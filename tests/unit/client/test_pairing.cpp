@@ -53,8 +53,9 @@ BOOST_AUTO_TEST_CASE(an_address_that_is_given_is_named) {
 
 BOOST_AUTO_TEST_CASE(a_target_of_one_family_has_no_pair) {
     for (const auto& one : {v4, v6})
-        BOOST_TEST(chosen({one}) == "expected ways to the target by IPv4 and by IPv6, to find an address of each; "
-                                    "an address instead of auto says it");
+        BOOST_TEST(chosen({one}) ==
+                   "expected ways to the target by IPv4 and by IPv6, to find an address of each; "
+                   "an address instead of auto says it");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

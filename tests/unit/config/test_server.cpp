@@ -137,7 +137,8 @@ ports = udp/53, tcp/53, tcp/8000-8010
     BOOST_TEST((s->keys[0].prefix4 == 24 && s->keys[0].prefix6 == 64));
     BOOST_TEST((s->keys[1].prefix4 == 32 && s->keys[1].prefix6 == 128));
     for (const auto& one : s->services) // both are alice's
-        BOOST_TEST((one.prefixes4 == std::set<std::uint8_t>{24} && one.prefixes6 == std::set<std::uint8_t>{64}));
+        BOOST_TEST(
+            (one.prefixes4 == std::set<std::uint8_t>{24} && one.prefixes6 == std::set<std::uint8_t>{64}));
     BOOST_TEST(!s->services[0].until_idle);
     BOOST_TEST(s->keys[1].name == "17@home");
 }

@@ -34,7 +34,8 @@ BOOST_AUTO_TEST_CASE(rules_ask_for_no_more_than_a_backend_can_do) {
     BOOST_TEST(check(r, all).has_value());
     r.services[0].uses = 0;
     r.services[0].until_idle = true;
-    BOOST_TEST(check(r, least).error().text == "[service.ssh] until = idle: the backend least has no such thing");
+    BOOST_TEST(check(r, least).error().text ==
+               "[service.ssh] until = idle: the backend least has no such thing");
     BOOST_TEST(check(r, all).has_value());
     r.services[0].until_idle = false;
     r.services[0].prefixes6 = {64};

@@ -34,10 +34,11 @@ BOOST_AUTO_TEST_CASE(one_token_opens_for_both) {
     BOOST_REQUIRE(asked.size() == 1u);
     const auto& r = std::get<redeem>(asked[0]);
     BOOST_TEST((r.tokens == std::vector{w.burnt_of(c)})); // it is the source's
-    BOOST_TEST((r.grants == std::vector<opened_grant>{{"alice", "", here, "ssh", clock_at(0s), clock_at(30s)},
-                                                      {"alice", "", here, "web", clock_at(0s), clock_at(60s)},
-                                                      {"alice", "", v6, "ssh", clock_at(0s), clock_at(30s)},
-                                                      {"alice", "", v6, "web", clock_at(0s), clock_at(60s)}}));
+    BOOST_TEST(
+        (r.grants == std::vector<opened_grant>{{"alice", "", here, "ssh", clock_at(0s), clock_at(30s)},
+                                               {"alice", "", here, "web", clock_at(0s), clock_at(60s)},
+                                               {"alice", "", v6, "ssh", clock_at(0s), clock_at(30s)},
+                                               {"alice", "", v6, "web", clock_at(0s), clock_at(60s)}}));
     BOOST_TEST((w.redeemed(1, fine) == actions{open_services{2, all_four}}));
     BOOST_TEST((w.carried_out(2, fine) ==
                 actions{tell{severity::info, "key alice opens ssh for 30s, web for 60s to 192.0.2.1 and "
@@ -61,11 +62,9 @@ BOOST_AUTO_TEST_CASE(it_closes_for_both_what_the_key_has_open) {
     auto c = pair_of(w, 1);
     c.what = claim::wish::close;
     w.judge({c});
-    BOOST_TEST((w.redeemed(5, fine) == actions{close_services{6,
-                                                              {{here, "ssh", {}},
-                                                               {here, "web", {}},
-                                                               {v6, "ssh", 29s},
-                                                               {v6, "web", 59s}}}}));
+    BOOST_TEST((w.redeemed(5, fine) ==
+                actions{close_services{
+                    6, {{here, "ssh", {}}, {here, "web", {}}, {v6, "ssh", 29s}, {v6, "web", 59s}}}}));
     BOOST_TEST((w.carried_out(6, fine) ==
                 actions{tell{severity::info,
                              "key alice closes ssh, web to 192.0.2.1 and 2001:db8::7, window 1 (0.00 ms)"},

@@ -14,7 +14,8 @@ BOOST_AUTO_TEST_CASE(a_claim_that_closes_is_burnt_as_well) {
         auto c = w.of(0, -1);
         c.what = claim::wish::close;
         BOOST_TEST((w.judge({c}) == actions{redeem{3, {w.burnt_of(c)}}}));
-        BOOST_TEST((w.redeemed(3, fine) == actions{close_services{4, {{here, "ssh", {}}, {here, "web", {}}}}}));
+        BOOST_TEST(
+            (w.redeemed(3, fine) == actions{close_services{4, {{here, "ssh", {}}, {here, "web", {}}}}}));
         const std::string closes = "key alice closes ssh, web to 192.0.2.1, window -1";
         const auto said = w.carried_out(4, works ? fine : full);
         BOOST_TEST((said == (works ? actions{tell{severity::info, closes + " (0.00 ms)"},

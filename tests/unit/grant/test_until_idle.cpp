@@ -1,4 +1,5 @@
-// Grants that live until their last connection has ended: prolonged in steps, ended once, by nobody else's doing.
+// Grants that live until their last connection has ended: prolonged in steps, ended once, by nobody else's
+// doing.
 #include "pipeline_lab.hpp"
 
 using namespace chronoknock;
@@ -9,7 +10,8 @@ using firewall::flow;
 
 namespace {
 
-const auto ssh_port = endpoint_range::parse("tcp/22").value(), web_port = endpoint_range::parse("tcp/80").value();
+const auto ssh_port = endpoint_range::parse("tcp/22").value(),
+           web_port = endpoint_range::parse("tcp/80").value();
 
 /// Ssh is until idle, web is not.
 terms with_idle(bool until_idle = true) {
@@ -79,7 +81,8 @@ BOOST_AUTO_TEST_CASE(it_lives_with_its_connection_and_ends_with_it) {
 BOOST_AUTO_TEST_CASE(who_does_not_come_in_has_only_his_time) {
     idle_world w;
     w.open(w.of(0, 0));
-    for (int i = 0; i < 29; ++i) BOOST_TEST((w.passes({to_ssh(there), {transport::tcp, here, 5, 80}}) == nothing));
+    for (int i = 0; i < 29; ++i)
+        BOOST_TEST((w.passes({to_ssh(there), {transport::tcp, here, 5, 80}}) == nothing));
     BOOST_TEST(w.held());
     w.now = 35s;
     BOOST_TEST((w.passes({}) == nothing));
@@ -87,7 +90,8 @@ BOOST_AUTO_TEST_CASE(who_does_not_come_in_has_only_his_time) {
     BOOST_TEST(!w.line.asks_for_flows());
     const auto said = w.line.due(at(36s));
     BOOST_REQUIRE(said.size() == 1u);
-    BOOST_TEST((said[0] == action{note{{clock_at(30s), history_entry::kind::expired, "alice", here, "ssh", ""}}}));
+    BOOST_TEST(
+        (said[0] == action{note{{clock_at(30s), history_entry::kind::expired, "alice", here, "ssh", ""}}}));
 }
 
 BOOST_AUTO_TEST_CASE(who_comes_in_at_the_last_moment_has_come_in) {
