@@ -13,7 +13,17 @@ from lab import CLOCK_ERROR, syn
 from machine import Machine
 
 
-class MaxGrants(AskingTest):
+class GrantsTest(AskingTest):
+    def checked(self, guard):
+        """What `check` says of its configuration."""
+        return self.server.run([self.lab.program, "check", "--config", guard.config]).stdout
+
+    def wait_prolonged(self, guard):
+        """Until a grant has longer than it was opened for."""
+        self.wait_for(lambda: any(g["left"] > 60 for g in self.ask_json(guard, "grants")["list"]), "it to be prolonged")
+
+
+class MaxGrants(GrantsTest):
     def test_one_more_than_a_key_may_have_is_refused(self):
         alice, bob = self.key(), self.key("bob")
         keys = {"alice": (alice, "web", "max_grants = 1"), "bob": (bob, "web")}
@@ -29,7 +39,7 @@ class MaxGrants(AskingTest):
                                if e["what"] == "refused" and e["why"] == why and e["address"] == self.other.ip4],
                       "the history to have it")
         self.assertEqual({k["name"]: k.get("max_grants") for k in guard.status()["keys"]}, {"alice": 1, "bob": None})
-        self.assertIn("1 grant at a time", self.server.run([self.lab.program, "check", "--config", guard.config]).stdout)
+        self.assertIn("1 grant at a time", self.checked(guard))
         # Who has one may renew it, and another key has its own.
         self.first_window(WINDOW)
         granted = guard.status()["knocks"]["granted"]
@@ -59,7 +69,7 @@ class MaxGrants(AskingTest):
         self.assert_open(self.other)
 
 
-class Pair(AskingTest):
+class Pair(GrantsTest):
     G = 30
 
     def start(self, *more):
@@ -107,7 +117,7 @@ class Pair(AskingTest):
         machine = Machine(self.client, {"door.example": [self.server.ip4, self.server.ip6]})
         shutil.copy(self.alice, machine.root + "/root/alice.key")
         said = machine.run(f"{self.lab.program} knock door.example web --key alice.key --time-server none --pair auto")
-        self.assertRegex(said.stdout, rf"on {self.server.ip4} from {self.client.ip4} for that and {self.client.ip6}: 2 packets")
+        self.assertIn(f"knocked on {self.server.ip4} from {self.client.ip4} for that and {self.client.ip6}: ", said.stdout)
         self.assert_both_open()
 
     def test_nothing_without_it(self):
@@ -133,7 +143,7 @@ class Pair(AskingTest):
     def test_what_cannot_be_asked_for(self):
         self.start("pair = true")
         for options, expected in ((("--pair", "nowhere"), "--pair: expected auto, or an address"),
-                                  (("--pair", self.client.ip6, "--for", "192.0.2.1"), "--pair: expected none beside --for")):
+                                  (("--pair", "auto", "--for", "192.0.2.1"), "--pair: expected none beside --for")):
             done = self.client.knock(self.server.ip4, self.alice, "web", *options, check=False)
             self.assertEqual((done.returncode, done.stdout), (2, ""))
             self.assertIn(expected, done.stderr)
@@ -147,7 +157,7 @@ class Pair(AskingTest):
         self.assertIn("knocks of the method time-sequence name no address", done.stderr)
 
 
-class UntilIdle(AskingTest):
+class UntilIdle(GrantsTest):
     def start(self, open_for=3):
         self.alice = self.key()
         return self.small_guard(self.alice, open_for=open_for, more="until = idle")
@@ -163,7 +173,7 @@ class UntilIdle(AskingTest):
             self.knocks(self.alice, target=target)
             first = self.client.connect(target, PORT)
             began = time.time()
-            self.wait_for(lambda: any(g["left"] > 60 for g in self.ask_json(guard, "grants")["list"]), "it to be prolonged")
+            self.wait_prolonged(guard)
             self.lab.until(began + 5)  # open_for is over
             second = self.client.connect(target, PORT)
             self.assert_shut(self.other, target)
@@ -177,8 +187,7 @@ class UntilIdle(AskingTest):
             self.wait_for(lambda own=own: self.idle_end(guard, own), "the history to say why")
         self.assertEqual(self.ask_json(guard, "grants")["live"], 0)
         self.assertIn("1 grant ended: the last connection has ended", guard.log())
-        self.assertIn("then until the last of them has ended",
-                      self.server.run([self.lab.program, "check", "--config", guard.config]).stdout)
+        self.assertIn("then until the last of them has ended", self.checked(guard))
 
     def test_who_does_not_come_in_has_only_his_time(self):
         guard = self.start()
@@ -191,7 +200,7 @@ class UntilIdle(AskingTest):
         guard = self.start()
         self.knocks(self.alice)
         connection = self.client.connect(self.server.ip4, PORT)
-        self.wait_for(lambda: any(g["left"] > 60 for g in self.ask_json(guard, "grants")["list"]), "it to be prolonged")
+        self.wait_prolonged(guard)
         name = guard.grant_set("web", 4)
         guard.sigkill()
         listed = json.loads(self.server.run(["nft", "-j", "list", "set", "inet", "chronoknock", name]).stdout)
@@ -211,7 +220,7 @@ class UntilIdle(AskingTest):
         guard = self.start()
         self.knocks(self.alice)
         connection = self.client.connect(self.server.ip4, PORT)
-        self.wait_for(lambda: any(g["left"] > 60 for g in self.ask_json(guard, "grants")["list"]), "it to be prolonged")
+        self.wait_prolonged(guard)
         self.assertEqual(self.ask(guard, "revoke", "alice"), "1 grant ended\n")
         for _ in range(4):
             self.lab.until(time.time() + 1)
@@ -222,7 +231,7 @@ class UntilIdle(AskingTest):
         guard = self.start()
         self.knocks(self.alice)
         connection = self.client.connect(self.server.ip4, PORT)
-        self.wait_for(lambda: any(g["left"] > 60 for g in self.ask_json(guard, "grants")["list"]), "it to be prolonged")
+        self.wait_prolonged(guard)
         guard.write({"web": f"ports = tcp/{PORT}\nopen_for = 3"}, {"alice": (self.alice, "web")},
                     {"knock": "tracked = 1024"})
         self.assertIn("until time, not idle", self.ask(guard, "reload"))
@@ -237,10 +246,10 @@ class UntilIdle(AskingTest):
         connection.close()
 
 
-class Prefix(AskingTest):
-    def start(self, *more, method=None, open_for=60, **options):
+class Prefix(GrantsTest):
+    def start(self, method=None, open_for=60, **options):
         self.alice = self.lab.key("alice", **method) if method else self.key()
-        guard = self.small_guard(self.alice, keys={"alice": (self.alice, "web", *(more or ("prefix4 = 24", "prefix6 = 64")))},
+        guard = self.small_guard(self.alice, keys={"alice": (self.alice, "web", "prefix4 = 24", "prefix6 = 64")},
                                  open_for=open_for, **options)
         n = self.client.number
         self.nets = {4: f"10.77.{n}.0/24", 6: f"fd77:{n}::/64"}
@@ -262,8 +271,7 @@ class Prefix(AskingTest):
         self.assertIn(f"key alice opens web for 60s to {self.nets[4]}, window ", guard.log())
         self.assertEqual([e["address"] for e in self.ask_json(guard, "history")["entries"] if e["what"] == "granted"],
                          [self.nets[4], self.nets[6]])
-        self.assertIn("/24 of IPv4, /64 of IPv6",
-                      self.server.run([self.lab.program, "check", "--config", guard.config]).stdout)
+        self.assertIn("/24 of IPv4, /64 of IPv6", self.checked(guard))
         self.assertIn(self.nets[6], self.ask(guard, "status"))
         # After a restart that nobody planned it is alice's, and still open.
         guard.sigkill()
@@ -296,7 +304,8 @@ class Prefix(AskingTest):
         near.send(b"x")  # it goes on
         self.first_window(WINDOW)
         self.knocks(self.alice)
-        self.assertRegex(self.ask(guard, "revoke", self.client.ip4, "--cut"), r"^1 grant ended, [1-9]\d* connections? cut\n")
+        said = self.ask(guard, "revoke", self.client.ip4, "--cut")
+        self.assertRegex(said, r"^1 grant ended, [1-9]\d* connections? cut\n")
         near.settimeout(5)
         with self.assertRaises(ConnectionResetError):
             while near.recv(100):
@@ -346,7 +355,7 @@ class Prefix(AskingTest):
         guard = self.start(open_for=3, services={"web": f"ports = tcp/{PORT}\nopen_for = 3\nuntil = idle"})
         self.knocks(self.alice)
         near = self.client.connect(self.server.ip4, PORT, self.near[4])
-        self.wait_for(lambda: any(g["left"] > 60 for g in self.ask_json(guard, "grants")["list"]), "it to be prolonged")
+        self.wait_prolonged(guard)
         near.close()
         self.client.wait_shut(self.server.ip4, PORT, seconds=10)
 
