@@ -104,7 +104,7 @@ BOOST_AUTO_TEST_CASE(what_was_opened_by_another_length_is_closed_too) {
     w.line.set_terms(with_networks(24));
     w.open(w.of(0, -1), {{net4, "ssh", 30s}});
     w.open(w.of(0, -1, there), {{net4, "ssh", 30s}});
-    w.judge({w.close(here, -1)});
+    w.judge({w.close(here, -2)});
     BOOST_TEST((w.redeemed(w.number, fine) ==
                 actions{close_services{w.number + 1, {{net4, "ssh", {}}, {here, "ssh", {}}}}}));
 }
@@ -133,6 +133,7 @@ BOOST_AUTO_TEST_CASE(one_whose_key_is_for_other_networks_now_ends) {
     const auto r = w.line.revoke_unentitled(at(w.now), clock_at(w.now));
     BOOST_TEST((r.changes == std::vector<change>{{net4, "ssh", {}}}));
     w.line.revoked(r.number, fine, at(w.now));
+    w.number = r.number + 1;
     // A grant to an address is within any network.
     w.open(w.of(1, 0), {{here, "ssh", 30s}});
     w.line.set_terms(with_networks(32, 128));
