@@ -3,6 +3,8 @@
 #include "app/check_json.hpp"
 #include "app/check_online.hpp"
 #include "base/in_words.hpp"
+#include "firewall/backend.hpp"
+#include "io/firewall/protection.hpp"
 #include "io/server_config.hpp"
 #include "io/store/record_summary.hpp"
 #include "io/system/privileges.hpp"
@@ -48,6 +50,23 @@ void line(std::string_view name, const std::string& what) {
     std::cout << std::left << std::setw(14) << name << (name.size() < 14 ? "" : " ") << what << "\n";
 }
 
+void print_firewall(const config::firewall_settings& f) {
+    const bool keeps = f.on_stop == config::on_stop::keep;
+    const auto& backend = firewall::backend_named(f.backend);
+    if (backend.can.guard)
+        return line("firewall", f.backend + ": new connections of strangers are " +
+                                    (f.unauthorized == firewall::unauthorized::drop ? "dropped" : "reset") +
+                                    "; after a clean stop the guard " +
+                                    (keeps ? "stays in place" : "is removed"));
+    if (backend.needs == firewall::needs::anything)
+        return line("firewall", f.backend + ": nothing is done; the log says what would be");
+    line("firewall", f.backend + ": your own firewall shuts the ports; after a clean stop what is open " +
+                         (keeps && backend.can.expiry ? "ends in its time" : "is closed"));
+    if (backend.needs == firewall::needs::programs)
+        line("", "programs are killed after " + to_string(f.programs.time_limit) +
+                     "; as the server's user, with its rights on the network");
+}
+
 void print_settings(const config::server& s) {
     line("state", s.state);
     line("control", s.control);
@@ -77,10 +96,7 @@ void print_settings(const config::server& s) {
                       : "strict: the ports of a sequence in order, nothing between, within " +
                             to_string(s.knock.timeout));
     line("", std::to_string(s.knock.tracked) + " addresses are remembered at once");
-    line("firewall", s.firewall.backend + ": new connections of strangers are " +
-                         (s.firewall.unauthorized == firewall::unauthorized::drop ? "dropped" : "reset") +
-                         "; after a clean stop the guard " +
-                         (s.firewall.on_stop == config::on_stop::keep ? "stays in place" : "is removed"));
+    print_firewall(s.firewall);
     if (!s.firewall.always_allow.empty())
         line("", "never locked out: " +
                      joined(s.firewall.always_allow, [](const auto& p) { return p.to_string(); }));
@@ -124,6 +140,7 @@ void print_services(const config::server& s) {
                  ", for " + (service.uses == 0 ? "any number of" : std::to_string(service.uses)) +
                  " new connections; " +
                  (service.until_idle ? "then until the last of them has ended" : "live ones outlast it"));
+        line("  shut by", io::protection_of(s, service).by);
         line("  opened by", keys.empty() ? "no key" : keys);
     }
 }
@@ -145,8 +162,8 @@ void print_key(const config::server& s, const config::key_settings& k, const new
         line("  at most",
              std::to_string(k.max_grants) + (k.max_grants == 1 ? " grant at a time" : " grants at once"));
     if (k.prefix4 < 32 || k.prefix6 < 128)
-        line("  opens for", "the network around an address: /" + std::to_string(k.prefix4) + " of IPv4, /" +
-                                std::to_string(k.prefix6) + " of IPv6");
+        line("  opens to", "the network around an address: /" + std::to_string(k.prefix4) + " of IPv4, /" +
+                               std::to_string(k.prefix6) + " of IPv6");
     if (k.pair)
         line("  pair", "a knock that names an address of the other family opens for that and for its source");
     if (k.knock_delay > 0s) line("  knock delay", to_string(k.knock_delay));

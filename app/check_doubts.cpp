@@ -1,5 +1,6 @@
 #include "app/check_doubts.hpp"
 
+#include "io/firewall/protection.hpp"
 #include "io/system/child.hpp"
 #include "io/system/clock.hpp"
 #include "method/method.hpp"
@@ -58,6 +59,16 @@ std::vector<std::string> doubts_on(const config::server& s, const newest_places&
                                  [i](const auto& k) { return std::ranges::count(k.services, i) != 0; }))
             doubt("[service." + s.services[i].name + "] is opened by no key");
 
+    for (const auto& one : s.services)
+        for (const auto& why : io::protection_of(s, one).doubts) {
+            const auto text = why.starts_with("[") ? why : "[service." + one.name + "] " + why;
+            if (std::ranges::find(all, text) == all.end()) doubt(text);
+        }
+    const auto& programs = s.firewall.programs;
+    for (const auto& [words, field] : {std::pair{&programs.open, "open"}, {&programs.close, "close"}})
+        if (!words->empty())
+            for (const auto& one : io::doubts_on_program(words->front()))
+                doubt(std::string("[firewall] ") + field + ": " + one);
     if (!s.events.command.empty())
         for (const auto& one : io::doubts_on_program(s.events.command.front()))
             doubt("[events] command: " + one);
@@ -79,8 +90,12 @@ std::vector<std::string> doubts_on(const config::server& s, const newest_places&
             for (const auto& one : doubts(k)) doubt(name + one);
         if (k.pair)
             doubt(name +
-                  "pair: a knock that names an address of the other family opens for whoever sends it, "
-                  "also for one who caught it on its way");
+                  "pair: whoever catches a knock on its way is let in if he sends it from an address of the "
+                  "other family than it names");
+        for (const auto index : k.services)
+            if (const auto& one = s.services[index]; k.pair && one.set4.empty() != one.set6.empty())
+                doubt(name + "pair: [service." + one.name +
+                      "] has a set of one family alone, so that knocks for both open nothing");
         if (const auto left = passwords_left(k, used); left && *left < key::few_left)
             doubt(name + "only " + std::to_string(*left) +
                   " one-time passwords are left: issue new ones (chronoknock keygen --method otp)");

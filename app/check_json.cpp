@@ -1,6 +1,7 @@
 #include "app/check_json.hpp"
 
 #include "base/in_words.hpp"
+#include "io/firewall/protection.hpp"
 #include "method/method.hpp"
 
 #include <boost/json.hpp>
@@ -41,6 +42,9 @@ json::object service_json(const config::server& s, std::size_t index) {
             {"max_open_for", in_seconds(service.max_open_for)},
             {"uses", service.uses},
             {"until", service.until_idle ? "idle" : "time"},
+            {"set4", service.set4},
+            {"set6", service.set6},
+            {"shut_by", io::protection_of(s, service).by},
             {"keys", std::move(keys)}};
 }
 
@@ -84,7 +88,11 @@ json::object describe(const config::server& s, const newest_places& used) {
              {"backend", s.firewall.backend},
              {"unauthorized", s.firewall.unauthorized == firewall::unauthorized::drop ? "drop" : "reset"},
              {"on_stop", s.firewall.on_stop == config::on_stop::keep ? "keep" : "remove"},
-             {"always_allow", all(s.firewall.always_allow, [](const auto& p) { return text_of(p); })}}},
+             {"always_allow", all(s.firewall.always_allow, [](const auto& p) { return text_of(p); })},
+             {"table", s.firewall.table.name.empty() ? std::string() : s.firewall.table.to_string()},
+             {"open", all(s.firewall.programs.open, [](const auto& word) { return printable(word); })},
+             {"close", all(s.firewall.programs.close, [](const auto& word) { return printable(word); })},
+             {"time_limit", in_seconds(s.firewall.programs.time_limit)}}},
         {"event_command", all(s.events.command, [](const auto& word) { return printable(word); })},
         {"metrics_file", s.metrics.file},
         {"metrics_listen", s.metrics.listen ? s.metrics.listen->to_string() : std::string()}};

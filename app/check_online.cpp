@@ -1,5 +1,6 @@
 #include "app/check_online.hpp"
 
+#include "firewall/backend.hpp"
 #include "io/system/groups.hpp"
 #include "io/system/include.hpp"
 #include "io/system/ownership.hpp"
@@ -92,7 +93,7 @@ online_findings check_online(const config::server& s, const std::string& file) {
     online_findings found;
     const bool knows_time = ask_time(s.time, found);
     check_files(s, file, found);
-    if (s.firewall.always_allow.empty())
+    if (s.firewall.always_allow.empty() && firewall::backend_named(s.firewall.backend).can.guard)
         found.doubts.push_back(
             "[firewall] always_allow: nobody is let in without a knock: without time, record or key you are "
             "locked out; name an address of yours, and begin with `chronoknock server --trial 10m`");

@@ -105,8 +105,8 @@ bool look_at_addresses(const order& o, std::vector<way>& ways, source_question& 
         client::address_facts f{ways[i].to.ip, ways[i].source};
         f.heeds_address = (!o.key || o.key->heeds_address()) && !o.request.beneficiary;
         f.given = o.profile.source;
-        f.stun = said[i];
-        f.stun_alone = client::witnesses(stun_hosts(o)) == 1;
+        if (said[i]) f.stun = *said[i] ? result<address>((*said[i])->mapped) : said[i]->error();
+        f.stun_alone = said[i] && *said[i] && (*said[i])->witnesses == 1;
         all_right = r.add(client::check_address(f)) && all_right;
     }
     return all_right;

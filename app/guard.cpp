@@ -1,4 +1,5 @@
 #include "app/options.hpp"
+#include "firewall/backend.hpp"
 #include "io/firewall/backend.hpp"
 #include "io/firewall/last_guard.hpp"
 #include "io/log/log.hpp"
@@ -27,6 +28,11 @@ usage guard_usage() {
 }
 
 result<void> guard_by(const config::server& c) {
+    const auto& name = c.firewall.backend;
+    if (!firewall::backend_named(name).can.guard) {
+        tell("the backend " + name + " sets up no guard of its own: another firewall shuts the ports");
+        return {};
+    }
     boost::asio::io_context context(1);
     const auto backend = io::open_backend(c.firewall.backend, context);
     if (!backend) return backend.error();

@@ -22,6 +22,8 @@
 #include <iostream>
 #include <set>
 #include <unistd.h>
+#include <utility>
+#include <vector>
 
 namespace chronoknock::app {
 
@@ -95,9 +97,15 @@ std::string stanza_file(const site& s, const std::string& name) {
     if (!io::is_included(s.include, file))
         throw stop{say(bad_usage, s.config + ": [server] include: expected a pattern that takes in " + name +
                                       ".ini, like conf.d/*.ini")};
-    for (const auto& path : {file, s.key_file(name)})
+    const auto key_file = s.key_file(name);
+    for (const auto& path : {file, key_file})
         if (::access(path.c_str(), F_OK) == 0)
-            throw stop{say(bad_usage, path + ": exists already, and is never overwritten")};
+            throw stop{
+                say(bad_usage, path + ": exists already, and is never overwritten" +
+                                   (path == key_file && !names_key_file(s, path)
+                                        ? "; no section names it, as after an `invite` that was broken "
+                                          "off: then it may be removed"
+                                        : ""))};
     return file;
 }
 
@@ -142,21 +150,24 @@ struct draft {
     std::string name;
     io::file_changes changes;
     method::key_files files;
-    std::string stanza;             ///< its file
-    std::optional<std::string> old; ///< the key that it renews
-    unix_time until;                ///< of that
+    std::string stanza;                                  ///< its file
+    std::optional<std::string> old;                      ///< the key that it renews
+    unix_time until;                                     ///< of that
+    std::vector<std::pair<std::string, unix_time>> ends; ///< the keys before it, and until when each is good
 };
 
 draft write_draft(const po::variables_map& options, const std::string& person, const site& s) {
     draft d;
     std::optional<config::server> before;
+    std::vector<const config::key_settings*> keys; // of the person
     const config::key_settings* old = nullptr;
+    unix_time until;
     d.name = person;
     if (options.count("renew")) {
         auto read = io::load_server_config(s.config, false);
         if (!read) throw stop{say(bad_usage, read.error().text)};
         before = std::move(*read);
-        const auto keys = keys_of(*before, person);
+        keys = keys_of(*before, person);
         if (keys.empty()) throw stop{say(bad_usage, s.config + ": no [key." + person + "] to renew")};
         old = keys.back();
         d.old = old->name;
@@ -165,10 +176,10 @@ draft write_draft(const po::variables_map& options, const std::string& person, c
         d.name = name.to_string();
         if (!config::valid_key_name(d.name))
             throw stop{say(bad_usage, "NAME: " + std::string(name_expected))};
-        const auto until = read_until(given(options, "until"), io::system_now());
-        if (!until) throw stop{unfit("until", until.error())};
-        d.until = *until;
-        if (old->until && *old->until < d.until) d.until = *old->until;
+        const auto wanted = read_until(given(options, "until"), io::system_now());
+        if (!wanted) throw stop{unfit("until", wanted.error())};
+        until = *wanted;
+        d.until = std::min(until, old->until.value_or(until));
     } else if (options.count("until")) {
         throw stop{unfit("until", {"expected beside --renew only"})};
     }
@@ -208,11 +219,13 @@ draft write_draft(const po::variables_map& options, const std::string& person, c
              "# made by chronoknock invite on " + utc(to_seconds(io::system_now())).substr(0, 10) + "\n",
              "key." + d.name, {{"file", s.key_file(d.name)}, {"services", *services}, {"host", host}}),
          true});
-    if (old) {
-        const auto text = io::read_file(old->stands_in);
-        if (!text) throw stop{say(bad_usage, text.error().text)};
-        d.changes.written.push_back(
-            {old->stands_in, with_fields(*text, "key." + old->name, {{"until", utc(to_seconds(d.until))}})});
+    // Not of the newest alone: a renewal may have been broken off before it came to the one before it.
+    for (const auto* k : keys) {
+        const bool ends_sooner = k->until && *k->until <= until;
+        if (k == old || !ends_sooner) d.ends.emplace_back(k->name, ends_sooner ? *k->until : until);
+        if (ends_sooner) continue;
+        auto& text = text_to_change(d.changes, k->stands_in);
+        text = with_fields(text, "key." + k->name, {{"until", utc(to_seconds(until))}});
     }
     return d;
 }
@@ -282,8 +295,8 @@ int invite(const po::variables_map& options) {
          "take it in with: chronoknock profile add NAME -");
     tell("key " + d.name + (print.empty() ? "" : ", fingerprint " + print) + ": " + k->file + ", " +
          d.stanza);
-    if (d.old)
-        tell("key " + *d.old + " is good until " + utc(to_seconds(d.until)) +
+    for (const auto& [name, end] : d.ends)
+        tell("key " + name + " is good until " + utc(to_seconds(end)) +
              " UTC; chronoknock status says who still uses it");
     return take_up(where.control) ? done : failed;
 }

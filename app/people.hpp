@@ -2,6 +2,7 @@
 
 #include "app/options.hpp"
 #include "config/server.hpp"
+#include "io/system/file_changes.hpp"
 #include "io/system/folder_lock.hpp"
 
 #include <optional>
@@ -27,9 +28,17 @@ inline constexpr nanoseconds patience_with_others = seconds(5);
 /// Takes the lock of a file's folder for a change. Throws stop.
 io::folder_lock lock_folder_of(const std::string& file);
 
-/// The site of find_server(), locked. Reads no more of the configuration than that, so that it need not be
-/// good yet. Throws stop.
+/// The site of find_server(), locked; what changes that were broken off had put aside is deleted. Reads no
+/// more of the configuration than that, so that it need not be good yet. Throws stop.
 site find_site(const po::variables_map& options);
+
+/// Whether a section [key.NAME] has a file for its key, as far as the configuration can be read: what cannot
+/// be may name it.
+bool names_key_file(const site& s, const std::string& path);
+
+/// The text of a file as it will be, to be changed: as some changes have it by now, else, from then on among
+/// them, as it is. Throws stop where it cannot be read.
+std::string& text_to_change(io::file_changes& changes, const std::string& path);
 
 /// The keys of a person, the oldest first: alice, alice.2, ...
 std::vector<const config::key_settings*> keys_of(const config::server& c, const std::string& person);

@@ -130,6 +130,7 @@ int add(const po::variables_map& options, const std::string& name) {
     if (!k) return say(bad_usage, "the key of the invitation: " + k.error().text);
     const auto lock = lock_folder_of(client_path(options));
     const auto f = read_client_file(options);
+    io::remove_put_aside(f.key_folder());
     check_free(f, name, replace);
     const auto* old = f.find(name);
     const auto key_file = free_key_file(f, name, replace);
@@ -213,6 +214,7 @@ int remove(const po::variables_map& options, const std::string& name) {
     find_profile(read_client_file(options), name); // no folder is made for one that is not there
     const auto lock = lock_folder_of(client_path(options));
     const auto f = read_client_file(options);
+    io::remove_put_aside(f.key_folder());
     const auto& p = find_profile(f, name);
     io::file_changes changes;
     changes.written = {{f.path, without_section(f.text, "profile." + name)}};

@@ -19,19 +19,29 @@ bool is_to_be_asked(const order& o, const way& w) {
            (!o.key || o.key->heeds_address()) && client::is_translated(w.source, w.to.ip);
 }
 
-} // namespace
-
 std::vector<std::string> stun_hosts(const order& o) {
     std::vector<std::string> hosts;
     for (const auto& s : o.profile.stun) hosts.push_back(s.where.host);
     return hosts;
 }
 
+/// Asks the servers; refused if only one address has answered of two that there must be.
+result<client::stun_agreement> ask(const std::vector<config::stun_server>& servers, const address& source,
+                                   bool names_address, const std::stop_token& stop) {
+    const auto said = io::ask_stun(servers, source, {.stop = stop});
+    if (!said) return said;
+    if (const auto enough = client::enough_witnesses(said->witnesses, names_address); !enough)
+        return error{"the names of the STUN servers lead to one address; " + enough.error().text};
+    return said;
+}
+
+} // namespace
+
 struct source_question::state {
     io::descriptor answered{::eventfd(0, EFD_CLOEXEC)};
-    std::vector<std::optional<result<address>>> answers;
+    std::vector<std::optional<result<client::stun_agreement>>> answers;
     bool asks = false;
-    bool warns = false;  ///< one server is asked, and the user wants to be told each step
+    bool warns = false;  ///< the user wants to be told each step
     std::jthread thread; // the last member: it is stopped and joined before the others end
 };
 
@@ -46,20 +56,20 @@ source_question::source_question(const order& o, const std::vector<way>& ways)
     if (!state_->asks) return;
     const auto hosts = stun_hosts(o);
     const bool names_address = o.key && method::method_of(*o.key).carries.beneficiary;
-    if (const auto enough = client::enough_witnesses(hosts, names_address); !enough) {
+    if (const auto enough = client::enough_witnesses(client::witnesses(hosts), names_address); !enough) {
         for (std::size_t i = 0; i < sources.size(); ++i)
             if (sources[i]) state_->answers[i] = enough.error();
         ::eventfd_write(state_->answered.get(), 1);
         return;
     }
-    state_->warns = o.verbose && client::witnesses(hosts) == 1;
-    state_->thread =
-        std::jthread([s = state_.get(), servers = o.profile.stun, sources](std::stop_token stop) {
-            std::vector<std::future<result<address>>> asked(sources.size());
+    state_->warns = o.verbose;
+    state_->thread = std::jthread(
+        [s = state_.get(), servers = o.profile.stun, sources, names_address](std::stop_token stop) {
+            std::vector<std::future<result<client::stun_agreement>>> asked(sources.size());
             for (std::size_t i = 0; i < sources.size(); ++i)
                 if (sources[i])
-                    asked[i] = std::async(std::launch::async, [&servers, source = *sources[i], stop] {
-                        return io::ask_stun(servers, source, {.stop = stop});
+                    asked[i] = std::async(std::launch::async, [&, source = *sources[i], stop] {
+                        return ask(servers, source, names_address, stop);
                     });
             for (std::size_t i = 0; i < sources.size(); ++i)
                 if (sources[i]) s->answers[i] = asked[i].get();
@@ -73,7 +83,7 @@ bool source_question::asks() const { return state_->asks; }
 
 int source_question::answered() const { return state_->answered.get(); }
 
-const std::vector<std::optional<result<address>>>& source_question::answers() {
+const std::vector<std::optional<result<client::stun_agreement>>>& source_question::answers() {
     if (state_->thread.joinable()) state_->thread.join();
     return state_->answers;
 }
@@ -85,10 +95,11 @@ void source_question::settle(std::vector<way>& ways) {
         if (!*all[i])
             throw stop{
                 say(failed, all[i]->error().text + "; --source IP says which address the server sees")};
-        if (state_->warns)
-            tell("knocking for " + (*all[i])->to_string() +
+        const auto& said = **all[i];
+        if (state_->warns && said.witnesses == 1)
+            tell("knocking for " + said.mapped.to_string() +
                  ", by the word of one STUN server alone: a second --stun HOST would have to agree");
-        ways[i].source = **all[i];
+        ways[i].source = said.mapped;
         ways[i].told = true;
     }
 }

@@ -1,16 +1,13 @@
 #pragma once
 
 #include "app/way.hpp"
+#include "client/stun.hpp"
 
 #include <memory>
 #include <optional>
-#include <string>
 #include <vector>
 
 namespace chronoknock::app {
-
-/// The hosts of the order's STUN servers.
-std::vector<std::string> stun_hosts(const order& o);
 
 /// Which addresses the server sees, asked of the order's STUN servers in the background from when this is
 /// made: for each way where a router replaces the source, unless the user has said it or it is nothing to the
@@ -27,7 +24,7 @@ public:
     /// Readable when there are answers.
     int answered() const;
     /// Waits for them. Of each way the answer; none: there was nothing to ask.
-    const std::vector<std::optional<result<address>>>& answers();
+    const std::vector<std::optional<result<client::stun_agreement>>>& answers();
     /// Puts the answers into the ways. A message has been said where it throws stop; with --verbose one says,
     /// too, that nobody confirms a single server's answer.
     void settle(std::vector<way>& ways);

@@ -33,6 +33,8 @@ struct service {
     nanoseconds open_for = std::chrono::seconds(30); ///< how long a grant lasts
     std::uint32_t uses = 0;                          ///< new connections a grant is good for; 0: any number
     nanoseconds max_open_for{0};                     ///< what a knock that names a duration may ask for
+    std::string set4 = {}; ///< the operator's sets that grants go into, of IPv4 and IPv6 addresses, where
+    std::string set6 = {}; ///< the backend has such (nft-set, ipset); empty: none
     /// A grant lives on while a connection of its address does, and ends with the last one; open_for is how
     /// long there is to come in.
     bool until_idle = false;

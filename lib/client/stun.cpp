@@ -8,6 +8,7 @@
 #include <boost/crc.hpp>
 #include <iterator>
 #include <set>
+#include <utility>
 
 namespace chronoknock::client {
 
@@ -176,7 +177,7 @@ std::optional<result<address>> read_stun_answer(std::span<const std::uint8_t> da
     return judge(*attributes, type == binding_success, datagram.subspan<4, 16>());
 }
 
-result<address> agreed_address(std::span<const stun_answer> answers) {
+result<stun_agreement> agreed_address(std::span<const stun_answer> answers) {
     std::string silent;
     std::string all;
     for (const auto& a : answers) {
@@ -190,15 +191,29 @@ result<address> agreed_address(std::span<const stun_answer> answers) {
     const auto& first = *answers.front().mapped;
     if (std::ranges::any_of(answers, [&](const stun_answer& a) { return *a.mapped != first; }))
         return error{"the STUN servers do not agree: " + all};
-    return first;
+    std::set<address> asked;
+    for (const auto& a : answers)
+        if (a.asked) asked.insert(*a.asked);
+    return stun_agreement{first, asked.size()};
 }
 
 std::size_t witnesses(std::span<const std::string> hosts) {
-    return std::set<std::string>(hosts.begin(), hosts.end()).size();
+    std::set<std::string> different;
+    for (auto host : hosts) {
+        if (const auto a = address::parse(host)) {
+            different.insert(a->to_string());
+            continue;
+        }
+        for (auto& c : host)
+            if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+        if (host.ends_with('.')) host.pop_back();
+        different.insert(std::move(host));
+    }
+    return different.size();
 }
 
-result<void> enough_witnesses(std::span<const std::string> hosts, bool knock_names_address) {
-    if (!knock_names_address || witnesses(hosts) > 1) return {};
+result<void> enough_witnesses(std::size_t witnesses, bool knock_names_address) {
+    if (!knock_names_address || witnesses > 1) return {};
     return error{"one STUN server is not enough for this key: its knocks name the address to open for, and "
                  "a server that lies could name its own; give a second one, of somebody else, which must "
                  "agree"};

@@ -33,19 +33,28 @@ std::optional<result<address>> read_stun_answer(std::span<const std::uint8_t> da
 struct stun_answer {
     std::string server; ///< its name, for messages
     result<address> mapped;
+    std::optional<address> asked = {}; ///< where it was asked; none: its name has no address
+};
+
+/// What servers say as one.
+struct stun_agreement {
+    address mapped;
+    std::size_t witnesses = 1; ///< how many addresses said so: two names of one host are one
 };
 
 /// The address that all servers agree on. The error names each server that did not answer, or what each said
 /// when they disagree: whoever can make a client knock for another address opens the door to that.
-result<address> agreed_address(std::span<const stun_answer> answers);
+result<stun_agreement> agreed_address(std::span<const stun_answer> answers);
 
-/// How many hosts have a say: two ports of one are one.
+/// How many hosts have a say, by their names: two ports of one are one, and so are two spellings of a name
+/// (case, a dot at its end) or of an address.
 std::size_t witnesses(std::span<const std::string> hosts);
 
 /// Whether so many may say for which address a knock is made. Of most methods a knock for another address
 /// than its packets come from opens nothing, and one server will do. Where a knock names whom it opens for, a
 /// server whose key has for_others opens to that address, so that one who lies lets himself in: there two
-/// hosts must agree. (What the server's key has the client cannot know.)
-result<void> enough_witnesses(std::span<const std::string> hosts, bool knock_names_address);
+/// hosts must agree, by their names and by the addresses that answered. (What the server's key has the client
+/// cannot know.)
+result<void> enough_witnesses(std::size_t witnesses, bool knock_names_address);
 
 } // namespace chronoknock::client

@@ -41,6 +41,7 @@ std::string change_of(const service& a, const service& b) {
     note(a.open_for == b.open_for, "open_for", to_string(a.open_for), to_string(b.open_for));
     note(a.max_open_for == b.max_open_for, "max_open_for", to_string(a.max_open_for),
          to_string(b.max_open_for));
+    note(a.set4 == b.set4 && a.set6 == b.set6, "sets", a.set4 + " " + a.set6, b.set4 + " " + b.set6);
     note(a.uses == b.uses, "uses", std::to_string(a.uses), std::to_string(b.uses));
     const auto until = [](const service& s) { return std::string(s.until_idle ? "idle" : "time"); };
     note(a.until_idle == b.until_idle, "until", until(a), until(b));

@@ -6,6 +6,7 @@
 #include "firewall/backend.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
@@ -53,15 +54,6 @@ result<std::string> parse_group(std::string_view text) {
     return {boost::system::in_place_value, text};
 }
 
-result<std::string> parse_backend(std::string_view text) {
-    std::string names;
-    for (const auto& b : firewall::backends) {
-        if (text == b.name) return {boost::system::in_place_value, text};
-        names += (names.empty() ? "expected " : " or ") + std::string(b.name);
-    }
-    return error{names + ", not '" + printable(text) + "'"};
-}
-
 /// A setter for text that may be empty, which is the default.
 setter<server> log_text(std::string log_settings::*member, const std::string& folder, bool is_path) {
     return [=](server& to, std::string_view text) -> result<void> {
@@ -92,7 +84,9 @@ struct tables {
                {"nts_ca", path(&time_settings::ca_file, folder)},
                {"max_step", duration(&time_settings::max_step, 1ms, 1h)},
                {"first_fix_unchecked", number(&time_settings::first_fix_unchecked, 0, 100)}},
-          key(key_fields(folder)) {}
+          key(key_fields(folder)) {
+        std::ranges::move(set_fields(), std::back_inserter(service_section));
+    }
 
     fields<server> server_section;
     fields<server> capture;
@@ -102,14 +96,7 @@ struct tables {
         {"memory", number(&knock_settings::memory, 2, 4096)},
         {"timeout", duration(&knock_settings::timeout, 100ms, 1h)},
         {"tracked", number(&knock_settings::tracked, 1, 1 << 24)}};
-    fields<firewall_settings> firewall{
-        {"backend", value(&firewall_settings::backend, parse_backend)},
-        {"unauthorized",
-         choice(&firewall_settings::unauthorized,
-                {{"drop", firewall::unauthorized::drop}, {"reset", firewall::unauthorized::reset}})},
-        {"always_allow", list(&firewall_settings::always_allow, 0, "network", prefix::parse)},
-        {"on_stop",
-         choice(&firewall_settings::on_stop, {{"keep", on_stop::keep}, {"remove", on_stop::remove}})}};
+    fields<firewall_settings> firewall = firewall_fields();
     fields<event_settings> events = event_fields();
     fields<service> service_section{
         {"ports", list(&service::ports, 1, "port like tcp/22", endpoint_range::parse), true},
@@ -143,6 +130,7 @@ public:
         }
         go_to(parts.front());
         if (const auto done = check_knock(); !done) return done.error();
+        if (const auto done = check_firewall(parts); !done) return done.error();
         return std::move(out_);
     }
 
@@ -325,6 +313,18 @@ private:
         return {};
     }
 
+    result<void> check_firewall(const std::vector<part>& parts) {
+        if (const auto unfit = misfit_of(out_.firewall, out_.services)) {
+            for (const auto& p : parts)
+                for (const auto& section : p.sections)
+                    if (section.name == unfit->section)
+                        return config::complain(p.file, section, unfit->field, unfit->expected);
+            return whole("[" + unfit->section + "] " + unfit->field + ": " + unfit->expected);
+        }
+        const auto fits = firewall::check(rules_of(out_), firewall::backend_named(out_.firewall.backend));
+        return fits ? result<void>() : whole(fits.error().text);
+    }
+
     const key_loader& load_key_;
     const part* part_ = nullptr;
     const tables* tables_ = nullptr;
@@ -343,6 +343,13 @@ result<server> parse_server(std::string_view text, const std::string& file, cons
     const auto parts = read_parts(text, file, include);
     if (!parts) return parts.error();
     return server_reader(load_key).read(parts->all);
+}
+
+firewall::rules rules_of(const server& c) {
+    firewall::rules r{c.services, c.firewall.unauthorized, c.firewall.always_allow, c.also_for};
+    r.sets_in = c.firewall.table;
+    r.programs = c.firewall.programs;
+    return r;
 }
 
 server_paths paths_of(std::string_view text, const std::string& file) {

@@ -3,6 +3,7 @@
 #include "base/address.hpp"
 #include "base/service.hpp"
 #include "config/events.hpp"
+#include "config/firewall.hpp"
 #include "config/metrics.hpp"
 #include "config/parts.hpp"
 #include "firewall/rules.hpp"
@@ -67,19 +68,8 @@ struct knock_settings {
     bool operator==(const knock_settings&) const = default;
 };
 
-enum class on_stop { keep, remove };
-
-/// [firewall]
-struct firewall_settings {
-    std::string backend = "nftables"; ///< one of firewall::backends
-    firewall::unauthorized unauthorized = firewall::unauthorized::drop;
-    std::vector<prefix> always_allow;
-    config::on_stop on_stop = config::on_stop::keep;
-    bool operator==(const firewall_settings&) const = default;
-};
-
 /// The greatest max_grants of a key.
-inline constexpr std::int64_t most_max_grants = 10'000;
+inline constexpr std::int64_t most_max_grants = 1000;
 
 /// [key.NAME]
 struct key_settings {
@@ -126,6 +116,9 @@ using key_loader = std::function<result<key::credential_ptr>(const std::string& 
 /// it includes; none: it includes none, whatever it says.
 result<server> parse_server(std::string_view text, const std::string& file, const key_loader& load_key,
                             const includer& include = {});
+
+/// What a configuration asks of the firewall.
+firewall::rules rules_of(const server& c);
 
 /// [server] of a configuration.
 struct server_paths {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/address.hpp"
+#include "base/error.hpp"
 #include "base/service.hpp"
 #include "base/time.hpp"
 #include "firewall/flow.hpp"
@@ -30,6 +31,28 @@ inline constexpr std::uint32_t most_uses = 15000;
 
 enum class unauthorized { drop, reset };
 
+/// Names of sets and tables that are not ours: 1 to 31 of a-z A-Z 0-9 _ - . (ipset: IPSET_MAXNAMELEN).
+inline constexpr std::size_t most_set_name = 31;
+bool valid_set_name(std::string_view name);
+
+/// A table of nf_tables that is not ours: "inet filter" ([firewall] table).
+struct table_name {
+    std::string family; ///< inet, ip or ip6; empty: none is named
+    std::string name;
+
+    static result<table_name> parse(std::string_view text);
+    std::string to_string() const { return family + " " + name; }
+    bool operator==(const table_name&) const = default;
+};
+
+/// The operator's programs that open and close ([firewall] open and close): argument vectors.
+struct programs {
+    std::vector<std::string> open;
+    std::vector<std::string> close;
+    nanoseconds time_limit = std::chrono::seconds(10);
+    bool operator==(const programs&) const = default;
+};
+
 /// What the firewall is to hold to.
 struct rules {
     std::vector<service> services;
@@ -44,6 +67,8 @@ struct rules {
     /// The guard is on trial: it guards until then, and lets everybody in afterwards, whatever becomes of us.
     std::optional<instant> trial_end = {};
     nanoseconds trial_left{0}; ///< of that, when the table is written
+    table_name sets_in = {};   ///< where the sets of the services are (backend nft-set)
+    firewall::programs programs = {};
 };
 
 /// While it has elements a guard on trial guards. They end by themselves.

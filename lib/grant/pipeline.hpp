@@ -131,8 +131,15 @@ public:
     };
     /// What lived of the flows that it wants, as of a moment; later ones may be lacking. when: by the clock.
     keeping heed(std::span<const firewall::flow> live, instant as_of, instant now, unix_time when);
+    /// What lives is not known: grants end in their time.
+    void heed_nothing(instant now);
     /// The firewall's answer to the changes that prolong grants.
     actions prolonged(std::uint64_t number, const result<void>& done, instant now);
+    /// Whose knock is on its way to the firewall (a key's name); empty if that one is not.
+    std::string key_of(std::uint64_t number) const {
+        const auto found = opening_.find(number);
+        return found == opening_.end() ? std::string() : found->second.key;
+    }
     /// The keys (their names) that hold a grant.
     std::vector<std::string> keys_of(const prefix& who, const std::string& service, instant now) const;
 
@@ -216,6 +223,7 @@ private:
     nanoseconds grace_of(const std::string& service) const;
     std::optional<nanoseconds> left_for_others(const std::string& key, const prefix& who,
                                                const std::string& service, instant now) const;
+    bool may_hold(const std::string& key, unix_time when) const;
     void note_idle(const prefix& who, const std::string& service, bool opened, instant now);
     bool is_coming(const grant& g) const;
     std::set<grant> with_connections(std::span<const firewall::flow> live) const;

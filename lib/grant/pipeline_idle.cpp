@@ -58,6 +58,16 @@ void pipeline::note_idle(const prefix& who, const std::string& service, bool ope
         known->second.end = now + *left;
 }
 
+/// A key that is good no more has its grants end in their time, whatever connections live.
+bool pipeline::may_hold(const std::string& key, unix_time when) const {
+    const auto found = std::ranges::find(terms_.keys, key, &terms::key::name);
+    return found != terms_.keys.end() && (!found->until || when < *found->until);
+}
+
+void pipeline::heed_nothing(instant now) {
+    std::erase_if(idle_, [now](const auto& one) { return one.second.end + grace <= now; });
+}
+
 bool pipeline::wants(const firewall::flow& f) const {
     return std::ranges::any_of(terms_.services,
                                [&](const terms::service& s) { return s.until_idle && has(s, f); });
@@ -95,22 +105,19 @@ pipeline::keeping pipeline::heed(std::span<const firewall::flow> live, instant a
     keeping k{};
     if (heeded_ && as_of <= *heeded_) return k; // nothing new is known
     heeded_ = as_of;
+    heed_nothing(now);
     const auto connected = with_connections(live);
     prolonging p{{}, now + step, when + step};
     std::vector<grant> over;
-    for (auto one = idle_.begin(); one != idle_.end();) {
-        const auto& g = one->first;
-        auto& i = one->second;
-        if (i.end + grace <= now) {
-            one = idle_.erase(one);
-            continue;
-        }
+    for (auto& [g, i] : idle_) {
         const bool may_ask = !i.asked || *i.asked + ask_again <= now;
         if (connected.contains(g)) {
             i.came_in |= as_of > i.opened; // else it was there before
             i.idle_since.reset();
             // One that was revoked a moment ago is nobody's.
-            if (i.end - now < short_of_it && may_ask && !holders_.keys_of(g.first, g.second, now).empty()) {
+            const auto holds = [&](const std::string& key) { return may_hold(key, when); };
+            if (i.end - now < short_of_it && may_ask &&
+                std::ranges::any_of(holders_.keys_of(g.first, g.second, now), holds)) {
                 i.asked = now;
                 p.grants.push_back(g);
             }
@@ -122,7 +129,6 @@ pipeline::keeping pipeline::heed(std::span<const firewall::flow> live, instant a
                 over.push_back(g);
             }
         }
-        ++one;
     }
     end_idle(over, k, now, when);
     if (p.grants.empty()) return k;

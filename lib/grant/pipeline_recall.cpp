@@ -64,7 +64,8 @@ void pipeline::carry_on(instant now, unix_time t) {
         const bool doubtful = std::ranges::all_of(held, [t](const earlier& e) { return e.end <= t; });
         const auto& [who, service] = one;
         for (const auto& e : held) {
-            const auto end = doubtful ? e.latest : std::min(now + (e.end - t), e.latest);
+            const bool has_no_time = e.end == unix_time::max(); // it was to live as long as its connections
+            const auto end = doubtful || has_no_time ? e.latest : std::min(now + (e.end - t), e.latest);
             if (end <= now) continue;
             holders_.settle(e.key, who, service, holders_.hold(e.key, who, service, end, now),
                             has_uses(service));

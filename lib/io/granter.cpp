@@ -27,6 +27,10 @@ public:
         lengths_.add(who);
         all_.emplace(who, service);
     }
+    bool names(const address& who, const std::string& service) const {
+        return all_.contains({prefix(who), service});
+    }
+    /// True if it is named, or in a network that is.
     bool contains(const address& who, const std::string& service) const {
         return lengths_.any_of(who, [&](const prefix& p) { return all_.contains({p, service}); });
     }
@@ -44,6 +48,18 @@ void ask_shell(Ask ask, Take take) {
     } catch (const std::exception& e) {
         take(error{e.what()});
     }
+}
+
+/// For how long these are open yet: no longer than they were to be, whatever the system clock says.
+std::vector<firewall::earlier_grant> earlier_grants(std::span<const granting::opened_grant> record,
+                                                    unix_time now) {
+    std::vector<firewall::earlier_grant> all;
+    for (const auto& g : record) {
+        // One that lives as long as its last connection nobody has prolonged meanwhile.
+        const auto until = g.until == unix_time::max() ? std::max(g.at, now) : g.until;
+        all.push_back({g.who, g.service, std::min(until - now, until - g.at), g.key});
+    }
+    return all;
 }
 
 } // namespace
@@ -72,6 +88,7 @@ void granter::recall_grants() {
     if (!firewall_) return;
     auto record = store_->open_grants();
     if (!record) return log::warning(record.error().text);
+    firewall_->recall(earlier_grants(*record, system_now()));
     firewall_->list([this, record = std::move(*record)](const result<std::vector<live_grant>>& open) {
         if (open) {
             const auto recalled = pipeline_->remember(record, *open, boot_now());
@@ -96,7 +113,7 @@ void granter::keep_idle_grants(instant now, unix_time when) {
     if (!firewall_ || !pipeline_ || !pipeline_->asks_for_flows() || now < flows_due_) return;
     flows_due_ = now + look_each;
     const auto heed = [this, when](const result<firewall_backend::live_flows>& live) {
-        if (!live || live->as_of == instant{}) return; // the kernel ends the grants
+        if (!live || live->as_of == instant{}) return pipeline_->heed_nothing(boot_now());
         auto k = pipeline_->heed(live->flows, live->as_of, boot_now(), when);
         if (k.ends.number != 0) end(std::move(k.ends), [](const result<void>&) {});
         if (k.prolongs.number == 0) return;
@@ -138,7 +155,8 @@ result<granter::flow_predicate> granter::flows_of(const std::string& key, const 
         };
         return std::ranges::any_of(services, [&](const service& s) {
             if (!firewall::guards(s, f.protocol, f.port)) return false;
-            return opened.contains(f.peer, s.name) ||
+            // Of a network that it opened for, not everybody came by that.
+            return opened.names(f.peer, s.name) || (opened.contains(f.peer, s.name) && !needs_none()) ||
                    (f.protocol == transport::tcp && forgotten.contains(s.name) &&
                     !others.contains(f.peer, s.name) && !needs_none());
         });
@@ -241,7 +259,8 @@ void granter::carry_out(granting::actions todo) {
                 [this](granting::forget& f) { store_->forget(std::move(f.tokens)); },
                 [this](const granting::open_services& o) {
                     std::vector<firewall::change> opens;
-                    for (const auto& g : o.what) opens.push_back({g.who, g.service, g.open_for});
+                    const auto key = pipeline_->key_of(o.knock);
+                    for (const auto& g : o.what) opens.push_back({g.who, g.service, g.open_for, key});
                     apply(o.knock, std::move(opens));
                 },
                 [this](const granting::close_services& c) {

@@ -30,6 +30,8 @@ result<void> runtime::start() {
     // What no waiting will mend. Whatever guard is there stays.
     const auto& backend = configuration_->firewall.backend;
     if (const auto possible = check_backend(backend, rules_of(*configuration_)); !possible) return possible;
+    if (trial_end_ && !makes_guard())
+        return error{"--trial: the backend " + backend + " sets up no guard that could go away"};
     exporter_.use(configuration_->metrics);
     carry_out(supervisor_.start());
     return {};
@@ -44,8 +46,10 @@ void runtime::reload(completion done, bool may_lose_keys) {
 void runtime::stop(std::function<void()> stopped) {
     if (stopped_) return;
     stopped_ = std::move(stopped);
-    const bool remove =
-        firewall_ && (trial_end_ || configuration_->firewall.on_stop == config::on_stop::remove);
+    // A grant that only we can end must not outlive us.
+    const auto& backend = firewall::backend_named(configuration_->firewall.backend);
+    const bool remove = firewall_ && (trial_end_ || !backend.can.expiry ||
+                                      configuration_->firewall.on_stop == config::on_stop::remove);
     carry_out(supervisor_.stop(remove));
 }
 
@@ -131,8 +135,25 @@ result<void> runtime::set_up_guard() {
     }
     const auto rules = rules_of(*configuration_);
     const auto done = firewall_->prepare_now(rules);
-    if (done && !trial_end_) was_kept(keep_last_guard(configuration_->state, rules));
+    if (done && !makes_guard())
+        drop_own_guard();
+    else if (done && !trial_end_)
+        was_kept(keep_last_guard(configuration_->state, rules));
     return done;
+}
+
+bool runtime::makes_guard() const {
+    return firewall::backend_named(configuration_->firewall.backend).can.guard;
+}
+
+/// Of a configuration with another backend: it would shut out whom grants let in elsewhere.
+void runtime::drop_own_guard() {
+    if (firewall::backend_named(configuration_->firewall.backend).needs == firewall::needs::anything) {
+        if (guard_stands())
+            log::warning("firewall: the guard of an earlier configuration stands, and a dry run leaves it so");
+    } else if (const auto gone = remove_guard(configuration_->state); !gone) {
+        log::warning(gone.error().text);
+    }
 }
 
 result<void> runtime::open_control() {
@@ -145,7 +166,7 @@ result<void> runtime::open_control() {
 }
 
 void runtime::keep_guard() {
-    if (trial_end_) return; // no boot is to set up what nobody has confirmed
+    if (trial_end_ || !makes_guard()) return; // no boot is to set up what nobody has confirmed
     try {
         beside_.run([state = configuration_->state,
                      rules = rules_of(*configuration_)] { return keep_last_guard(state, rules); },

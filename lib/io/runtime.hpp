@@ -94,6 +94,8 @@ private:
 
     result<void> set_up_guard();
     result<void> open_control();
+    bool makes_guard() const;
+    void drop_own_guard();
     void keep_guard();
     void warn_of_no_key() const;
     void populate();

@@ -13,9 +13,9 @@ namespace chronoknock::key {
 std::size_t digest_size(const std::string& name);
 
 /// One OpenSSL digest, fetched once, its context reused for each message. MD5, SHA-256, SHA-384 and SHA-512
-/// go by the low-level calls: EVP's dispatch costs a third on top of hashing so short a message, and its first
-/// use 1.5 ms, in which OpenSSL reads its configuration and sets up its providers; a client that finds the door
-/// open uses none of it.
+/// go by the low-level calls: EVP's dispatch costs a third on top of hashing so short a message, and its
+/// first use 1.5 ms, in which OpenSSL reads its configuration and sets up its providers; a client that finds
+/// the door open uses none of it.
 class digest {
 public:
     /// name: one that digest_size knows.

@@ -25,8 +25,8 @@ class locked_pages final : public std::pmr::memory_resource {
 std::pmr::memory_resource& pool() {
     static locked_pages pages;
     // Never destroyed: secrets may outlive what is destroyed at the end of the program.
-    // What is larger than a key has pages of its own: a pool of such blocks would lock hundreds of kilobytes for
-    // the one file that a client reads.
+    // What is larger than a key has pages of its own: a pool of such blocks would lock hundreds of kilobytes
+    // for the one file that a client reads.
     static auto& all = *new std::pmr::synchronized_pool_resource({0, 2048}, &pages);
     return all;
 }

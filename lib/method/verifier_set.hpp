@@ -5,7 +5,6 @@
 #include "packet/wish_table.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <exception>
 #include <iterator>
@@ -23,8 +22,8 @@ public:
     explicit verifier_set(std::vector<watcher> all) {
         for (auto& w : all) {
             const auto& one = all_.emplace_back(std::make_unique<member>(std::move(w)));
-            for (std::size_t k = 0; k < by_kind_.size(); ++k)
-                if (one->wish.contains_some(static_cast<packet::kind>(k))) by_kind_[k].push_back(one.get());
+            if (one->wish.contains_some(packet::kind::syn)) for_syns_.push_back(one.get());
+            if (one->wish.contains_some(packet::kind::echo)) for_echoes_.push_back(one.get());
             for (const auto& ports : one->wish.datagrams())
                 datagrams_.push_back({ports, one->verifier.get()});
         }
@@ -113,7 +112,7 @@ private:
 
     void show(const packet::event& e, instant now) {
         if (e.kind == packet::kind::datagram) return show_datagram(e, now);
-        for (auto* const one : by_kind_[static_cast<std::size_t>(e.kind)])
+        for (auto* const one : e.kind == packet::kind::syn ? for_syns_ : for_echoes_)
             if (one->wish.contains(e)) one->verifier->observe(e, now);
     }
 
@@ -128,8 +127,9 @@ private:
     }
 
     std::vector<std::unique_ptr<member>> all_;
-    std::array<std::vector<member*>, 3> by_kind_; ///< those who wish for some of a kind of event
-    std::vector<datagram_wish> datagrams_;        ///< of all
+    std::vector<member*> for_syns_; ///< those who wish for some
+    std::vector<member*> for_echoes_;
+    std::vector<datagram_wish> datagrams_; ///< of all
     std::exception_ptr failure_;
 };
 

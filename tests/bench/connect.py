@@ -39,11 +39,13 @@ class _Pair:
         self.lab.next_window(_WINDOW, after=time.time() + CLOCK_ERROR)
         self.proxy = [self.lab.program, "connect", "%h", "%p", "--key", self.key, "--time-server", self.target]
 
-    def ssh(self, port, through_connect, *command, tool="ssh"):
+    def ssh(self, port, through, *command, tool="ssh"):
+        """Microseconds; through: None, "relay" (connect is the connection), or "fdpass" (ssh gets it)."""
         options = ["-F", "none", "-i", self.server.home / "sshd/user", "-o", "BatchMode=yes", "-o", f"Port={port}",
                    "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"]
-        if through_connect:
-            options += ["-o", "ProxyCommand=" + " ".join(map(str, self.proxy))]
+        if through:
+            options += ["-o", "ProxyCommand=" + " ".join(map(str, self.proxy)) + " --fdpass" * (through == "fdpass"),
+                        "-o", f"ProxyUseFdpass={'yes' if through == 'fdpass' else 'no'}"]
         begin = time.monotonic()
         self.laptop.run([tool, *options, *command], timeout=600)
         return (time.monotonic() - begin) * 1e6
@@ -66,10 +68,10 @@ def connect(world, table, quick):
     plain, opened, shut = [], [], []
     for _ in range(4 if quick else 15):
         pair.shut()
-        shut.append(pair.ssh(22, True, *session))
+        shut.append(pair.ssh(22, "relay", *session))
         for _ in range(3):
-            plain.append(pair.ssh(_FREE, False, *session))
-            opened.append(pair.ssh(_FREE, True, *session))
+            plain.append(pair.ssh(_FREE, None, *session))
+            opened.append(pair.ssh(_FREE, "relay", *session))
     plain, opened, shut = map(statistics.median, (plain, opened, shut))
     table.add("ssh through connect, open door", opened, t.micro, "plain ssh", plain, "<= 2 ms more",
               opened - plain <= 2000)
@@ -84,12 +86,14 @@ def connect(world, table, quick):
     try:
         for name, arguments in (("scp to", [source, f"{pair.target}:/dev/null"]),
                                 ("scp from", [f"{pair.target}:{source}", "/dev/null"])):
-            rates = {False: [], True: []}
+            rates = {None: [], "relay": [], "fdpass": []}
             for turn in range(2 if quick else 5):
-                for through in (turn % 2 == 0, turn % 2 == 1):
+                for through in list(rates)[::1 if turn % 2 else -1]:
                     rates[through].append(size / pair.ssh(_FREE, through, *arguments, tool="scp"))
-            ours, theirs = statistics.median(rates[True]), statistics.median(rates[False])
-            table.add(f"{name} the server through connect, {size // 1_000_000} MB", ours, lambda v: f"{v:.0f} MB/s",
-                      "direct scp", theirs, ">= 0.95", ours / theirs >= 0.95)
+            direct = statistics.median(rates[None])
+            for through, title in (("fdpass", "connect --fdpass"), ("relay", "connect")):
+                rate = statistics.median(rates[through])
+                table.add(f"{name} the server through {title}, {size // 1_000_000} MB", rate,
+                          lambda v: f"{v:.0f} MB/s", "direct scp", direct, ">= 0.95", rate / direct >= 0.95)
     finally:
         source.unlink()

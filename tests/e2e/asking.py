@@ -1,11 +1,37 @@
 """What the tests of commands that ask the running daemon have in common."""
 
+import contextlib
 import json
+import socket
 
 from case import LabTest
 
 
+class UdpPeer:
+    """A client's UDP socket, and one of the server's own that hears it."""
+
+    def __init__(self, own, peer, there):
+        self.own, self._peer, self._there = own, peer, there
+
+    def arrives(self):
+        """Whether what the client sends reaches the server."""
+        self._peer.sendto(b"hello", self._there)
+        try:
+            return self.own.recv(100) == b"hello"
+        except TimeoutError:
+            return False
+
+
 class AskingTest(LabTest):
+    @contextlib.contextmanager
+    def udp_peer(self, port, from_port=7777):
+        with self.server.socket(socket.AF_INET, socket.SOCK_DGRAM) as own, \
+                self.client.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+            own.bind(("0.0.0.0", port))
+            own.settimeout(0.5)
+            peer.bind((self.client.ip4, from_port))
+            yield UdpPeer(own, peer, (self.server.ip4, port))
+
     def ask(self, guard, command, *args, status=0, config=False, user=None, **options):
         """Runs a command on the server's host; gives what it printed, or, if it is to fail, its one line."""
         where = ["--config", guard.config] if config else ["--control", guard.control]

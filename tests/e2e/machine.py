@@ -25,18 +25,24 @@ cd "$0/root"
 exec chroot . sh -c 'echo ready; exec sleep infinity'
 """
 
-# An init of two units, as far as install.sh and the README go: what is enabled the test starts.
+# An init of two units, as far as install.sh and the README go: what is enabled or restarted the test starts.
 _SYSTEMCTL = """#!/bin/sh
 echo "$*" >>/run/systemctl.log
 pid=$(cat /run/chronoknock.pid 2>/dev/null)
+stop() {
+  if [ -n "$pid" ]; then
+    kill "$pid"
+    while [ -e "/proc/$pid/exe" ]; do sleep 0.05; done  # a zombie has none
+    rm /run/chronoknock.pid
+  fi
+}
 case "$*" in
   "is-active -q chronoknock") [ -n "$pid" ] && kill -0 "$pid" 2>/dev/null ;;
-  "disable --now chronoknock")
-    if [ -n "$pid" ]; then
-      kill "$pid"
-      while [ -e "/proc/$pid/exe" ]; do sleep 0.05; done  # a zombie has none
-      rm /run/chronoknock.pid
-    fi ;;
+  "disable --now chronoknock") stop ;;
+  "restart chronoknock")
+    stop
+    : >/run/start.asked
+    while [ -e /run/start.asked ]; do sleep 0.05; done ;;
 esac
 """
 
@@ -106,6 +112,21 @@ class Machine:
         self.write("/usr/local/bin/systemctl", _SYSTEMCTL, 0o755)
         os.mkdir(self.root + "/run/systemd")
         os.mkdir(self.root + "/run/systemd/system")
+
+    def run_restarting(self, command, folder="/root"):
+        """Runs a line of shell that has systemd restart the server. Returns the server's new process."""
+        process = self.host.spawn(self.argv(command, folder), log=self.host.home / "restarting.log")
+        started = []
+
+        def ended():
+            if self.has("/run/start.asked"):
+                started.append(self.start_enabled("chronoknock"))
+                os.unlink(self.root + "/run/start.asked")
+            return not process.alive()
+        wait_for(ended, f"{command} to end", 60)
+        if process.stop() != 0 or len(started) != 1:
+            raise AssertionError(f"{command}: restarted {len(started)} times; it said:\n{process.text()}")
+        return started[0]
 
     def start_enabled(self, unit):
         """Does what systemd would for `enable --now`: runs the unit's commands."""

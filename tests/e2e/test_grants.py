@@ -1,6 +1,7 @@
 """What keys and services say of grants: how many a key may have, for whom, how far around an address, until when."""
 
 import json
+import re
 import shutil
 import socket
 import struct
@@ -9,7 +10,7 @@ import unittest
 
 from asking import AskingTest
 from case import PORT, WINDOW
-from lab import CLOCK_ERROR, syn
+from lab import CLOCK_ERROR, start_http, syn
 from machine import Machine
 
 
@@ -327,6 +328,21 @@ class Prefix(GrantsTest):
         with self.assertRaises(ConnectionResetError):
             near.recv(1)
 
+    def test_who_needs_no_grant_is_not_cut_with_it(self):
+        guard = self.start(sections={"firewall": f"always_allow = 10.77.{self.client.number}.9/32"})
+        for whose in ("alice", self.client.ip4):
+            self.knocks(self.alice)
+            near = self.client.connect(self.server.ip4, PORT, self.near[4])
+            own = self.client.connect(self.server.ip4, PORT)
+            self.assertRegex(self.ask(guard, "revoke", whose, "--cut"), r"^1 grant ended, [1-9]\d* connections? cut\n")
+            own.settimeout(5)
+            with self.assertRaises(ConnectionResetError):
+                own.recv(1)
+            near.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            self.assertIn(b"200", near.recv(100))
+            self.assert_open(self.client, source=self.near[4])
+            self.first_window(WINDOW)
+
     def test_any_of_its_addresses_closes_it(self):
         guard = self.start(method={"method": "sealed", "granularity": 30, "carrier": "udp", "ports": "20000-20009"},
                            wait=False)
@@ -365,6 +381,103 @@ class Prefix(GrantsTest):
         self.client.wait_open(self.server.ip4, PORT, self.near[4])
         self.assert_shut(self.client)
         self.assert_shut(self.client, source=self.near[4])
+
+
+class Tables(GrantsTest):
+    def test_another_s_flush_loses_nothing(self):
+        alice, bob = self.key(), self.key("bob")
+        self.web = start_http(self.server, PORT)
+        start_http(self.server, PORT + 1)
+        guard = self.small_guard(None, keys={"alice": (alice, "web", "prefix4 = 24"), "bob": (bob, "other")},
+                                 services={"web": f"ports = tcp/{PORT}\nopen_for = 60",
+                                           "other": f"ports = tcp/{PORT + 1}\nopen_for = 3\nuntil = idle"})
+        near = f"10.77.{self.client.number}.9"
+        self.client.run(["ip", "addr", "add", f"{near}/24", "dev", "eth0"])
+        self.client.knock(self.server, alice, "web")
+        self.client.knock(self.server, bob, "other")
+        self.assert_opens(self.client, source=near)
+        with self.client.connect(self.server.ip4, PORT + 1) as connection:
+            self.wait_prolonged(guard)
+            self.server.run(["nft", "flush", "ruleset"])
+            guard.wait_log("put back")
+            self.assert_open(self.client, source=near)
+            self.lab.until(time.time() + 5)
+            self.assert_open(self.client, port=PORT + 1)
+            self.assert_shut(self.other)
+            self.assert_shut(self.other, port=PORT + 1)
+            connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            self.assertIn(b"200", connection.recv(100))
+        self.client.wait_shut(self.server.ip4, PORT + 1, seconds=10)
+        self.assert_open(self.client, source=near)
+
+
+class OtherBackends(GrantsTest):
+    FIELDS = {
+        "nft-set": ("table = inet filter\n", "set4 = web4\n"),
+        "ipset": ("", "set4 = web4\n"),
+        "command": ("open = /bin/true\nclose = /bin/true\n", ""),
+        "dry-run": ("", ""),
+    }
+
+    def start(self, backend, key_field="", service_field="", **options):
+        firewall, service = self.FIELDS[backend]
+        return self.small_guard(self.alice, sections={"firewall": f"backend = {backend}\n{firewall}"},
+                                keys={"alice": (self.alice, "web", *filter(None, [key_field]))},
+                                more=service + service_field, **options)
+
+    def test_what_they_cannot_do_is_refused(self):
+        self.alice = self.key()
+        for backend in ("nft-set", "ipset", "command"):
+            for key_field, service_field, field in (
+                    ("prefix4 = 24", "", "prefix4 or prefix6 of a key that opens [service.web]"),
+                    ("prefix6 = 64", "", "prefix4 or prefix6 of a key that opens [service.web]"),
+                    ("", "until = idle", "[service.web] until = idle")):
+                guard = self.start(backend, key_field, service_field, start=False, wait=False)
+                for command in ("check", "server"):
+                    done = self.server.run([self.lab.program, command, "--config", guard.config], check=False)
+                    self.assertEqual((done.returncode, done.stdout), (2, ""))
+                    self.assertRegex(done.stderr, rf"\Achronoknock: [^\n]*: {re.escape(field)}: the backend {backend} "
+                                                  r"has no such thing\n\Z")
+
+    def test_a_dry_run_takes_them_all(self):
+        self.alice = self.key()
+        guard = self.start("dry-run", "prefix4 = 24\nmax_grants = 1", "until = idle", open_for=2)
+        self.client.knock(self.server, self.alice, "web")
+        net = f"10.77.{self.client.number}.0/24"
+        guard.wait_log(f"dry run: would open web (tcp/{PORT}) to {net} for 2s, by the key alice")
+        guard.wait_log(f"dry run: would close web (tcp/{PORT}) to {net}")
+        self.assertNotIn("error", guard.log())
+
+    def test_max_grants_and_pair_by_programs(self):
+        self.alice = self.lab.key("alice", method="sealed", granularity=30, carrier="udp", ports="20000-20009")
+        guard = self.start("command", "pair = true\nmax_grants = 2", open_for=60, wait=False)
+        self.lab.until(time.time() + 2 * CLOCK_ERROR + 1.1)
+        self.client.knock(self.server.ip4, self.alice, "web", "--pair", self.client.ip6)
+        self.wait_for(lambda: sorted(g["address"] for g in self.ask_json(guard, "grants")["list"]) ==
+                      sorted([self.client.ip4, self.client.ip6]), "both to be open")
+        self.other.knock(self.server.ip4, self.alice, "web", "--pair", self.other.ip6)
+        guard.wait_log("its key has 2 grants, and max_grants is 2")
+
+    def test_networks_and_idle_grants_of_an_earlier_backend_end(self):
+        """The record has them; the programs have opened none of it."""
+        self.alice = self.key()
+        guard = self.small_guard(self.alice, keys={"alice": (self.alice, "web", "prefix4 = 24")},
+                                 more="until = idle", open_for=60)
+        self.knocks(self.alice)
+        guard.sigkill()
+        log = self.lab.folder / "calls"
+        program = self.lab.folder / "note"
+        program.write_text(f'#!/bin/sh\necho "$CHRONOKNOCK_ACTION $CHRONOKNOCK_ADDRESS" >> {log}\n', encoding="ascii")
+        program.chmod(0o755)
+        self.FIELDS = {"command": (f"open = {program}\nclose = {program}\n", "")}
+        guard.write({"web": f"ports = tcp/{PORT}\nopen_for = 60"}, {"alice": (self.alice, "web")},
+                    {"knock": "tracked = 1024", "firewall": f"backend = command\n{self.FIELDS['command'][0]}"})
+        guard.start()
+        self.assertEqual(self.ask_json(guard, "grants")["live"], 0)
+        self.first_window(WINDOW)
+        self.client.knock(self.server, self.alice, "web")
+        self.wait_for(lambda: log.exists() and log.read_text(encoding="ascii") == f"open {self.client.ip4}\n",
+                      "the program to be run for the new grant alone")
 
 
 if __name__ == "__main__":

@@ -180,6 +180,30 @@ class Invite(LabTest):
             self.assertFalse(answered())
         self.assert_shut(self.client)
 
+    def test_uninvited_again_after_it_was_broken_off(self):
+        """The files are gone, and the server goes on with the key."""
+        self.door.start()
+        self.take_in(self.invite("alice", "--service", "web", *MINE))
+        self.first_window(WINDOW)
+        self.knock_opens()
+        with self.client.connect(self.server.ip4, PORT) as connection:
+            for path in (self.conf_d / "alice.ini", self.keys / "alice.key"):
+                path.unlink()
+            self.assertIsNotNone(self.key_of("alice"))
+            done = self.changing("uninvite", "alice", "--cut")
+            self.assertIn("grants ended, and the connections cut", done.stderr)
+            self.assertIsNone(self.key_of("alice"))
+            connection.settimeout(1)
+            with self.assertRaises(OSError):
+                connection.sendall(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+                if not connection.recv(4096):
+                    raise ConnectionResetError
+        self.assert_shut(self.client)
+        stranger = self.program(self.server, "uninvite", "nobody", "--config", self.door.config, check=False)
+        self.assertEqual(stranger.returncode, 2)
+        self.assertEqual(stranger.stderr,
+                         f"chronoknock: {self.door.config}: no [key.nobody], and the running server knows of none\n")
+
     def test_the_last_key(self):
         text = self.door.config.read_text()
         self.door.config.write_text(text[:text.index("[key.admin]")])

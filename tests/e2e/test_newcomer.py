@@ -2,6 +2,7 @@
 
 The compiler alone is left out: the program is the one under test."""
 
+import json
 import pathlib
 import re
 import shutil
@@ -142,12 +143,32 @@ class Newcomer(unittest.TestCase):
             self.assertFalse(self.server.has(path), path)
         self.assertTrue(self.server.has("/etc/chronoknock/keys/alice.key"))
 
+    def guard_table(self):
+        """Its handle, which another table of its name would not have."""
+        listed = json.loads(self.server_host.run(["nft", "-j", "list", "tables"]).stdout)["nftables"]
+        return [t["table"]["handle"] for t in listed if t.get("table", {}).get("name") == "chronoknock"]
+
     def test_an_upgrade_leaves_the_door_as_it_is(self):
-        self.follow_server()
+        invitation, daemon = self.follow_server()
+        self.follow_laptop(invitation)
         before = self.server.read("/etc/chronoknock/chronoknock.ini")
-        self.do(self.server, "etc/install.sh server")
-        self.assertEqual(self.server.read("/etc/chronoknock/chronoknock.ini"), before)
-        self.assertIn("restart chronoknock", self.server.read("/run/systemctl.log"))
+
+        def grants():
+            listed = json.loads(self.server.run("chronoknock grants --json").stdout)["list"]
+            return [(g["address"], g["service"], g["keys"]) for g in listed]
+        table, open_before = self.guard_table(), grants()
+        self.assertEqual(open_before, [("fd70::2", "ssh", ["alice"])])
+        with self.home.laptop.connect(self.server_host.ip6, 22) as connection:
+            self.assertIn(b"SSH-2.0", connection.recv(100))
+            again = self.server.run_restarting("etc/install.sh server", folder="/root/chronoknock")
+            self.assertFalse(daemon.alive())
+            self.assertTrue(again.alive())
+            self.assertEqual(self.server.read("/etc/chronoknock/chronoknock.ini"), before)
+            self.assertEqual(self.guard_table(), table)
+            self.assertEqual(grants(), open_before)
+            connection.sendall(b"SSH-2.0-upgraded\r\n")
+            self.assertTrue(connection.recv(100))
+        self.assertEqual(self.home.laptop.door(self.server_host.ip6, 22), "open")
         self.assertEqual(self.home.laptop.door(self.server_host.ip4, 22), "silent")
 
 

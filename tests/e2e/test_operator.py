@@ -1,6 +1,5 @@
 """Who runs a server ends what was granted, reads what happened, and has the configuration read again."""
 
-import socket
 import time
 import unittest
 
@@ -140,29 +139,17 @@ class Revoke(AskingTest):
     def test_a_udp_peer_that_was_cut_stays_so_though_the_host_talks_to_it(self):
         key = self.key()
         guard = self.small_guard(key, services={"web": f"ports = tcp/{PORT}, udp/{UDP}\nopen_for = 60"})
-        with self.server.socket(socket.AF_INET, socket.SOCK_DGRAM) as echo, \
-                self.client.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
-            echo.bind(("0.0.0.0", UDP))
-            echo.settimeout(0.5)
-            peer.bind((self.client.ip4, 7777))
-
-            def arrives():
-                while True:
-                    peer.sendto(b"hello", (self.server.ip4, UDP))
-                    try:
-                        return echo.recv(100) == b"hello"
-                    except TimeoutError:
-                        return False
-            self.assertFalse(arrives())
+        with self.udp_peer(UDP) as peer:
+            self.assertFalse(peer.arrives())
             self.knocks(key)
-            self.assertTrue(arrives())
+            self.assertTrue(peer.arrives())
             self.assertRegex(self.ask(guard, "revoke", "alice", "--cut"), "1 grant ended, [1-9]")
             for _ in range(2):
-                self.assertFalse(arrives())
-                echo.sendto(b"are you there?", (self.client.ip4, 7777))
+                self.assertFalse(peer.arrives())
+                peer.own.sendto(b"are you there?", (self.client.ip4, 7777))
             self.first_window(WINDOW)
             self.knocks(key)
-            self.assertTrue(arrives())
+            self.assertTrue(peer.arrives())
             self.assertEqual(self.server.run(["nft", "list", "set", "inet", "chronoknock", "cut4"]).stdout.count("7777"), 0)
 
 

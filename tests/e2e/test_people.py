@@ -5,7 +5,6 @@ import fcntl
 import json
 import os
 import pathlib
-import socket
 import struct
 import subprocess
 import threading
@@ -13,6 +12,8 @@ import time
 import unittest
 
 from cli import PROGRAM, SECRET, Case
+from netns import wait_for
+from people import FakeServer, Server
 
 ASKING = (["status"], ["grants"], ["history"], ["revoke", "alice"], ["watch"], ["reload"], ["confirm"])
 
@@ -43,35 +44,13 @@ class FolderEvents:
         return events
 
 
-class Server(Case):
-    def setUp(self):
-        super().setUp()
-        self.etc = self.folder / "server"
-        self.config = self.etc / "c.ini"
-        self.control = self.folder / "s"
-        self.etc.mkdir()
-        self.put("server/admin.key", SECRET)
-        self.set_up()
-
-    def set_up(self, include="conf.d/*.ini"):
-        self.config.write_text(f"[server]\ncontrol = {self.control}\ninclude = {include}\nstate = {self.folder}/state.db\n"
-                               "[service.ssh]\nports = tcp/22\n[key.admin]\nfile = admin.key\nservices = ssh\n")
-
-    def change(self, *args, status=0):
-        result = self.run_program(*args, "--config", self.config)
-        self.assertEqual(result.returncode, status, result.stderr)
-        return result
-
-    def invite(self, name, *options):
-        return self.change("invite", name, "--service", "ssh", "--host", "server.example", *options)
-
-
 class OneAtATime(Server):
     """Two that read, change and write one configuration would undo each other's work."""
 
     def test_who_holds_the_configuration_is_waited_for_and_named(self):
         self.invite("alice")
-        held = os.open(self.etc, os.O_RDONLY)
+        self.assertFalse((self.etc / ".lock").exists())
+        held = os.open(self.etc / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(held, fcntl.LOCK_EX)
         before = {p: p.read_text() for p in self.etc.rglob("*") if p.is_file()}
         for args in (["invite", "bob", "--service", "ssh", "--host", "h"], ["uninvite", "alice"]):
@@ -84,6 +63,20 @@ class OneAtATime(Server):
         self.assertEqual({p: p.read_text() for p in self.etc.rglob("*") if p.is_file()}, before)
         threading.Timer(1, os.close, [held]).start()
         self.change("uninvite", "alice")
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs another user")
+    def test_who_can_only_read_the_folder_holds_up_nobody(self):
+        self.folder.chmod(0o755)
+        self.etc.chmod(0o755)
+        (self.etc / ".lock").touch(0o600)  # left by a kill
+        other = subprocess.Popen(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--", "sh", "-c",
+                                  f"flock --exclusive --nonblock {self.etc} sh -c 'echo held; read wait'; "
+                                  f"flock --exclusive --nonblock {self.etc}/.lock true || echo refused"],
+                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.assertEqual(other.stdout.readline(), "held\n")
+        self.invite("alice")
+        (self.etc / ".lock").touch(0o600)
+        self.assertEqual(other.communicate("\n", timeout=60)[0], "refused\n")
 
     def test_renewals_at_once(self):
         """Each reads the newest key, and the file of the oldest one's section, and writes them."""
@@ -116,6 +109,8 @@ class OneAtATime(Server):
         line = self.invite("alice").stdout
         typing = subprocess.Popen([PROGRAM, "profile", "add", "one", "-"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
                                   text=True, env=self.env)
+        waits = pathlib.Path(f"/proc/{typing.pid}/wchan")
+        wait_for(lambda: waits.read_text().endswith("pipe_read"), "the first to wait for its line")
         other = subprocess.run([PROGRAM, "profile", "add", "two", "-"], input=line, capture_output=True, text=True, env=self.env)
         self.assertEqual(other.returncode, 0, other.stderr)
         typing.communicate(line, timeout=60)
@@ -155,34 +150,71 @@ class AtEveryInstant(Server):
         self.change("check")
 
 
-class Socket(Server):
-    def serve(self, answer):
-        """Answers each request on the control socket as `answer` says."""
-        listener = socket.socket(socket.AF_UNIX)
-        listener.bind(str(self.control))
-        listener.listen(8)
-        self.addCleanup(listener.close)
+class AfterAKill(Server):
+    def test_a_key_without_a_section(self):
+        key = self.etc / "keys/alice.key"
+        key.parent.mkdir()
+        key.write_text(SECRET)
+        refused = self.change("invite", "alice", "--service", "ssh", "--host", "h", status=2).stderr
+        self.assertEqual(refused, f"chronoknock: {key}: exists already, and is never overwritten; no section names it, as after "
+                         "an `invite` that was broken off: then it may be removed\n")
+        self.config.write_text(self.config.read_text() + "[key.other]\nfile = keys/alice.key\nservices = ssh\n")
+        refused = self.change("invite", "alice", "--service", "ssh", "--host", "h", status=2).stderr
+        self.assertEqual(refused, f"chronoknock: {key}: exists already, and is never overwritten\n")
 
-        def run():
-            while True:
-                try:
-                    connection = listener.accept()[0]
-                except OSError:
-                    return
-                with connection:
-                    header = connection.recv(4, socket.MSG_WAITALL)
-                    if len(header) < 4:
-                        continue
-                    asked = json.loads(connection.recv(struct.unpack(">I", header)[0], socket.MSG_WAITALL))
-                    body = json.dumps(answer(asked["operation"])).encode()
-                    try:
-                        connection.sendall(struct.pack(">I", len(body)) + body)
-                    except OSError:
-                        pass
-        threading.Thread(target=run, daemon=True).start()
+    def test_the_first_key_of_all(self):
+        """The configuration loads for nobody yet."""
+        text = self.config.read_text()
+        self.config.write_text(text[:text.index("[key.admin]")])
+        (self.etc / "keys").mkdir()
+        (self.etc / "keys/alice.key").write_text(SECRET)
+        refused = self.change("invite", "alice", "--service", "ssh", "--host", "h", status=2).stderr
+        self.assertIn("no section names it", refused)
 
+    def test_secrets_that_were_put_aside(self):
+        self.invite("alice")
+        left = [self.etc / "keys/.bob.key.removed", self.etc / "conf.d/.bob.ini.removed"]
+        for path in left:
+            path.write_text(SECRET)
+        mine = self.put("server/keys/.notes", "x")
+        self.invite("carol")
+        self.assertEqual([p for p in (*left, mine) if p.exists()], [mine])
+
+    def test_profiles_that_were_put_aside(self):
+        line = self.invite("alice").stdout
+        keys = self.folder / ".config/chronoknock/keys"
+        keys.mkdir(parents=True)
+        for verb in (["add", "home", "-"], ["remove", "home"]):
+            (keys / ".old.key.removed").write_text(SECRET)
+            done = self.run_program("profile", *verb, input=line)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertFalse((keys / ".old.key.removed").exists())
+
+    def test_a_renewal_limits_every_key_before_it(self):
+        """One may have been killed between its own section and the `until` of the key before."""
+        self.invite("alice")
+        alice = self.etc / "conf.d/alice.ini"
+        before = alice.read_text()
+        self.change("invite", "alice", "--renew", "--until", "@4000000000")
+        alice.write_text(before)
+        said = self.change("invite", "alice", "--renew", "--until", "@4000000000").stderr
+        ends = "until = 2096-10-02 07:06:40\n"
+        for name in ("alice", "alice.2"):
+            self.assertIn(ends, (self.etc / f"conf.d/{name}.ini").read_text())
+            self.assertIn(f"key {name} is good until 2096-10-02 07:06:40", said)
+        self.assertNotIn("until", (self.etc / "conf.d/alice.3.ini").read_text())
+        # A sooner end stays, a later one does not.
+        said = self.change("invite", "alice", "--renew", "--until", "@3900000000").stderr
+        for name in ("alice", "alice.2", "alice.3"):
+            self.assertIn("until = 2093-08-01 21:20:00", (self.etc / f"conf.d/{name}.ini").read_text())
+        sooner = alice.read_text()
+        self.change("invite", "alice", "--renew", "--until", "@4000000000")
+        self.assertEqual(alice.read_text(), sooner)
+
+
+class Asked(FakeServer):
     def test_a_reload_that_takes_its_time_is_waited_for(self):
-        def answer(operation):
+        def answer(operation, _):
             if operation == "reload":
                 time.sleep(6)
                 return {"result": {"changes": []}}

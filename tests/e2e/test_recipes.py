@@ -44,7 +44,7 @@ class Recipes(LabTest):
         self.guard(key, services={"ssh": "ports = tcp/22"}, keys={"alice": (key, "ssh")})
         self.profile(key)
         config = self.client.home / "ssh_config"
-        proxy = recipe(r"^\t(ProxyCommand chronoknock connect home %p)$")
+        proxy = recipe(r"^\t(ProxyCommand chronoknock connect --fdpass home %p\n\tProxyUseFdpass yes)$")
         config.write_text(f"Host home\n    HostName {self.server.ip4}\n    {proxy}\n    IdentityFile {sshd.identity}\n"
                           "    BatchMode yes\n    StrictHostKeyChecking no\n    UserKnownHostsFile /dev/null\n")
         argv = recipe(r"^(ssh -N -D 1080 home)$").replace("ssh ", f"ssh -F {config} ").split()

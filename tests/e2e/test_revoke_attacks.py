@@ -1,7 +1,6 @@
 """Whoever is to be put out tries to stay: whose a grant is, and whose connections are to be cut, is known all the same."""
 
 import contextlib
-import socket
 import sqlite3
 import time
 import unittest
@@ -72,51 +71,48 @@ class Cut(RevokeTest):
         self.assertFalse(alive(insiders))
         self.assertTrue(alive(others))
 
+    def test_a_key_that_is_over_explains_no_connection(self):
+        self.alice, self.bob = self.key(), self.key("bob")
+        guard = self.small_guard(self.alice, open_for=60, keys={
+            "alice": (self.alice, "web"), "bob": (self.bob, "web"), "carol": (self.key("carol"), "web", "until = 2020-01-01")})
+        insiders, others = self.lines()
+        self.wait_for(lambda: self.ask_json(guard, "history")["entries"], "the record to be written")
+        self.change_record(guard, "delete from opened where key = 'alice'")
+        self.change_record(guard, "insert into opened values ('alice', '', 'web', '', 0, null)")
+        self.change_record(guard, "insert into opened values ('carol', ?, 'web', '', 0, null)", [(self.client.ip4,)])
+        self.assertEqual(self.ask_json(guard, "revoke", "alice", "--cut")["connections"], 1)
+        self.assertFalse(alive(insiders))
+        self.assertTrue(alive(others))
+
     def test_udp_peers_stay_cut_when_somebody_removes_the_table(self):
         key = self.key()
         guard = self.small_guard(key, services={"web": f"ports = tcp/{PORT}, udp/{UDP}\nopen_for = 60"})
-        with self.server.socket(socket.AF_INET, socket.SOCK_DGRAM) as echo, \
-                self.client.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
-            echo.bind(("0.0.0.0", UDP))
-            echo.settimeout(0.5)
-            peer.bind((self.client.ip4, 7777))
-
-            def arrives():
-                while True:
-                    peer.sendto(b"hello", (self.server.ip4, UDP))
-                    try:
-                        return echo.recv(100) == b"hello"
-                    except TimeoutError:
-                        return False
+        with self.udp_peer(UDP) as peer:
             self.knocks(key)
-            self.assertTrue(arrives())
+            self.assertTrue(peer.arrives())
             self.ask(guard, "revoke", "alice", "--cut")
-            self.assertFalse(arrives())
-            restored = guard.log().count("set up again")
+            self.assertFalse(peer.arrives())
+            restored = guard.log().count("setting it up again")
             self.server.run(["nft", "delete", "table", "inet", "chronoknock"])
             self.wait_for(lambda: self.server.run(["nft", "list", "chain", "inet", "chronoknock", "input"],
                                                   check=False).returncode == 0, "the guard to be back")
-            self.assertGreaterEqual(guard.log().count("set up again"), restored)
-            echo.sendto(b"are you there?", (self.client.ip4, 7777))
-            self.assertFalse(arrives())
+            self.wait_for(lambda: guard.log().count("setting it up again") > restored, "the log to say so")
+            peer.own.sendto(b"are you there?", (self.client.ip4, 7777))
+            self.assertFalse(peer.arrives())
             # And a grant admits him again.
             self.first_window(WINDOW)
             self.knocks(key)
-            self.assertTrue(arrives())
+            self.assertTrue(peer.arrives())
 
     def cut_beside(self, full, other, status):
         """What `revoke --cut` says of a TCP connection and a UDP peer, when a set is filled with others."""
         key = self.key()
         guard = self.small_guard(key, services={"web": f"ports = tcp/{PORT}, udp/{UDP}\nopen_for = 60"})
-        with self.server.socket(socket.AF_INET, socket.SOCK_DGRAM) as echo, \
-                self.client.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
-            echo.bind(("0.0.0.0", UDP))
-            echo.settimeout(3)
+        with self.udp_peer(UDP) as peer:
             self.knocks(key)
             line = self.client.connect(self.server.ip4, PORT)
             self.assertTrue(alive(line))
-            peer.sendto(b"hello", (self.server.ip4, UDP))
-            self.assertEqual(echo.recv(100), b"hello")
+            self.assertTrue(peer.arrives())
             elements = ", ".join(f"10.{n >> 16}.{n >> 8 & 255}.{n & 255} . 1 . {UDP}" for n in range(other))
             self.server.run(["nft", "-f", "-"], stdin=f"add element inet chronoknock {full} {{ {elements} }}\n")
             said = self.ask(guard, "revoke", "alice", "--cut", status=status)

@@ -1,5 +1,6 @@
 """A knock from behind NAT, for the address that STUN servers say the server will see."""
 
+import ipaddress
 import unittest
 
 from case import PORT, LabTest
@@ -87,6 +88,12 @@ class Stun(LabTest):
             self.assertEqual((said.returncode, said.stdout), (1, ""), said.stderr)
             self.assertIn("one STUN server is not enough for this key", said.stderr)
         self.assertEqual(asked, [])
+        # Another name of the same host, as inet_aton(3) reads it: a witness by name alone.
+        other_name = str(int(ipaddress.ip_address(FIRST)))
+        said = self.knock(key, "--stun", FIRST, "--stun", other_name)
+        self.assertEqual((said.returncode, said.stdout), (1, ""), said.stderr)
+        self.assertIn("the names of the STUN servers lead to one address; one STUN server is not enough", said.stderr)
+        self.assertEqual(len(asked), 2)
         self.assert_nothing_sent()
         doctor = self.laptop.run([self.lab.program, "doctor", DOOR, "--key", key, "--time-server", "none", "--stun", FIRST],
                                  check=False)

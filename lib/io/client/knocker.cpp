@@ -1,5 +1,6 @@
 #include "io/client/knocker.hpp"
 
+#include "io/client/path_reports.hpp"
 #include "io/system/clock.hpp"
 
 #include <algorithm>
@@ -150,6 +151,7 @@ private:
             a.socket = open_socket(target.ip, datagram ? SOCK_DGRAM : SOCK_STREAM);
         }
         if (!a.socket) return why("cannot make a socket");
+        if (port != attempt::door) keep_path_reports(a.socket, target.ip);
         const int on = 1;
         const linger reset{1, 0};
         // Whatever listens on a knock port gets a reset, not a conversation.
@@ -198,7 +200,8 @@ private:
 
     /// A connection stands (failure 0) or was refused, or the path had something else to say.
     void finish(std::size_t port, int failure, descriptor socket) {
-        const bool answered = failure == 0 || failure == ECONNREFUSED;
+        const bool answered = failure == 0 || failure == ECONNREFUSED ||
+                              (port != attempt::door && host_reported(socket, order_.to.ip));
         if (!answered) obstacle_ = std::strerror(failure);
         if (port == attempt::door) refused_ = failure == ECONNREFUSED;
         if (port != attempt::door) {

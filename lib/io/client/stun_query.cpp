@@ -1,6 +1,5 @@
 #include "io/client/stun_query.hpp"
 
-#include "client/stun.hpp"
 #include "io/client/endpoint.hpp"
 #include "io/client/knocker.hpp"
 #include "io/system/random.hpp"
@@ -16,6 +15,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <memory>
+#include <optional>
 
 namespace chronoknock::io {
 
@@ -70,9 +70,9 @@ struct question {
     }
 };
 
-/// Runs for as long as its context does, if the server is silent.
+/// Runs for as long as its context does, if the server is silent. asked: where it was asked.
 asio::awaitable<result<address>> ask(std::shared_ptr<lookup> names, config::stun_server server,
-                                     address source) {
+                                     address source, std::optional<address>& asked) {
     const auto executor = co_await asio::this_coro::executor;
     const auto found = co_await names->resolve(server.where.host);
     if (!found) co_return found.error();
@@ -81,6 +81,7 @@ asio::awaitable<result<address>> ask(std::shared_ptr<lookup> names, config::stun
         const std::string family = source.is_v4() ? "IPv4" : "IPv6";
         co_return error{"it has no " + family + " address"};
     }
+    asked = *to;
     const auto q = std::make_shared<question>(executor);
     const udp::endpoint there{to_asio(*to), server.where.port};
     if (const auto opened = q->open(there, source); !opened) co_return opened.error();
@@ -103,15 +104,15 @@ asio::awaitable<result<address>> ask(std::shared_ptr<lookup> names, config::stun
 
 } // namespace
 
-result<address> ask_stun(const std::vector<config::stun_server>& servers, const address& source,
-                         const stun_options& options) {
+result<client::stun_agreement> ask_stun(const std::vector<config::stun_server>& servers,
+                                        const address& source, const stun_options& options) {
     std::vector<client::stun_answer> answers;
     for (const auto& s : servers) answers.push_back({s.to_string(), error{"no answer"}});
     asio::io_context context;
     const auto names = std::make_shared<lookup>(context.get_executor());
     auto left = servers.size();
     for (std::size_t i = 0; i < servers.size(); ++i)
-        co_spawn(context, ask(names, servers[i], source),
+        co_spawn(context, ask(names, servers[i], source, answers[i].asked),
                  [&answers, &left, &context, i](std::exception_ptr failure, result<address> said) {
                      if (!failure) answers[i].mapped = std::move(said);
                      if (--left == 0) context.stop();

@@ -3,6 +3,7 @@
 #include "base/address.hpp"
 #include "base/error.hpp"
 #include "base/time.hpp"
+#include "client/stun.hpp"
 #include "config/stun_server.hpp"
 
 #include <stop_token>
@@ -19,7 +20,7 @@ struct stun_options {
 /// machine or only one of the wanted family: all at once, from sockets of that family, again while no answer
 /// comes, and blocks until each has answered or the patience is over. The address that all agree on, or why
 /// there is none.
-result<address> ask_stun(const std::vector<config::stun_server>& servers, const address& source,
-                         const stun_options& options = {});
+result<client::stun_agreement> ask_stun(const std::vector<config::stun_server>& servers,
+                                        const address& source, const stun_options& options = {});
 
 } // namespace chronoknock::io

@@ -16,6 +16,8 @@ struct ask_limits {
 
 /// For a reload: 10,000 keys take some time, and systemd waits for 90 s.
 inline constexpr ask_limits reload_limits{seconds(85), seconds(85)};
+/// For connections that are to be cut: the kernel takes some seconds to list sets of flows that are full.
+inline constexpr ask_limits cut_limits{seconds(30), seconds(60)};
 
 /// Asks the daemon behind a control socket. Blocks, for as long as the limits say whatever the daemon does.
 /// An error if no whole answer comes, or the answer is one.

@@ -152,7 +152,8 @@ private:
     milliseconds patience_;
     std::shared_ptr<turn> members_;
     asio::steady_timer deadline_;
-    turn last_ = turn::max(); ///< the deadline of the whole answer
+    asio::steady_timer::time_point last_ =
+        asio::steady_timer::time_point::max(); ///< the deadline of the whole answer
     std::function<void()> ended_;
     frame_header header_{};
     std::string text_; ///< of the request, then the frame of the answer

@@ -34,7 +34,8 @@ json::object to_json(const granting::numbered_entry& one) {
     json::array until; // of a grant `why` is for how long each of them is open
     for (const auto text : split_list(e.why)) {
         const auto lasts = parse_duration(text, nanoseconds(0), std::chrono::hours(24 * 365));
-        until.push_back(lasts ? json::value(in_seconds((e.when + *lasts).time_since_epoch())) : json::value());
+        until.push_back(lasts ? json::value(in_seconds((e.when + *lasts).time_since_epoch()))
+                              : json::value());
     }
     o["until"] = std::move(until);
     return o;

@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "config/server.hpp"
+#include "firewall/backend.hpp"
 #include "firewall/change.hpp"
 #include "firewall/rules.hpp"
 
@@ -16,8 +17,8 @@ namespace chronoknock::io {
 
 using firewall::live_grant;
 
-/// What the guard before the protected ports is made of. Answers come from the io_context, in whose thread
-/// all of this is called; none comes after the backend's end.
+/// Where grants go to: the guard before the protected ports, or another firewall that shuts them. Answers
+/// come from the io_context, in whose thread all of this is called; none comes after the backend's end.
 class firewall_backend {
 public:
     using answer = std::function<void(result<void>)>;
@@ -34,6 +35,10 @@ public:
     /// Opens, renews and closes, in this order. One change that fails does not take others with it; the
     /// answer has the first error.
     virtual void apply(std::vector<firewall::change> changes, answer done) = 0;
+
+    /// What an earlier process may have left open, by the record, before anything is applied: for a backend
+    /// that cannot see it for itself, and closes it in time.
+    virtual void recall(std::vector<firewall::earlier_grant> grants) { (void)grants; }
 
     /// The live grants. One for several connections may stay until its time is over, though they are used up.
     /// Where nothing need be waited for, the answer comes before this returns.
@@ -59,7 +64,8 @@ public:
         done(error{"this firewall does not know which connections live"});
     }
 
-    /// Takes the guard away: everybody reaches everything.
+    /// Takes the guard away: everybody reaches everything. Where the guard is none of ours, what we have
+    /// opened is closed.
     virtual void withdraw(answer done) = 0;
 };
 

@@ -2,8 +2,11 @@
 #include "firewall/backend.hpp"
 
 #include "io/firewall/backend.hpp"
+#include "io/firewall/command.hpp"
+#include "io/firewall/dry_run.hpp"
 #include "io/firewall/expiring.hpp"
 #include "io/firewall/nftables.hpp"
+#include "io/firewall/set_backend.hpp"
 
 #include <algorithm>
 #include <iterator>
@@ -18,33 +21,35 @@ struct row {
     result<std::unique_ptr<firewall_backend>> (*open)(boost::asio::io_context& context);
 };
 
-constexpr row rows[] = {{"nftables", check_nftables, open_nftables}};
+constexpr row rows[] = {
+    {"nftables", check_nftables, open_nftables},
+    {"nft-set", check_nft_set, open_nft_set},
+    {"ipset", check_ipset, open_ipset},
+    {"command", check_command, open_command},
+    {"dry-run", check_dry_run, open_dry_run},
+};
 
 static_assert(std::ranges::equal(rows, firewall::backends, {}, &row::name, &firewall::backend::name),
               "the configuration accepts firewall::backends, and these are them");
 
 const row& row_of(const std::string& name) { return *std::ranges::find(rows, name, &row::name); }
 
-const firewall::backend& known(const std::string& name) {
-    return *std::ranges::find(firewall::backends, name, &firewall::backend::name);
-}
-
 } // namespace
 
 result<void> check_backend(const std::string& name, const firewall::rules& r) {
-    if (const auto fits = firewall::check(r, known(name)); !fits) return fits;
+    if (const auto fits = firewall::check(r, firewall::backend_named(name)); !fits) return fits;
     return row_of(name).check(r);
 }
 
 result<std::unique_ptr<firewall_backend>> open_backend(const std::string& name,
                                                        boost::asio::io_context& context) {
     auto opened = row_of(name).open(context);
-    if (!opened || known(name).can.expiry) return opened;
+    if (!opened || firewall::backend_named(name).can.expiry) return opened;
     return std::make_unique<expiring>(context, std::move(*opened));
 }
 
 firewall::rules firewall_rules(const config::server& c) {
-    return {c.services, c.firewall.unauthorized, c.firewall.always_allow, c.also_for};
+    return config::rules_of(c);
 }
 
 } // namespace chronoknock::io

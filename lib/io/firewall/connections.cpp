@@ -106,6 +106,13 @@ void destroy(std::span<const flow> connections) {
     }
 }
 
+std::size_t cut_sockets(const std::function<bool(const flow&)>& meant) {
+    auto all = open_connections();
+    std::erase_if(all, [&](const flow& f) { return !meant(f); });
+    destroy(all);
+    return all.size();
+}
+
 bool legacy_translates() {
     for (const auto* path :
          {"/proc/thread-self/net/ip_tables_names", "/proc/thread-self/net/ip6_tables_names"}) {

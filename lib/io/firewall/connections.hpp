@@ -2,6 +2,8 @@
 
 #include "firewall/flow.hpp"
 
+#include <cstddef>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -18,6 +20,9 @@ std::vector<firewall::flow> tracked_flows();
 /// Ends TCP connections of this host's sockets: both ends see a reset. Those that are gone are passed over;
 /// a kernel without INET_DIAG_DESTROY does nothing.
 void destroy(std::span<const firewall::flow> connections);
+
+/// The same for those of this host's sockets that are meant; gives how many they were.
+std::size_t cut_sockets(const std::function<bool(const firewall::flow&)>& meant);
 
 /// True if iptables-legacy, of which nf_tables knows nothing, translates addresses here.
 bool legacy_translates();

@@ -12,6 +12,7 @@ namespace chronoknock::io {
 namespace {
 
 constexpr seconds try_again{1};
+constexpr nanoseconds tell_again = std::chrono::minutes(1);
 
 std::set<std::string> names_of(const firewall::rules& r) {
     std::set<std::string> names;
@@ -66,6 +67,12 @@ void expiring::apply(std::vector<firewall::change> changes, answer done) {
                     });
 }
 
+void expiring::recall(std::vector<firewall::earlier_grant> grants) {
+    for (const auto& g : grants) deadlines_.note({g.who, g.service, g.left}, boot_now());
+    backend_->recall(std::move(grants));
+    arm();
+}
+
 void expiring::note(const firewall::change& c, std::optional<instant> end) {
     const auto now = boot_now();
     deadlines_.note({c.who, c.service, end ? std::optional(*end - now) : std::nullopt}, now);
@@ -86,7 +93,10 @@ void expiring::close_due() {
         auto again = due;
         backend_->apply(std::move(due), [this, again = std::move(again)](const result<void>& closed) {
             if (closed) return;
-            log::error(closed.error().text + ": closing again in a second");
+            if (const auto now = boot_now(); !told_ || now - *told_ >= tell_again) {
+                log::error(closed.error().text + ": closing again every second");
+                told_ = now;
+            }
             for (const auto& c : again) deadlines_.note({c.who, c.service, try_again}, boot_now());
             arm();
         });

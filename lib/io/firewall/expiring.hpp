@@ -16,6 +16,7 @@ public:
     void prepare(firewall::rules r, answer done) override;
     result<void> prepare_now(const firewall::rules& r) override;
     void apply(std::vector<firewall::change> changes, answer done) override;
+    void recall(std::vector<firewall::earlier_grant> grants) override;
     void list(listing done) override { backend_->list(std::move(done)); }
     void cut(std::function<bool(const firewall::flow&)> meant, counted done) override {
         backend_->cut(std::move(meant), std::move(done));
@@ -34,6 +35,7 @@ private:
     std::unique_ptr<firewall_backend> backend_;
     boost::asio::steady_timer timer_;
     firewall::deadlines deadlines_;
+    std::optional<instant> told_; ///< when the log told last that something could not be closed
     std::shared_ptr<void> alive_ = std::make_shared<char>(); ///< for handlers that were queued before the end
 };
 

@@ -23,15 +23,13 @@ namespace {
 constexpr nanoseconds pace = seconds(1);
 constexpr nanoseconds pause_per_flow = std::chrono::microseconds(200); // reading one takes some 4 us
 
-constexpr bool lasts(const flow_set& s) { return s.lasting; }
-
 constexpr bool is_of_closed(const flow_set& s) { return std::string_view(s.name).starts_with("closing"); }
 
 /// What is read, one set after another: flows, those that were closed after the others, and at last those
 /// that were cut.
 std::vector<flow_set> watched_sets() {
     std::vector<flow_set> all;
-    std::ranges::copy_if(firewall::flow_sets, std::back_inserter(all), lasts);
+    std::ranges::copy_if(firewall::flow_sets, std::back_inserter(all), &flow_set::lasting);
     std::ranges::stable_partition(all, std::not_fn(is_of_closed));
     for (const auto& s : firewall::cut_sets)
         all.push_back({s.name, transport::udp, s.family, s.timeout, true});

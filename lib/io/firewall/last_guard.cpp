@@ -1,11 +1,16 @@
 #include "io/firewall/last_guard.hpp"
 
 #include "io/firewall/connections.hpp"
+#include "io/firewall/guard_table.hpp"
 #include "io/firewall/nft_run.hpp"
 #include "io/firewall/nft_socket.hpp"
+#include "io/log/log.hpp"
 #include "io/system/files.hpp"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <unistd.h>
 
 namespace chronoknock::io {
 
@@ -27,6 +32,17 @@ result<void> load_last_guard(const std::string& path) {
     const auto script = read_file(path);
     if (!script) return script.error();
     if (const auto done = run_nft(*script); !done) return error{path + ": " + done.error().text};
+    return {};
+}
+
+result<void> remove_guard(const std::string& state) {
+    const auto path = last_guard_path(state);
+    if (::unlink(path.c_str()) != 0 && errno != ENOENT) return error{path + ": " + std::strerror(errno)};
+    if (!guard_stands()) return {};
+    auto kernel = nft_socket::open();
+    const auto gone = kernel ? kernel->delete_table() : nft_result<void>(kernel.error());
+    if (!gone) return text_of("removing the guard of an earlier configuration", gone.error());
+    log::warning("firewall: the guard of an earlier configuration, with another backend, is removed");
     return {};
 }
 

@@ -18,6 +18,10 @@ result<void> keep_last_guard(const std::string& state, firewall::rules r);
 /// Sets up what a file holds.
 result<void> load_last_guard(const std::string& path);
 
+/// Takes away our table, and the file beside the state, for a backend that needs neither; where there is
+/// neither it does nothing.
+result<void> remove_guard(const std::string& state);
+
 /// A table of our name is there, and it is not somebody else's.
 bool guard_stands();
 

@@ -54,7 +54,9 @@ void notices::start(const notify::start& s) {
     try {
         starting_.emplace(s.run, false);
         beside_.run([command = s.command,
-                     variables = std::move(variables)] { return start_unprivileged(command, variables); },
+                     variables = std::move(variables)] {
+                         return start_program(command, variables, program_rights::none);
+                     },
                     [this, number = s.run](result<child> started) {
                         if (started) return watch(number, std::move(*started));
                         has_ended(number, {outcome::kind::not_run, 0, started.error().text});

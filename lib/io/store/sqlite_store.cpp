@@ -162,34 +162,32 @@ sqlite_store::find_in_history(const granting::history_query& q) {
     return io::find_in_history(record_.connection(), q);
 }
 
-/// False if it is to be tried again.
+/// Writes off what waits for it. False if it is to be tried again.
+template <class Things, class Write>
+bool sqlite_store::write_off(Things& things, Write write, const std::string& complaint) {
+    if (things.empty()) return true;
+    const result<void> done = write(things);
+    if (!done && record_.is_held()) return false;
+    if (!done) log::error(complaint + done.error().text);
+    things.clear();
+    return true;
+}
+
 bool sqlite_store::forget_some() {
-    if (to_forget_.empty()) return true;
-    const auto done = record_.forget(to_forget_);
-    if (!done && record_.is_held()) return false;
-    if (!done) log::error(done.error().text);
-    to_forget_.clear();
-    return true;
+    return write_off(
+        to_forget_, [this](const auto& tokens) { return record_.forget(tokens); }, "");
 }
 
-/// False if it is to be tried again.
 bool sqlite_store::end_some() {
-    if (to_end_.empty()) return true;
-    const auto done = end_opened(record_.connection(), to_end_);
-    if (!done && record_.is_held()) return false;
-    if (!done) log::error("the ends of grants cannot be written: " + done.error().text);
-    to_end_.clear();
-    return true;
+    return write_off(
+        to_end_, [this](const auto& grants) { return end_opened(record_.connection(), grants); },
+        "the ends of grants cannot be written: ");
 }
 
-/// False if it is to be tried again.
 bool sqlite_store::trim_some() {
-    if (to_trim_.empty()) return true;
-    const auto done = trim_opened(record_.connection(), to_trim_);
-    if (!done && record_.is_held()) return false;
-    if (!done) log::error("the record of grants cannot be kept small: " + done.error().text);
-    to_trim_.clear();
-    return true;
+    return write_off(
+        to_trim_, [this](const auto& keys) { return trim_opened(record_.connection(), keys); },
+        "the record of grants cannot be kept small: ");
 }
 
 /// False if it is to be tried again.

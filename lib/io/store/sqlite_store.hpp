@@ -47,6 +47,8 @@ private:
     };
 
     void burn();
+    template <class Things, class Write>
+    bool write_off(Things& things, Write write, const std::string& complaint);
     bool forget_some();
     void ends(opened_id grant, const ended_by& by);
     bool end_some();

@@ -95,9 +95,9 @@ std::string child::first_line() const {
     return printable(all.substr(0, all.find_first_of(std::string_view("\n\0", 2))));
 }
 
-result<child> start_unprivileged(const std::vector<std::string>& command,
-                                 const std::vector<std::string>& environment) {
-    if (!drop_capabilities()) return failure("giving up capabilities");
+result<child> start_program(const std::vector<std::string>& command,
+                            const std::vector<std::string>& environment, program_rights rights) {
+    if (rights == program_rights::none && !drop_capabilities()) return failure("giving up capabilities");
     auto output = small_file();
     if (!output) return failure("memory for its output");
 

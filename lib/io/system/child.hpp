@@ -36,14 +36,20 @@ private:
     descriptor output_;
 };
 
+/// What a program has of the server's capabilities.
+enum class program_rights {
+    none,
+    network ///< those that the server has kept (keep_only_network_privileges()): for firewalls
+};
+
 /// Starts a program with just this environment, in /, its standard input empty. Of what it writes the first
 /// bytes are kept, and writing more fails, without holding anybody up. It inherits no descriptor, no
-/// capability and no blocked or ignored signal, and can gain nothing by exec if the server has seen to that
-/// (keep_only_network_privileges()). The calling thread loses its capabilities for good: it must be one that
-/// does nothing else. Blocks until the program is loaded, which a dead network file system can delay for
-/// ever.
-result<child> start_unprivileged(const std::vector<std::string>& command,
-                                 const std::vector<std::string>& environment);
+/// capability beyond its rights and no blocked or ignored signal, and can gain nothing by exec if the server
+/// has seen to that (keep_only_network_privileges()). With no rights the calling thread loses its
+/// capabilities for good: it must be one that does nothing else. Blocks until the program is loaded, which a
+/// dead network file system can delay for ever.
+result<child> start_program(const std::vector<std::string>& command,
+                            const std::vector<std::string>& environment, program_rights rights);
 
 /// What is wrong with a program that the server is to run: it is not there, or others can write it, or put
 /// another in its place.

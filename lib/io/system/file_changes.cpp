@@ -21,10 +21,12 @@ error why(const std::string& path, const char* what) {
     return {path + ": " + what + ": " + std::strerror(errno)};
 }
 
+constexpr auto aside_end = ".removed";
+
 /// A name beside a file that no pattern like *.ini matches.
 std::string aside_of(const std::string& path) {
     const fs::path p(path);
-    return (p.parent_path() / ("." + p.filename().string() + ".removed")).string();
+    return (p.parent_path() / ("." + p.filename().string() + aside_end)).string();
 }
 
 /// Puts another text in the place of a file's, and leaves its owner and mode as they are.
@@ -123,6 +125,20 @@ void made_changes::take_back() {
             (void)!::rename(s->before.c_str(), s->path.c_str());
             break;
         }
+}
+
+void remove_put_aside(const std::string& folder) {
+    std::error_code failed;
+    std::vector<fs::path> found;
+    for (fs::directory_iterator entry(folder, failed), end; !failed && entry != end;
+         entry.increment(failed)) {
+        const auto name = entry->path().filename().string();
+        std::error_code unknown;
+        const bool is_file = entry->symlink_status(unknown).type() == fs::file_type::regular;
+        if (is_file && name.starts_with('.') && name.ends_with(aside_end)) found.push_back(entry->path());
+    }
+    for (const auto& path : found) ::unlink(path.c_str());
+    if (!found.empty()) sync_folder(found.front().string());
 }
 
 } // namespace chronoknock::io

@@ -61,4 +61,8 @@ private:
     bool open_ = true;
 };
 
+/// Deletes from a folder what changes that a kill ended had put aside there (it may hold secrets). Nobody
+/// must be changing files there meanwhile (folder_lock).
+void remove_put_aside(const std::string& folder);
+
 } // namespace chronoknock::io

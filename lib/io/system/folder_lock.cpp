@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <thread>
 #include <unistd.h>
+#include <utility>
 
 namespace chronoknock::io {
 
@@ -53,40 +54,48 @@ result<void> make_missing(const fs::path& folder, std::vector<std::string>& made
 
 bool is_still(const std::string& path, const struct stat& opened) {
     struct stat now {};
-    return ::stat(path.c_str(), &now) == 0 && now.st_dev == opened.st_dev && now.st_ino == opened.st_ino;
+    return ::lstat(path.c_str(), &now) == 0 && now.st_dev == opened.st_dev && now.st_ino == opened.st_ino;
 }
 
 } // namespace
 
 result<folder_lock> folder_lock::take(const std::string& file, nanoseconds patience) {
     const auto before = config::folder_of(file);
-    const std::string path = before.empty() ? "." : before == "/" ? "/" : before.substr(0, before.size() - 1);
+    const std::string folder = before.empty()  ? "."
+                               : before == "/" ? "/"
+                                               : before.substr(0, before.size() - 1);
+    const auto path = before + ".lock";
     const auto until = boot_now() + patience;
     folder_lock lock;
     for (;; std::this_thread::sleep_for(pace)) {
-        if (const auto done = make_missing(path, lock.made_); !done) return done.error();
-        lock.folder_ = descriptor(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-        struct stat opened {};
-        if (!lock.folder_ || ::fstat(lock.folder_.get(), &opened) != 0) {
-            if (errno == ENOENT && boot_now() < until) continue; // whoever made it took it back
+        if (const auto done = make_missing(folder, lock.made_); !done) return done.error();
+        descriptor opened(::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600));
+        struct stat s {};
+        if (!opened || ::fstat(opened.get(), &s) != 0) {
+            if (errno == ENOENT && boot_now() < until) continue; // whoever made the folder took it back
             return error{path + ": cannot open: " + std::strerror(errno)};
         }
-        if (::flock(lock.folder_.get(), LOCK_EX | LOCK_NB) == 0) {
-            // Whoever had it before may have taken the folder back.
-            if (is_still(path, opened) || boot_now() >= until)
-                return {boost::system::in_place_value, std::move(lock)};
-            continue;
+        if (!S_ISREG(s.st_mode)) return error{path + ": expected a regular file"};
+        const bool is_held =
+            ::flock(opened.get(), LOCK_EX | LOCK_NB) != 0 && (errno == EWOULDBLOCK || errno == EINTR);
+        // Whoever had it before may have taken the file back: what is locked then is nobody's.
+        if (!is_held && is_still(path, s)) {
+            lock.path_ = path;
+            lock.file_ = std::move(opened);
+            return {boost::system::in_place_value, std::move(lock)};
         }
-        if (errno != EWOULDBLOCK && errno != EINTR) return {boost::system::in_place_value, std::move(lock)};
         if (boot_now() < until) continue;
-        const auto who = holder_of(opened.st_ino);
-        return error{path + ": another program changes the files here" +
+        opened = descriptor();
+        const auto who = holder_of(s.st_ino);
+        return error{folder + ": another program changes the files here" +
                      (who == 0 ? std::string() : ", process " + std::to_string(who)) +
                      "; it has not ended within " + to_string(patience)};
     }
 }
 
 folder_lock::~folder_lock() {
+    // While it is locked: whoever waits sees that it is gone (is_still).
+    if (file_) ::unlink(path_.c_str());
     for (auto folder = made_.rbegin(); folder != made_.rend(); ++folder) ::rmdir(folder->c_str());
 }
 

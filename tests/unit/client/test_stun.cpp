@@ -176,23 +176,35 @@ BOOST_AUTO_TEST_CASE(all_servers_must_agree) {
     const std::vector<stun_answer> two{{"a.example", a}, {"b.example", a}};
     const std::vector<stun_answer> lie{{"a.example", a}, {"b.example", b}};
     const std::vector<stun_answer> deaf{{"a.example", a}, {"b.example", error{"no answer"}}};
-    BOOST_TEST(agreed_address(one)->to_string() == "192.0.2.1");
-    BOOST_TEST(agreed_address(two)->to_string() == "192.0.2.1");
+    BOOST_TEST(agreed_address(one)->mapped.to_string() == "192.0.2.1");
+    BOOST_TEST(agreed_address(two)->mapped.to_string() == "192.0.2.1");
     BOOST_TEST(agreed_address(lie).error().text ==
                "the STUN servers do not agree: a.example says 192.0.2.1, b.example says 192.0.2.7");
     BOOST_TEST(agreed_address(deaf).error().text == "no address from STUN: b.example: no answer");
     BOOST_TEST(agreed_address({}).has_error());
 }
 
+BOOST_AUTO_TEST_CASE(two_names_of_one_address_are_one_witness) {
+    const auto mapped = address::parse("192.0.2.1").value();
+    const auto a = address::parse("198.51.100.1").value();
+    const auto b = address::parse("198.51.100.2").value();
+    using client::stun_answer;
+    const std::vector<stun_answer> one{{"a.example", mapped, a}, {"b.example", mapped, a}};
+    const std::vector<stun_answer> two{{"a.example", mapped, a}, {"b.example", mapped, b}};
+    BOOST_TEST(client::agreed_address(one)->witnesses == 1u);
+    BOOST_TEST(client::agreed_address(two)->witnesses == 2u);
+}
+
 BOOST_AUTO_TEST_CASE(whose_knock_names_whom_it_opens_for_asks_two) {
     using hosts = std::vector<std::string>;
-    for (const auto& one : {hosts{"a.example"}, hosts{"a.example", "a.example"}}) { // two ports of one host
+    for (const auto& one :
+         {hosts{"a.example"}, hosts{"a.example", "a.example"}, // two ports of one host
+          hosts{"a.example", "A.Example", "a.example.", "A.EXAMPLE."}, hosts{"2001:db8::1", "2001:DB8:0::1"}})
         BOOST_TEST(client::witnesses(one) == 1u);
-        BOOST_TEST(client::enough_witnesses(one, false).has_value());
-        BOOST_TEST(
-            client::enough_witnesses(one, true).error().text.starts_with("one STUN server is not enough"));
-    }
-    BOOST_TEST(client::enough_witnesses(hosts{"a.example", "b.example"}, true).has_value());
+    BOOST_TEST(client::witnesses(hosts{"a.example", "b.example"}) == 2u);
+    BOOST_TEST(client::enough_witnesses(1, false).has_value());
+    BOOST_TEST(client::enough_witnesses(1, true).error().text.starts_with("one STUN server is not enough"));
+    BOOST_TEST(client::enough_witnesses(2, true).has_value());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -24,7 +24,8 @@ change close(const address& who, const char* service) { return {who, service, {}
 BOOST_AUTO_TEST_SUITE(abilities_of_backends)
 
 BOOST_AUTO_TEST_CASE(rules_ask_for_no_more_than_a_backend_can_do) {
-    const backend least{"least", {}}, all{"all", {true, true, true, true}};
+    const backend least{"least", {}}, all{"all", {true, true, true, true, true}},
+        guard{"guard", {.guard = true}};
     rules r;
     r.services.resize(1);
     r.services[0].name = "ssh";
@@ -49,8 +50,13 @@ BOOST_AUTO_TEST_CASE(rules_ask_for_no_more_than_a_backend_can_do) {
     BOOST_TEST(check(r, all).has_value());
     r.always_allow.clear();
     r.also_for = {*prefix::parse("192.0.2.0/24")};
-    BOOST_TEST(check(r, least).error().text == "[capture] also_for: the backend least has no such thing");
+    BOOST_TEST(check(r, guard).error().text == "[capture] also_for: the backend guard has no such thing");
     BOOST_TEST(check(r, all).has_value());
+    BOOST_TEST(check(r, least).has_value()); // the operator's rules guard what is behind
+    r.unauthorized = unauthorized::reset;
+    BOOST_TEST(check(r, all).has_value());
+    BOOST_TEST(check(r, least).error().text ==
+               "[firewall] unauthorized = reset: the backend least has no such thing");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

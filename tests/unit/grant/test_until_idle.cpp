@@ -226,6 +226,43 @@ BOOST_AUTO_TEST_CASE(one_of_an_earlier_process_goes_on) {
     BOOST_TEST((next.passes({}) == over));
 }
 
+BOOST_AUTO_TEST_CASE(a_key_that_is_good_no_more_prolongs_nothing) {
+    idle_world w;
+    auto t = with_idle();
+    t.keys[0].until = clock_at(100s);
+    w.line.set_terms(t);
+    w.open(w.of(0, 0));
+    w.passes({to_ssh(here)});
+    while (w.now < 99s) w.passes({to_ssh(here)});
+    std::size_t changes = 0;
+    while (w.now < 200s) changes += w.passes({to_ssh(here)}).size();
+    BOOST_TEST(changes == 0u);
+    BOOST_TEST(!w.held()); // the kernel has ended it
+    BOOST_TEST(!w.line.asks_for_flows());
+}
+
+BOOST_AUTO_TEST_CASE(nothing_is_remembered_of_what_is_over_where_flows_are_not_known) {
+    idle_world w;
+    w.open(w.of(0, 0));
+    w.line.heed_nothing(at(34s));
+    BOOST_TEST(w.line.asks_for_flows());
+    w.line.heed_nothing(at(35s));
+    BOOST_TEST(!w.line.asks_for_flows());
+}
+
+BOOST_AUTO_TEST_CASE(one_of_an_earlier_process_whose_service_is_so_no_more_has_its_time) {
+    const std::vector<opened_grant> record{{"alice", "a", here, "ssh", clock_at(-1h), unix_time::max()}};
+    const std::vector<firewall::live_grant> open{{here, "ssh", 50s}};
+    for (const auto t : {clock_at(0s), unix_time{}}) { // also by a clock that was never set
+        idle_world w;
+        w.line.set_terms(with_idle(false));
+        w.line.remember(record, open, at(1h));
+        w.line.judge({}, at(1h), {t, 0s});
+        BOOST_TEST((w.line.keys_of(here, "ssh", at(1h + 49s)) == std::vector<std::string>{"alice"}));
+        BOOST_TEST(w.line.keys_of(here, "ssh", at(1h + 50s)).empty());
+    }
+}
+
 BOOST_AUTO_TEST_CASE(the_record_says_that_its_end_is_not_known) {
     idle_world w;
     const auto asked = w.judge({w.of(0, 0)});

@@ -123,4 +123,14 @@ BOOST_AUTO_TEST_CASE(a_service_that_the_rules_do_not_have_any_more_has_no_deadli
     BOOST_TEST(is_open("web")); // nobody asked the backend to close what it does not know
 }
 
+BOOST_AUTO_TEST_CASE(what_an_earlier_process_left_is_closed_when_it_should_have_been_or_will_be) {
+    for (const auto* service : {"over", "soon", "later"}) simple->open[service] = io::boot_now();
+    backend.recall({{who, "over", -1h, "alice"}, {who, "soon", 200ms, "alice"}, {who, "later", 1h, "alice"}});
+    BOOST_TEST(is_open("over")); // in a turn of its own
+    BOOST_TEST(run_until([&] { return !is_open("over"); }));
+    BOOST_TEST(is_open("soon"));
+    BOOST_TEST(run_until([&] { return !is_open("soon"); }));
+    BOOST_TEST(is_open("later"));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -154,6 +154,16 @@ BOOST_AUTO_TEST_CASE(what_lies_where_a_file_is_written_first_is_not_followed) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(what_a_kill_left_aside_is_deleted) {
+    const folder f;
+    for (const auto* name : {"a.key", ".a.key.removed", "b.removed", ".removed.key"}) put(f / name, "x");
+    fs::create_symlink("a.key", f / ".b.removed");
+    io::remove_put_aside(f / "");
+    BOOST_TEST(!fs::exists(f / ".a.key.removed"));
+    BOOST_TEST(listing(f / "").size() == 4u);
+    io::remove_put_aside(f / "none");
+}
+
 BOOST_AUTO_TEST_CASE(a_signal_waits_for_the_end) {
     const folder f;
     static volatile std::sig_atomic_t came = 0;
