@@ -399,7 +399,7 @@ class Tables(GrantsTest):
         with self.client.connect(self.server.ip4, PORT + 1) as connection:
             self.wait_prolonged(guard)
             self.server.run(["nft", "flush", "ruleset"])
-            guard.wait_log("put back")
+            guard.wait_log("putting back 2 open grants")
             self.assert_open(self.client, source=near)
             self.lab.until(time.time() + 5)
             self.assert_open(self.client, port=PORT + 1)

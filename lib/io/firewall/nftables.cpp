@@ -300,6 +300,7 @@ result<std::size_t> nftables::cut(const std::function<bool(const flow&)>& meant)
 
 result<firewall_backend::live_flows> nftables::flows(const std::function<bool(const flow&)>& meant) {
     if (!rules_) return error{"firewall: there is no table"};
+    if (!rest_.empty()) return error{"firewall: connections are being admitted yet"};
     std::vector<flow> admitted;
     std::ranges::copy_if(watch_.unclosed(), std::back_inserter(admitted), meant);
     std::optional<std::set<flow>> tracked;
