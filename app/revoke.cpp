@@ -58,6 +58,9 @@ int run_revoke(const arguments& args) {
     const auto options = parse_options(args, revoke_usage());
     const auto whose = given(options, "whose");
     if (!whose || whose->empty()) return say(bad_usage, "revoke: expected the name of a key, or an address");
+    // No key is named so.
+    if (const auto network = prefix::parse(*whose); !network && whose->find('/') != whose->npos)
+        return say(bad_usage, "revoke: " + network.error().text);
     const bool cut = options.count("cut") != 0;
     const auto control = control_path(options);
     const auto ask = [&](const char* as) {
