@@ -11,6 +11,7 @@
 #include <functional>
 #include <iterator>
 #include <string_view>
+#include <utility>
 
 namespace chronoknock::io {
 
@@ -143,7 +144,7 @@ private:
     void end_round(bool whole) {
         if (whole) {
             admitted.swap(found_);
-            unclosed = found_unclosed_;
+            std::swap(unclosed, found_unclosed_); // forget() counts in both
             cut.swap(found_cut_);
             as_of = began_;
         }
