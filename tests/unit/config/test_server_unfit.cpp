@@ -116,8 +116,8 @@ constexpr sample unfit_fields[] = {
     {"[service.web]\nports = tcp/80\nuses = -1",
      "8: [service.web] uses: expected a whole number from 0 to 15000, not '-1'"},
     {"[service.web]\nport = tcp/80",
-     "7: [service.web] port: unknown field; expected one of ports, open_for, max_open_for, uses, set4, "
-     "set6"},
+     "7: [service.web] port: unknown field; expected one of ports, open_for, max_open_for, uses, until, "
+     "set4, set6"},
     {"[service.]", "6: [service.] expected a name of 1 to 32 of a-z A-Z 0-9 _ -, a letter first"},
     {"[service.a b]", "6: [service.a b] expected a name of 1 to 32 of a-z A-Z 0-9 _ -, a letter first"},
     {"[service.ssh]", "6: section [service.ssh] stands twice"},
