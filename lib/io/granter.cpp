@@ -164,6 +164,7 @@ result<granter::flow_predicate> granter::flows_of(const std::string& key, const 
 }
 
 /// The flows from an address, or a network, and those that came by the grants to networks that end with it.
+/// Who needs no grant is meant by his address alone.
 granter::flow_predicate granter::flows_from(const prefix& who, std::span<const firewall::change> ended,
                                             std::span<const service> services,
                                             std::span<const prefix> always_allow) {
@@ -176,9 +177,11 @@ granter::flow_predicate granter::flows_from(const prefix& who, std::span<const f
         const auto came_by_it = [&](const std::pair<prefix, service>& one) {
             return one.first.contains(f.peer) && firewall::guards(one.second, f.protocol, f.port);
         };
-        return who.contains(f.peer) ||
-               (std::ranges::any_of(wider, came_by_it) &&
-                std::ranges::none_of(allowed, [&](const prefix& p) { return p.contains(f.peer); }));
+        const auto needs_none = [&] {
+            return std::ranges::any_of(allowed, [&](const prefix& p) { return p.contains(f.peer); });
+        };
+        if (who.is_single() && who.network == f.peer) return true;
+        return (who.contains(f.peer) || std::ranges::any_of(wider, came_by_it)) && !needs_none();
     };
 }
 

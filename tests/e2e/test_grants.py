@@ -330,7 +330,7 @@ class Prefix(GrantsTest):
 
     def test_who_needs_no_grant_is_not_cut_with_it(self):
         guard = self.start(sections={"firewall": f"always_allow = 10.77.{self.client.number}.9/32"})
-        for whose in ("alice", self.client.ip4):
+        for whose in ("alice", self.client.ip4, self.nets[4]):
             self.knocks(self.alice)
             near = self.client.connect(self.server.ip4, PORT, self.near[4])
             own = self.client.connect(self.server.ip4, PORT)
