@@ -12,6 +12,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <functional>
+#include <netinet/in.h>
 #include <string>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
@@ -130,6 +131,7 @@ json::object try_all(const std::string& outside, const std::string& inside) {
         {"make outside", [&] { return try_open(outside + ".new", O_WRONLY | O_CREAT); }},
         {"write program", [] { return try_open("/usr/bin/env", O_WRONLY); }},
         {"raw socket", [] { return try_socket(AF_INET, SOCK_RAW, 1); }},
+        {"datagram socket of that protocol", [] { return try_socket(AF_INET, SOCK_DGRAM, IPPROTO_RAW); }},
         {"packet socket of another kind", [] { return try_socket(AF_PACKET, 10); }},
         {"other family", [] { return try_socket(38, SOCK_SEQPACKET); }}, // AF_ALG
         {"ptrace", [] { return ::ptrace(PTRACE_ATTACH, ::getppid(), nullptr, nullptr); }},
@@ -142,6 +144,7 @@ json::object try_all(const std::string& outside, const std::string& inside) {
         {"io_uring", [] { return ::syscall(SYS_io_uring_setup, 1, nullptr); }},
         // What it may do.
         {"packet socket", [] { return try_socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC); }},
+        {"raw socket to send", [] { return try_socket(AF_INET6, SOCK_RAW | SOCK_NONBLOCK, IPPROTO_RAW); }},
         {"open inside", [&] { return try_open(inside, O_RDONLY); }},
         // Last: if it could, nobody would be here any more.
         {"exec", [&] { return static_cast<long>(::execve(program, arguments, environment)); }},
