@@ -41,6 +41,7 @@ struct time_settings {
     nanoseconds max_error = seconds(5);      ///< with a larger bound the clock counts as not synchronised
     bool require_nts = false;                ///< only authenticated servers count
     std::string ca_file;                     ///< field nts_ca: for nts://; empty: the system's authorities
+    std::string ca_text;                     ///< what whoever reads the configuration has found in that file
     nanoseconds max_step = seconds(1); ///< after the first fix, what a poll may move the clock by unasked
     unsigned first_fix_unchecked = 0;  ///< not 0: until the first fix certificates may be of any date
     bool operator==(const time_settings&) const = default;

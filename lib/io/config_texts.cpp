@@ -2,6 +2,7 @@
 
 #include "io/system/files.hpp"
 #include "io/system/include.hpp"
+#include "io/time/nts_ke.hpp"
 #include "method/method.hpp"
 
 #include <map>
@@ -41,6 +42,12 @@ config_source recording(bool allow_loose_permissions, std::vector<file>& files) 
                     for (const auto& f : *found)
                         files.push_back({source::included, pattern, f.path, secret(f.text), ""});
                 return found;
+            },
+            [&files](const std::string& path) {
+                auto text = read_authorities(path);
+                files.push_back({source::authorities, path, "", text ? secret(*text) : key::secret_text(),
+                                 text ? "" : text.error().text});
+                return text;
             }};
 }
 
@@ -82,13 +89,14 @@ read_texts read_config_texts(const std::string& path, bool allow_loose_permissio
 result<config::server> load_server_config(const std::string& path, const helper::configuration_texts& texts,
                                           without_keys none) {
     const index_of_files files(texts);
-    const config_source given{[&](const std::string& name) -> result<std::string> {
-                                  const auto& found = files.find(source::main, name);
-                                  if (found.empty()) return not_read(name);
-                                  const auto* const f = found.front();
-                                  if (!f->problem.empty()) return error{f->problem};
-                                  return {boost::system::in_place_value, f->text.begin(), f->text.end()};
-                              },
+    const auto text_of = [&](source from, const std::string& name) -> result<std::string> {
+        const auto& found = files.find(from, name);
+        if (found.empty()) return not_read(name);
+        const auto* const f = found.front();
+        if (!f->problem.empty()) return error{f->problem};
+        return {boost::system::in_place_value, f->text.begin(), f->text.end()};
+    };
+    const config_source given{[&](const std::string& name) { return text_of(source::main, name); },
                               [&](const std::string& name) -> result<key::credential_ptr> {
                                   const auto& found = files.find(source::key, name);
                                   if (found.empty()) return not_read(name);
@@ -106,7 +114,8 @@ result<config::server> load_server_config(const std::string& path, const helper:
                                           all.push_back({f->path, {f->text.begin(), f->text.end()}});
                                   }
                                   return all;
-                              }};
+                              },
+                              [&](const std::string& name) { return text_of(source::authorities, name); }};
     return load_server_config(path, given, none);
 }
 

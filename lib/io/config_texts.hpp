@@ -26,7 +26,7 @@ struct read_texts {
 /// Reads a configuration as load_server_config() would, and keeps the texts.
 read_texts read_config_texts(const std::string& path, bool allow_loose_permissions);
 
-/// Reads a configuration from such texts: nothing is opened but certificates ([time] nts_ca).
+/// Reads a configuration from such texts: nothing is opened but what the system has of authorities.
 result<config::server> load_server_config(const std::string& path, const helper::configuration_texts& texts,
                                           without_keys none);
 

@@ -22,7 +22,7 @@ result<config::server> load_server_config(const std::string& path, bool allow_lo
             const auto* const fresh = after.text_of(file);
             return fresh ? read_key(file, *fresh) : load_key_file(file, allow_loose_permissions);
         },
-        [&](const std::string& pattern) { return read_included(pattern, after); }};
+        [&](const std::string& pattern) { return read_included(pattern, after); }, read_authorities};
     return load_server_config(path, files, none);
 }
 
@@ -36,8 +36,14 @@ result<config::server> load_server_config(const std::string& path, const config_
     if (server->keys.empty() &&
         (none == without_keys::refused || !std::filesystem::exists(server->state, unreadable)))
         return error{path + ": expected at least one section [key.NAME]: without one nobody gets in"};
-    if (const auto tls = nts_context(server->time.ca_file); !tls)
-        return error{path + ": [time] nts_ca: " + tls.error().text};
+    auto& time = server->time;
+    const auto unfit = [&](const error& e) { return error{path + ": [time] nts_ca: " + e.text}; };
+    if (!time.ca_file.empty()) {
+        auto authorities = from.authorities(time.ca_file);
+        if (!authorities) return unfit(authorities.error());
+        time.ca_text = std::move(*authorities);
+    }
+    if (const auto tls = nts_context(time.ca_file, time.ca_text); !tls) return unfit(tls.error());
     if (const auto fit = method::check(*server); !fit) return error{path + ": " + fit.error().text};
     for (const auto& k : server->keys) {
         const auto bits = method::security_bits(k, *server);

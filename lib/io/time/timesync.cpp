@@ -147,8 +147,8 @@ time_service::core::core(asio::io_context& context, const config::time_settings&
         for (std::size_t n = 0; n < (s.pool ? timesync::pool_size : 1); ++n)
             servers_.push_back({s, false, nullptr});
     if (std::ranges::none_of(settings.servers, &config::time_server::nts)) return;
-    // Read now: later the process may not be allowed to.
-    auto tls = nts_context(settings.ca_file);
+    // The system's are read now: later the process may not be allowed to.
+    auto tls = nts_context(settings.ca_file, settings.ca_text);
     if (!tls) throw std::runtime_error(tls.error().text);
     tls_ = std::make_shared<asio::ssl::context>(std::move(*tls));
 }

@@ -23,8 +23,8 @@ public:
         once    ///< for a command: asks at once and often, and leaves the talking to the caller
     };
 
-    /// names: who looks them up. An unreadable ca_file: throws std::runtime_error with the one line for
-    /// people. Must end before the context does.
+    /// names: who looks them up. A ca_text without a certificate: throws std::runtime_error with the one
+    /// line for people. Must end before the context does.
     time_service(boost::asio::io_context& context, const config::time_settings& settings,
                  role r = role::daemon, resolver names = addresses_of);
     ~time_service();

@@ -55,7 +55,8 @@ BOOST_AUTO_TEST_CASE(values_that_no_configuration_can_have_are_refused) {
     BOOST_TEST(with([](auto& r) { r.always_allow[0].length = 33; }));
     BOOST_TEST(with([](auto& r) { r.always_allow[0].length = 8; })); // bits beyond it
     BOOST_TEST(with([](auto& r) { r.unauthorized = static_cast<firewall::unauthorized>(2); }));
-    for (const auto* const table : {"", "filter", "chronoknock_3", "a;include \"/dev/zero\"", "chronoknock\n"})
+    for (const auto* const table :
+         {"", "filter", "chronoknock_3", "a;include \"/dev/zero\"", "chronoknock\n"})
         BOOST_TEST(with([&](auto& r) { r.table = table; }), table);
     BOOST_TEST(!with([](auto& r) { r.table = firewall::spare_table; }));
 }
@@ -81,6 +82,13 @@ BOOST_AUTO_TEST_CASE(a_small_request_is_never_long) {
         text[0] = static_cast<char>(r.index());
         BOOST_TEST(helper::decode(bytes(text)).error().text == "helper: expected a request of fewer bytes");
     }
+}
+
+BOOST_AUTO_TEST_CASE(all_but_programs_end_in_a_time_of_theirs) {
+    for (const auto& r : one_of_each())
+        BOOST_TEST((helper::limits[r.index()].time > seconds(0)) ==
+                       !std::holds_alternative<helper::run_program>(r),
+                   "kind " << r.index());
 }
 
 BOOST_AUTO_TEST_CASE(only_names_of_hosts_are_looked_up) {
@@ -127,7 +135,9 @@ BOOST_AUTO_TEST_CASE(what_is_answered_is_what_is_heard) {
     BOOST_TEST((decode_addresses(bytes(encode(found))).value() == found));
     configuration_texts texts;
     using source = configuration_texts::file::source;
-    texts.files = {{source::main, "/a.ini", "", "text", ""}, {source::key, "/b.key", "", "", "cannot open"}};
+    texts.files = {{source::main, "/a.ini", "", "text", ""},
+                   {source::key, "/b.key", "", "", "cannot open"},
+                   {source::authorities, "/ca.pem", "", "certificates", ""}};
     BOOST_TEST((decode_texts(bytes(encode(texts))).value() == texts));
     const program_end end{program_end::manner::signalled, 9, "out"};
     BOOST_TEST((decode_end(bytes(encode(end))).value() == end));
