@@ -1,8 +1,10 @@
 // The server's guard, and what its helper does for it.
 #include "firewall/backend.hpp"
+#include "firewall/translation.hpp"
 #include "io/firewall/last_guard.hpp"
 #include "io/log/log.hpp"
 #include "io/runtime.hpp"
+#include "io/system/clock.hpp"
 
 #include <exception>
 #include <fcntl.h>
@@ -24,9 +26,10 @@ void runtime::helped_by(std::shared_ptr<const helper_process> h, std::function<v
 
 firewall_programs runtime::programs() const {
     return {[helper = helper_](const firewall::nft_order& order) { return helper->write_guard(order); },
-            [helper = helper_] {
-                const auto found = helper->find_translation();
-                return found && *found;
+            [helper = helper_, seen = firewall::translation()]() mutable {
+                if (const auto now = boot_now(); seen.is_due(now))
+                    seen.learn(helper->find_translation(), now);
+                return seen.known();
             },
             [helper = helper_](helper::program which, std::vector<std::string> command,
                                std::vector<std::string> facts) {
