@@ -136,6 +136,16 @@ bool rename_new(const std::string& from, const std::string& to) {
            ::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0;
 }
 
+/// Gives a file the name of another, or, by an exchange, of a folder that stands in its way: what is in that
+/// would keep it from being removed.
+bool take_name(const std::string& beside, const std::string& path, bool over_folders) {
+    if (::rename(beside.c_str(), path.c_str()) == 0) return true;
+    if (!over_folders || errno != EISDIR) return false;
+    if (::renameat2(AT_FDCWD, beside.c_str(), AT_FDCWD, path.c_str(), RENAME_EXCHANGE) != 0) return false;
+    ::rmdir(beside.c_str());
+    return true;
+}
+
 /// By a temporary name beside it: where the file system has no files without a name, or /proc is missing.
 result<void> write_by_other_name(const std::string& path, std::string_view text) {
     auto other = name_beside(path);
@@ -219,7 +229,7 @@ result<void> put_in_place(const std::string& path, std::string_view text, const 
     const descriptor file(::mkostemp(beside.data(), O_CLOEXEC));
     if (!file) return why(path, "cannot write");
     const char* cannot = fill(file.get(), text, how);
-    if (!cannot && ::rename(beside.c_str(), path.c_str()) != 0) cannot = "cannot write";
+    if (!cannot && !take_name(beside, path, how.over_folders)) cannot = "cannot write";
     if (cannot) {
         const auto failure = why(path, cannot);
         ::unlink(beside.c_str());
@@ -231,7 +241,7 @@ result<void> put_in_place(const std::string& path, std::string_view text, const 
 
 result<void> replace_file(const std::string& path, std::string_view text) {
     make_folders(std::filesystem::path(path).parent_path());
-    return put_in_place(path, text);
+    return put_in_place(path, text, {.over_folders = true});
 }
 
 void make_folders(const std::filesystem::path& folder) {

@@ -42,6 +42,7 @@ struct file_look {
     mode_t mode = 0600;
     std::optional<std::pair<uid_t, gid_t>> owner = {}; ///< none: ours
     bool to_disk = true;                               ///< it is seen there before it gets the name
+    bool over_folders = false; ///< a folder that has the name is left beside, under the other one
 };
 
 /// Puts a file in the place of what has its name, if anything: whoever looks meanwhile finds the old one or
@@ -50,7 +51,8 @@ struct file_look {
 /// owner and mode are set by its descriptor. A kill may leave it there.
 result<void> put_in_place(const std::string& path, std::string_view text, const file_look& how = {});
 
-/// The same, mode 0600, with the folders that it needs.
+/// The same, mode 0600, with the folders that it needs, also where somebody else has made a folder by that
+/// name.
 result<void> replace_file(const std::string& path, std::string_view text);
 
 /// Sees to it that the name of a file, or its absence, is on the disk: what its folder says is.
