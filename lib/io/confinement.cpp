@@ -2,6 +2,7 @@
 
 #include "io/log/log.hpp"
 #include "io/system/account.hpp"
+#include "io/system/files.hpp"
 #include "io/system/landlock.hpp"
 #include "io/system/privileges.hpp"
 #include "io/system/seccomp.hpp"
@@ -47,7 +48,6 @@ open_paths paths_of(const config::server& c) {
                   "/etc/ld.so.cache",
                   "/dev/urandom"};
     p.writable = {folder_of(c.state), folder_of(c.control), "/dev/null"};
-    if (!c.time.ca_file.empty()) p.readable.push_back(place_of(c.time.ca_file));
     if (!c.log.file.empty()) p.readable.push_back(place_of(c.log.file));
     if (!c.metrics.file.empty()) p.writable.push_back(folder_of(c.metrics.file));
     if (c.metrics.listen && !c.metrics.listen->path.empty())
@@ -104,6 +104,7 @@ result<confinement> confine(const config::server& c, const helper_process& helpe
             log::warning(changed.error().text + ": the server stays who it is");
         }
     if (::geteuid() == 0) take_back(c.state);
+    make_folders(folder_of(c.state)); // what is not there when Landlock takes effect is never reached
     in_force.user = own_name();
     in_force.helper = helper.pid();
     if (const auto kept = keep_privileges(network_rights::all); !kept) return kept.error();
@@ -145,7 +146,6 @@ result<void> stays_within(const confinement& now, const config::server& next) {
                      " is in a folder that the running server cannot reach; "
                      "a restart changes that"};
     };
-    if (!reached(next.time.ca_file, false)) return refuse("[time] nts_ca", next.time.ca_file);
     if (!reached(next.log.file, false)) return refuse("[capture] log", next.log.file);
     if (!reached(next.metrics.file, true)) return refuse("[metrics] file", next.metrics.file);
     if (next.metrics.listen && !reached(next.metrics.listen->path, true))

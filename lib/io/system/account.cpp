@@ -17,6 +17,7 @@
 #include <sys/syscall.h>
 #include <thread>
 #include <unistd.h>
+#include <utility>
 
 namespace chronoknock::io {
 
@@ -29,25 +30,44 @@ constexpr mode_t of_control = 01775;        // who may use the socket its own mo
 constexpr const char* ours = "chronoknock"; // the name of folders that are ours
 constexpr const char* beside_record[] = {"", "-wal", "-shm", "-journal", "-mark", "-mark2"};
 
-bool may_write(const struct stat& s, const account& who) {
-    if (s.st_uid == who.user) return (s.st_mode & S_IWUSR) != 0;
-    if (s.st_gid == who.group || std::ranges::count(who.groups, s.st_gid) != 0)
-        return (s.st_mode & S_IWGRP) != 0;
-    return (s.st_mode & S_IWOTH) != 0;
+/// The folders above one that is to be made are for others to pass, whatever the umask.
+void make_way_to(const fs::path& folder) {
+    const auto own = ::umask(022);
+    std::error_code told_by_the_folder_itself;
+    fs::create_directories(folder.parent_path(), told_by_the_folder_itself);
+    ::umask(own);
 }
 
-/// True if the user can write to it, now or already.
-bool give_folder(const fs::path& folder, const account& to, mode_t mode) {
+/// Makes it and gives it to the user's group, as far as it is ours to give.
+void give_folder(const fs::path& folder, const account& to, mode_t mode) {
     std::error_code unknown;
     const bool was_there = fs::exists(folder, unknown);
+    if (!was_there) make_way_to(folder);
     make_folders(folder);
     const descriptor held(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     struct stat s {};
-    if (!held || ::fstat(held.get(), &s) != 0) return false;
+    if (!held || ::fstat(held.get(), &s) != 0) return;
     const bool is_ours = s.st_uid == ::geteuid() && (!was_there || folder.filename() == ours);
-    if (is_ours && ::fchown(held.get(), uid_t(-1), to.group) == 0 && ::fchmod(held.get(), mode) == 0)
-        return true;
-    return may_write(s, to);
+    if (is_ours && ::fchown(held.get(), uid_t(-1), to.group) == 0) (void)!::fchmod(held.get(), mode);
+}
+
+/// What keeps the user from making files in a folder, as the kernel says it to him; empty: nothing.
+result<std::string> obstacle(const fs::path& folder, const account& who) {
+    std::string found;
+    const auto asked = do_as(who, [&] {
+        fs::path way;
+        for (const auto& part : folder.parent_path())
+            if (::access((way /= part).c_str(), X_OK) != 0 && errno == EACCES) {
+                found = "cannot be reached by the user " + who.name + ", whom " + way.string() +
+                        " does not let pass; expected chmod o+x " + way.string() + ", or another folder";
+                return;
+            }
+        if (::access(folder.c_str(), W_OK | X_OK) != 0)
+            found = "cannot be written by the user " + who.name + "; expected chown root:" + who.name +
+                    " and chmod 1770";
+    });
+    if (!asked) return asked.error();
+    return {boost::system::in_place_value, std::move(found)};
 }
 
 /// A file that the user himself may have put there is left alone: no link leads us elsewhere.
@@ -87,12 +107,13 @@ result<account> find_account(const std::string& name, const std::string& more) {
 
 result<void> hand_over(const std::string& state, const std::string& control, const account& to) {
     const auto folder = fs::path(state).parent_path();
-    if (!give_folder(folder, to, of_record))
-        return error{"[server] state: " + folder.string() + " cannot be written by the user " + to.name +
-                     "; expected chown root:" + to.name + " and chmod 1770"};
+    give_folder(folder, to, of_record);
+    const auto why_not = obstacle(folder, to);
+    if (!why_not) return why_not.error();
+    if (!why_not->empty()) return error{"[server] state: " + folder.string() + " " + *why_not};
     for (const auto* const end : beside_record) give_file(state + end, to);
     if (const auto other = fs::path(control).parent_path(); other != folder)
-        (void)give_folder(other, to, of_control); // it is root who listens there
+        give_folder(other, to, of_control); // it is root who listens there
     return {};
 }
 
@@ -104,7 +125,7 @@ void take_back(const std::string& state) {
     const auto folder = fs::path(state).parent_path();
     struct stat s {};
     if (folder.filename() == ours && ::lstat(folder.c_str(), &s) == 0 && (s.st_mode & 07777) == of_record)
-        (void)give_folder(folder, us, 0700);
+        give_folder(folder, us, 0700);
 }
 
 result<void> do_as(const account& who, const std::function<void()>& work) {

@@ -25,8 +25,9 @@ bool is_user(const std::string& name);
 /// Makes the folder of the server's record fit for a user: it stays root's, and the user's group may make
 /// files in it and take away those, no others (so the last good guard stays root's). So is the control
 /// socket's. That goes for folders that are made here, and for those that are called chronoknock, as ours
-/// are: others stay as they are, and the user must be able to write to that of the record. What it has left
-/// there becomes his.
+/// are: others stay as they are. The user must be able to make files in that of the record, and to reach it:
+/// folders above it that are made here let others pass. What the server has left there becomes his. Needs
+/// what do_as() needs.
 result<void> hand_over(const std::string& state, const std::string& control, const account& to);
 
 /// The record that was handed over is ours again: without CAP_DAC_OVERRIDE root reads only what he owns.
