@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "base/reader.hpp"
+#include "base/time.hpp"
 #include "firewall/nft_order.hpp"
 
 #include <cstdint>
@@ -71,21 +72,23 @@ struct run_program {
 using request = std::variant<write_guard, keep_guard, restore_guard, remove_guard, find_translation,
                              read_configuration, look_up, run_program>;
 
-/// What is carried out at once of a kind, more being turned away, and how long a request is at the most.
+/// What is carried out at once of a kind, more being turned away, how long a request is at the most, and how
+/// long whoever asks waits: who carries it out ends then too.
 struct limit {
     std::size_t at_once;
     std::size_t bytes;
+    seconds time; ///< 0: the program's own limit
 };
 /// In the order of `request`.
 inline constexpr limit limits[] = {
-    {4, 8 << 20},    // write_guard
-    {4, 8 << 20},    // keep_guard
-    {2, 1},          // restore_guard
-    {2, 1},          // remove_guard
-    {4, 1},          // find_translation
-    {4, 1},          // read_configuration
-    {64, 512},       // look_up
-    {24, 512 << 10}, // run_program
+    {4, 8 << 20, seconds(25)},   // write_guard: nft is killed after 10 s
+    {4, 8 << 20, seconds(25)},   // keep_guard
+    {2, 1, seconds(25)},         // restore_guard
+    {2, 1, seconds(25)},         // remove_guard
+    {4, 1, seconds(3)},          // find_translation: the server asks while it serves
+    {4, 1, seconds(60)},         // read_configuration
+    {64, 512, seconds(60)},      // look_up
+    {24, 512 << 10, seconds(0)}, // run_program
 };
 
 inline constexpr std::size_t most_name = 253;  ///< of a host (RFC 1035, 2.3.4)

@@ -12,6 +12,7 @@
 #include "io/system/child.hpp"
 #include "io/system/clock.hpp"
 #include "io/system/landlock.hpp"
+#include "io/system/lookup_calls.hpp"
 #include "io/system/privileges.hpp"
 #include "io/time/lookup.hpp"
 
@@ -54,7 +55,7 @@ secret_text read_all(const helper_site& site, int found) {
     return helper::encode(read.texts);
 }
 
-/// Strangers' answers are read: without capabilities, nothing can be written, and little be read.
+/// Strangers' answers are read: without capabilities, nothing can be written or run, and little be read.
 secret_text look_up(const std::string& host) {
     if (const auto dropped = drop_all_capabilities(); !dropped) return answer_to(dropped);
     const open_paths names{{"/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/resolv.conf", "/etc/hosts",
@@ -63,6 +64,7 @@ secret_text look_up(const std::string& host) {
                             "/run/NetworkManager", "/dev/urandom", "/proc/sys/net"},
                            {}};
     (void)restrict_files(names).has_value(); // a kernel without Landlock does not
+    (void)restrict_to_lookups().has_value();
     return answer_to(addresses_of(host));
 }
 

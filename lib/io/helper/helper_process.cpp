@@ -16,10 +16,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Longer than what they wait for themselves: nft is killed after 10 s.
-constexpr nanoseconds patience_guard = 25s;
-constexpr nanoseconds patience_files = 60s;
-constexpr nanoseconds patience_names = 60s;
 constexpr nanoseconds patience_end = 1s; // it is there when it is asked for
 
 std::span<const std::uint8_t> bytes(const key::secret_text& text) {
@@ -31,11 +27,12 @@ std::span<const std::uint8_t> bytes(const key::secret_text& text) {
 result<helper_process> helper_process::start(const helper_site& site) {
     auto ends = socket_pair(SOCK_SEQPACKET);
     if (!ends) return ends.error();
+    const auto server = ::getpid();
     const auto pid = ::fork();
     if (pid < 0) return error{std::string("helper: cannot be started: ") + std::strerror(errno)};
     if (pid == 0) {
         ends->first = descriptor();
-        serve_requests(std::move(ends->second), site);
+        serve_requests(std::move(ends->second), site, server);
     }
     return helper_process(pid, std::move(ends->first));
 }
@@ -53,54 +50,53 @@ result<descriptor> helper_process::begin(const helper::request& r) const {
     return std::move(ends->first);
 }
 
-result<key::secret_text> helper_process::ask(const helper::request& r, std::size_t most,
-                                             nanoseconds patience) const {
+result<key::secret_text> helper_process::ask(const helper::request& r, std::size_t most) const {
     const auto stream = begin(r);
     if (!stream) return stream.error();
-    return receive_frame(stream->get(), most, patience);
+    return receive_frame(stream->get(), most, helper::limits[r.index()].time);
 }
 
 result<helper::refusal_of_nft> helper_process::write_guard(const firewall::nft_order& order) const {
     const spare_descriptors freed; // the guard comes back with no descriptor free
-    const auto answer = ask(helper::write_guard{order}, helper::most_answer, patience_guard);
+    const auto answer = ask(helper::write_guard{order}, helper::most_answer);
     if (!answer) return answer.error();
     return helper::decode_refusal(bytes(*answer));
 }
 
 result<void> helper_process::keep_guard(const firewall::rules& rules) const {
-    const auto answer = ask(helper::keep_guard{rules}, helper::most_answer, patience_guard);
+    const auto answer = ask(helper::keep_guard{rules}, helper::most_answer);
     if (!answer) return answer.error();
     if (const auto done = helper::decode_flag(bytes(*answer)); !done) return done.error();
     return {};
 }
 
 result<void> helper_process::restore_guard() const {
-    const auto answer = ask(helper::restore_guard{}, helper::most_answer, patience_guard);
+    const auto answer = ask(helper::restore_guard{}, helper::most_answer);
     if (!answer) return answer.error();
     if (const auto done = helper::decode_flag(bytes(*answer)); !done) return done.error();
     return {};
 }
 
 result<bool> helper_process::remove_guard() const {
-    const auto answer = ask(helper::remove_guard{}, helper::most_answer, patience_guard);
+    const auto answer = ask(helper::remove_guard{}, helper::most_answer);
     if (!answer) return answer.error();
     return helper::decode_flag(bytes(*answer));
 }
 
 result<bool> helper_process::find_translation() const {
-    const auto answer = ask(helper::find_translation{}, helper::most_answer, patience_guard);
+    const auto answer = ask(helper::find_translation{}, helper::most_answer);
     if (!answer) return answer.error();
     return helper::decode_flag(bytes(*answer));
 }
 
 result<helper::configuration_texts> helper_process::read_configuration() const {
-    const auto answer = ask(helper::read_configuration{}, helper::most_texts, patience_files);
+    const auto answer = ask(helper::read_configuration{}, helper::most_texts);
     if (!answer) return answer.error();
     return helper::decode_texts(bytes(*answer));
 }
 
 result<std::vector<address>> helper_process::look_up(const std::string& host) const {
-    const auto answer = ask(helper::look_up{host}, helper::most_answer, patience_names);
+    const auto answer = ask(helper::look_up{host}, helper::most_answer);
     if (!answer) return answer.error();
     return helper::decode_addresses(bytes(*answer));
 }

@@ -47,7 +47,7 @@ public:
 private:
     helper_process(pid_t pid, descriptor channel) : pid_(pid), channel_(std::move(channel)) {}
     result<descriptor> begin(const helper::request& r) const;
-    result<key::secret_text> ask(const helper::request& r, std::size_t most, nanoseconds patience) const;
+    result<key::secret_text> ask(const helper::request& r, std::size_t most) const;
 
     pid_t pid_;
     descriptor channel_;

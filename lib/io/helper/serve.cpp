@@ -14,6 +14,7 @@
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,13 +22,15 @@ namespace chronoknock::io {
 
 namespace {
 
+constexpr int pause_without_child = 100;  // ms
 constexpr std::size_t most_programs = 48; // of configurations that were read; the oldest goes
 
 /// The place of a kind among the requests.
 template <class Request>
 constexpr auto place_of = static_cast<std::uint8_t>(helper::request(Request()).index());
 
-/// What ends the server is not for us: the guard may have to be put back until it has ended.
+/// What ends the server is not for us, nor for a child that is at work: the guard may have to be put back
+/// until it has ended.
 void set_signals() {
     struct sigaction pass_over {};
     pass_over.sa_handler = SIG_IGN;
@@ -51,6 +54,18 @@ void reset_signals() {
     sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
+void end_with(pid_t helper) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    if (::getppid() != helper) ::_exit(0);
+}
+
+/// Readable when our parent has ended. (A signal at its death it would have to be allowed to send.)
+descriptor watch(pid_t parent) {
+    descriptor handle(static_cast<int>(::syscall(SYS_pidfd_open, parent, 0)));
+    if (::getppid() != parent) ::_exit(0);
+    return handle;
+}
+
 void keep_only(int kept) {
     if (kept > STDERR_FILENO + 1) ::close_range(STDERR_FILENO + 1, static_cast<unsigned>(kept) - 1, 0);
     ::close_range(static_cast<unsigned>(kept) + 1, ~0u, 0);
@@ -58,8 +73,8 @@ void keep_only(int kept) {
 
 class server_of_requests {
 public:
-    server_of_requests(descriptor channel, const helper_site& site)
-        : channel_(std::move(channel)), site_(site) {}
+    server_of_requests(descriptor channel, const helper_site& site, descriptor server)
+        : channel_(std::move(channel)), server_(std::move(server)), site_(site) {}
 
     void run() {
         auto found = socket_pair(SOCK_SEQPACKET);
@@ -71,19 +86,20 @@ public:
         for (;;) {
             // An entry without a descriptor is passed over (poll(2)).
             const int asked = count(listener_mark) == 0 ? listener_.get() : -1;
-            pollfd all[] = {{found_.get(), POLLIN, 0}, {asked, POLLIN, 0}, {channel_.get(), POLLIN, 0}};
+            pollfd all[] = {{found_.get(), POLLIN, 0},
+                            {asked, POLLIN, 0},
+                            {channel_.get(), POLLIN, 0},
+                            {server_.get(), POLLIN, 0}};
             const int ready = ::ppoll(all, std::size(all), nullptr, &none);
-            reap();
+            if (!reap()) return;
             if (ready <= 0) continue;
+            if (all[3].revents != 0) return; // whoever has a duplicate of the channel is answered nothing
             if (all[0].revents != 0) learn();
             if (all[1].revents & POLLIN)
-                begin(listener_mark, [this] {
-                    ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0); // whoever asked may be gone: it waits then
-                    open_packet_socket(listener_.get());
-                });
+                begin(listener_mark, [this] { open_packet_socket(listener_.get()); });
             else if (all[1].revents != 0)
                 listener_ = descriptor();
-            if (all[2].revents != 0 && !receive()) return leave();
+            if (all[2].revents != 0 && !receive()) return;
         }
     }
 
@@ -109,30 +125,40 @@ private:
             std::ranges::count(children_, kind, [](const auto& c) { return c.second; }));
     }
 
-    /// Work in a child, which ends with it.
+    /// Work in a child, which ends with it, and when its time is over. Those that change nothing end with us
+    /// too; others finish what they do: a program ends with its stream.
     template <class Work>
     void begin(std::uint8_t kind, Work work) {
+        const auto helper = ::getpid();
         const auto pid = ::fork();
         if (pid == 0) {
             reset_signals();
-            for (auto* const d : {&channel_, &found_}) *d = descriptor();
+            // Whoever asked for a packet socket may be gone: it waits then.
+            if (kind == listener_mark || kind == place_of<helper::look_up>) end_with(helper);
+            if (kind != listener_mark) ::alarm(static_cast<unsigned>(helper::limits[kind].time.count()));
+            for (auto* const d : {&channel_, &found_, &server_}) *d = descriptor();
             try {
                 work();
             } catch (...) { // no memory, say: whoever asked hears that nothing comes
+                ::_exit(1);
             }
             ::_exit(0);
         }
-        if (pid > 0) children_[pid] = kind;
+        if (pid > 0)
+            children_[pid] = kind;
+        else // who asks for a packet socket goes on asking
+            (void)::poll(nullptr, 0, pause_without_child);
     }
 
-    /// Others end soon, and finish what they do: a program ends with its stream.
-    void leave() const {
-        for (const auto& [pid, kind] : children_)
-            if (kind == listener_mark || kind == place_of<helper::look_up>) ::kill(pid, SIGKILL);
-    }
-
-    void reap() {
-        for (pid_t pid = 0; (pid = ::waitpid(-1, nullptr, WNOHANG)) > 0;) children_.erase(pid);
+    /// False: whoever asked for a packet socket may never hear, and wait in that call for ever. Our end frees
+    /// him.
+    bool reap() {
+        int status = 0;
+        for (pid_t pid = 0; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
+            const auto found = children_.extract(pid);
+            if (found && found.mapped() == listener_mark && status != 0) return false;
+        }
+        return true;
     }
 
     void learn() {
@@ -144,6 +170,7 @@ private:
     }
 
     descriptor channel_;
+    descriptor server_; ///< its end can be read there
     const helper_site& site_;
     descriptor listener_;       ///< of the server's seccomp filter
     bool had_listener_ = false; ///< once: it comes before the server reads what strangers send
@@ -155,12 +182,12 @@ private:
 
 } // namespace
 
-void serve_requests(descriptor channel, const helper_site& site) {
+void serve_requests(descriptor channel, const helper_site& site, pid_t server) {
     try {
         set_signals();
         keep_only(channel.get());
         ::prctl(PR_SET_NAME, "knock-helper", 0, 0, 0);
-        if (keep_only_network_privileges()) server_of_requests(std::move(channel), site).run();
+        if (keep_only_network_privileges()) server_of_requests(std::move(channel), site, watch(server)).run();
     } catch (...) { // no memory, say: the server ends with us, and both are started again
     }
     ::_exit(0);
