@@ -85,7 +85,7 @@ inline constexpr limit limits[] = {
     {4, 8 << 20, seconds(25)},   // keep_guard
     {2, 1, seconds(25)},         // restore_guard
     {2, 1, seconds(25)},         // remove_guard
-    {4, 1, seconds(3)},          // find_translation: the server asks while it serves
+    {4, 1, seconds(5)},          // find_translation: the server asks while it serves
     {4, 1, seconds(60)},         // read_configuration
     {64, 512, seconds(60)},      // look_up
     {24, 512 << 10, seconds(0)}, // run_program
