@@ -168,8 +168,7 @@ IPv6AcceptRA=no
         doubts = machine.run("chronoknock check --online --config /etc/chronoknock/chronoknock.ini", check=False).stderr
         self.assertNotIn("record", doubts)
         machine.run("systemctl reload chronoknock")
-        self.client.knock(self.server, self.key, "ssh")
-        self.client.wait_open(self.server.ip4, 22)
+        self.knock_until_open()
         machine.run("systemd-analyze security --threshold=26 chronoknock.service")  # 2.6 of 10
 
     def test_the_guard_stands_before_the_network(self):
