@@ -131,7 +131,7 @@ result<void> runtime::set_up_guard() {
         auto opened = open_backend(configuration_->firewall.backend, context_);
         if (!opened) return opened.error();
         firewall_ = std::move(*opened);
-        granter_.open_by(*firewall_);
+        granter_.open_by(*firewall_, configuration_->firewall.backend);
     }
     const auto rules = rules_of(*configuration_);
     const auto done = firewall_->prepare_now(rules);
@@ -333,7 +333,10 @@ void runtime::be_quiet() {
 
 void runtime::withdraw() {
     firewall_->withdraw([this](const result<void>& removed) {
-        if (!removed) log::error(removed.error().text);
+        if (!removed)
+            log::error(removed.error().text);
+        else if (!firewall::backend_named(configuration_->firewall.backend).can.expiry)
+            granter_.withdrawn(clock());
         // A trial takes away what it has set up, not the guard that was confirmed before it.
         if (trial_end_ && guarded_before_trial_) {
             if (const auto back = load_last_guard(last_guard_path(configuration_->state)); back)

@@ -22,11 +22,23 @@ namespace asio = boost::asio;
 using firewall::change;
 using firewall::command_run;
 using firewall::rules;
+using firewall::run_end;
 
 namespace {
 
-/// Why a program that has ended did not do what it was run for; empty: it did.
-std::string failure_of(child& program, bool killed, nanoseconds limit) {
+constexpr std::size_t most_named = 5; ///< in a line of the log
+
+/// Why a program did not do what it was run for; empty: it did.
+struct failure {
+    failure() = default;
+    failure(std::string why, run_end as = run_end::broken_off) : text(std::move(why)), how(as) {}
+    failure(const char* why) : failure(std::string(why)) {}
+    std::string text;
+    run_end how = run_end::succeeded;
+};
+
+/// The same for one that has ended.
+failure failure_of(child& program, bool killed, nanoseconds limit) {
     const auto status = program.take_status();
     const auto said = program.first_line();
     const auto wrote = said.empty() ? "" : ": " + said;
@@ -34,7 +46,7 @@ std::string failure_of(child& program, bool killed, nanoseconds limit) {
     if (killed) return "killed, since it took longer than " + to_string(limit) + wrote;
     if (WIFSIGNALED(*status)) return "ended by signal " + std::to_string(WTERMSIG(*status)) + wrote;
     if (WEXITSTATUS(*status) == 0) return {};
-    return "exit status " + std::to_string(WEXITSTATUS(*status)) + wrote;
+    return {"exit status " + std::to_string(WEXITSTATUS(*status)) + wrote, run_end::refused};
 }
 
 class command_backend final : public firewall_backend {
@@ -48,12 +60,21 @@ public:
     result<void> prepare_now(const rules& r) override {
         services_ = r.services;
         programs_ = r.programs;
+        book_.use(programs_);
         book_.keep(services_);
         begin();
         return {};
     }
     void recall(std::vector<firewall::earlier_grant> grants) override;
     void apply(std::vector<change> changes, answer done) override;
+    bool on_closed(closed_one told) override {
+        closed_ = std::move(told);
+        return true;
+    }
+    void on_unclosed(closed_one told) override { unclosed_ = std::move(told); }
+    bool holds(const prefix& who, const std::string& name) const override {
+        return who.is_single() && book_.holds(who.network, name);
+    }
     void list(listing done) override { done(book_.live(boot_now())); }
     void cut(std::function<bool(const firewall::flow&)> meant, counted done) override {
         done(cut_sockets(meant));
@@ -89,7 +110,7 @@ private:
     void begin();
     void start(const command_run& r);
     void watch(const command_run& r, child c);
-    void ended(const command_run& r, const std::string& failure);
+    void ended(const command_run& r, const failure& f);
     void one_less(const std::shared_ptr<request>& from);
     void tell_withdrawn();
     void later(answer done, result<void> outcome) {
@@ -102,24 +123,29 @@ private:
     std::vector<service> services_;
     firewall::programs programs_;
     firewall::command_book book_;
-    std::map<std::uint64_t, std::shared_ptr<request>> requests_; ///< by run
+    std::multimap<std::uint64_t, std::shared_ptr<request>> requests_; ///< by run
     std::map<std::uint64_t, std::unique_ptr<running>> running_;
     answer withdrawn_;
+    closed_one closed_;
+    closed_one unclosed_;
     std::shared_ptr<void> alive_ = std::make_shared<char>(); ///< for answers that are queued at the end
     beside beside_;                                          ///< ends first: it starts programs
 };
 
 void command_backend::recall(std::vector<firewall::earlier_grant> grants) {
     std::size_t gone = 0;
+    std::string named;
     std::erase_if(grants, [](const auto& g) { return !g.who.is_single(); }); // another backend's
     for (const auto& g : grants)
         if (const auto* const s = find(g.service))
             book_.recall(g, *s, boot_now());
-        else
-            ++gone;
+        else if (++gone <= most_named)
+            named += (named.empty() ? ": " : ", ") + printable(g.service) + " to " + g.who.to_string();
+    if (gone > most_named) named += ", and others";
     if (gone != 0)
         log::warning("firewall: " + std::to_string(gone) +
-                     " grants of an earlier process are for services that are gone: close them by hand");
+                     " grants of an earlier process are for services that are gone: close them by hand" +
+                     named);
 }
 
 void command_backend::apply(std::vector<change> changes, answer done) {
@@ -157,16 +183,16 @@ void command_backend::start(const command_run& r) {
     variables.push_back("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
     try {
         beside_.run(
-            [command = r.opens ? programs_.open : programs_.close, variables = std::move(variables)] {
+            [command = r.command, variables = std::move(variables)] {
                 return start_program(command, variables, program_rights::network);
             },
             [this, r](result<child> started) {
                 if (started) return watch(r, std::move(*started));
-                ended(r, "cannot be run: " + started.error().text);
+                ended(r, {"cannot be run: " + started.error().text, run_end::not_run});
             });
     } catch (const std::exception& e) {
         asio::post(context_, [this, r, why = std::string(e.what()), alive = std::weak_ptr(alive_)] {
-            if (!alive.expired()) ended(r, why);
+            if (!alive.expired()) ended(r, {why, run_end::not_run});
         });
     }
 }
@@ -196,23 +222,31 @@ void command_backend::watch(const command_run& r, child c) {
     }
 }
 
-void command_backend::ended(const command_run& r, const std::string& failure) {
-    book_.ended(r.number, failure.empty());
-    const auto asked = requests_.extract(r.number);
-    if (!failure.empty()) {
-        const auto& words = r.opens ? programs_.open : programs_.close;
+void command_backend::ended(const command_run& r, const failure& f) {
+    const auto upshot = book_.ended(r.number, f.how);
+    const auto [first, last] = requests_.equal_range(r.number);
+    std::vector<std::shared_ptr<request>> asked;
+    for (auto one = first; one != last; ++one) asked.push_back(std::move(one->second));
+    requests_.erase(first, last);
+    if (!f.text.empty()) {
         const auto text = std::string("[firewall] ") + (r.opens ? "open " : "close ") +
-                          (words.empty() ? "" : printable(words.front())) + " for " + r.service + ", " +
-                          r.who.to_string() + ": " + failure;
-        if (r.tentative)
-            log::info(text + "; it may not have been open");
-        else if (asked.empty())
+                          (r.command.empty() ? "" : printable(r.command.front())) + " for " + r.service +
+                          ", " + r.who.to_string() + ": " + f.text;
+        const error why{text + (r.tentative ? "; it may not have been open" : "")};
+        if (upshot.given_up)
+            log::warning(text + ", " + std::to_string(firewall::command_book::most_refusals) +
+                         " times: it is taken for closed. If " +
+                         (r.protocol == transport::tcp ? "tcp/" : "udp/") + r.ports +
+                         " is open, close it by hand");
+        else if (asked.empty() && !r.tentative)
             log::error(text);
-        else if (!asked.mapped()->failure)
-            asked.mapped()->failure = error{text};
+        for (const auto& one : asked)
+            if (!one->failure && !upshot.given_up) one->failure = why;
     }
+    if (upshot.all_closed && closed_) closed_(r.who, r.service);
+    if (upshot.stays_open && asked.empty() && unclosed_) unclosed_(r.who, r.service);
     begin();
-    if (!asked.empty()) one_less(asked.mapped());
+    for (const auto& one : asked) one_less(one);
     tell_withdrawn();
 }
 
@@ -222,7 +256,16 @@ void command_backend::one_less(const std::shared_ptr<request>& from) {
 }
 
 void command_backend::tell_withdrawn() {
-    if (withdrawn_ && book_.idle()) later(std::exchange(withdrawn_, nullptr), {});
+    if (!withdrawn_ || !book_.idle()) return;
+    result<void> done;
+    if (const auto open = book_.live(boot_now()); !open.empty()) {
+        std::string named;
+        for (std::size_t i = 0; i < std::min(open.size(), most_named); ++i)
+            named += (i == 0 ? "" : ", ") + open[i].service + " to " + open[i].who.to_string();
+        if (open.size() > most_named) named += ", and others";
+        done = error{"firewall: " + std::to_string(open.size()) + " grants could not be closed: " + named};
+    }
+    later(std::exchange(withdrawn_, nullptr), done);
 }
 
 } // namespace
