@@ -149,24 +149,24 @@ std::vector<command_run> command_book::take() {
 /// nobody has asked since to open it again, or to close it.
 bool command_book::keep_open(work w, run_end how) {
     const grant g{w.run.who, w.run.service};
-    auto& door = w.which;
+    auto& left = w.which;
     bool opened_again = false;
     for (auto& other : waiting_) {
         if (grant{other.run.who, other.run.service} != g) continue;
         opened_again |= other.run.opens;
-        if (other.run.opens || !other.which.same(door)) continue;
-        other.which.sure |= door.sure;
+        if (other.run.opens || !other.which.same(left)) continue;
+        other.which.sure |= left.sure;
         return false;
     }
     // The program of an earlier configuration may be gone.
-    if (how == run_end::not_run) door.close = programs_.close;
+    if (how == run_end::not_run) left.close = programs_.close;
     const auto [h, fresh] = open_.try_emplace(g, held{w.run.key, w.end, {}});
     auto& doors = h->second.doors;
-    const auto there = std::ranges::find_if(doors, [&](const auto& d) { return d.same(door); });
+    const auto there = std::ranges::find_if(doors, [&](const auto& d) { return d.same(left); });
     if (there != doors.end())
-        there->sure |= door.sure;
+        there->sure |= left.sure;
     else
-        doors.push_back(std::move(door));
+        doors.push_back(std::move(left));
     return fresh || !opened_again;
 }
 
