@@ -104,11 +104,13 @@ void command_book::recall(const earlier_grant& g, const service& s, instant now)
 
 /// Not as many of a kind at once that nothing else could begin.
 bool command_book::may_begin(const command_run& r) const {
-    const auto alike = std::ranges::count_if(running_, [&](const auto& one) {
-        const auto& other = one.second.run;
-        return other.opens == r.opens && (!r.opens || other.key == r.key);
-    });
-    return static_cast<std::size_t>(alike) < most_alike_at_once;
+    std::size_t alike = 0, of_key = 0;
+    for (const auto& [number, other] : running_) {
+        if (other.run.opens != r.opens) continue;
+        ++alike;
+        if (other.run.key == r.key) ++of_key;
+    }
+    return alike < most_alike_at_once && (!r.opens || of_key < most_of_key_at_once);
 }
 
 void command_book::begin(work w, std::vector<command_run>& begun) {

@@ -53,8 +53,9 @@ struct command_run {
 class command_book {
 public:
     static constexpr std::size_t most_at_once = 8;
-    /// Of these so many close, or open for one key: it holds up neither the others nor what is to be closed.
+    /// Of these so many close, or open: neither holds up the other. Nor does one key hold up all of them.
     static constexpr std::size_t most_alike_at_once = 6;
+    static constexpr std::size_t most_of_key_at_once = 4;
     static constexpr std::size_t most_waiting = 1024;      ///< runs that open; those that close always wait
     static constexpr std::size_t most_waiting_of_key = 64; ///< of these, for one key
     /// Closing what may not be open is refused so often, then it was not open.

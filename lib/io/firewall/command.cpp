@@ -161,6 +161,7 @@ void command_backend::ask(const change& c, const std::shared_ptr<request>& from)
         if (c.open_for) from->failure = error{"firewall: " + c.who.to_string() + " is a network"};
     } else if (!c.open_for) {
         runs = book_.close(c.who.network, c.service);
+        if (runs.empty() && closed_) closed_(c.who, c.service); // it was never opened, say
     } else if (const auto* const s = find(c.service); !s) {
         from->failure = error{"firewall: no service " + printable(c.service)};
     } else if (auto asked = book_.open(c, *s, boot_now())) {

@@ -295,7 +295,7 @@ BOOST_AUTO_TEST_CASE(so_many_run_at_once_and_so_many_wait) {
     for (std::size_t n = 0; n < command_book::most_waiting; ++n)
         BOOST_TEST_REQUIRE(b.open(by("key" + std::to_string(n), n), web, now).has_value());
     BOOST_TEST(!b.open(open(bob, web), web, now).has_value());
-    BOOST_TEST(b.take().size() == command_book::most_at_once);
+    BOOST_TEST(b.take().size() == command_book::most_alike_at_once);
     BOOST_TEST(b.take().empty());
     BOOST_TEST(b.open(open(bob, web), web, now).has_value());
     BOOST_TEST(b.close(nth(1000), "web").size() == 1u); // those always wait
@@ -306,12 +306,12 @@ BOOST_AUTO_TEST_CASE(one_key_holds_up_nobody) {
     for (std::size_t n = 0; n < command_book::most_waiting_of_key; ++n)
         BOOST_TEST_REQUIRE(b.open(by("mallory", n), web, now).has_value());
     BOOST_TEST(!b.open(by("mallory", 1000), web, now).has_value());
-    BOOST_TEST(b.take().size() == command_book::most_alike_at_once);
+    BOOST_TEST(b.take().size() == command_book::most_of_key_at_once);
     BOOST_TEST_REQUIRE(b.open(open(alice, web), web, now).has_value());
     const auto next = b.take();
     BOOST_TEST_REQUIRE(next.size() == 1u);
     BOOST_TEST((next[0].who == alice));
-    BOOST_TEST(b.open(by("mallory", 1000), web, now).has_value()); // six wait no more
+    BOOST_TEST(b.open(by("mallory", 1000), web, now).has_value()); // some wait no more
 }
 
 BOOST_AUTO_TEST_CASE(what_is_to_be_closed_is_closed_before_others_are_opened) {
@@ -323,7 +323,7 @@ BOOST_AUTO_TEST_CASE(what_is_to_be_closed_is_closed_before_others_are_opened) {
     b.close(alice, "web");
     b.close(bob, "web"); // not before it is opened
     const auto first = b.take();
-    BOOST_TEST_REQUIRE(first.size() == command_book::most_at_once);
+    BOOST_TEST_REQUIRE(first.size() == 1 + command_book::most_alike_at_once);
     BOOST_TEST(!first[0].opens);
     BOOST_TEST((first[0].who == alice));
     for (const auto& r : first) BOOST_TEST((r.who != bob));
