@@ -112,7 +112,7 @@ BOOST_AUTO_TEST_CASE(of_a_key_the_newest_are_kept_and_what_is_open_and_that_ther
             w.store->note({opened("alice", n).until, history_entry::kind::expired, "alice", numbered(n),
                            "ssh, web", ""});
     const auto addresses = [&] {
-        std::set<address> found;
+        std::set<prefix> found;
         for (const auto& g : w.of("alice").grants) found.insert(g.who);
         return found;
     };
@@ -124,7 +124,7 @@ BOOST_AUTO_TEST_CASE(of_a_key_the_newest_are_kept_and_what_is_open_and_that_ther
     BOOST_TEST((w.of("alice").forgotten == std::set<std::string>{"ssh", "web"}));
     BOOST_TEST(w.of("bob").forgotten.empty());
     BOOST_TEST((w.store->opened_by({"bob", "carol"}).value() ==
-                std::set<std::pair<address, std::string>>{{numbered(1), "ssh"}}));
+                std::set<std::pair<prefix, std::string>>{{numbered(1), "ssh"}}));
     BOOST_TEST(w.store->open_grants().value().size() == 3u); // two of alice's, one of bob's
 }
 
