@@ -47,7 +47,7 @@ public:
         (void)told;
         return false;
     }
-    /// The same for a grant that could not be closed while nobody waits for an answer.
+    /// The same for a grant that was to be closed and is open yet.
     virtual void on_unclosed(closed_one told) { (void)told; }
     /// True if a grant is open, or being closed, as far as such a backend knows.
     virtual bool holds(const prefix& who, const std::string& service) const {

@@ -245,7 +245,7 @@ void command_backend::ended(const command_run& r, const failure& f) {
             if (!one->failure && !upshot.given_up) one->failure = why;
     }
     if (upshot.all_closed && closed_) closed_(r.who, r.service);
-    if (upshot.stays_open && asked.empty() && unclosed_) unclosed_(r.who, r.service);
+    if (upshot.stays_open && unclosed_) unclosed_(r.who, r.service);
     begin();
     for (const auto& one : asked) one_less(one);
     tell_withdrawn();
