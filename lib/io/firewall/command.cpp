@@ -126,6 +126,7 @@ private:
     std::multimap<std::uint64_t, std::shared_ptr<request>> requests_; ///< by run
     std::map<std::uint64_t, std::unique_ptr<running>> running_;
     answer withdrawn_;
+    std::string not_withdrawn_; ///< why some could not be closed
     closed_one closed_;
     closed_one unclosed_;
     std::shared_ptr<void> alive_ = std::make_shared<char>(); ///< for answers that are queued at the end
@@ -239,6 +240,8 @@ void command_backend::ended(const command_run& r, const failure& f) {
                          " times: it is taken for closed. If " +
                          (r.protocol == transport::tcp ? "tcp/" : "udp/") + r.ports +
                          " is open, close it by hand");
+        else if (withdrawn_)
+            not_withdrawn_ = f.text; // told with all of them
         else if (asked.empty() && !r.tentative)
             log::error(text);
         for (const auto& one : asked)
@@ -264,7 +267,8 @@ void command_backend::tell_withdrawn() {
         for (std::size_t i = 0; i < std::min(open.size(), most_named); ++i)
             named += (i == 0 ? "" : ", ") + open[i].service + " to " + open[i].who.to_string();
         if (open.size() > most_named) named += ", and others";
-        done = error{"firewall: " + std::to_string(open.size()) + " grants could not be closed: " + named};
+        done = error{"firewall: " + std::to_string(open.size()) + " grants could not be closed (" +
+                     not_withdrawn_ + "): " + named};
     }
     later(std::exchange(withdrawn_, nullptr), done);
 }
