@@ -322,7 +322,8 @@ nft $verb element inet filter web$CHRONOKNOCK_FAMILY "{{ $CHRONOKNOCK_ADDRESS }}
         broken.touch()
         stopped = threading.Thread(target=guard.stop)
         stopped.start()
-        guard.wait_log(f"1 grants could not be closed (exit status 3): web to {self.client.ip4}: closing again every second")
+        guard.wait_log(f"1 grants could not be closed (exit status 3): web to {self.client.ip4}: closing again every "
+                       "second")
         broken.unlink()
         stopped.join()
         self.assert_shut(self.client)

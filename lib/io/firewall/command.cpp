@@ -230,7 +230,7 @@ void command_backend::ended(const command_run& r, const failure& f) {
     std::vector<std::shared_ptr<request>> asked;
     for (auto one = first; one != last; ++one) asked.push_back(std::move(one->second));
     requests_.erase(first, last);
-    if (!f.text.empty()) {
+    if (f.how != run_end::succeeded) {
         const auto text = std::string("[firewall] ") + (r.opens ? "open " : "close ") +
                           (r.command.empty() ? "" : printable(r.command.front())) + " for " + r.service +
                           ", " + r.who.to_string() + ": " + f.text;
