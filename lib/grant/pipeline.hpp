@@ -140,6 +140,9 @@ public:
         const auto found = opening_.find(number);
         return found == opening_.end() ? std::string() : found->second.key;
     }
+    using grant = holders::grant;
+    /// True if a knock for it is on its way.
+    bool is_coming(const grant& g) const;
     /// The keys (their names) that hold a grant.
     std::vector<std::string> keys_of(const prefix& who, const std::string& service, instant now) const;
 
@@ -190,7 +193,6 @@ private:
         history_entry::kind kind = history_entry::kind::revoked;
         std::optional<std::set<std::string>> renewed = {}; ///< of revoke_unentitled()
     };
-    using grant = holders::grant;
     /// A grant that lives until its last connection has ended.
     struct idle_grant {
         instant end; ///< unless it is prolonged
@@ -225,7 +227,6 @@ private:
                                                const std::string& service, instant now) const;
     bool may_hold(const std::string& key, unix_time when) const;
     void note_idle(const prefix& who, const std::string& service, bool opened, instant now);
-    bool is_coming(const grant& g) const;
     std::set<grant> with_connections(std::span<const firewall::flow> live) const;
     static prefix around(const address& a, const terms::key& k);
     void end_idle(const std::vector<grant>& over, keeping& k, instant now, unix_time when);

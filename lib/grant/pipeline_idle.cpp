@@ -73,7 +73,6 @@ bool pipeline::wants(const firewall::flow& f) const {
                                [&](const terms::service& s) { return s.until_idle && has(s, f); });
 }
 
-/// True if a knock for it is on its way.
 bool pipeline::is_coming(const grant& g) const {
     const auto opens = [&](const knock& k) {
         return k.wish == claim::wish::open && std::ranges::any_of(k.openings, [&](const opening& o) {

@@ -19,6 +19,7 @@ namespace chronoknock::io {
 namespace {
 
 constexpr nanoseconds look_each = seconds(1);
+constexpr std::size_t most_named = 5; // grants, in a line of the log
 
 /// Who may reach which service.
 class reach {
@@ -88,7 +89,7 @@ void granter::recall_grants() {
     if (!firewall_) return;
     auto record = store_->open_grants();
     if (!record) return log::warning(record.error().text);
-    firewall_->recall(earlier_grants(*record, system_now()));
+    if (!goes_elsewhere(*record)) firewall_->recall(earlier_grants(*record, system_now()));
     firewall_->list([this, record = std::move(*record)](const result<std::vector<live_grant>>& open) {
         if (open) {
             const auto recalled = pipeline_->remember(record, *open, boot_now());
@@ -99,6 +100,45 @@ void granter::recall_grants() {
         }
         revoke_unentitled(system_now());
     });
+}
+
+/// True if the record's grants went to another backend than is there now. What that one left open, if it does
+/// not end grants by itself, nobody can close.
+bool granter::goes_elsewhere(std::span<const granting::opened_grant> record) {
+    const auto before = store_->exchange_backend(backend_);
+    if (!before) log::warning(before.error().text);
+    if (!before || before->empty() || *before == backend_) return false;
+    const auto was = std::ranges::find(firewall::backends, *before, &firewall::backend::name);
+    const bool ends =
+        was == std::end(firewall::backends) || was->can.expiry || was->needs != firewall::needs::programs;
+    if (ends || record.empty()) return true;
+    std::string named;
+    for (const auto& g : record.first(std::min(record.size(), most_named)))
+        named += (named.empty() ? ": " : ", ") + g.service + " to " + g.who.to_string();
+    if (record.size() > most_named) named += ", and others";
+    log::warning(std::to_string(record.size()) + " grants went to the backend " + *before +
+                 ", before it was " + backend_ + ", and may be open there: close them by hand" + named);
+    return true;
+}
+
+void granter::open_by(firewall_backend& firewall, std::string name) {
+    firewall_ = &firewall;
+    backend_ = std::move(name);
+    told_of_closing_ =
+        firewall.on_closed([this](const prefix& who, const std::string& service) { closed(who, service); });
+}
+
+/// What is on its way opens it again.
+void granter::closed(const prefix& who, const std::string& service) {
+    if (store_ && pipeline_ && !pipeline_->is_coming({who, service})) store_->closed(who, service);
+}
+
+void granter::withdrawn(unix_time when) {
+    if (!store_ || !pipeline_) return;
+    const auto now = boot_now();
+    const auto r = pipeline_->revoke({{}, {}, "the server stopped"}, {}, now, when);
+    if (r.number != 0) carry_out(pipeline_->revoked(r.number, {}, now));
+    if (const auto rest = store_->open_grants()) store_->end(*rest);
 }
 
 void granter::end(granting::pipeline::revoking r, std::function<void(const result<void>&)> done) {
@@ -278,7 +318,7 @@ void granter::carry_out(granting::actions todo) {
                 },
                 [this](granting::note& n) {
                     if (noted_) noted_(n.entry);
-                    store_->note(std::move(n.entry));
+                    store_->note(std::move(n.entry), told_of_closing_);
                 },
                 [](const granting::tell& t) { log::write(level_of(t.level), t.line); },
             },

@@ -25,9 +25,12 @@ public:
     result<void> open(const std::string& state, granting::terms t);
     bool is_open() const { return store_ != nullptr; }
     /// By which grants go; it outlives their answers.
-    void open_by(firewall_backend& firewall) { firewall_ = &firewall; }
+    /// name: the backend's.
+    void open_by(firewall_backend& firewall, std::string name);
     /// What the history is to keep is told there too.
     void on_note(std::function<void(const granting::history_entry&)> f) { noted_ = std::move(f); }
+    /// The firewall has closed everything, and opens nothing any more. when: by the clock.
+    void withdrawn(unix_time when);
     result<void> close_cleanly();
 
     /// For claims to come; see pipeline.
@@ -109,11 +112,15 @@ private:
     static flow_predicate flows_from(const prefix& who, std::span<const firewall::change> ended,
                                      std::span<const service> services, std::span<const prefix> always_allow);
     void recall_grants();
+    void closed(const prefix& who, const std::string& service);
+    bool goes_elsewhere(std::span<const granting::opened_grant> record);
     void carry_out(granting::actions todo);
     void apply(std::uint64_t knock, std::vector<firewall::change> changes);
 
     boost::asio::io_context& context_;
     firewall_backend* firewall_ = nullptr;
+    std::string backend_;          ///< its name
+    bool told_of_closing_ = false; ///< by it: a grant whose time is over may be open yet
     std::unique_ptr<grant_store> store_;
     std::optional<granting::pipeline> pipeline_;
     granting::gate gate_;

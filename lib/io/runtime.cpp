@@ -298,7 +298,10 @@ void runtime::be_quiet() {
 
 void runtime::withdraw() {
     firewall_->withdraw([this](const result<void>& removed) {
-        if (!removed) log::error(removed.error().text);
+        if (!removed)
+            log::error(removed.error().text);
+        else if (!firewall::backend_named(configuration_->firewall.backend).can.expiry)
+            granter_.withdrawn(clock());
         // A trial takes away what it has set up, not the guard that was confirmed before it.
         if (trial_end_ && guarded_before_trial_) {
             if (const auto back = helper_->restore_guard(); back)

@@ -42,7 +42,7 @@ result<void> runtime::set_up_guard() {
         auto opened = open_backend(configuration_->firewall.backend, context_, programs());
         if (!opened) return opened.error();
         firewall_ = std::move(*opened);
-        granter_.open_by(*firewall_);
+        granter_.open_by(*firewall_, configuration_->firewall.backend);
     }
     const auto rules = rules_of(*configuration_);
     const auto done = firewall_->prepare_now(rules);

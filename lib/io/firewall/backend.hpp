@@ -44,8 +44,24 @@ public:
     /// that cannot see it for itself, and closes it in time.
     virtual void recall(std::vector<firewall::earlier_grant> grants) { (void)grants; }
 
-    /// The live grants. One for several connections may stay until its time is over, though they are used up.
-    /// Where nothing need be waited for, the answer comes before this returns.
+    using closed_one = std::function<void(const prefix& who, const std::string& service)>;
+    /// Asks to be told of each grant that is closed. False: nobody will be, since a grant is over with its
+    /// time here. Else closing it may fail, and until then it is open, and has to stay on the record.
+    virtual bool on_closed(closed_one told) {
+        (void)told;
+        return false;
+    }
+    /// The same for a grant that was to be closed and is open yet.
+    virtual void on_unclosed(closed_one told) { (void)told; }
+    /// True if a grant is open, or being closed, as far as such a backend knows.
+    virtual bool holds(const prefix& who, const std::string& service) const {
+        (void)who, (void)service;
+        return false;
+    }
+
+    /// The live grants; nothing is left of one that should be closed by now and is not. One for several
+    /// connections may stay until its time is over, though they are used up. Where nothing need be waited
+    /// for, the answer comes before this returns.
     virtual void list(listing done) = 0;
 
     using counted = std::function<void(result<std::size_t>)>;

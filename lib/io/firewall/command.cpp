@@ -21,21 +21,33 @@ namespace asio = boost::asio;
 using firewall::change;
 using firewall::command_run;
 using firewall::rules;
+using firewall::run_end;
 
 namespace {
 
-/// Why a program that has ended did not do what it was run for; empty: it did.
-std::string failure_of(int stream, bool killed, nanoseconds limit) {
+constexpr std::size_t most_named = 5; ///< in a line of the log
+
+/// Why a program did not do what it was run for; empty: it did.
+struct failure {
+    failure() = default;
+    failure(std::string why, run_end as = run_end::broken_off) : text(std::move(why)), how(as) {}
+    failure(const char* why) : failure(std::string(why)) {}
+    std::string text;
+    run_end how = run_end::succeeded;
+};
+
+/// The same for one that has ended.
+failure failure_of(int stream, bool killed, nanoseconds limit) {
     using manner = helper::program_end::manner;
     const auto end = helper_process::end_of(stream);
     if (!end) return "cannot be run: " + end.error().text;
     const auto text = printable(end->text);
     const auto wrote = text.empty() ? "" : ": " + text;
-    if (end->how == manner::not_run) return "cannot be run" + wrote;
+    if (end->how == manner::not_run) return {"cannot be run" + wrote, run_end::not_run};
     if (killed) return "killed, since it took longer than " + to_string(limit) + wrote;
     if (end->how == manner::signalled) return "ended by signal " + std::to_string(end->number) + wrote;
     if (end->number == 0) return {};
-    return "exit status " + std::to_string(end->number) + wrote;
+    return {"exit status " + std::to_string(end->number) + wrote, run_end::refused};
 }
 
 class command_backend final : public firewall_backend {
@@ -50,12 +62,21 @@ public:
     result<void> prepare_now(const rules& r) override {
         services_ = r.services;
         programs_ = r.programs;
+        book_.use(programs_);
         book_.keep(services_);
         begin();
         return {};
     }
     void recall(std::vector<firewall::earlier_grant> grants) override;
     void apply(std::vector<change> changes, answer done) override;
+    bool on_closed(closed_one told) override {
+        closed_ = std::move(told);
+        return true;
+    }
+    void on_unclosed(closed_one told) override { unclosed_ = std::move(told); }
+    bool holds(const prefix& who, const std::string& name) const override {
+        return who.is_single() && book_.holds(who.network, name);
+    }
     void list(listing done) override { done(book_.live(boot_now())); }
     void cut(std::function<bool(const firewall::flow&)> meant, counted done) override {
         done(cut_sockets(meant));
@@ -91,7 +112,7 @@ private:
     void begin();
     void start(const command_run& r);
     void watch(const command_run& r, descriptor stream);
-    void ended(const command_run& r, const std::string& failure);
+    void ended(const command_run& r, const failure& f);
     void one_less(const std::shared_ptr<request>& from);
     void tell_withdrawn();
     void later(answer done, result<void> outcome) {
@@ -105,23 +126,29 @@ private:
     std::vector<service> services_;
     firewall::programs programs_;
     firewall::command_book book_;
-    std::map<std::uint64_t, std::shared_ptr<request>> requests_; ///< by run
+    std::multimap<std::uint64_t, std::shared_ptr<request>> requests_; ///< by run
     std::map<std::uint64_t, std::unique_ptr<running>> running_;
     answer withdrawn_;
+    std::string not_withdrawn_; ///< why some could not be closed
+    closed_one closed_;
+    closed_one unclosed_;
     std::shared_ptr<void> alive_ = std::make_shared<char>(); ///< for answers that are queued at the end
 };
 
 void command_backend::recall(std::vector<firewall::earlier_grant> grants) {
     std::size_t gone = 0;
+    std::string named;
     std::erase_if(grants, [](const auto& g) { return !g.who.is_single(); }); // another backend's
     for (const auto& g : grants)
         if (const auto* const s = find(g.service))
             book_.recall(g, *s, boot_now());
-        else
-            ++gone;
+        else if (++gone <= most_named)
+            named += (named.empty() ? ": " : ", ") + printable(g.service) + " to " + g.who.to_string();
+    if (gone > most_named) named += ", and others";
     if (gone != 0)
         log::warning("firewall: " + std::to_string(gone) +
-                     " grants of an earlier process are for services that are gone: close them by hand");
+                     " grants of an earlier process are for services that are gone: close them by hand" +
+                     named);
 }
 
 void command_backend::apply(std::vector<change> changes, answer done) {
@@ -137,6 +164,7 @@ void command_backend::ask(const change& c, const std::shared_ptr<request>& from)
         if (c.open_for) from->failure = error{"firewall: " + c.who.to_string() + " is a network"};
     } else if (!c.open_for) {
         runs = book_.close(c.who.network, c.service);
+        if (runs.empty() && closed_) closed_(c.who, c.service); // it was never opened, say
     } else if (const auto* const s = find(c.service); !s) {
         from->failure = error{"firewall: no service " + printable(c.service)};
     } else if (auto asked = book_.open(c, *s, boot_now())) {
@@ -155,12 +183,11 @@ void command_backend::begin() {
 }
 
 void command_backend::start(const command_run& r) {
-    auto started = by_.run ? by_.run(r.opens ? helper::program::open : helper::program::close,
-                                     r.opens ? programs_.open : programs_.close, r.facts())
+    auto started = by_.run ? by_.run(r.opens ? helper::program::open : helper::program::close, r.command, r.facts())
                            : error{"nobody runs programs here"};
     if (started) return watch(r, std::move(*started));
     asio::post(context_, [this, r, why = started.error().text, alive = std::weak_ptr(alive_)] {
-        if (!alive.expired()) ended(r, "cannot be run: " + why);
+        if (!alive.expired()) ended(r, {"cannot be run: " + why, run_end::not_run});
     });
 }
 
@@ -190,23 +217,33 @@ void command_backend::watch(const command_run& r, descriptor stream) {
     }
 }
 
-void command_backend::ended(const command_run& r, const std::string& failure) {
-    book_.ended(r.number, failure.empty());
-    const auto asked = requests_.extract(r.number);
-    if (!failure.empty()) {
-        const auto& words = r.opens ? programs_.open : programs_.close;
+void command_backend::ended(const command_run& r, const failure& f) {
+    const auto upshot = book_.ended(r.number, f.how);
+    const auto [first, last] = requests_.equal_range(r.number);
+    std::vector<std::shared_ptr<request>> asked;
+    for (auto one = first; one != last; ++one) asked.push_back(std::move(one->second));
+    requests_.erase(first, last);
+    if (f.how != run_end::succeeded) {
         const auto text = std::string("[firewall] ") + (r.opens ? "open " : "close ") +
-                          (words.empty() ? "" : printable(words.front())) + " for " + r.service + ", " +
-                          r.who.to_string() + ": " + failure;
-        if (r.tentative)
-            log::info(text + "; it may not have been open");
-        else if (asked.empty())
+                          (r.command.empty() ? "" : printable(r.command.front())) + " for " + r.service +
+                          ", " + r.who.to_string() + ": " + f.text;
+        const error why{text + (r.tentative ? "; it may not have been open" : "")};
+        if (upshot.given_up)
+            log::warning(text + ", " + std::to_string(firewall::command_book::most_refusals) +
+                         " times: it is taken for closed. If " +
+                         (r.protocol == transport::tcp ? "tcp/" : "udp/") + r.ports +
+                         " is open, close it by hand");
+        else if (withdrawn_)
+            not_withdrawn_ = f.text; // told with all of them
+        else if (asked.empty() && !r.tentative)
             log::error(text);
-        else if (!asked.mapped()->failure)
-            asked.mapped()->failure = error{text};
+        for (const auto& one : asked)
+            if (!one->failure && !upshot.given_up) one->failure = why;
     }
+    if (upshot.all_closed && closed_) closed_(r.who, r.service);
+    if (upshot.stays_open && unclosed_) unclosed_(r.who, r.service);
     begin();
-    if (!asked.empty()) one_less(asked.mapped());
+    for (const auto& one : asked) one_less(one);
     tell_withdrawn();
 }
 
@@ -216,7 +253,17 @@ void command_backend::one_less(const std::shared_ptr<request>& from) {
 }
 
 void command_backend::tell_withdrawn() {
-    if (withdrawn_ && book_.idle()) later(std::exchange(withdrawn_, nullptr), {});
+    if (!withdrawn_ || !book_.idle()) return;
+    result<void> done;
+    if (const auto open = book_.live(boot_now()); !open.empty()) {
+        std::string named;
+        for (std::size_t i = 0; i < std::min(open.size(), most_named); ++i)
+            named += (i == 0 ? "" : ", ") + open[i].service + " to " + open[i].who.to_string();
+        if (open.size() > most_named) named += ", and others";
+        done = error{"firewall: " + std::to_string(open.size()) + " grants could not be closed (" +
+                     not_withdrawn_ + "): " + named};
+    }
+    later(std::exchange(withdrawn_, nullptr), done);
 }
 
 } // namespace

@@ -88,9 +88,17 @@ result<void> put_opened(database& db, std::span<const opened_grant> grants) {
 
 result<void> end_opened(database& db, const ended_grants& grants) {
     return db.transaction([&]() -> result<void> {
-        statement s(db, "update opened set until = null where key = ? and who = ? and service = ? "
-                        "and at <= ? and (until <= ? or until = ?)");
+        const auto is_anybodys = [](const auto& one) { return std::get<0>(one.first).empty(); };
+        const bool by_address = std::ranges::any_of(grants, is_anybodys);
+        if (by_address)
+            if (const auto made = db.run("create index if not exists opened_for on opened (who, service)");
+                !made)
+                return made;
+        const std::string rest = "who = ? and service = ? and at <= ? and (until <= ? or until = ?)";
+        statement of_key(db, ("update opened set until = null where key = ? and " + rest).c_str());
+        statement of_any(db, ("update opened set until = null where ? = '' and " + rest).c_str());
         for (const auto& [id, by] : grants) {
+            auto& s = std::get<0>(id).empty() ? of_any : of_key;
             const auto& [key, whom, service] = id;
             const auto who = whom.to_string();
             s.bind(key).bind(who).bind(service);
@@ -101,6 +109,28 @@ result<void> end_opened(database& db, const ended_grants& grants) {
         }
         return {};
     });
+}
+
+result<std::string> exchange_backend(database& db, const std::string& name) {
+    std::string before;
+    const auto done = db.transaction([&]() -> result<void> {
+        // Another version has none, and does without.
+        if (const auto made = db.run("create table if not exists opened_by (backend text not null)"); !made)
+            return made;
+        {
+            statement s(db, "select backend from opened_by");
+            const auto row = s.step();
+            if (!row) return row.error();
+            if (*row) before = s.text(0);
+        }
+        if (before == name) return {};
+        if (const auto gone = db.run("delete from opened_by"); !gone) return gone;
+        statement s(db, "insert into opened_by values (?)");
+        const auto put = s.bind(name).step();
+        return put ? result<void>() : put.error();
+    });
+    if (!done) return done.error();
+    return {boost::system::in_place_value, std::move(before)};
 }
 
 result<void> trim_opened(database& db, const std::set<std::string>& keys) {

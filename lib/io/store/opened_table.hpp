@@ -36,8 +36,10 @@ result<void> take_over_history(database& db);
 
 /// Writes grants down, within the transaction of the caller.
 result<void> put_opened(database& db, std::span<const granting::opened_grant> grants);
-/// These have ended.
+/// These have ended: of a key, or with an empty name of whichever.
 result<void> end_opened(database& db, const ended_grants& grants);
+/// The backend that grants go to from now on, and the answer: to which they went before. Empty: not known.
+result<std::string> exchange_backend(database& db, const std::string& name);
 /// Forgets of each of these keys what is more than is kept (granting::least_opened_for).
 result<void> trim_opened(database& db, const std::set<std::string>& keys);
 

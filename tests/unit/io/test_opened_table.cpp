@@ -170,4 +170,27 @@ BOOST_AUTO_TEST_CASE(the_end_of_a_grant_is_none_of_the_next_one_s) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(what_may_be_open_after_its_time_stays_until_it_is_closed_for_all_keys) {
+    world w;
+    w.open({opened("alice", 1), opened("bob", 1), opened("bob", 2)});
+    for (const auto* key : {"alice", "bob"})
+        w.store->note({begin + 40s, history_entry::kind::expired, key, numbered(1), "ssh", ""}, true);
+    BOOST_TEST(w.store->open_grants().value().size() == 3u);
+    w.store->closed(numbered(1), "ssh");
+    BOOST_TEST((w.store->open_grants().value() == std::vector{opened("bob", 2)}));
+    w.store->closed(numbered(2), "ssh");
+    w.open({opened("carol", 2)}); // before the closing is written
+    BOOST_TEST((w.store->open_grants().value() == std::vector{opened("carol", 2)}));
+}
+
+BOOST_AUTO_TEST_CASE(it_knows_to_which_backend_grants_went) {
+    world w;
+    BOOST_TEST(w.store->exchange_backend("command").value() == "");
+    BOOST_TEST(w.store->exchange_backend("command").value() == "command");
+    w.store.reset();
+    w.store = io::sqlite_store::open(w.context, w.path).value();
+    BOOST_TEST(w.store->exchange_backend("nft-set").value() == "command");
+    BOOST_TEST(w.store->exchange_backend("nft-set").value() == "nft-set");
+}
+
 BOOST_AUTO_TEST_SUITE_END()
