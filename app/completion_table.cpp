@@ -68,8 +68,7 @@ void add(completion& place, const std::string& command, const std::string& word)
     if (place.label.empty()) place.label = word;
     for (const auto& part : split(word, '|')) {
         const bool literal = std::islower(static_cast<unsigned char>(part.front())) != 0;
-        if (literal && std::ranges::find(place.words, part) == place.words.end())
-            place.words.push_back(part);
+        if (literal && std::ranges::find(place.words, part) == place.words.end()) place.words.push_back(part);
         place.files = place.files || part == "FILE";
         place.profiles = place.profiles || part == "TARGET" || (part == "NAME" && command == "profile");
     }

@@ -67,8 +67,7 @@ std::string fish_completions(const std::vector<completed_command>& commands) {
         std::string valued;
         for (const auto& o : c.options)
             if (o.takes_value) valued += (o.letter.empty() ? " " : " " + o.letter + " ") + o.name;
-        if (!valued.empty())
-            out += "        case " + c.name + "\n            printf '%s\\n'" + valued + "\n";
+        if (!valued.empty()) out += "        case " + c.name + "\n            printf '%s\\n'" + valued + "\n";
     }
     out += "    end\nend\n";
     out += places;
@@ -85,7 +84,8 @@ std::string fish_completions(const std::vector<completed_command>& commands) {
             out += "\n";
         }
         for (std::size_t i = 0; i < c.places.size(); ++i)
-            if (const auto what = offers(c.places[i]); !what.empty()) out += at(c.name, i + 1) + what + "\n";
+            if (const auto offered = offers(c.places[i]); !offered.empty())
+                out += at(c.name, i + 1) + offered + "\n";
     }
     return out;
 }
