@@ -13,7 +13,11 @@ case $role in server | client | remove) ;; *) echo "usage: sudo etc/install.sh s
 program=/usr/bin/chronoknock
 units=/etc/systemd/system
 folder=/etc/chronoknock
-man=/usr/local/share/man
+share=/usr/local/share
+# What each shell completes command lines by.
+bash=$share/bash-completion/completions/chronoknock
+zsh=$share/zsh/site-functions/_chronoknock
+fish=/usr/share/fish/vendor_completions.d/chronoknock.fish # fish looks into none of /usr/local
 systemd() { [ ! -d /run/systemd/system ] || systemctl "$@"; }
 
 if [ "$role" = remove ]; then
@@ -31,7 +35,8 @@ if [ "$role" = remove ]; then
     fi
     echo "the guard is gone: what it guarded is open"
   fi
-  rm -f "$program" "$units/chronoknock.service" "$units/chronoknock-guard.service" "$man"/man?/chronoknock*
+  rm -f "$program" "$units/chronoknock.service" "$units/chronoknock-guard.service" "$share"/man/man?/chronoknock* \
+    "$bash" "$zsh" "$fish"
   systemd daemon-reload
   echo "left: $folder, /var/lib/chronoknock"
   exit
@@ -48,8 +53,12 @@ install -m 755 -s build/app/chronoknock "$program.new"
 mv "$program.new" "$program"
 for page in etc/man/*.scd; do
   name=$(basename "$page" .scd)
-  install -d "$man/man${name##*.}"
-  scdoc <"$page" >"$man/man${name##*.}/$name"
+  install -d "$share/man/man${name##*.}"
+  scdoc <"$page" >"$share/man/man${name##*.}/$name"
+done
+for shell in bash zsh fish; do
+  install -d "$(dirname "${!shell}")"
+  "$program" completions "$shell" >"${!shell}"
 done
 
 if [ "$role" = server ]; then

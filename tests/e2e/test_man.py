@@ -117,9 +117,9 @@ class Man(unittest.TestCase):
         pages = {name[:-2].removeprefix("chronoknock-"): name[-1] for name in PAGES
                  if name.startswith("chronoknock-") and name[-1] in "18"}
         self.assertEqual(set(pages), set(self.commands()))
-        told = re.findall(r"^\*(\w+)\*\n\t.*?\*chronoknock-(\w+)\*\((\d)\)\.$", PAGES["chronoknock.1"], re.MULTILINE)
-        self.assertEqual({command: section for command, _, section in told}, pages)
-        self.assertEqual([command for command, named, _ in told if command != named], [])
+        overview = PAGES["chronoknock.1"].partition("\n# COMMANDS\n")[2].partition("\n# ")[0]
+        told = re.findall(r"^\*chronoknock-(\w+)\*\((\d)\)\n\t", overview, re.MULTILINE)
+        self.assertEqual(sorted(told), sorted(pages.items()))
 
     def test_the_options_of_a_page_are_those_of_help(self):
         tried = 0
