@@ -42,9 +42,10 @@ std::string words_of(const completion& c) {
     return "(" + words + ")";
 }
 
-/// The message and the action of a place: ":FILE:_files".
+/// The message and the action of a place: ":FILE:_files". (Where nothing is known () offers nothing; a blank
+/// would keep options from being offered as well.)
 std::string spec(const completion& c) {
-    std::string action = " ";
+    std::string action = "()";
     if (!c.words.empty() && c.files)
         action = "{_alternative 'words:word:" + words_of(c) + "' 'files:file:_files'}";
     else if (!c.words.empty())

@@ -97,13 +97,14 @@ class Shell(Case):
                 offered = set(self.offers(f"chronoknock {command} --"))
                 self.assertEqual(offered, {o for o in options_of(command) if o.startswith("--")})
         self.assert_offers("chronoknock knock home --time", "--time-server")
+        self.assert_offers("chronoknock connect home 22 --fd", "--fdpass")
 
     def test_files(self):
         self.assert_offers("chronoknock check --config al", "alpha.ini", "alpine.key")
         self.assert_offers("chronoknock connect home 22 --key b", "beta.key")
         self.assert_offers("chronoknock import knockd al", "alpha.ini", "alpine.key")
         self.assert_offers("chronoknock import al", "alpha.ini", "alpine.key")
-        self.assert_offers("chronoknock import x --out ", "inner/")
+        self.assertEqual([name.rstrip("/") for name in self.offers("chronoknock import x --out ")], ["inner"])
 
     def test_words(self):
         self.assert_offers("chronoknock import kn", "knockd")
@@ -144,14 +145,14 @@ class AtTerminal(Shell):
         return shell
 
     def offers(self, line):
-        """All that completing a line inserts in place of its last word."""
+        """All that completing a line inserts in place of its last word, without the ends that zsh takes back."""
         kept, _, word = line.rpartition(" ")
         self.shell.type(line + "\x18a")
         whole = self.shell.line()
         self.shell.type("\x15")
         self.assertEqual(self.shell.line(), "")
         self.assertTrue(whole.startswith(kept + " "), whole)
-        offered = whole[len(kept) + 1:].split()
+        offered = [found.rstrip("=") for found in whole[len(kept) + 1:].split()]
         return [] if offered == ([word] if word else []) else offered
 
 
