@@ -102,6 +102,7 @@ class Shell(Case):
     def test_files(self):
         self.assert_offers("chronoknock check --config al", "alpha.ini", "alpine.key")
         self.assert_offers("chronoknock connect home 22 --key b", "beta.key")
+        self.assert_offers("chronoknock check --config=alph", "--config=alpha.ini")
         self.assert_offers("chronoknock import knockd al", "alpha.ini", "alpine.key")
         self.assert_offers("chronoknock import al", "alpha.ini", "alpine.key")
         self.assertEqual([name.rstrip("/") for name in self.offers("chronoknock import x --out ")], ["inner"])
@@ -125,6 +126,13 @@ class Shell(Case):
         self.assert_offers("chronoknock knock --gap h")      # a number
         (self.folder / ".config/chronoknock/client.ini").unlink()
         self.assert_offers("chronoknock connect ")
+
+    def test_a_name_is_only_a_name(self):
+        (self.folder / ".config/chronoknock/client.ini").write_text(
+            "".join(f"[profile.{name}]\nhost = h\nkey = k\n" for name in ("home", "x$(touch${IFS}ran)", "x`touch${IFS}ran`", "x;y*")))
+        offered = self.offers("chronoknock connect ")
+        self.assertIn("home", offered)
+        self.assertFalse((self.place / "ran").exists())
 
 
 class AtTerminal(Shell):
