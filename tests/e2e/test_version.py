@@ -78,6 +78,7 @@ class Commit(Case):
         unpacked.mkdir()
         subprocess.run(["tar", "-x", "-C", unpacked], input=self.git("archive", "HEAD"), check=True)
         self.assertEqual(self.found(unpacked), commit)
+        self.assertEqual(self.found(unpacked, COMMIT="debian 1"), "debian 1")
         # Whoever keeps it in a repository of his own does not change what it is.
         self.git("init", "-q", folder=unpacked)
         self.git("add", ".", folder=unpacked)
