@@ -24,6 +24,12 @@ INSTALLED = ("/usr/bin/chronoknock", "/etc/systemd/system/chronoknock.service",
              "/usr/local/share/zsh/site-functions/_chronoknock",
              "/usr/share/fish/vendor_completions.d/chronoknock.fish")
 
+# Each shell finds the completions where they were put: what it is asked, and what it says then.
+LOADED = {"bash --norc -ic 'source /usr/share/bash-completion/bash_completion; _completion_loader chronoknock; "
+          "complete -p chronoknock'": "-F _chronoknock chronoknock",
+          "zsh -fc 'autoload -Uz compinit; compinit -u -D; print $_comps[chronoknock]'": "_chronoknock",
+          "fish -c 'complete -C \"chronoknock connect --fdp\"'": "--fdpass"}
+
 
 def commands(text):
     """The commands that a part of the README has: its blocks, and cloning, which stands in a sentence."""
@@ -140,6 +146,8 @@ class Newcomer(unittest.TestCase):
 
         for path in INSTALLED:
             self.assertTrue(self.server.has(path), path)
+        for command, said in LOADED.items():
+            self.assertIn(said, self.server.run(command).stdout, command)
 
         # Away with it: nobody is locked out, and nothing is left but what is the user's.
         told = self.do(self.server, re.search(r"`(sudo etc/install\.sh remove)`", _README)[1]).stdout
