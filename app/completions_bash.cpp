@@ -8,8 +8,8 @@ namespace {
 // or FILES, FOLDERS, PROFILES; ANY is a value that nobody knows.
 constexpr auto rest = R"bash(
 _chronoknock() {
-    local cur=${COMP_WORDS[COMP_CWORD]} command= place=0 wanted= kinds= i word
-    local options= commands=
+    local cur=${COMP_WORDS[COMP_CWORD]} command='' place=0 wanted='' kinds='' i word
+    local options='' commands=''
     local -a places=()
     local -A values=()
     COMPREPLY=()

@@ -14,10 +14,13 @@ program=/usr/bin/chronoknock
 units=/etc/systemd/system
 folder=/etc/chronoknock
 share=/usr/local/share
-# What each shell completes command lines by.
-bash=$share/bash-completion/completions/chronoknock
-zsh=$share/zsh/site-functions/_chronoknock
-fish=/usr/share/fish/vendor_completions.d/chronoknock.fish # fish looks into none of /usr/local
+completions() { # of a shell: where it looks for them
+  case $1 in
+    bash) echo $share/bash-completion/completions/chronoknock ;;
+    zsh) echo $share/zsh/site-functions/_chronoknock ;;
+    fish) echo /usr/share/fish/vendor_completions.d/chronoknock.fish ;; # it looks into no folder of /usr/local
+  esac
+}
 systemd() { [ ! -d /run/systemd/system ] || systemctl "$@"; }
 
 if [ "$role" = remove ]; then
@@ -36,7 +39,7 @@ if [ "$role" = remove ]; then
     echo "the guard is gone: what it guarded is open"
   fi
   rm -f "$program" "$units/chronoknock.service" "$units/chronoknock-guard.service" "$share"/man/man?/chronoknock* \
-    "$bash" "$zsh" "$fish"
+    "$(completions bash)" "$(completions zsh)" "$(completions fish)"
   systemd daemon-reload
   echo "left: $folder, /var/lib/chronoknock"
   exit
@@ -57,8 +60,9 @@ for page in etc/man/*.scd; do
   scdoc <"$page" >"$share/man/man${name##*.}/$name"
 done
 for shell in bash zsh fish; do
-  install -d "$(dirname "${!shell}")"
-  "$program" completions "$shell" >"${!shell}"
+  file=$(completions "$shell")
+  install -d "$(dirname "$file")"
+  "$program" completions "$shell" >"$file"
 done
 
 if [ "$role" = server ]; then
