@@ -17,8 +17,8 @@ namespace chronoknock::io {
 
 using firewall::live_grant;
 
-/// Where grants go to: the guard before the protected ports, or another firewall that shuts them. Answers come from the io_context, in whose thread
-/// all of this is called; none comes after the backend's end.
+/// Where grants go to: the guard before the protected ports, or another firewall that shuts them. Answers
+/// come from the io_context, in whose thread all of this is called; none comes after the backend's end.
 class firewall_backend {
 public:
     using answer = std::function<void(result<void>)>;
@@ -50,6 +50,18 @@ public:
     virtual void cut(std::function<bool(const firewall::flow&)> meant, counted done) {
         (void)meant;
         done(error{"this firewall cannot end connections"});
+    }
+
+    /// What lives of the connections that are meant.
+    struct live_flows {
+        std::vector<firewall::flow> flows;
+        instant as_of{}; ///< what began later may be lacking
+    };
+    /// Answered as list() is.
+    virtual void flows(const std::function<bool(const firewall::flow&)>& meant,
+                       std::function<void(result<live_flows>)> done) {
+        (void)meant;
+        done(error{"this firewall does not know which connections live"});
     }
 
     /// Takes the guard away: everybody reaches everything. Where the guard is none of ours, what we have

@@ -111,6 +111,7 @@ private:
 
 void command_backend::recall(std::vector<firewall::earlier_grant> grants) {
     std::size_t gone = 0;
+    std::erase_if(grants, [](const auto& g) { return !g.who.is_single(); }); // another backend's
     for (const auto& g : grants)
         if (const auto* const s = find(g.service))
             book_.recall(g, *s, boot_now());
@@ -130,8 +131,10 @@ void command_backend::apply(std::vector<change> changes, answer done) {
 
 void command_backend::ask(const change& c, const std::shared_ptr<request>& from) {
     std::vector<std::uint64_t> runs;
-    if (!c.open_for) {
-        runs = book_.close(c.who, c.service);
+    if (!c.who.is_single()) {
+        if (c.open_for) from->failure = error{"firewall: " + c.who.to_string() + " is a network"};
+    } else if (!c.open_for) {
+        runs = book_.close(c.who.network, c.service);
     } else if (const auto* const s = find(c.service); !s) {
         from->failure = error{"firewall: no service " + printable(c.service)};
     } else if (auto asked = book_.open(c, *s, boot_now())) {
@@ -170,7 +173,8 @@ void command_backend::start(const command_run& r) {
 
 void command_backend::watch(const command_run& r, child c) {
     try {
-        auto& one = *running_.emplace(r.number, std::make_unique<running>(context_, std::move(c))).first->second;
+        auto& one =
+            *running_.emplace(r.number, std::make_unique<running>(context_, std::move(c))).first->second;
         one.limit.expires_after(programs_.time_limit);
         one.limit.async_wait([this, number = r.number](const boost::system::error_code& stopped) {
             if (stopped) return;
@@ -184,8 +188,7 @@ void command_backend::watch(const command_run& r, child c) {
             [this, r, limit = programs_.time_limit](const boost::system::error_code& stopped) {
                 if (stopped) return;
                 const auto over = running_.extract(r.number);
-                if (!over.empty())
-                    ended(r, failure_of(over.mapped()->program, over.mapped()->killed, limit));
+                if (!over.empty()) ended(r, failure_of(over.mapped()->program, over.mapped()->killed, limit));
             });
     } catch (const std::exception& e) {
         running_.erase(r.number);
