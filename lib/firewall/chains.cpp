@@ -179,8 +179,8 @@ std::string base_chain(const char* hook, const std::string& rules) {
 /// sends. What is merely forwarded to other hosts is none of our business.
 std::string hook_chains(const rules& r) {
     // A first fragment that ends before the TCP header (RFC 7112 forbids it) would be put together again
-    // behind the input hook.
-    const auto fragments = line("ip6 nexthdr != { tcp, udp, ipv6-icmp } frag frag-off 0 jump headless");
+    // behind the input hook. 58: ICMPv6, whose name nft knows only where there is an /etc/protocols.
+    const auto fragments = line("ip6 nexthdr != { tcp, udp, 58 } frag frag-off 0 jump headless");
     std::string before, input = fragments, forward, output;
     for (const auto protocol : protocols) {
         const auto ports = guarded_ports(r, protocol);
