@@ -76,7 +76,8 @@ int run_server(const arguments& args) {
 
     io::runtime runtime(context, std::move(*configuration));
     runtime.reads_by(load);
-    runtime.confined_by([helper](const config::server& c) { return io::confine(c, *helper); });
+    runtime.confined_by(
+        [helper](const config::server& c, bool has_control) { return io::confine(c, *helper, has_control); });
     int status = done;
     runtime.helped_by(helper, [&] {
         // Whoever started the server starts both again; the guard stays.

@@ -207,11 +207,12 @@ class Forbidden(Confined):
         answers = self.ask(guard, "try_forbidden", outside=str(outside), inside=str(guard.state))
         answers = answers.get("result", answers)
         allowed = {name: answers.pop(name) for name in ("packet socket", "open inside")}
+        self.by_path = answers.pop("socket by path")
         self.assertGreater(len(answers), 15)
         if not lacks:
             self.assertEqual(allowed, {"packet socket": "DONE", "open inside": "DONE"})
             self.opens(guard, key)  # and it goes on
-        return {name for name, answer in answers.items() if answer not in ("EPERM", "EACCES")}
+        return {name for name, answer in answers.items() if answer not in ("EPERM", "EACCES")}  # others: the kernel was asked
 
     def test_the_helper_does_what_is_listed_and_no_more(self):
         program = os.environ.get("CHRONOKNOCK_FORBIDDEN")
@@ -245,10 +246,12 @@ class Forbidden(Confined):
 
     def test_as_a_user(self):
         self.assertEqual(self.tried(NOBODY), set())
+        self.assertEqual(self.by_path, "DONE")
 
     def test_as_root(self):
-        """No user is there to become: the kernel holds it all the same."""
+        """No user is there to become: Landlock and seccomp hold it, and daemons that trust root's name hear nothing."""
         self.assertEqual(self.tried(0), set())
+        self.assertEqual(self.by_path, "EPERM")
 
     # Where it is not in force the same is done: what refuses above is Landlock, and seccomp.
 

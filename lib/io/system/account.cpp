@@ -25,7 +25,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr mode_t of_record = 01770;
-constexpr mode_t of_control = 01775;        // who may use the socket its own mode says
 constexpr const char* ours = "chronoknock"; // the name of folders that are ours
 constexpr const char* beside_record[] = {"", "-wal", "-shm", "-journal", "-mark", "-mark2"};
 
@@ -43,9 +42,11 @@ bool give_folder(const fs::path& folder, const account& to, mode_t mode) {
     make_folders(folder);
     const descriptor held(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     struct stat s {};
-    if (!held || ::fstat(held.get(), &s) != 0) return false;
-    const bool is_ours = s.st_uid == ::geteuid() && (!was_there || folder.filename() == ours);
-    if (is_ours && ::fchown(held.get(), uid_t(-1), to.group) == 0 && ::fchmod(held.get(), mode) == 0)
+    // A folder by another name, or one that root alone cannot open, is not ours to change.
+    if (!held) return ::stat(folder.c_str(), &s) == 0 && S_ISDIR(s.st_mode) && may_write(s, to);
+    if (::fstat(held.get(), &s) != 0) return false;
+    const bool may_change = s.st_uid == ::geteuid() && (!was_there || is_ours(folder));
+    if (may_change && ::fchown(held.get(), uid_t(-1), to.group) == 0 && ::fchmod(held.get(), mode) == 0)
         return true;
     return may_write(s, to);
 }
@@ -62,6 +63,8 @@ void give_file(const std::string& path, const account& to) {
 }
 
 } // namespace
+
+bool is_ours(const std::string& folder) { return fs::path(folder).filename() == ours; }
 
 bool is_user(const std::string& name) { return ::getpwnam(name.c_str()) != nullptr; }
 
@@ -85,14 +88,12 @@ result<account> find_account(const std::string& name, const std::string& more) {
     return a;
 }
 
-result<void> hand_over(const std::string& state, const std::string& control, const account& to) {
+result<void> hand_over(const std::string& state, const account& to) {
     const auto folder = fs::path(state).parent_path();
     if (!give_folder(folder, to, of_record))
         return error{"[server] state: " + folder.string() + " cannot be written by the user " + to.name +
                      "; expected chown root:" + to.name + " and chmod 1770"};
     for (const auto* const end : beside_record) give_file(state + end, to);
-    if (const auto other = fs::path(control).parent_path(); other != folder)
-        (void)give_folder(other, to, of_control); // it is root who listens there
     return {};
 }
 
@@ -103,7 +104,7 @@ void take_back(const std::string& state) {
     for (const auto* const end : beside_record) give_file(state + end, us);
     const auto folder = fs::path(state).parent_path();
     struct stat s {};
-    if (folder.filename() == ours && ::lstat(folder.c_str(), &s) == 0 && (s.st_mode & 07777) == of_record)
+    if (is_ours(folder) && ::lstat(folder.c_str(), &s) == 0 && (s.st_mode & 07777) == of_record)
         (void)give_folder(folder, us, 0700);
 }
 
