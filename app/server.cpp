@@ -72,6 +72,8 @@ int run_server(const arguments& args) {
     if (const auto kept = io::keep_privileges_for_start(); !kept) return say(failed, kept.error().text);
     auto configuration = load();
     if (!configuration) return say(bad_usage, configuration.error().text);
+    if (const auto there = io::find_user(*configuration); !there)
+        return say(bad_usage, file + ": " + there.error().text);
     io::log::start();
 
     io::runtime runtime(context, std::move(*configuration));

@@ -95,6 +95,32 @@ class Rights(Confined):
         guard.wait_log("cannot be written by the user nobody; expected chown root:nobody and chmod 1770")
         self.wait_for(lambda: not guard.process.alive(), "the server to end")
 
+    def test_a_folder_that_is_a_link_is_judged_by_what_it_leads_to(self):
+        real = self.server.home / "elsewhere"
+        real.mkdir()
+        os.chown(real, 0, NOBODY)
+        real.chmod(0o1770)
+        (self.server.home / "chronoknock").symlink_to(real)
+        guard = self.small_guard(self.key(), wait=False, start=False, sections={"server": f"user = {NOBODY}"},
+                                 state=self.server.home / "chronoknock" / "state.db")
+        self.lab.folder.chmod(0o755)
+        guard.start()
+        self.assertEqual(os.stat(real / "state.db").st_uid, NOBODY)
+
+    def test_a_control_socket_among_files_of_others(self):
+        """In /run, say: the server cannot take the socket away at the end, nor what others have there."""
+        shared = self.server.home / "shared"
+        shared.mkdir()
+        self.lab.folder.chmod(0o755)
+        guard = self.small_guard(self.key(), wait=False, start=False, sections={"server": "user = 0"},
+                                 control=shared / "control.sock")
+        guard.start()
+        self.assertEqual(guard.status()["privileges"]["user"], "root")
+        guard.stop()
+        self.assertTrue((shared / "control.sock").exists())
+        guard.start()  # made anew
+        self.assertEqual(guard.status()["privileges"]["user"], "root")
+
     def test_status_says_it_in_one_line(self):
         guard, _ = self.confined(user=NOBODY)
         text = self.server.run([self.lab.program, "status", "--control", guard.control]).stdout
@@ -252,6 +278,27 @@ class Forbidden(Confined):
         """No user is there to become: Landlock and seccomp hold it, and daemons that trust root's name hear nothing."""
         self.assertEqual(self.tried(0), set())
         self.assertEqual(self.by_path, "EPERM")
+
+    def test_a_program_that_the_configuration_names_no_more_is_not_run(self):
+        program = os.environ.get("CHRONOKNOCK_FORBIDDEN")
+        if not program:
+            self.skipTest("CHRONOKNOCK_FORBIDDEN names no program")
+        named, other = (self.lab.folder / name for name in ("told", "other"))
+        for script in (named, other):
+            script.write_text("#!/bin/sh\necho told\n")
+            script.chmod(0o755)
+        guard, key = self.confined(user=NOBODY, program=program, events=f"command = {named}")
+
+        def answer():
+            answers = self.ask(guard, "try_helper", named=str(named))
+            return answers.get("result", answers)["named program"]
+        self.assertEqual(answer(), "told")
+        for again, knock_delay in enumerate((1, 2), 1):  # the server may refuse one reading, and goes on with the one before
+            guard.write({"web": f"ports = tcp/{PORT}"}, {"alice": (key, f"web\nknock_delay = {knock_delay}s")},
+                        {"server": f"user = {NOBODY}", "knock": "tracked = 1024", "events": f"command = {other}"})
+            guard.reload()
+            self.wait_for(lambda n=again: guard.log().count("configuration read again") == n, "a reload")
+        self.assertEqual(answer(), "it is not the program that the configuration names")
 
     # Where it is not in force the same is done: what refuses above is Landlock, and seccomp.
 
