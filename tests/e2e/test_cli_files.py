@@ -163,8 +163,7 @@ class Configuration(Case):
                     self.assertTrue(message_given.startswith(f"{config}:{message}"), message_given)
 
     def test_a_user_who_is_not_there(self):
-        config = self.put("c", self.MINIMAL.replace("[server]", "[server]\nuser = nosuch") if "[server]" in self.MINIMAL
-                          else "[server]\nuser = nosuch\n" + self.MINIMAL)
+        config = self.put("c", "[server]\nuser = nosuch\n" + self.MINIMAL)
         for command in (("check",), ("check", "--online"), ("server",)):
             self.assertEqual(self.refused(*command, "--config", config),
                              f"{config}: [server] user: there is no user 'nosuch'")

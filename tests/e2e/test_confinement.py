@@ -100,9 +100,9 @@ class Rights(Confined):
         real.mkdir()
         os.chown(real, 0, NOBODY)
         real.chmod(0o1770)
-        (self.server.home / "chronoknock").symlink_to(real)
+        (self.server.home / "link").symlink_to(real)
         guard = self.small_guard(self.key(), wait=False, start=False, sections={"server": f"user = {NOBODY}"},
-                                 state=self.server.home / "chronoknock" / "state.db")
+                                 state=self.server.home / "link" / "state.db")
         self.lab.folder.chmod(0o755)
         guard.start()
         self.assertEqual(os.stat(real / "state.db").st_uid, NOBODY)
@@ -112,8 +112,11 @@ class Rights(Confined):
         shared = self.server.home / "shared"
         shared.mkdir()
         self.lab.folder.chmod(0o755)
-        guard = self.small_guard(self.key(), wait=False, start=False, sections={"server": "user = 0"},
-                                 control=shared / "control.sock")
+        key = self.key()
+        guard = self.small_guard(key, wait=False, start=False)
+        guard.control = shared / "control.sock"
+        guard.write({"web": f"ports = tcp/{PORT}"}, {"alice": (key, "web")},
+                    {"server": "user = 0", "knock": "tracked = 1024"})
         guard.start()
         self.assertEqual(guard.status()["privileges"]["user"], "root")
         guard.stop()
@@ -151,6 +154,18 @@ class Rights(Confined):
         self.assertEqual(guard.status()["privileges"]["user"], "root")
         self.assertEqual(guard.log().count("the server runs as root"), 1)
         self.opens(guard, key)
+
+
+    def test_staying_root_it_opens_no_socket_by_a_path_later(self):
+        guard, key = self.confined(user=0)
+        services, keys = {"web": f"ports = tcp/{PORT}"}, {"alice": (key, "web")}
+        guard.write(services, keys, {"server": "user = 0", "knock": "tracked = 1024",
+                                     "metrics": f"listen = {guard.folder}/metrics.sock"})
+        guard.reload()
+        guard.wait_log("[metrics] listen: the running server stays root")
+        guard.stop()
+        guard.start()  # and from the start on it does
+        self.wait_for((guard.folder / "metrics.sock").exists, "metrics' socket")
 
 
 class OldKernel(Confined):
@@ -283,7 +298,7 @@ class Forbidden(Confined):
         program = os.environ.get("CHRONOKNOCK_FORBIDDEN")
         if not program:
             self.skipTest("CHRONOKNOCK_FORBIDDEN names no program")
-        named, other = (self.lab.folder / name for name in ("told", "other"))
+        named, other = (self.lab.folder / name for name in ("told", "another"))
         for script in (named, other):
             script.write_text("#!/bin/sh\necho told\n")
             script.chmod(0o755)
