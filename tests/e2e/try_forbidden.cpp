@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <functional>
 #include <linux/netlink.h>
+#include <netinet/in.h>
 #include <string>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
@@ -159,6 +160,7 @@ json::object try_all(const std::string& outside, const std::string& inside) {
         {"make outside", [&] { return try_open(outside + ".new", O_WRONLY | O_CREAT); }},
         {"write program", [] { return try_open("/usr/bin/env", O_WRONLY); }},
         {"raw socket", [] { return try_socket(AF_INET, SOCK_RAW, 1); }},
+        {"datagram socket of that protocol", [] { return try_socket(AF_INET, SOCK_DGRAM, IPPROTO_RAW); }},
         {"packet socket of another kind", [] { return try_socket(AF_PACKET, 10); }},
         {"other family", [] { return try_socket(38, SOCK_SEQPACKET); }}, // AF_ALG
         {"ptrace", [] { return ::ptrace(PTRACE_ATTACH, ::getppid(), nullptr, nullptr); }},
@@ -184,6 +186,7 @@ json::object try_all(const std::string& outside, const std::string& inside) {
         // What it may do.
         {"packet socket", [] { return try_socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC); }},
         {"socket by path", [] { return try_socket(AF_UNIX, SOCK_STREAM); }},
+        {"raw socket to send", [] { return try_socket(AF_INET6, SOCK_RAW | SOCK_NONBLOCK, IPPROTO_RAW); }},
         {"open inside", [&] { return try_open(inside, O_RDONLY); }},
         // Last: if it could, nobody would be here any more.
         {"exec", [&] { return static_cast<long>(::execve(program, arguments, environment)); }},

@@ -146,12 +146,12 @@ private:
 
     descriptor channel_;
     const helper_site& site_;
-    descriptor listener_;       ///< of the server's seccomp filter
-    bool had_listener_ = false; ///< once: it comes before the server reads what strangers send
-    descriptor found_;          ///< programs that children have read of come here
-    descriptor told_;           ///< the children's end
-    known_programs latest_; ///< of the configuration that was read last
-    known_programs before_; ///< of the one before: the server may not have taken up the last
+    descriptor listener_;                    ///< of the server's seccomp filter
+    bool had_listener_ = false;              ///< once: it comes before the server reads what strangers send
+    descriptor found_;                       ///< programs that children have read of come here
+    descriptor told_;                        ///< the children's end
+    known_programs latest_;                  ///< of the configuration that was read last
+    known_programs before_;                  ///< of the one before: the server may not have taken up the last
     std::map<pid_t, std::uint8_t> children_; ///< and what each does
 };
 

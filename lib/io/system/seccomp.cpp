@@ -7,6 +7,7 @@
 #include <linux/prctl.h>
 #include <linux/sockios.h>
 #include <memory>
+#include <netinet/in.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <string>
@@ -95,14 +96,17 @@ void add_rules(rule_adder& rules, packet_sockets by, path_sockets own) {
     for (const int control : file_controls)
         rules.add(SCMP_ACT_ALLOW, "fcntl", {equals(1, static_cast<std::uint64_t>(control))});
     for (const auto control : device_controls) rules.add(SCMP_ACT_ALLOW, "ioctl", {equals(1, control)});
-    for (const int family : {AF_INET, AF_INET6})
-        rules.add(SCMP_ACT_ALLOW, "socket", {equals(0, static_cast<std::uint64_t>(family))});
     if (own == path_sockets::any) rules.add(SCMP_ACT_ALLOW, "socket", {equals(0, AF_UNIX)});
     for (const int protocol : {NETLINK_ROUTE, NETLINK_SOCK_DIAG, NETLINK_NETFILTER})
         rules.add(SCMP_ACT_ALLOW, "socket",
                   {equals(0, AF_NETLINK), equals(2, static_cast<std::uint64_t>(protocol))});
-    rules.add(by == packet_sockets::listener ? SCMP_ACT_NOTIFY : SCMP_ACT_ALLOW, "socket",
-              {equals(0, AF_PACKET)});
+    const auto given = by == packet_sockets::listener ? SCMP_ACT_NOTIFY : SCMP_ACT_ALLOW;
+    for (const int family : {AF_INET, AF_INET6}) { // what sends whole packets needs CAP_NET_RAW
+        const auto wanted = equals(0, static_cast<std::uint64_t>(family));
+        rules.add(SCMP_ACT_ALLOW, "socket", {wanted, {2, SCMP_CMP_NE, IPPROTO_RAW, 0}});
+        rules.add(given, "socket", {wanted, equals(2, IPPROTO_RAW)});
+    }
+    rules.add(given, "socket", {equals(0, AF_PACKET)});
     rules.add(SCMP_ACT_ALLOW, "socketpair", {equals(0, AF_UNIX)});
     // A thread; clone3, whose flags no filter can see, is said not to be there (as container runtimes do).
     constexpr std::uint64_t thread = CLONE_VM | CLONE_THREAD;

@@ -40,14 +40,16 @@ BOOST_FIXTURE_TEST_CASE(work_has_the_rights_of_the_owner_and_no_others, lab) {
     const auto wanted = ::geteuid() == 0 ? nobody : ::geteuid();
     const auto who = do_as_owner(record, [&] {
         return text(std::to_string(::geteuid()) + " " + std::to_string(::getgroups(0, nullptr)) + " " +
-                    std::to_string(capabilities().size()) + " " + contents(record) + " " + contents("/etc/shadow"));
+                    std::to_string(capabilities().size()) + " " + contents(record) + " " +
+                    contents("/etc/shadow"));
     });
     BOOST_TEST(who.value().starts_with(std::to_string(wanted) + " "));
     if (::geteuid() == 0) BOOST_TEST(who.value() == "65534 0 0 text ");
 }
 
 BOOST_FIXTURE_TEST_CASE(a_file_of_ours_is_read_without_our_other_rights, lab) {
-    BOOST_TEST(do_as_owner(outside, [] { return text(std::to_string(capabilities().size())); }).value() == "0");
+    BOOST_TEST(do_as_owner(outside, [] { return text(std::to_string(capabilities().size())); }).value() ==
+               "0");
 }
 
 BOOST_FIXTURE_TEST_CASE(its_errors_come_back_in_one_line, lab) {
