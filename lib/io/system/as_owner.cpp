@@ -35,11 +35,11 @@ result<struct stat> look_at(const std::string& path) {
     return s;
 }
 
-/// Its group counts too; no others do.
+/// Its group counts too; no others do. What is ours needs no right to become another.
 result<void> become_owner(const struct stat& s) {
-    const bool is_root = ::geteuid() == 0;
-    if (is_root && (::setgroups(0, nullptr) != 0 || ::setresgid(s.st_gid, s.st_gid, s.st_gid) != 0 ||
-                    ::setresuid(s.st_uid, s.st_uid, s.st_uid) != 0))
+    if (::geteuid() == 0 && s.st_uid != 0 &&
+        (::setgroups(0, nullptr) != 0 || ::setresgid(s.st_gid, s.st_gid, s.st_gid) != 0 ||
+         ::setresuid(s.st_uid, s.st_uid, s.st_uid) != 0))
         return failure("cannot become its owner");
     if (const auto dropped = drop_all_capabilities(); !dropped) return dropped;
     if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return failure("no_new_privs");
