@@ -169,7 +169,7 @@ class Rights(Confined):
         guard, key = self.confined(user=0)
         services, keys = {"web": f"ports = tcp/{PORT}"}, {"alice": (key, "web")}
         guard.write(services, keys, {"server": "user = 0", "knock": "tracked = 1024",
-                                     "metrics": f"listen = {guard.folder}/metrics.sock"})
+                                     "metrics": f"listen = unix:{guard.folder}/metrics.sock"})
         guard.reload()
         guard.wait_log("[metrics] listen: the running server stays root")
         guard.stop()

@@ -56,8 +56,9 @@ long try_open(const std::string& path, int flags) {
 /// Removed again.
 long try_make(const std::string& path, mode_t mode) {
     const descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, mode));
+    if (!file) return -1;
     ::unlink(path.c_str());
-    return file ? 0 : -1;
+    return 0;
 }
 
 /// The mode of a file of ours, by name or by descriptor.
