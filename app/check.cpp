@@ -8,7 +8,6 @@
 #include "io/firewall/protection.hpp"
 #include "io/server_config.hpp"
 #include "io/store/record_summary.hpp"
-#include "io/system/account.hpp"
 #include "io/system/privileges.hpp"
 #include "method/method.hpp"
 
@@ -17,7 +16,6 @@
 #include <cstdio>
 #include <iomanip>
 #include <iostream>
-#include <unistd.h>
 
 namespace chronoknock::app {
 
@@ -67,7 +65,7 @@ void print_firewall(const config::firewall_settings& f) {
                          (keeps && backend.can.expiry ? "ends in its time" : "is closed"));
     if (backend.needs == firewall::needs::programs)
         line("", "programs are killed after " + to_string(f.programs.time_limit) +
-                     "; as the server's user, with its rights on the network");
+                     "; as the user who starts the server, with rights on the network alone");
 }
 
 void print_settings(const config::server& s) {
@@ -126,7 +124,7 @@ void print_events(const config::event_settings& e) {
     for (const auto& word : e.command) command += (command.empty() ? "" : " ") + printable(word);
     line("events", command + ": on " + joined(e.on, kind));
     line("", "at most " + std::to_string(e.limit) + " times a minute for each of them, killed after " +
-                 to_string(e.time_limit) + "; as the server's user, without capabilities");
+                 to_string(e.time_limit) + "; as the user who starts the server, without capabilities");
 }
 
 void print_services(const config::server& s) {
@@ -176,16 +174,6 @@ void print_key(const config::server& s, const config::key_settings& k, const new
               << method::security_bits(k, s) << " bits against one packet of a stranger\n";
 }
 
-/// The record is the server's user's.
-newest_places places_in(const config::server& s) {
-    newest_places found;
-    const auto read = [&] { found = io::newest_places(s.state); };
-    const auto name = io::user_to_become(s);
-    const auto user = name.empty() ? result<io::account>(error{}) : io::find_account(name, "");
-    if (!user || ::geteuid() != 0 || !io::do_as(*user, read)) read();
-    return found;
-}
-
 void tell_doubts(const std::vector<std::string>& doubts) {
     for (const auto& one : doubts) tell("warning: " + one);
 }
@@ -216,10 +204,11 @@ int run_check(const arguments& args) {
         io::load_server_config(*given(options, "config"), options.count("allow-loose-permissions") != 0, {},
                                io::without_keys::once_served);
     if (!server) return say(bad_usage, server.error().text);
-    newest_places used;
+    result<newest_places> recorded = newest_places();
     if (std::ranges::any_of(server->keys,
                             [](const auto& k) { return method::method_of(*k.key).left != nullptr; }))
-        used = places_in(*server);
+        recorded = io::newest_places(server->state);
+    const auto used = recorded ? *recorded : newest_places();
     const bool as_json = options.count("json") != 0;
     if (!as_json) {
         print_settings(*server);
@@ -228,6 +217,9 @@ int run_check(const arguments& args) {
         for (const auto& k : server->keys) print_key(*server, k, used);
     }
     auto doubts = doubts_on(*server, used);
+    if (!recorded)
+        doubts.push_back("the record cannot be read, so what is left of passwords is not known: " +
+                         recorded.error().text);
     if (!as_json) tell_doubts(doubts);
     std::optional<online_findings> online;
     if (options.count("online")) {

@@ -72,11 +72,14 @@ int run_server(const arguments& args) {
     if (const auto kept = io::keep_privileges_for_start(); !kept) return say(failed, kept.error().text);
     auto configuration = load();
     if (!configuration) return say(bad_usage, configuration.error().text);
+    if (const auto there = io::find_user(*configuration); !there)
+        return say(bad_usage, file + ": " + there.error().text);
     io::log::start();
 
     io::runtime runtime(context, std::move(*configuration));
     runtime.reads_by(load);
-    runtime.confined_by([helper](const config::server& c) { return io::confine(c, *helper); });
+    runtime.confined_by(
+        [helper](const config::server& c, bool has_control) { return io::confine(c, *helper, has_control); });
     int status = done;
     runtime.helped_by(helper, [&] {
         // Whoever started the server starts both again; the guard stays.

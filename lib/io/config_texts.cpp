@@ -77,6 +77,7 @@ read_texts read_config_texts(const std::string& path, bool allow_loose_permissio
     const auto whole = load_server_config(path, recording(allow_loose_permissions, read.texts.files),
                                           without_keys::once_served);
     if (!whole) return read;
+    read.is_whole = true;
     const auto& [open, close, time_limit] = whole->firewall.programs;
     for (const auto& p :
          {named_program{helper::program::event, whole->events.command, whole->events.time_limit},

@@ -20,7 +20,8 @@ struct named_program {
 /// What the helper has read.
 struct read_texts {
     helper::configuration_texts texts;
-    std::vector<named_program> programs; ///< none if the whole is no configuration
+    bool is_whole = false; ///< it is a configuration
+    std::vector<named_program> programs;
 };
 
 /// Reads a configuration as load_server_config() would, and keeps the texts.

@@ -32,6 +32,8 @@ std::string place_of(const std::string& path) {
     return folder == "/" || folder == "/etc" ? path : folder;
 }
 
+bool listens_at_path(const config::server& c) { return c.metrics.listen && !c.metrics.listen->path.empty(); }
+
 open_paths paths_of(const config::server& c) {
     open_paths p;
     // Of the kernel, of libraries and of the time zone; certificates of time servers. Nothing secret.
@@ -40,18 +42,27 @@ open_paths paths_of(const config::server& c) {
                   "/lib",
                   "/lib64",
                   "/etc/ssl/certs",
+                  "/etc/ssl/cert.pem",
                   "/etc/ssl/openssl.cnf",
+                  "/etc/ca-certificates",
+                  "/etc/pki/ca-trust",
+                  "/etc/pki/tls/certs",
+                  "/etc/pki/tls/cert.pem",
+                  "/etc/pki/tls/openssl.cnf",
+                  "/etc/crypto-policies",
+                  "/var/lib/ca-certificates",
                   "/etc/localtime",
                   "/etc/nsswitch.conf",
                   "/etc/group",
                   "/etc/passwd",
                   "/etc/ld.so.cache",
                   "/dev/urandom"};
-    p.writable = {folder_of(c.state), folder_of(c.control), "/dev/null"};
+    p.writable = {folder_of(c.state), "/dev/null"};
+    // To take the socket away at the end; a folder of others, /run say, is not worth that.
+    if (is_ours(folder_of(c.control))) p.writable.push_back(folder_of(c.control));
     if (!c.log.file.empty()) p.readable.push_back(place_of(c.log.file));
     if (!c.metrics.file.empty()) p.writable.push_back(folder_of(c.metrics.file));
-    if (c.metrics.listen && !c.metrics.listen->path.empty())
-        p.writable.push_back(folder_of(c.metrics.listen->path));
+    if (listens_at_path(c)) p.writable.push_back(folder_of(c.metrics.listen->path));
     return p;
 }
 
@@ -81,7 +92,7 @@ result<void> change_user(const std::string& name, const config::server& c) {
     if (::geteuid() != 0)
         return error{
             "[server] user: expected root to start the server, or no user: only root becomes another"};
-    if (const auto given = hand_over(c.state, c.control, *who); !given) return given;
+    if (const auto given = hand_over(c.state, *who); !given) return given;
     return become(*who);
 }
 
@@ -95,7 +106,7 @@ std::string user_to_become(const config::server& c) {
     return ::geteuid() == 0 && is_user(default_user) ? default_user : "";
 }
 
-result<confinement> confine(const config::server& c, const helper_process& helper) {
+result<confinement> confine(const config::server& c, const helper_process& helper, bool has_control) {
     confinement in_force;
     open_what_stays_open();
     if (const auto name = user_to_become(c); !name.empty())
@@ -116,11 +127,13 @@ result<confinement> confine(const config::server& c, const helper_process& helpe
         log::warning(version.error().text);
     if (in_force.landlock == 0) log::warning("files are not restricted: this kernel has no Landlock");
 
-    auto listener = restrict_calls(packet_sockets::listener);
+    in_force.opens_path_sockets = ::geteuid() != 0 || !has_control || listens_at_path(c);
+    const auto own = in_force.opens_path_sockets ? path_sockets::any : path_sockets::none;
+    auto listener = restrict_calls(packet_sockets::listener, own);
     in_force.opens_packet_sockets = !listener || !helper.opens_packet_sockets_for(std::move(*listener));
     in_force.seccomp = bool(listener);
     if (!listener) {
-        const auto plain = restrict_calls(packet_sockets::itself);
+        const auto plain = restrict_calls(packet_sockets::itself, own);
         in_force.seccomp = bool(plain);
         log::warning("the server opens packet sockets itself, and keeps CAP_NET_RAW: " +
                      listener.error().text);
@@ -135,6 +148,10 @@ result<confinement> confine(const config::server& c, const helper_process& helpe
 }
 
 result<void> stays_within(const confinement& now, const config::server& next) {
+    if (now.seccomp && !now.opens_path_sockets && listens_at_path(next))
+        return error{
+            "[metrics] listen: the running server stays root, and opens no socket by a path any more; "
+            "a restart changes that"};
     if (now.landlock == 0) return {};
     const auto& reach = now.reach;
     const auto reached = [&](const std::string& path, bool to_write) {

@@ -36,7 +36,7 @@ result<void> runtime::start() {
     if (confiner_) {
         // Root's, so that root can ask without CAP_DAC_OVERRIDE; what fails is tried again, and told then.
         (void)open_control().has_value();
-        auto confined = confiner_(*configuration_);
+        auto confined = confiner_(*configuration_, control_.has_value());
         if (!confined) return confined.error();
         confined_ = std::move(*confined);
     }

@@ -50,7 +50,7 @@ public:
     void helped_by(std::shared_ptr<const helper_process> h, std::function<void()> ended);
     /// Gives up privileges by the configuration, once the lock and the control socket are had: the guard, the
     /// record and the capture are made with what is left. Before start().
-    using confiner = std::function<result<confinement>(const config::server&)>;
+    using confiner = std::function<result<confinement>(const config::server&, bool has_control)>;
     void confined_by(confiner c) { confiner_ = std::move(c); }
     /// How the configuration is read again. Before start().
     void reads_by(config_reader reader) { reader_ = std::move(reader); }

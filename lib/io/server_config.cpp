@@ -1,6 +1,7 @@
 #include "io/server_config.hpp"
 
 #include "base/ini.hpp"
+#include "io/system/account.hpp"
 #include "io/system/files.hpp"
 #include "io/system/include.hpp"
 #include "io/time/nts_ke.hpp"
@@ -23,7 +24,10 @@ result<config::server> load_server_config(const std::string& path, bool allow_lo
             return fresh ? read_key(file, *fresh) : load_key_file(file, allow_loose_permissions);
         },
         [&](const std::string& pattern) { return read_included(pattern, after); }, read_authorities};
-    return load_server_config(path, files, none);
+    auto server = load_server_config(path, files, none);
+    if (!server) return server;
+    if (const auto there = find_user(*server); !there) return error{path + ": " + there.error().text};
+    return server;
 }
 
 result<config::server> load_server_config(const std::string& path, const config_source& from,
@@ -55,6 +59,12 @@ result<config::server> load_server_config(const std::string& path, const config_
                 " (more or wider ports, a smaller [knock] memory, mode = strict), or allow_weak = true"};
     }
     return server;
+}
+
+result<void> find_user(const config::server& c) {
+    if (c.user.empty()) return {};
+    if (const auto found = find_account(c.user, ""); !found) return found.error();
+    return {};
 }
 
 } // namespace chronoknock::io

@@ -83,8 +83,10 @@ class Boot(unittest.TestCase):
         built.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(self.lab.program, built)
 
-    def configure(self, servers="", capture="any"):
+    def configure(self, servers="", capture="any", control_group=""):
         self.machine.write("/etc/chronoknock/chronoknock.ini", f"""
+[server]
+control_group = {control_group}
 [capture]
 interface = {capture}
 [time]
@@ -232,6 +234,41 @@ IPv6AcceptRA=no
         wait_for(lambda: self.status()["time"]["state"] == "synchronised", "the first fix", 60, every=0.2)
         self.knock_until_open()
         self.assertEqual(self.machine.unit("chronoknock", "NRestarts"), "0")
+
+    def of(self, path):
+        """Owner, group and mode of a file there."""
+        return self.machine.run(f"stat -c %U:%G:%a {path}").stdout.strip()
+
+    def test_with_a_user_and_what_a_reload_leaves(self):
+        self.configure(control_group="users")
+        self.machine.boot()
+        self.await_server()
+        pid = self.machine.unit("chronoknock", "MainPID")
+        rights = self.status()["privileges"]
+        self.assertEqual((rights["user"], rights["capabilities"]), ("chronoknock", ["net_admin"]))
+        uid = self.machine.run("id -u chronoknock").stdout.strip()
+        self.assertEqual(self.machine.run(f"awk '/^Uid:/ {{print $2, $3, $4, $5}}' /proc/{pid}/status").stdout.split(),
+                         [uid] * 4)
+        folder, socket = "/var/lib/chronoknock", "/run/chronoknock/control.sock"
+        self.machine.run(f"runuser -u chronoknock -- touch {folder}/planted")
+        before = {path: self.of(path) for path in (folder, f"{folder}/state.db", f"{folder}/guard.nft", socket,
+                                                   "/run/chronoknock", f"{folder}/planted")}
+        self.assertEqual(before, {folder: "root:chronoknock:1770", f"{folder}/state.db": "chronoknock:chronoknock:600",
+                                  f"{folder}/guard.nft": "root:root:600", socket: "root:users:660",
+                                  "/run/chronoknock": "root:root:755",
+                                  f"{folder}/planted": "chronoknock:chronoknock:644"})
+        self.machine.run("systemctl reload chronoknock")
+        self.assertEqual({path: self.of(path) for path in before}, before)
+        self.assertEqual(self.machine.unit("chronoknock", "MainPID"), pid)
+        self.knock_until_open()
+        self.assertEqual(self.stranger.door(self.server.ip4, 22), "silent")
+        # Restarted with a record there, and made anew where somebody has taken the folder away.
+        for change in ("true", f"rm -r {folder}"):
+            self.machine.run(f"systemctl stop chronoknock && {change} && systemctl start chronoknock")
+            self.await_server()
+            self.assertEqual(self.of(f"{folder}/state.db"), "chronoknock:chronoknock:600")
+        self.machine.run("systemctl stop chronoknock")
+        self.assertEqual(self.machine.run("ls /run/chronoknock", check=False).stdout, "")
 
     def test_an_upgrade_and_a_kill_leave_the_door_as_it_is(self):
         self.machine.boot()

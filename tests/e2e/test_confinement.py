@@ -104,6 +104,35 @@ class Rights(Confined):
         guard.wait_log("cannot be written by the user nobody; expected chown root:nobody and chmod 1770")
         self.wait_for(lambda: not guard.process.alive(), "the server to end")
 
+    def test_a_folder_that_is_a_link_is_judged_by_what_it_leads_to(self):
+        real = self.server.home / "elsewhere"
+        real.mkdir()
+        os.chown(real, 0, NOBODY)
+        real.chmod(0o1770)
+        (self.server.home / "link").symlink_to(real)
+        guard = self.small_guard(self.key(), wait=False, start=False, sections={"server": f"user = {NOBODY}"},
+                                 state=self.server.home / "link" / "state.db")
+        self.lab.folder.chmod(0o755)
+        guard.start()
+        self.assertEqual(os.stat(real / "state.db").st_uid, NOBODY)
+
+    def test_a_control_socket_among_files_of_others(self):
+        """In /run, say: the server cannot take the socket away at the end, nor what others have there."""
+        shared = self.server.home / "shared"
+        shared.mkdir()
+        self.lab.folder.chmod(0o755)
+        key = self.key()
+        guard = self.small_guard(key, wait=False, start=False)
+        guard.control = shared / "control.sock"
+        guard.write({"web": f"ports = tcp/{PORT}"}, {"alice": (key, "web")},
+                    {"server": "user = 0", "knock": "tracked = 1024"})
+        guard.start()
+        self.assertEqual(guard.status()["privileges"]["user"], "root")
+        guard.stop()
+        self.assertTrue((shared / "control.sock").exists())
+        guard.start()  # made anew
+        self.assertEqual(guard.status()["privileges"]["user"], "root")
+
     def test_status_says_it_in_one_line(self):
         guard, _ = self.confined(user=NOBODY)
         text = self.server.run([self.lab.program, "status", "--control", guard.control]).stdout
@@ -134,6 +163,18 @@ class Rights(Confined):
         self.assertEqual(guard.status()["privileges"]["user"], "root")
         self.assertEqual(guard.log().count("the server runs as root"), 1)
         self.opens(guard, key)
+
+
+    def test_staying_root_it_opens_no_socket_by_a_path_later(self):
+        guard, key = self.confined(user=0)
+        services, keys = {"web": f"ports = tcp/{PORT}"}, {"alice": (key, "web")}
+        guard.write(services, keys, {"server": "user = 0", "knock": "tracked = 1024",
+                                     "metrics": f"listen = unix:{guard.folder}/metrics.sock"})
+        guard.reload()
+        guard.wait_log("[metrics] listen: the running server stays root")
+        guard.stop()
+        guard.start()  # and from the start on it does
+        self.wait_for((guard.folder / "metrics.sock").exists, "metrics' socket")
 
 
 class OldKernel(Confined):
@@ -216,11 +257,12 @@ class Forbidden(Confined):
         answers = self.ask(guard, "try_forbidden", outside=str(outside), inside=str(guard.state))
         answers = answers.get("result", answers)
         allowed = {name: answers.pop(name) for name in ("packet socket", "raw socket to send", "open inside")}
+        self.by_path = answers.pop("socket by path")
         self.assertGreater(len(answers), 15)
         if not lacks:
             self.assertEqual(allowed, {name: "DONE" for name in allowed})
             self.opens(guard, key)  # and it goes on
-        return {name for name, answer in answers.items() if answer not in ("EPERM", "EACCES")}
+        return {name for name, answer in answers.items() if answer not in ("EPERM", "EACCES")}  # others: the kernel was asked
 
     def test_the_helper_does_what_is_listed_and_no_more(self):
         program = os.environ.get("CHRONOKNOCK_FORBIDDEN")
@@ -255,10 +297,33 @@ class Forbidden(Confined):
 
     def test_as_a_user(self):
         self.assertEqual(self.tried(NOBODY), set())
+        self.assertEqual(self.by_path, "DONE")
 
     def test_as_root(self):
-        """No user is there to become: the kernel holds it all the same."""
+        """No user is there to become: Landlock and seccomp hold it, and daemons that trust root's name hear nothing."""
         self.assertEqual(self.tried(0), set())
+        self.assertEqual(self.by_path, "EPERM")
+
+    def test_a_program_that_the_configuration_names_no_more_is_not_run(self):
+        program = os.environ.get("CHRONOKNOCK_FORBIDDEN")
+        if not program:
+            self.skipTest("CHRONOKNOCK_FORBIDDEN names no program")
+        named, other = (self.lab.folder / name for name in ("told", "another"))
+        for script in (named, other):
+            script.write_text("#!/bin/sh\necho told\n")
+            script.chmod(0o755)
+        guard, key = self.confined(user=NOBODY, program=program, events=f"command = {named}")
+
+        def answer():
+            answers = self.ask(guard, "try_helper", named=str(named))
+            return answers.get("result", answers)["named program"]
+        self.assertEqual(answer(), "told")
+        for again, knock_delay in enumerate((1, 2), 1):  # the server may refuse one reading, and goes on with the one before
+            guard.write({"web": f"ports = tcp/{PORT}"}, {"alice": (key, f"web\nknock_delay = {knock_delay}s")},
+                        {"server": f"user = {NOBODY}", "knock": "tracked = 1024", "events": f"command = {other}"})
+            guard.reload()
+            self.wait_for(lambda n=again: guard.log().count("configuration read again") == n, "a reload")
+        self.assertEqual(answer(), "it is not the program that the configuration names")
 
     # Where it is not in force the same is done: what refuses above is Landlock, and seccomp.
 

@@ -12,11 +12,14 @@
 #include <cstring>
 #include <fcntl.h>
 #include <functional>
+#include <linux/netlink.h>
 #include <netinet/in.h>
 #include <string>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -48,6 +51,36 @@ long try_vfork() {
 long try_open(const std::string& path, int flags) {
     const descriptor file(::open(path.c_str(), flags | O_CLOEXEC, 0600));
     return file ? 0 : -1;
+}
+
+/// Removed again.
+long try_make(const std::string& path, mode_t mode) {
+    const descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, mode));
+    if (!file) return -1;
+    ::unlink(path.c_str());
+    return 0;
+}
+
+/// The mode of a file of ours, by name or by descriptor.
+long try_mode(const std::string& path, const std::function<int(int)>& change) {
+    const descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+    const int done = file ? change(file.get()) : 0;
+    const int number = errno;
+    ::unlink(path.c_str());
+    errno = number;
+    return done;
+}
+long try_chmod(const std::string& path, mode_t mode) {
+    return try_mode(path, [&](int) { return ::chmod(path.c_str(), mode); });
+}
+long try_fchmod(const std::string& path, mode_t mode) {
+    return try_mode(path, [&](int file) { return ::fchmod(file, mode); });
+}
+
+/// On the standard input, which is no terminal: another error than EPERM says that the kernel was asked.
+long try_ioctl(unsigned long request) {
+    int on = 0;
+    return ::syscall(SYS_ioctl, STDIN_FILENO, request, &on);
 }
 
 long try_socket(int family, int kind, int protocol = 0) {
@@ -142,8 +175,21 @@ json::object try_all(const std::string& outside, const std::string& inside) {
         {"other memory",
          [] { return ::syscall(SYS_process_vm_readv, ::getppid(), nullptr, 0, nullptr, 0, 0); }},
         {"io_uring", [] { return ::syscall(SYS_io_uring_setup, 1, nullptr); }},
+        // A program that others run with our name.
+        {"set-user-ID file", [&] { return try_make(inside + ".tried", 04700); }},
+        {"chmod u+s", [&] { return try_chmod(inside + ".tried", 04700); }},
+        {"fchmod g+s", [&] { return try_fchmod(inside + ".tried", 02700); }},
+        {"set-group-ID folder", [&] { return static_cast<long>(::mkdir((inside + ".d").c_str(), 02700)); }},
+        // The kernel takes 32 bits of the number; what a filter compares has 64.
+        {"typing", [] { return try_ioctl(TIOCSTI); }},
+        {"typing by another number", [] { return try_ioctl(0x100000000ul | TIOCSTI); }},
+        {"signals by ioctl", [] { return try_ioctl(FIOASYNC); }},
+        {"signals by fcntl", [] { return static_cast<long>(::fcntl(0, F_SETOWN, ::getppid())); }},
+        {"signals of a choice", [] { return static_cast<long>(::fcntl(0, F_SETSIG, SIGKILL)); }},
+        {"netlink for all", [] { return try_socket(AF_NETLINK, SOCK_RAW, NETLINK_KOBJECT_UEVENT); }},
         // What it may do.
         {"packet socket", [] { return try_socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC); }},
+        {"socket by path", [] { return try_socket(AF_UNIX, SOCK_STREAM); }},
         {"raw socket to send", [] { return try_socket(AF_INET6, SOCK_RAW | SOCK_NONBLOCK, IPPROTO_RAW); }},
         {"open inside", [&] { return try_open(inside, O_RDONLY); }},
         // Last: if it could, nobody would be here any more.

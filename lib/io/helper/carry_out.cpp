@@ -45,7 +45,9 @@ secret_text answer_to(const result<T>& done) {
 secret_text read_all(const helper_site& site, int found) {
     const auto read = read_config_texts(site.config, site.allow_loose_permissions);
     // Told before the answer: what the server asks for then is known.
-    for (const auto& p : read.programs) {
+    auto told = read.programs;
+    if (read.is_whole) told.insert(told.begin(), named_program()); // those of an earlier one go
+    for (const auto& p : told) {
         writer w;
         w.u8(static_cast<std::uint8_t>(p.which));
         w.u64(static_cast<std::uint64_t>(p.time_limit.count()));

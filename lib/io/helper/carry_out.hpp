@@ -19,7 +19,8 @@ using known_programs = std::vector<named_program>;
 void carry_out_request(int stream, std::uint8_t kind, const helper_site& site, const known_programs& programs,
                        int found);
 
-/// From the other end of `found`; none: no more was sent.
+/// From the other end of `found`; none: no more was sent. Before those of a configuration comes one without a
+/// command.
 std::optional<named_program> next_found(int found);
 
 } // namespace chronoknock::io

@@ -22,8 +22,7 @@ namespace chronoknock::io {
 
 namespace {
 
-constexpr int pause_without_child = 100;  // ms
-constexpr std::size_t most_programs = 48; // of configurations that were read; the oldest goes
+constexpr int pause_without_child = 100; // ms
 
 /// The place of a kind among the requests.
 template <class Request>
@@ -115,7 +114,9 @@ private:
         begin(kind, [&] {
             listener_ = descriptor();
             if (kind != place_of<helper::read_configuration>) told_ = descriptor();
-            carry_out_request(got->passed.get(), kind, site_, programs_, told_.get());
+            auto programs = latest_;
+            programs.insert(programs.end(), before_.begin(), before_.end());
+            carry_out_request(got->passed.get(), kind, site_, programs, told_.get());
         });
         return true;
     }
@@ -163,20 +164,22 @@ private:
 
     void learn() {
         while (auto program = next_found(found_.get())) {
-            std::erase(programs_, *program);
-            programs_.push_back(std::move(*program));
-            if (programs_.size() > most_programs) programs_.erase(programs_.begin());
+            if (program->command.empty())
+                before_ = std::exchange(latest_, {});
+            else
+                latest_.push_back(std::move(*program));
         }
     }
 
     descriptor channel_;
     descriptor server_; ///< its end can be read there
     const helper_site& site_;
-    descriptor listener_;       ///< of the server's seccomp filter
-    bool had_listener_ = false; ///< once: it comes before the server reads what strangers send
-    descriptor found_;          ///< programs that children have read of come here
-    descriptor told_;           ///< the children's end
-    known_programs programs_;
+    descriptor listener_;                    ///< of the server's seccomp filter
+    bool had_listener_ = false;              ///< once: it comes before the server reads what strangers send
+    descriptor found_;                       ///< programs that children have read of come here
+    descriptor told_;                        ///< the children's end
+    known_programs latest_;                  ///< of the configuration that was read last
+    known_programs before_;                  ///< of the one before: the server may not have taken up the last
     std::map<pid_t, std::uint8_t> children_; ///< and what each does
 };
 

@@ -24,12 +24,13 @@ result<database> database::connect(const std::string& path, milliseconds patienc
     d.db_.reset(raw);
     if (opened != SQLITE_OK) return d.failed();
     d.set_patience(patience);
+    // Landlock leaves no folder for temporary files.
+    if (const auto done = d.run("pragma temp_store = memory"); !done) return done.error();
     return d;
 }
 
 result<void> database::use_wal() {
-    for (const char* sql :
-         {"pragma journal_mode = wal", "pragma synchronous = normal", "pragma temp_store = memory"})
+    for (const char* sql : {"pragma journal_mode = wal", "pragma synchronous = normal"})
         if (auto ran = run(sql); !ran) return ran;
     return {};
 }

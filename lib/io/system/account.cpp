@@ -26,7 +26,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr mode_t of_record = 01770;
-constexpr mode_t of_control = 01775;        // who may use the socket its own mode says
 constexpr const char* ours = "chronoknock"; // the name of folders that are ours
 constexpr const char* beside_record[] = {"", "-wal", "-shm", "-journal", "-mark", "-mark2"};
 
@@ -47,8 +46,8 @@ void give_folder(const fs::path& folder, const account& to, mode_t mode) {
     const descriptor held(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     struct stat s {};
     if (!held || ::fstat(held.get(), &s) != 0) return;
-    const bool is_ours = s.st_uid == ::geteuid() && (!was_there || folder.filename() == ours);
-    if (is_ours && ::fchown(held.get(), uid_t(-1), to.group) == 0) (void)!::fchmod(held.get(), mode);
+    const bool may_change = s.st_uid == ::geteuid() && (!was_there || is_ours(folder));
+    if (may_change && ::fchown(held.get(), uid_t(-1), to.group) == 0) (void)!::fchmod(held.get(), mode);
 }
 
 /// What keeps the user from making files in a folder, as the kernel says it to him; empty: nothing.
@@ -83,6 +82,8 @@ void give_file(const std::string& path, const account& to) {
 
 } // namespace
 
+bool is_ours(const std::string& folder) { return fs::path(folder).filename() == ours; }
+
 bool is_user(const std::string& name) { return ::getpwnam(name.c_str()) != nullptr; }
 
 result<account> find_account(const std::string& name, const std::string& more) {
@@ -105,15 +106,13 @@ result<account> find_account(const std::string& name, const std::string& more) {
     return a;
 }
 
-result<void> hand_over(const std::string& state, const std::string& control, const account& to) {
+result<void> hand_over(const std::string& state, const account& to) {
     const auto folder = fs::path(state).parent_path();
     give_folder(folder, to, of_record);
     const auto why_not = obstacle(folder, to);
     if (!why_not) return why_not.error();
     if (!why_not->empty()) return error{"[server] state: " + folder.string() + " " + *why_not};
     for (const auto* const end : beside_record) give_file(state + end, to);
-    if (const auto other = fs::path(control).parent_path(); other != folder)
-        give_folder(other, to, of_control); // it is root who listens there
     return {};
 }
 
@@ -124,7 +123,7 @@ void take_back(const std::string& state) {
     for (const auto* const end : beside_record) give_file(state + end, us);
     const auto folder = fs::path(state).parent_path();
     struct stat s {};
-    if (folder.filename() == ours && ::lstat(folder.c_str(), &s) == 0 && (s.st_mode & 07777) == of_record)
+    if (is_ours(folder) && ::lstat(folder.c_str(), &s) == 0 && (s.st_mode & 07777) == of_record)
         give_folder(folder, us, 0700);
 }
 

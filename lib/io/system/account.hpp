@@ -22,13 +22,16 @@ result<account> find_account(const std::string& name, const std::string& more);
 /// Whether there is a user of that name.
 bool is_user(const std::string& name);
 
+/// Whether a folder is ours by its name, and not one that others use as well.
+bool is_ours(const std::string& folder);
+
 /// Makes the folder of the server's record fit for a user: it stays root's, and the user's group may make
-/// files in it and take away those, no others (so the last good guard stays root's). So is the control
-/// socket's. That goes for folders that are made here, and for those that are called chronoknock, as ours
-/// are: others stay as they are. The user must be able to make files in that of the record, and to reach it:
-/// folders above it that are made here let others pass. What the server has left there becomes his. Needs
-/// what do_as() needs.
-result<void> hand_over(const std::string& state, const std::string& control, const account& to);
+/// files in it and take away those, no others (so the last good guard stays root's). That goes for a folder
+/// that is made here, and for one that is called chronoknock, as ours are: others stay as they are. The user
+/// must be able to make files in it, and to reach it: folders above it that are made here let others pass.
+/// What the server has left there becomes his. The folder of the control socket stays root's: it is root who
+/// listens there. Needs what do_as() needs.
+result<void> hand_over(const std::string& state, const account& to);
 
 /// The record that was handed over is ours again: without CAP_DAC_OVERRIDE root reads only what he owns.
 void take_back(const std::string& state);

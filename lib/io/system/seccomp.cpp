@@ -3,7 +3,9 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <linux/netlink.h>
 #include <linux/prctl.h>
+#include <linux/sockios.h>
 #include <memory>
 #include <netinet/in.h>
 #include <sched.h>
@@ -11,6 +13,7 @@
 #include <string>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <utility>
 
@@ -23,12 +26,12 @@ using filter = std::unique_ptr<void, decltype(&seccomp_release)>;
 constexpr const char* allowed[] = {
     // Files.
     "read", "write", "pread64", "pwrite64", "readv", "writev", "preadv", "pwritev", "preadv2", "pwritev2",
-    "open", "openat", "close", "close_range", "dup", "dup2", "dup3", "fcntl", "flock", "fstat", "stat",
-    "lstat", "newfstatat", "statx", "statfs", "fstatfs", "access", "faccessat", "faccessat2", "lseek",
-    "ftruncate", "truncate", "fallocate", "fadvise64", "fsync", "fdatasync", "sync_file_range", "rename",
-    "renameat", "renameat2", "link", "linkat", "unlink", "unlinkat", "mkdir", "mkdirat", "readlink",
-    "readlinkat", "chmod", "fchmod", "fchmodat", "chown", "fchown", "fchownat", "umask", "getcwd", "getdents",
-    "getdents64", "utimensat", "inotify_init1", "inotify_add_watch", "inotify_rm_watch", "memfd_create",
+    "close", "close_range", "dup", "dup2", "dup3", "flock", "fstat", "stat", "lstat", "newfstatat", "statx",
+    "statfs", "fstatfs", "access", "faccessat", "faccessat2", "lseek", "ftruncate", "truncate", "fallocate",
+    "fadvise64", "fsync", "fdatasync", "sync_file_range", "rename", "renameat", "renameat2", "link", "linkat",
+    "unlink", "unlinkat", "readlink", "readlinkat", "chown", "fchown", "fchownat", "umask", "getcwd",
+    "getdents", "getdents64", "utimensat", "inotify_init1", "inotify_add_watch", "inotify_rm_watch",
+    "memfd_create",
     // Memory.
     "mmap", "munmap", "mremap", "mprotect", "madvise", "mlock", "mlock2", "munlock", "brk", "msync",
     "membarrier",
@@ -46,6 +49,23 @@ constexpr const char* allowed[] = {
     "epoll_pwait2", "poll", "ppoll", "select", "pselect6", "pipe", "pipe2", "bind", "connect", "listen",
     "accept", "accept4", "getsockname", "getpeername", "getsockopt", "setsockopt", "shutdown", "sendto",
     "sendmsg", "sendmmsg", "recvfrom", "recvmsg", "recvmmsg"};
+
+/// Calls that give a file a mode, and which of their arguments it is.
+constexpr std::pair<const char*, unsigned> giving_modes[] = {{"open", 2},   {"openat", 3},  {"creat", 1},
+                                                             {"mkdir", 1},  {"mkdirat", 2}, {"chmod", 1},
+                                                             {"fchmod", 1}, {"fchmodat", 2}};
+
+// Without those that have signals sent to others: F_SETOWN, F_SETOWN_EX, F_SETSIG; FIOASYNC, FIOSETOWN,
+// SIOCSPGRP.
+constexpr int file_controls[] = {F_DUPFD,     F_DUPFD_CLOEXEC, F_GETFD,     F_SETFD,    F_GETFL,
+                                 F_SETFL,     F_GETLK,         F_SETLK,     F_SETLKW,   F_OFD_GETLK,
+                                 F_OFD_SETLK, F_OFD_SETLKW,    F_ADD_SEALS, F_GET_SEALS};
+constexpr unsigned long device_controls[] = {
+    // Of Asio, and isatty(3).
+    FIONBIO, FIONREAD, TCGETS,
+    // Of libpcap, about an interface.
+    SIOCGIFNAME, SIOCGIFINDEX, SIOCGIFCONF, SIOCGIFFLAGS, SIOCGIFADDR, SIOCGIFNETMASK, SIOCGIFBRDADDR,
+    SIOCGIFDSTADDR, SIOCGIFHWADDR, SIOCGIFMTU, SIOCETHTOOL};
 
 /// Adds rules; the first that fails counts.
 class rule_adder {
@@ -69,11 +89,18 @@ constexpr scmp_arg_cmp equals(unsigned argument, std::uint64_t value) {
     return {argument, SCMP_CMP_EQ, value, 0};
 }
 
-void add_rules(rule_adder& rules, packet_sockets by) {
+void add_rules(rule_adder& rules, packet_sockets by, path_sockets own) {
     for (const auto* const call : allowed) rules.add(SCMP_ACT_ALLOW, call);
+    for (const auto& [call, argument] : giving_modes)
+        rules.add(SCMP_ACT_ALLOW, call, {{argument, SCMP_CMP_MASKED_EQ, S_ISUID | S_ISGID, 0}});
+    for (const int control : file_controls)
+        rules.add(SCMP_ACT_ALLOW, "fcntl", {equals(1, static_cast<std::uint64_t>(control))});
+    for (const auto control : device_controls) rules.add(SCMP_ACT_ALLOW, "ioctl", {equals(1, control)});
+    if (own == path_sockets::any) rules.add(SCMP_ACT_ALLOW, "socket", {equals(0, AF_UNIX)});
+    for (const int protocol : {NETLINK_ROUTE, NETLINK_SOCK_DIAG, NETLINK_NETFILTER})
+        rules.add(SCMP_ACT_ALLOW, "socket",
+                  {equals(0, AF_NETLINK), equals(2, static_cast<std::uint64_t>(protocol))});
     const auto given = by == packet_sockets::listener ? SCMP_ACT_NOTIFY : SCMP_ACT_ALLOW;
-    for (const int family : {AF_UNIX, AF_NETLINK})
-        rules.add(SCMP_ACT_ALLOW, "socket", {equals(0, static_cast<std::uint64_t>(family))});
     for (const int family : {AF_INET, AF_INET6}) { // what sends whole packets needs CAP_NET_RAW
         const auto wanted = equals(0, static_cast<std::uint64_t>(family));
         rules.add(SCMP_ACT_ALLOW, "socket", {wanted, {2, SCMP_CMP_NE, IPPROTO_RAW, 0}});
@@ -90,19 +117,17 @@ void add_rules(rule_adder& rules, packet_sockets by) {
     for (const int option :
          {PR_SET_NAME, PR_GET_NAME, PR_CAPBSET_READ, PR_CAP_AMBIENT, PR_GET_NO_NEW_PRIVS, PR_GET_DUMPABLE})
         rules.add(SCMP_ACT_ALLOW, "prctl", {equals(0, static_cast<std::uint64_t>(option))});
-    // Nothing is typed into a terminal for others.
-    rules.add(SCMP_ACT_ALLOW, "ioctl", {{1, SCMP_CMP_NE, TIOCSTI, 0}});
 }
 
 error failure(int number) { return {std::string("seccomp: ") + std::strerror(number)}; }
 
 } // namespace
 
-result<descriptor> restrict_calls(packet_sockets by) {
+result<descriptor> restrict_calls(packet_sockets by, path_sockets own) {
     const filter made(seccomp_init(SCMP_ACT_ERRNO(EPERM)), &seccomp_release);
     if (!made) return failure(ENOMEM);
     rule_adder rules(made.get());
-    add_rules(rules, by);
+    add_rules(rules, by, own);
     if (rules.failed() != 0) return failure(rules.failed());
     seccomp_attr_set(made.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2); // a binary tree: some 5 steps for each call
     if (const int failed = seccomp_load(made.get()); failed != 0) return failure(-failed);
