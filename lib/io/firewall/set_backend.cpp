@@ -311,7 +311,8 @@ void set_backend::put_back(const std::string& service, place& p) {
     }
     const bool was_told = std::exchange(p.owes, failed != 0);
     if (failed != 0 && !was_told)
-        log::error(name_of(p.where) + ": " + std::to_string(failed) + " open grants not put back: " + why);
+        log::error(why + "; " + std::to_string(failed) + " open grants not put back into " +
+                   name_of(p.where));
     if (count != 0 && !was_told)
         log::info("firewall: " + name_of(p.where) + " was emptied: put back " + std::to_string(count) +
                   " open grants");
