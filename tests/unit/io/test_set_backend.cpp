@@ -213,9 +213,9 @@ BOOST_AUTO_TEST_CASE(a_set_that_is_gone_is_in_the_way_of_no_other_change) {
     set_up(f);
     BOOST_TEST(!try_apply(f, {{*address::parse(stranger), "ssh", 60s}}).has_value());
     close(f, knocker6, "ssh"); // as a key's removal does
-    BOOST_TEST(live(f) == 1u);
     nft(std::string("flush ruleset\n") + nft_rules);
     BOOST_TEST(run_until([&] { return try_from(knocker, 22) == "open"; }));
+    BOOST_TEST(live(f) == 1u);
     // One that was never there is refused.
     asked.services[0].set4 = "missing";
     BOOST_TEST(!try_set_up(f).has_value());
@@ -327,13 +327,11 @@ BOOST_AUTO_TEST_CASE(what_stays_for_ever_is_not_ours) {
 
 BOOST_AUTO_TEST_CASE(what_a_longer_grant_took_the_place_of_is_there_again_when_that_is_ended) {
     auto f = ready();
-    lab::run("ipset add allowed4 10.10.0.1 timeout 1000");
+    lab::run("ipset add allowed4 10.10.0.1 timeout 999");
     add(f, knocker, "ssh", 2h);
     close(f, knocker, "ssh");
     const auto list = lab::output_of("ipset list allowed4");
-    BOOST_TEST(
-        (list.find("timeout 999") != std::string::npos || list.find("timeout 1000") != std::string::npos),
-        list);
+    BOOST_TEST(list.find("timeout 99") != std::string::npos, list);
 }
 
 BOOST_AUTO_TEST_CASE(a_set_that_is_emptied_gets_the_open_grants_again) {
