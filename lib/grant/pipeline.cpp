@@ -72,24 +72,24 @@ actions pipeline::judge(std::span<const claim> claims, instant now, const time_e
             refuse(c, "the key was good until " + utc(to_seconds(*until)) + " UTC", now, t.t, todo);
             continue;
         }
-        if (const auto why = too_many(c, accepted, now); !why.empty()) {
-            refuse(c, why, now, t.t, todo);
+        const auto& key = terms_.keys[c.key];
+        const auto verdict = guard_.judge(
+            {c.once, c.beneficiary, key.knock_delay, t.t, {t.t - (now - c.first), t.error}, key.bound});
+        if (verdict == judgement::repeated) {
+            ++counters_.repeated;
             continue;
         }
-        const auto verdict = guard_.judge(
-            {c.once, c.beneficiary, terms_.keys[c.key].knock_delay, t.t, {t.t - (now - c.first), t.error}});
-        switch (verdict) {
-        case judgement::accepted:
-            accepted.push_back(accept(c, now, t.t));
-            batch.tokens.push_back(accepted.back().once);
-            record(c, accepted.back(), batch.grants);
-            break;
-        case judgement::repeated:
-            ++counters_.repeated;
-            break;
-        default:
-            refuse(c, std::string(to_string(verdict)), now, t.t, todo);
+        const auto why =
+            verdict == judgement::accepted ? too_many(c, accepted, now) : std::string(to_string(verdict));
+        if (!why.empty()) refuse(c, why, now, t.t, todo);
+        if (verdict != judgement::accepted && verdict != judgement::used_up) continue;
+        if (!why.empty() && c.once.reusable) { // a copy is as good as it is for ever
+            guard_.failed(replay_guard::burnt_of(c.once, c.beneficiary, t.t));
+            continue;
         }
+        accepted.push_back(why.empty() ? accept(c, now, t.t) : use_up(c, now, t.t));
+        batch.tokens.push_back(accepted.back().once);
+        record(c, accepted.back(), batch.grants);
     }
     if (accepted.empty()) return todo;
     redeeming_.emplace(++last_number_, std::move(accepted));
@@ -98,12 +98,10 @@ actions pipeline::judge(std::span<const claim> claims, instant now, const time_e
 }
 
 /// Why a claim would give its key more grants than it may have; empty: it would not. What is renewed counts
-/// once. A token that is burnt is refused as that.
+/// once.
 std::string pipeline::too_many(const claim& c, std::span<const knock> accepted, instant now) const {
     const auto& key = terms_.keys[c.key];
-    if (key.max_grants == 0 || c.what == claim::wish::close ||
-        guard_.is_burnt(c.once.key, c.once.place, c.once.identity))
-        return {};
+    if (key.max_grants == 0 || c.what == claim::wish::close) return {};
     auto grants = holders_.held_by(key.name, now);
     const auto add = [&](const knock& k) {
         if (k.key != key.name || k.wish != claim::wish::open || k.outdated || !k.revoked.empty()) return;
@@ -149,6 +147,13 @@ pipeline::knock pipeline::accept(const claim& c, instant now, unix_time t) const
     return k;
 }
 
+/// Whoever has seen a refused knock could use it later, or from elsewhere, were it not burnt.
+pipeline::knock pipeline::use_up(const claim& c, instant now, unix_time t) const {
+    knock k{replay_guard::burnt_of(c.once, c.beneficiary, t), c.what, terms_.keys[c.key].name, {}, {}, now};
+    k.refused = true;
+    return k;
+}
+
 void pipeline::refuse(const claim& c, const std::string& why, instant now, unix_time t, actions& todo) {
     ++counters_.refused;
     ++counters_of(terms_.keys[c.key].name).refused;
@@ -167,6 +172,10 @@ actions pipeline::redeemed(std::uint64_t batch, const result<void>& done, instan
     auto found = redeeming_.extract(batch);
     if (found.empty()) return todo;
     for (auto& k : found.mapped()) {
+        if (k.refused) {
+            done ? guard_.used_up(k.once) : guard_.failed(k.once);
+            continue;
+        }
         if (!k.revoked.empty()) {
             drop_revoked(k, todo);
             continue;

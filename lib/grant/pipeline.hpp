@@ -35,6 +35,7 @@ struct terms {
         /// Its grants are to the networks of these lengths around the address.
         std::uint8_t prefix4 = 32;
         std::uint8_t prefix6 = 128;
+        bool bound = true; ///< no knock of it opens for another when a copy comes from elsewhere
     };
     struct service {
         std::string name;
@@ -170,6 +171,7 @@ private:
         bool outdated = false;                     ///< a service of it has changed
         std::string revoked = {};                  ///< why it is to open nothing any more
         std::vector<holders::ticket> tickets = {}; ///< of each of openings
+        bool refused = false;                      ///< it is only to be burnt, and opens nothing
     };
     /// Who holds a grant of an earlier process.
     struct earlier {
@@ -214,6 +216,7 @@ private:
     void drop_revoked(const knock& k, actions& todo);
     std::vector<opening> openings_of(const claim& c) const;
     knock accept(const claim& c, instant now, unix_time t) const;
+    knock use_up(const claim& c, instant now, unix_time t) const;
     void record(const claim& c, const knock& k, std::vector<opened_grant>& grants) const;
     std::string too_many(const claim& c, std::span<const knock> accepted, instant now) const;
     void refuse(const claim& c, const std::string& why, instant now, unix_time t, actions& todo);

@@ -115,7 +115,8 @@ pipeline::keeping pipeline::heed(std::span<const firewall::flow> live, instant a
             i.idle_since.reset();
             // One that was revoked a moment ago is nobody's.
             const auto holds = [&](const std::string& key) { return may_hold(key, when); };
-            if (i.end - now < short_of_it && may_ask &&
+            // A knock on its way may open for longer than a step, and must not be cut down to it.
+            if (i.end - now < short_of_it && may_ask && !is_coming(g) &&
                 std::ranges::any_of(holders_.keys_of(g.first, g.second, now), holds)) {
                 i.asked = now;
                 p.grants.push_back(g);

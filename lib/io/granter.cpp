@@ -152,6 +152,9 @@ void granter::end(granting::pipeline::revoking r, std::function<void(const resul
 void granter::keep_idle_grants(instant now, unix_time when) {
     if (!firewall_ || !pipeline_ || !pipeline_->asks_for_flows() || now < flows_due_) return;
     flows_due_ = now + look_each;
+    const auto as_of = firewall_->flows_as_of();
+    if (as_of != instant{} && as_of == flows_heeded_) return; // nothing new is known
+    flows_heeded_ = as_of;
     const auto heed = [this, when](const result<firewall_backend::live_flows>& live) {
         if (!live || live->as_of == instant{}) return pipeline_->heed_nothing(boot_now());
         auto k = pipeline_->heed(live->flows, live->as_of, boot_now(), when);

@@ -127,6 +127,7 @@ private:
     std::function<void(const granting::history_entry&)> noted_;
     unix_time newest_{};
     instant flows_due_{};
+    instant flows_heeded_{}; ///< as of when they were asked for last
 };
 
 } // namespace chronoknock::io

@@ -77,6 +77,8 @@ public:
         std::vector<firewall::flow> flows;
         instant as_of{}; ///< what began later may be lacking
     };
+    /// As of when flows() would tell, for which it need not look; the epoch: it has to be asked.
+    virtual instant flows_as_of() const { return {}; }
     /// Answered as list() is.
     virtual void flows(const std::function<bool(const firewall::flow&)>& meant,
                        std::function<void(result<live_flows>)> done) {

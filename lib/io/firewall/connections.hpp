@@ -3,8 +3,10 @@
 #include "firewall/flow.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <optional>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -14,9 +16,15 @@ namespace chronoknock::io {
 /// Open TCP connections of this host's sockets; none where /proc does not tell.
 std::vector<firewall::flow> open_connections();
 
+/// TCP ports that a socket of this host listens at, whatever its address.
+std::set<std::uint16_t> listening_ports();
+
 /// What conntrack has seen answered: UDP, and TCP that is forwarded to a container. None where it tracks
 /// nothing.
 std::vector<firewall::flow> tracked_flows();
+
+/// TCP connections whose handshake conntrack has seen through, or taken up later, and no end of.
+std::vector<firewall::flow> established_flows();
 
 /// Ends TCP connections of this host's sockets: both ends see a reset. Those that are gone are passed over;
 /// a kernel without INET_DIAG_DESTROY does nothing.

@@ -66,6 +66,7 @@ public:
     void apply(std::vector<change> changes, answer done);
     result<std::vector<live_grant>> list() { return grants_.list(); }
     result<std::size_t> cut(const std::function<bool(const flow&)>& meant);
+    instant flows_as_of() const { return rules_ && rest_.empty() ? watch_.as_of() : instant{}; }
     result<firewall_backend::live_flows> flows(const std::function<bool(const flow&)>& meant);
     result<void> withdraw();
 
@@ -306,10 +307,18 @@ result<firewall_backend::live_flows> nftables::flows(const std::function<bool(co
     std::vector<flow> admitted;
     std::ranges::copy_if(watch_.unclosed(), std::back_inserter(admitted), meant);
     std::optional<std::set<flow>> tracked;
+    std::optional<std::set<std::uint16_t>> listening;
+    // A flow does not say where to. Where a socket of this host listens, only conntrack knows one that none
+    // of them has: two forged packets look like a forwarded connection to the guard.
     const auto forwarded = [&](const flow& f) {
-        if (!rules_->translated) return !rules_->also_for.empty();
+        const bool passes = !rules_->also_for.empty();
+        if (!rules_->translated && !passes) return false;
+        if (!rules_->translated) {
+            if (!listening) listening = listening_ports();
+            if (!listening->contains(f.port)) return true;
+        }
         if (!tracked) {
-            const auto all = tracked_flows();
+            const auto all = established_flows();
             tracked.emplace(all.begin(), all.end());
         }
         return tracked->contains(f);
@@ -343,6 +352,7 @@ public:
     }
     void list(listing done) override { done(shell_->list()); }
     void cut(std::function<bool(const flow&)> meant, counted done) override { done(shell_->cut(meant)); }
+    instant flows_as_of() const override { return shell_->flows_as_of(); }
     void flows(const std::function<bool(const flow&)>& meant,
                std::function<void(result<live_flows>)> done) override {
         done(shell_->flows(meant));

@@ -76,6 +76,7 @@ private:
         set_place where;
         std::uint64_t handle = 0;
         bool lost = false; ///< it was told that the set is not there, or unfit
+        bool owes = false; ///< it was told that not all that is open could be put back
     };
     /// Of each service, by the family.
     using places = std::map<std::pair<std::string, int>, place>;
@@ -89,7 +90,10 @@ private:
     void adopt(const std::string& service, const set_place& p);
     void look_again();
     void look_again(const std::string& service, place& p);
-    void put_back(const std::string& service, const place& p);
+    void put_back(const std::string& service, place& p);
+    void lose(place& p, const error& why);
+    void keep_theirs(const std::string& service, const set_member& m, instant now);
+    std::optional<set_member> take_theirs(const std::string& service, const address& who, instant now);
     void listen();
     void look_around();
     template <class Work>
@@ -105,6 +109,12 @@ private:
     asio::posix::stream_descriptor events_;
     places places_;
     firewall::ledger open_; ///< what we have put there
+    struct replaced {
+        set_member member;
+        instant end;
+    };
+    /// What others had put into a service's set, and a longer grant has taken the place of.
+    std::map<std::pair<std::string, address>, replaced> replaced_;
     bool prepared_ = false;
     std::shared_ptr<void> alive_ = std::make_shared<char>(); ///< for handlers that are queued at the end
 };
@@ -126,9 +136,15 @@ result<void> set_backend::prepare_now(const rules& r) {
     places next;
     for (const auto& s : r.services)
         for (const auto& where : places_of(s, r)) {
+            const std::pair id(s.name, where.family);
             const auto seen = look(s.name, where);
-            if (!seen) return seen.error();
-            next[{s.name, where.family}] = {where, seen->handle};
+            const auto known = places_.find(id);
+            if (!seen && (known == places_.end() || known->second.where != where)) return seen.error();
+            // One that others have taken away must not stand in the way of a key's removal, say.
+            if (!seen)
+                lose(next[id] = known->second, seen.error());
+            else
+                next[id] = {where, seen->handle};
         }
     // What is open in a set that is not a service's any more ends: nobody would know of it.
     const auto now = boot_now();
@@ -149,7 +165,7 @@ result<void> set_backend::prepare_now(const rules& r) {
         if (const auto was = before.find(id);
             !prepared_ || was == before.end() || was->second.where != p.where)
             adopt(id.first, p.where);
-        else if (was->second.handle != p.handle)
+        else if (!p.lost && (was->second.handle != p.handle || was->second.lost || was->second.owes))
             put_back(id.first, p);
     prepared_ = true;
     return {};
@@ -206,6 +222,8 @@ result<void> set_backend::open(const place& p, const change& c) {
                   (member->left ? "for longer" : "for good") + ": left as it is");
         return {};
     }
+    if (!member) replaced_.erase({c.service, c.who.network}); // with what was there before
+    if (member && !member->ours) keep_theirs(c.service, *member, now);
     if (const auto done = sets_->put(p.where, c.who.network, timeout); !done) {
         if (done.error() == boost::system::errc::no_such_file_or_directory)
             return error{"firewall: " + name_of(p.where) + " is not there"};
@@ -220,11 +238,28 @@ result<void> set_backend::close(const place& p, const change& c) {
     if (!there) return text_of("ending a grant", there.error());
     const bool ours =
         *there && (*there)->ours && (p.handle != 0 || open_.had_grant(c.who.network, c.service, boot_now()));
-    if (ours)
-        if (const auto done = sets_->take(p.where, c.who.network); !done)
-            return text_of("ending a grant", done.error());
+    if (ours) {
+        const auto theirs = take_theirs(c.service, c.who.network, boot_now());
+        const auto done = theirs ? sets_->put_theirs(p.where, *theirs) : sets_->take(p.where, c.who.network);
+        if (!done) return text_of("ending a grant", done.error());
+    }
     open_.note(c, boot_now());
     return {};
+}
+
+void set_backend::keep_theirs(const std::string& service, const set_member& m, instant now) {
+    std::erase_if(replaced_, [now](const auto& one) { return one.second.end <= now; });
+    replaced_.insert_or_assign({service, m.who}, replaced{m, now + *m.left});
+}
+
+/// What is left of it; nothing if there was none, or its time is over.
+std::optional<set_member> set_backend::take_theirs(const std::string& service, const address& who,
+                                                   instant now) {
+    const auto found = replaced_.extract(std::pair(service, who));
+    if (!found || found.mapped().end <= now) return {};
+    auto m = std::move(found.mapped().member);
+    m.left = std::chrono::ceil<milliseconds>(found.mapped().end - now);
+    return m;
 }
 
 /// One that somebody took out by hand is none.
@@ -246,33 +281,39 @@ result<void> set_backend::withdraw_now() {
     return apply_now(all);
 }
 
+void set_backend::lose(place& p, const error& why) {
+    if (!std::exchange(p.lost, true)) log::error("firewall: " + why.text + "; nothing opens until then");
+}
+
 void set_backend::look_again() {
     for (auto& [id, p] : places_) look_again(id.first, p);
 }
 
 void set_backend::look_again(const std::string& service, place& p) {
     const auto seen = look(service, p.where);
-    if (!seen) {
-        if (!std::exchange(p.lost, true))
-            log::error("firewall: " + seen.error().text + "; nothing opens until then");
-        return;
-    }
+    if (!seen) return lose(p, seen.error());
     const bool was_lost = std::exchange(p.lost, false);
     const bool anew =
         std::exchange(p.handle, seen->handle) != seen->handle || (seen->handle == 0 && seen->empty);
     if (was_lost) log::info("firewall: " + name_of(p.where) + " is there again");
-    if (anew || was_lost) put_back(service, p);
+    if (anew || was_lost || p.owes) put_back(service, p);
 }
 
-void set_backend::put_back(const std::string& service, const place& p) {
-    std::size_t count = 0;
+/// What cannot be put back now is tried again with the next look; it is told once.
+void set_backend::put_back(const std::string& service, place& p) {
+    std::size_t count = 0, failed = 0;
+    std::string why;
     for (const auto& g : open_.open(boot_now())) {
         if (g.service != service || g.who.network.family() != p.where.family) continue;
-        if (const auto done = open(p, {g.who, g.service, g.left}); !done)
-            return log::error(done.error().text);
-        ++count;
+        const auto done = open(p, {g.who, g.service, g.left});
+        ++(done ? count : failed);
+        if (!done) why = done.error().text;
     }
-    if (count != 0)
+    const bool was_told = std::exchange(p.owes, failed != 0);
+    if (failed != 0 && !was_told)
+        log::error(why + "; " + std::to_string(failed) + " open grants not put back into " +
+                   name_of(p.where));
+    if (count != 0 && !was_told)
         log::info("firewall: " + name_of(p.where) + " was emptied: put back " + std::to_string(count) +
                   " open grants");
 }

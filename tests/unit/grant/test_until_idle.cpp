@@ -192,6 +192,18 @@ BOOST_AUTO_TEST_CASE(a_knock_on_its_way_is_not_cut_off) {
     BOOST_TEST(w.held());
 }
 
+BOOST_AUTO_TEST_CASE(while_a_knock_is_on_its_way_nothing_is_prolonged) {
+    idle_world w;
+    w.open(w.of(0, 0));
+    w.now = 2s;
+    w.judge({w.of(0, 2)}); // it may open for longer
+    BOOST_TEST((w.passes({to_ssh(here)}) == nothing));
+    w.redeemed(w.number, fine);
+    BOOST_TEST((w.passes({to_ssh(here)}) == nothing));
+    w.carried_out(w.number + 1, fine);
+    BOOST_TEST((w.passes({to_ssh(here)}) == prolonged));
+}
+
 BOOST_AUTO_TEST_CASE(a_firewall_that_fails_is_asked_again) {
     idle_world w;
     w.open(w.of(0, 0));
