@@ -96,6 +96,7 @@ class Rights(Confined):
             self.assertGreater(last.stat().st_size, 100, what)
 
     def test_a_folder_that_the_user_cannot_write_is_told(self):
+        self.lab.folder.chmod(0o755)
         folder = self.server.home / "record"
         folder.mkdir()
         guard = self.small_guard(self.key(), wait=False, start=False, sections={"server": f"user = {NOBODY}"},
