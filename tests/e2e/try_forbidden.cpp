@@ -12,7 +12,6 @@
 #include <cstring>
 #include <fcntl.h>
 #include <functional>
-#include <linux/netlink.h>
 #include <netinet/in.h>
 #include <string>
 #include <sys/ioctl.h>
@@ -187,7 +186,6 @@ json::object try_all(const std::string& outside, const std::string& inside) {
         {"signals by ioctl", [] { return try_ioctl(FIOASYNC); }},
         {"signals by fcntl", [] { return static_cast<long>(::fcntl(0, F_SETOWN, ::getppid())); }},
         {"signals of a choice", [] { return static_cast<long>(::fcntl(0, F_SETSIG, SIGKILL)); }},
-        {"netlink for all", [] { return try_socket(AF_NETLINK, SOCK_RAW, NETLINK_KOBJECT_UEVENT); }},
         // What it may do.
         {"packet socket", [] { return try_socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC); }},
         {"socket by path", [] { return try_socket(AF_UNIX, SOCK_STREAM); }},
