@@ -51,7 +51,7 @@ private:
 /// Whose the record is.
 std::optional<io::also_trusted> server_user(const config::server& s) {
     const auto name = io::user_to_become(s);
-    const auto user = name.empty() ? result<io::account>(error{}) : io::find_account(name, "");
+    const auto user = name.empty() ? result<io::account>(error{}) : io::find_account(name);
     if (!user) return {};
     return io::also_trusted{user->user, user->group};
 }

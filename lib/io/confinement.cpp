@@ -86,7 +86,8 @@ std::string own_name() {
 }
 
 result<void> change_user(const std::string& name, const config::server& c) {
-    const auto who = find_account(name, c.control_group);
+    // Without [server] control_group, which may be one that opens more: the socket is that group's already.
+    const auto who = find_account(name);
     if (!who) return who.error();
     if (who->user == ::geteuid()) return {};
     if (::geteuid() != 0)

@@ -63,7 +63,7 @@ result<config::server> load_server_config(const std::string& path, const config_
 
 result<void> find_user(const config::server& c) {
     if (c.user.empty()) return {};
-    if (const auto found = find_account(c.user, ""); !found) return found.error();
+    if (const auto found = find_account(c.user); !found) return found.error();
     return {};
 }
 

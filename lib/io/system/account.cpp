@@ -3,9 +3,7 @@
 #include "base/text.hpp"
 #include "io/system/descriptor.hpp"
 #include "io/system/files.hpp"
-#include "io/system/groups.hpp"
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
@@ -86,7 +84,7 @@ bool is_ours(const std::string& folder) { return fs::path(folder).filename() == 
 
 bool is_user(const std::string& name) { return ::getpwnam(name.c_str()) != nullptr; }
 
-result<account> find_account(const std::string& name, const std::string& more) {
+result<account> find_account(const std::string& name) {
     const auto number = parse_number(name, 0, 0xfffffffe);
     const auto* const found = number ? ::getpwuid(static_cast<uid_t>(*number)) : ::getpwnam(name.c_str());
     if (!found && !number) return error{"[server] user: there is no user '" + printable(name) + "'"};
@@ -101,8 +99,6 @@ result<account> find_account(const std::string& name, const std::string& more) {
         if (::getgrouplist(found->pw_name, found->pw_gid, a.groups.data(), &count) < 0) count = 64;
         a.groups.resize(static_cast<std::size_t>(count));
     }
-    if (!more.empty())
-        if (const auto id = group_id(more); id && !std::ranges::count(a.groups, *id)) a.groups.push_back(*id);
     return a;
 }
 

@@ -17,8 +17,8 @@ struct account {
     std::vector<gid_t> groups; ///< all of them
 };
 
-/// The user of that name or number with its groups, and `more` besides (by name or number; empty: none).
-result<account> find_account(const std::string& name, const std::string& more);
+/// The user of that name or number, with its groups.
+result<account> find_account(const std::string& name);
 /// Whether there is a user of that name.
 bool is_user(const std::string& name);
 

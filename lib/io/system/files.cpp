@@ -185,6 +185,16 @@ result<std::string> read_own_file(const std::string& path) {
     return read_all<std::string>(file->get(), path, most_text_file);
 }
 
+result<std::string> read_found_file(const std::string& path) {
+    const auto file = open_for_reading(path);
+    if (!file) return file.error();
+    struct stat s {};
+    if (::fstat(file->get(), &s) != 0) return why(path, "cannot read its mode");
+    if (s.st_uid != ::geteuid() && s.st_uid != 0)
+        return error{path + ": expected a file that belongs to us or root, since a pattern has found it"};
+    return read_all<std::string>(file->get(), path, most_text_file);
+}
+
 result<key::secret_text> read_key_text(const std::string& path, bool allow_loose_permissions) {
     const auto file = open_for_reading(path);
     if (!file) return file.error();
