@@ -4,9 +4,11 @@
 #include "app/check_online.hpp"
 #include "base/in_words.hpp"
 #include "firewall/backend.hpp"
+#include "io/confinement.hpp"
 #include "io/firewall/protection.hpp"
 #include "io/server_config.hpp"
 #include "io/store/record_summary.hpp"
+#include "io/system/account.hpp"
 #include "io/system/privileges.hpp"
 #include "method/method.hpp"
 
@@ -15,6 +17,7 @@
 #include <cstdio>
 #include <iomanip>
 #include <iostream>
+#include <unistd.h>
 
 namespace chronoknock::app {
 
@@ -69,6 +72,8 @@ void print_firewall(const config::firewall_settings& f) {
 
 void print_settings(const config::server& s) {
     line("state", s.state);
+    const auto user = io::user_to_become(s);
+    line("becomes", user.empty() ? "no other user" : "the user " + user);
     line("control", s.control);
     if (!s.include.empty()) line("include", s.include);
     if (s.log.file.empty())
@@ -162,6 +167,16 @@ void print_key(const config::server& s, const config::key_settings& k, const new
               << method::security_bits(k, s) << " bits against one packet of a stranger\n";
 }
 
+/// The record is the server's user's.
+newest_places places_in(const config::server& s) {
+    newest_places found;
+    const auto read = [&] { found = io::newest_places(s.state); };
+    const auto name = io::user_to_become(s);
+    const auto user = name.empty() ? result<io::account>(error{}) : io::find_account(name, "");
+    if (!user || ::geteuid() != 0 || !io::do_as(*user, read)) read();
+    return found;
+}
+
 void tell_doubts(const std::vector<std::string>& doubts) {
     for (const auto& one : doubts) tell("warning: " + one);
 }
@@ -186,8 +201,8 @@ void print(const online_findings& found) {
 
 int run_check(const arguments& args) {
     const auto options = parse_options(args, check_usage());
-    // With the server's privileges, so that it says what the server would.
-    if (const auto kept = io::keep_only_network_privileges(); !kept) return say(failed, kept.error().text);
+    // With the privileges that a server starts with, so that it says what the server would.
+    if (const auto kept = io::keep_privileges_for_start(); !kept) return say(failed, kept.error().text);
     const auto server =
         io::load_server_config(*given(options, "config"), options.count("allow-loose-permissions") != 0, {},
                                io::without_keys::once_served);
@@ -195,7 +210,7 @@ int run_check(const arguments& args) {
     newest_places used;
     if (std::ranges::any_of(server->keys,
                             [](const auto& k) { return method::method_of(*k.key).left != nullptr; }))
-        used = io::newest_places(server->state);
+        used = places_in(*server);
     const bool as_json = options.count("json") != 0;
     if (!as_json) {
         print_settings(*server);

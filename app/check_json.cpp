@@ -1,6 +1,7 @@
 #include "app/check_json.hpp"
 
 #include "base/in_words.hpp"
+#include "io/confinement.hpp"
 #include "io/firewall/protection.hpp"
 #include "method/method.hpp"
 
@@ -67,6 +68,7 @@ json::object key_json(const config::server& s, const config::key_settings& k, co
 json::object describe(const config::server& s, const newest_places& used) {
     json::object o{
         {"state", s.state},
+        {"user", io::user_to_become(s)},
         {"control", s.control},
         {"include", s.include},
         {"interfaces",

@@ -66,6 +66,9 @@ for shell in bash zsh fish; do
 done
 
 if [ "$role" = server ]; then
+  # Whom the server becomes ([server] user).
+  id -u chronoknock >/dev/null 2>&1 ||
+    useradd --system --user-group --home-dir /var/lib/chronoknock --no-create-home --shell /usr/sbin/nologin chronoknock
   install -d -m 755 "$folder"
   install -d -m 700 "$folder/keys" "$folder/conf.d"
   [ -e "$folder/chronoknock.ini" ] || install -m 600 etc/chronoknock.ini "$folder/chronoknock.ini"

@@ -48,15 +48,23 @@ result<std::string> parse_name(std::string_view text) {
     return {boost::system::in_place_value, text};
 }
 
-/// A group's name as useradd(8) takes them, or its number; nothing for nobody.
-result<std::string> parse_group(std::string_view text) {
+/// The name of a user or group as useradd(8) takes them, or its number; empty for none.
+result<std::string> parse_account(std::string_view text, const char* expected) {
     const auto fits = [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
                c == '_' || c == '-';
     };
     if (text.size() > 32 || !std::ranges::all_of(text, fits))
-        return error{"expected the name of a group, not '" + printable(text) + "'"};
+        return error{std::string(expected) + ", not '" + printable(text) + "'"};
     return {boost::system::in_place_value, text};
+}
+
+result<std::string> parse_group(std::string_view text) {
+    return parse_account(text, "expected the name of a group");
+}
+
+result<std::string> parse_user(std::string_view text) {
+    return parse_account(text, "expected the name of a user");
 }
 
 /// A key's section before its services are looked up.
@@ -86,6 +94,7 @@ struct tables {
         : server_section{{"state", path(&server::state, folder)},
                          {"control", path(&server::control, folder, most_socket_path)},
                          {"control_group", value(&server::control_group, parse_group)},
+                         {"user", value(&server::user, parse_user)},
                          {"include", value(&server::include,
                                            [folder](auto text) { return parse_include(text, folder); })}},
           capture{{"interface", list(&server::interfaces, 1, "interface", parse_interface)},

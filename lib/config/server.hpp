@@ -87,8 +87,9 @@ struct key_settings {
 struct server {
     std::string state = "/var/lib/chronoknock/state.db";
     std::string control = "/run/chronoknock/control.sock";
-    std::string control_group;                     ///< whose members may look; empty: nobody
-    std::string include;                           ///< pattern of paths (glob(7)); empty: nothing is included
+    std::string control_group; ///< whose members may look; empty: nobody
+    std::string user;    ///< whom the server becomes, name or number; empty: chronoknock, if there is one
+    std::string include; ///< pattern of paths (glob(7)); empty: nothing is included
     std::vector<std::string> interfaces = {"any"}; ///< names, any, nflog:GROUP
     std::vector<prefix> also_for;                  ///< destinations guarded besides the host's own addresses
     log_settings log;

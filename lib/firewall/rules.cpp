@@ -172,7 +172,8 @@ result<std::string> setup_script(const rules& r, const table_state& existing, st
     for (const auto& set : existing.sets)
         if (!is_wanted(set) && !set.starts_with("__")) text += "delete set " + ours + set + "\n";
     for (const auto& e : existing.permanent)
-        if (is_wanted(e.set)) text += "delete element " + ours + e.set + " { " + e.who.to_string() + " }\n";
+        if (is_plain(e.set) && is_wanted(e.set))
+            text += "delete element " + ours + e.set + " { " + e.who.to_string() + " }\n";
 
     text += "table " + ours + "{\n" + sets + chains + "}\n" + trial_elements(r) + cut_elements(r, cut) +
             admission_script(r, admitted);

@@ -69,6 +69,7 @@ struct rules {
     nanoseconds trial_left{0}; ///< of that, when the table is written
     table_name sets_in = {};   ///< where the sets of the services are (backend nft-set)
     firewall::programs programs = {};
+    bool operator==(const rules&) const = default;
 };
 
 /// While it has elements a guard on trial guards. They end by themselves.
@@ -115,6 +116,7 @@ inline constexpr flow_set flow_sets[] = {
 struct permanent_element {
     std::string set;
     address who;
+    bool operator==(const permanent_element&) const = default;
 };
 
 /// What there is of our table.
@@ -122,6 +124,7 @@ struct table_state {
     std::vector<std::string> sets;
     std::vector<std::string> chains;
     std::vector<permanent_element> permanent;
+    bool operator==(const table_state&) const = default;
 };
 
 /// One transaction for `nft -f` that makes the table hold to the rules. Chains are written anew; the sets of

@@ -11,30 +11,26 @@
 
 namespace chronoknock::io {
 
-namespace {
-
-/// A key file that is to be written.
-result<key::credential_ptr> read_new_key(const std::string& path, const std::string& text) {
-    auto key = method::read_key(text);
-    if (!key) return in_file(path, key.error());
-    return key;
-}
-
-} // namespace
-
 result<config::server> load_server_config(const std::string& path, bool allow_loose_permissions,
                                           const file_changes& after, without_keys none) {
-    const auto* changed = after.text_of(path);
-    const auto text =
-        changed ? result<std::string>(boost::system::in_place_value, *changed) : read_file(path);
-    if (!text) return text.error();
-    auto server = config::parse_server(
-        *text, path,
+    const config_source files{
         [&](const std::string& file) {
-            const auto* fresh = after.text_of(file);
-            return fresh ? read_new_key(file, *fresh) : load_key_file(file, allow_loose_permissions);
+            const auto* const changed = after.text_of(file);
+            return changed ? result<std::string>(boost::system::in_place_value, *changed) : read_file(file);
         },
-        [&](const std::string& pattern) { return read_included(pattern, after); });
+        [&](const std::string& file) {
+            const auto* const fresh = after.text_of(file);
+            return fresh ? read_key(file, *fresh) : load_key_file(file, allow_loose_permissions);
+        },
+        [&](const std::string& pattern) { return read_included(pattern, after); }};
+    return load_server_config(path, files, none);
+}
+
+result<config::server> load_server_config(const std::string& path, const config_source& from,
+                                          without_keys none) {
+    const auto text = from.text(path);
+    if (!text) return text.error();
+    auto server = config::parse_server(*text, path, from.key, from.included);
     if (!server) return server;
     std::error_code unreadable;
     if (server->keys.empty() &&

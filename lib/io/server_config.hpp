@@ -3,6 +3,7 @@
 #include "config/server.hpp"
 #include "io/system/file_changes.hpp"
 
+#include <functional>
 #include <string>
 
 namespace chronoknock::io {
@@ -13,6 +14,13 @@ enum class without_keys {
     once_served ///< where a server has kept its record: all its keys have been taken out
 };
 
+/// Where a configuration comes from: its own file, key files by their paths, and included ones by pattern.
+struct config_source {
+    std::function<result<std::string>(const std::string& path)> text;
+    config::key_loader key;
+    config::includer included;
+};
+
 /// Reads a server's configuration with the files that it includes and its key files, as they would be after
 /// some changes. Refused besides what parse_server refuses: a key file that others can read or write, unless
 /// allowed, and a key whose security budget is below 60 bits, unless its section allows it
@@ -20,5 +28,9 @@ enum class without_keys {
 result<config::server> load_server_config(const std::string& path, bool allow_loose_permissions,
                                           const file_changes& after = {},
                                           without_keys none = without_keys::refused);
+
+/// The same from elsewhere.
+result<config::server> load_server_config(const std::string& path, const config_source& from,
+                                          without_keys none);
 
 } // namespace chronoknock::io

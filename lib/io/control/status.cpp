@@ -43,6 +43,17 @@ json::object time_json(const timesync::report& r) {
     return o;
 }
 
+json::object privileges_json(const confinement& c) {
+    json::array capabilities;
+    for (const auto& name : c.capabilities) capabilities.push_back(json::value(name));
+    return {{"user", c.user},
+            {"capabilities", std::move(capabilities)},
+            {"landlock", c.landlock},
+            {"seccomp", c.seccomp},
+            {"packet_sockets_by", c.opens_packet_sockets ? "itself" : "helper"},
+            {"helper", c.helper}};
+}
+
 json::array keys_json(const snapshot& s) {
     const auto& c = s.configuration;
     json::array keys;
@@ -128,6 +139,7 @@ json::object status_json(const snapshot& s) {
         {"keys", keys_json(s)},
         {"grants", grants_json(s, most_grants_listed)},
     };
+    if (s.confined) o["privileges"] = privileges_json(*s.confined);
     if (s.trial) o["trial"] = in_seconds(*s.trial);
     if (!s.configuration.log.file.empty())
         o["log"] = {{"lines_matched", p.lines_matched}, {"lines_passed_over", p.lines_passed_over}};

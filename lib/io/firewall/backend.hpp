@@ -4,12 +4,16 @@
 #include "config/server.hpp"
 #include "firewall/backend.hpp"
 #include "firewall/change.hpp"
+#include "firewall/nft_order.hpp"
 #include "firewall/rules.hpp"
+#include "helper/requests.hpp"
+#include "io/system/descriptor.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,8 +21,8 @@ namespace chronoknock::io {
 
 using firewall::live_grant;
 
-/// Where grants go to: the guard before the protected ports, or another firewall that shuts them. Answers come from the io_context, in whose thread
-/// all of this is called; none comes after the backend's end.
+/// Where grants go to: the guard before the protected ports, or another firewall that shuts them. Answers
+/// come from the io_context, in whose thread all of this is called; none comes after the backend's end.
 class firewall_backend {
 public:
     using answer = std::function<void(result<void>)>;
@@ -61,9 +65,23 @@ public:
 /// express, a program or a right that is not there.
 result<void> check_backend(const std::string& name, const firewall::rules& r);
 
+/// Who does for a backend what takes more rights than the server keeps. What is empty the process does
+/// itself.
+struct firewall_programs {
+    /// Runs nft: see nft_kernel::run().
+    std::function<result<std::optional<std::string>>(const firewall::nft_order&)> nft = {};
+    /// Tells whether iptables-legacy translates addresses.
+    std::function<bool()> legacy_translates = {};
+    /// Has a program of the operator's run: see helper_process::run_program().
+    std::function<result<descriptor>(helper::program which, std::vector<std::string> command,
+                                     std::vector<std::string> facts)>
+        run = {};
+};
+
 /// The error may be over in a moment.
 result<std::unique_ptr<firewall_backend>> open_backend(const std::string& name,
-                                                       boost::asio::io_context& context);
+                                                       boost::asio::io_context& context,
+                                                       const firewall_programs& programs = {});
 
 /// What the configuration asks of the firewall.
 firewall::rules firewall_rules(const config::server& c);

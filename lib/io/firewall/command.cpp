@@ -3,9 +3,8 @@
 #include "base/text.hpp"
 #include "firewall/command_book.hpp"
 #include "io/firewall/connections.hpp"
+#include "io/helper/helper_process.hpp"
 #include "io/log/log.hpp"
-#include "io/system/beside.hpp"
-#include "io/system/child.hpp"
 #include "io/system/clock.hpp"
 
 #include <algorithm>
@@ -13,7 +12,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <map>
-#include <sys/wait.h>
+#include <sys/socket.h>
 #include <utility>
 
 namespace chronoknock::io {
@@ -26,20 +25,23 @@ using firewall::rules;
 namespace {
 
 /// Why a program that has ended did not do what it was run for; empty: it did.
-std::string failure_of(child& program, bool killed, nanoseconds limit) {
-    const auto status = program.take_status();
-    const auto said = program.first_line();
-    const auto wrote = said.empty() ? "" : ": " + said;
-    if (!status) return status.error().text;
+std::string failure_of(int stream, bool killed, nanoseconds limit) {
+    using manner = helper::program_end::manner;
+    const auto end = helper_process::end_of(stream);
+    if (!end) return "cannot be run: " + end.error().text;
+    const auto text = printable(end->text);
+    const auto wrote = text.empty() ? "" : ": " + text;
+    if (end->how == manner::not_run) return "cannot be run" + wrote;
     if (killed) return "killed, since it took longer than " + to_string(limit) + wrote;
-    if (WIFSIGNALED(*status)) return "ended by signal " + std::to_string(WTERMSIG(*status)) + wrote;
-    if (WEXITSTATUS(*status) == 0) return {};
-    return "exit status " + std::to_string(WEXITSTATUS(*status)) + wrote;
+    if (end->how == manner::signalled) return "ended by signal " + std::to_string(end->number) + wrote;
+    if (end->number == 0) return {};
+    return "exit status " + std::to_string(end->number) + wrote;
 }
 
 class command_backend final : public firewall_backend {
 public:
-    explicit command_backend(asio::io_context& context) : context_(context), beside_(context) {}
+    command_backend(asio::io_context& context, firewall_programs by)
+        : context_(context), by_(std::move(by)) {}
 
     void prepare(rules r, answer done) override {
         (void)prepare_now(r);
@@ -72,10 +74,10 @@ private:
         std::optional<error> failure{};
     };
     struct running {
-        running(asio::io_context& context, child c)
-            : program(std::move(c)), watched(context, program.handle()), limit(context) {}
+        running(asio::io_context& context, descriptor s)
+            : stream(std::move(s)), watched(context, stream.get()), limit(context) {}
         ~running() { watched.release(); }
-        child program;
+        descriptor stream; ///< readable when the program has ended; it ends with the stream
         asio::posix::stream_descriptor watched;
         asio::steady_timer limit;
         bool killed = false;
@@ -88,7 +90,7 @@ private:
     void ask(const change& c, const std::shared_ptr<request>& from);
     void begin();
     void start(const command_run& r);
-    void watch(const command_run& r, child c);
+    void watch(const command_run& r, descriptor stream);
     void ended(const command_run& r, const std::string& failure);
     void one_less(const std::shared_ptr<request>& from);
     void tell_withdrawn();
@@ -99,6 +101,7 @@ private:
     }
 
     asio::io_context& context_;
+    firewall_programs by_;
     std::vector<service> services_;
     firewall::programs programs_;
     firewall::command_book book_;
@@ -106,7 +109,6 @@ private:
     std::map<std::uint64_t, std::unique_ptr<running>> running_;
     answer withdrawn_;
     std::shared_ptr<void> alive_ = std::make_shared<char>(); ///< for answers that are queued at the end
-    beside beside_;                                          ///< ends first: it starts programs
 };
 
 void command_backend::recall(std::vector<firewall::earlier_grant> grants) {
@@ -150,34 +152,26 @@ void command_backend::begin() {
 }
 
 void command_backend::start(const command_run& r) {
-    auto variables = r.facts();
-    variables.push_back("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-    try {
-        beside_.run(
-            [command = r.opens ? programs_.open : programs_.close, variables = std::move(variables)] {
-                return start_program(command, variables, program_rights::network);
-            },
-            [this, r](result<child> started) {
-                if (started) return watch(r, std::move(*started));
-                ended(r, "cannot be run: " + started.error().text);
-            });
-    } catch (const std::exception& e) {
-        asio::post(context_, [this, r, why = std::string(e.what()), alive = std::weak_ptr(alive_)] {
-            if (!alive.expired()) ended(r, why);
-        });
-    }
+    auto started = by_.run ? by_.run(r.opens ? helper::program::open : helper::program::close,
+                                     r.opens ? programs_.open : programs_.close, r.facts())
+                           : error{"nobody runs programs here"};
+    if (started) return watch(r, std::move(*started));
+    asio::post(context_, [this, r, why = started.error().text, alive = std::weak_ptr(alive_)] {
+        if (!alive.expired()) ended(r, "cannot be run: " + why);
+    });
 }
 
-void command_backend::watch(const command_run& r, child c) {
+void command_backend::watch(const command_run& r, descriptor stream) {
     try {
-        auto& one = *running_.emplace(r.number, std::make_unique<running>(context_, std::move(c))).first->second;
+        auto& one =
+            *running_.emplace(r.number, std::make_unique<running>(context_, std::move(stream))).first->second;
         one.limit.expires_after(programs_.time_limit);
         one.limit.async_wait([this, number = r.number](const boost::system::error_code& stopped) {
             if (stopped) return;
             const auto slow = running_.find(number);
             if (slow == running_.end()) return;
             slow->second->killed = true;
-            slow->second->program.kill();
+            ::shutdown(slow->second->stream.get(), SHUT_WR);
         });
         one.watched.async_wait(
             asio::posix::stream_descriptor::wait_read,
@@ -185,7 +179,7 @@ void command_backend::watch(const command_run& r, child c) {
                 if (stopped) return;
                 const auto over = running_.extract(r.number);
                 if (!over.empty())
-                    ended(r, failure_of(over.mapped()->program, over.mapped()->killed, limit));
+                    ended(r, failure_of(over.mapped()->stream.get(), over.mapped()->killed, limit));
             });
     } catch (const std::exception& e) {
         running_.erase(r.number);
@@ -226,8 +220,9 @@ void command_backend::tell_withdrawn() {
 
 result<void> check_command(const rules&) { return {}; }
 
-result<std::unique_ptr<firewall_backend>> open_command(asio::io_context& context) {
-    return std::unique_ptr<firewall_backend>(std::make_unique<command_backend>(context));
+result<std::unique_ptr<firewall_backend>> open_command(asio::io_context& context,
+                                                       const firewall_programs& programs) {
+    return std::unique_ptr<firewall_backend>(std::make_unique<command_backend>(context, programs));
 }
 
 } // namespace chronoknock::io

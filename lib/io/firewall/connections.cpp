@@ -3,6 +3,7 @@
 #include "io/firewall/netlink.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <fstream>
 #include <linux/inet_diag.h>
@@ -113,10 +114,12 @@ std::size_t cut_sockets(const std::function<bool(const flow&)>& meant) {
     return all.size();
 }
 
-bool legacy_translates() {
+std::optional<bool> legacy_translates() {
     for (const auto* path :
          {"/proc/thread-self/net/ip_tables_names", "/proc/thread-self/net/ip6_tables_names"}) {
+        errno = 0;
         std::ifstream names(path);
+        if (!names && errno == EACCES) return {};
         for (std::string name; names >> name;)
             if (name == "nat") return true;
     }

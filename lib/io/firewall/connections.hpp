@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -24,7 +25,8 @@ void destroy(std::span<const firewall::flow> connections);
 /// The same for those of this host's sockets that are meant; gives how many they were.
 std::size_t cut_sockets(const std::function<bool(const firewall::flow&)>& meant);
 
-/// True if iptables-legacy, of which nf_tables knows nothing, translates addresses here.
-bool legacy_translates();
+/// Whether iptables-legacy, of which nf_tables knows nothing, translates addresses here; none: only root may
+/// know (and without its module there is nothing to know).
+std::optional<bool> legacy_translates();
 
 } // namespace chronoknock::io

@@ -49,9 +49,10 @@ class nftables : public std::enable_shared_from_this<nftables> {
 public:
     using answer = firewall_backend::answer;
 
-    nftables(asio::io_context& context, std::unique_ptr<nft_kernel> kernel, nft_events events)
-        : context_(context), table_(std::move(kernel)), events_(context, events.release()), pause_(context),
-          look_(context), watch_(context.get_executor()),
+    nftables(asio::io_context& context, std::unique_ptr<nft_kernel> kernel, nft_events events,
+             std::function<bool()> legacy)
+        : context_(context), table_(std::move(kernel), std::move(legacy)), events_(context, events.release()),
+          pause_(context), look_(context), watch_(context.get_executor()),
           grants_(table_.kernel(), [this] { carry_out(machine_.notified()); }) {}
 
     void start();
@@ -125,7 +126,7 @@ void nftables::look_around() {
     look_.expires_after(look_every);
     look_.async_wait([self = shared_from_this()](const boost::system::error_code& e) {
         if (e) return;
-        if (self->rules_ && !self->rules_->translated && legacy_translates())
+        if (self->rules_ && !self->rules_->translated && self->table_.legacy_translates())
             self->carry_out(self->machine_.notified());
         self->look_around();
     });
@@ -226,8 +227,9 @@ firewall::restoration nftables::flows_for(const rules& r, bool lost) {
 void nftables::admit_rest() {
     if (!rules_) rest_.clear();
     const auto some = std::span<const flow>(rest_).last(std::min(rest_.size(), most_at_once));
-    if (const auto script = rules_ ? admission_script(*rules_, some) : ""; !script.empty()) {
-        const auto refusal = table_.kernel().run(script);
+    if (rules_ && !some.empty()) {
+        const auto refusal = table_.kernel().run(
+            {firewall::nft_order::action::admit, *rules_, {}, {some.begin(), some.end()}});
         if (!refusal && !unanswered_) {
             unanswered_ = true;
             return carry_out(machine_.admitted(true));
@@ -344,18 +346,20 @@ result<void> check_nftables(const rules& r) {
     return {};
 }
 
-result<std::unique_ptr<firewall_backend>> open_nftables(asio::io_context& context) {
-    auto kernel = nft_socket::open();
+result<std::unique_ptr<firewall_backend>> open_nftables(asio::io_context& context,
+                                                        const firewall_programs& programs) {
+    auto kernel = nft_socket::open(programs.nft);
     if (!kernel) return text_of("nf_tables", kernel.error());
-    return open_nftables(context, std::make_unique<nft_socket>(std::move(*kernel)));
+    return open_nftables(context, std::make_unique<nft_socket>(std::move(*kernel)), programs);
 }
 
 result<std::unique_ptr<firewall_backend>> open_nftables(asio::io_context& context,
-                                                        std::unique_ptr<nft_kernel> kernel) {
+                                                        std::unique_ptr<nft_kernel> kernel,
+                                                        const firewall_programs& programs) {
     auto events = nft_events::open();
     if (!events) return text_of("nf_tables events", events.error());
-    return std::make_unique<nftables_backend>(
-        std::make_shared<nftables>(context, std::move(kernel), std::move(*events)));
+    return std::make_unique<nftables_backend>(std::make_shared<nftables>(
+        context, std::move(kernel), std::move(*events), programs.legacy_translates));
 }
 
 } // namespace chronoknock::io

@@ -28,7 +28,8 @@ result<database> database::connect(const std::string& path, milliseconds patienc
 }
 
 result<void> database::use_wal() {
-    for (const char* sql : {"pragma journal_mode = wal", "pragma synchronous = normal"})
+    for (const char* sql :
+         {"pragma journal_mode = wal", "pragma synchronous = normal", "pragma temp_store = memory"})
         if (auto ran = run(sql); !ran) return ran;
     return {};
 }

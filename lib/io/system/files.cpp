@@ -24,6 +24,7 @@ namespace {
 
 // More than the largest key that a method takes.
 constexpr std::size_t most_key_file = 1 << 20;
+constexpr std::size_t most_text_file = 16 << 20;
 
 error why(const std::string& path, const char* what) {
     const bool roots = errno == EACCES && ::geteuid() == 0;
@@ -34,8 +35,8 @@ error why(const std::string& path, const char* what) {
 
 /// Opens a regular file. A FIFO that nobody writes to would be waited for without end; a device may never
 /// end.
-result<descriptor> open_for_reading(const std::string& path) {
-    descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+result<descriptor> open_for_reading(const std::string& path, int more_flags = 0) {
+    descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | more_flags));
     if (!file) return why(path, "cannot open");
     struct stat s {};
     if (::fstat(file.get(), &s) != 0) return why(path, "cannot open");
@@ -162,17 +163,37 @@ result<std::string> read_file(const std::string& path, std::size_t most) {
     return read_all<std::string>(file->get(), path, most);
 }
 
-result<key::credential_ptr> load_key_file(const std::string& path, bool allow_loose_permissions) {
+result<std::string> read_own_file(const std::string& path) {
+    const auto file = open_for_reading(path, O_NOFOLLOW);
+    if (!file) return file.error();
+    struct stat s {};
+    if (::fstat(file->get(), &s) != 0) return why(path, "cannot read its mode");
+    const bool is_owned = s.st_uid == ::geteuid() || s.st_uid == 0;
+    if (!is_owned || s.st_nlink != 1 || (s.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+        return error{path + ": expected a file that belongs to us or root, with one name, and that no others "
+                            "can write"};
+    return read_all<std::string>(file->get(), path, most_text_file);
+}
+
+result<key::secret_text> read_key_text(const std::string& path, bool allow_loose_permissions) {
     const auto file = open_for_reading(path);
     if (!file) return file.error();
     // What was opened is what is judged: no one can swap the file in between.
     if (!allow_loose_permissions)
         if (const auto fits = check_permissions(file->get(), path); !fits) return fits.error();
-    const auto text = read_all<key::secret_text>(file->get(), path, most_key_file);
-    if (!text) return text.error();
-    auto key = method::read_key(*text);
+    return read_all<key::secret_text>(file->get(), path, most_key_file);
+}
+
+result<key::credential_ptr> read_key(const std::string& path, std::string_view text) {
+    auto key = method::read_key(text);
     if (!key) return in_file(path, key.error());
     return key;
+}
+
+result<key::credential_ptr> load_key_file(const std::string& path, bool allow_loose_permissions) {
+    const auto text = read_key_text(path, allow_loose_permissions);
+    if (!text) return text.error();
+    return read_key(path, *text);
 }
 
 result<void> write_new_file(const std::string& path, std::string_view text) {

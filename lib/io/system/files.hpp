@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "key/credential.hpp"
+#include "key/secret.hpp"
 
 #include <cstddef>
 #include <filesystem>
@@ -17,9 +18,16 @@ namespace chronoknock::io {
 /// `most` bytes.
 result<std::string> read_file(const std::string& path, std::size_t most = 16 << 20);
 
+/// The same of a file that nobody but we and root can have written or put there: no link, and of one name.
+result<std::string> read_own_file(const std::string& path);
+
 /// Reads a key file. Refused, unless loose permissions are allowed: one that others than its owner can read
 /// or write, and one that belongs to somebody who is neither we nor root, for he can.
 result<key::credential_ptr> load_key_file(const std::string& path, bool allow_loose_permissions);
+/// Its text alone.
+result<key::secret_text> read_key_text(const std::string& path, bool allow_loose_permissions);
+/// The key in the text of a file.
+result<key::credential_ptr> read_key(const std::string& path, std::string_view text);
 
 /// Writes a file that was not there, mode 0600, and sees it to the disk. Never overwrites. The file comes to
 /// be whole or not at all, also when we are killed; only where the file system has no files without a name
