@@ -143,7 +143,8 @@ void print_services(const config::server& s) {
                       ? ", up to " + to_string(service.max_open_for) + " where a knock asks for it"
                       : "") +
                  ", for " + (service.uses == 0 ? "any number of" : std::to_string(service.uses)) +
-                 " new connections; live ones outlast it");
+                 " new connections; " +
+                 (service.until_idle ? "then until the last of them has ended" : "live ones outlast it"));
         line("  shut by", io::protection_of(s, service).by);
         line("  opened by", keys.empty() ? "no key" : keys);
     }
@@ -162,6 +163,14 @@ void print_key(const config::server& s, const config::key_settings& k, const new
     if (const auto left = passwords_left(k, used))
         line("  left", std::to_string(*left) + " passwords, by the record in " + s.state);
     if (k.for_others) line("  opens for", "the address that a knock names, whoever sent it");
+    if (k.max_grants != 0)
+        line("  at most",
+             std::to_string(k.max_grants) + (k.max_grants == 1 ? " grant at a time" : " grants at once"));
+    if (k.prefix4 < 32 || k.prefix6 < 128)
+        line("  opens to", "the network around an address: /" + std::to_string(k.prefix4) + " of IPv4, /" +
+                               std::to_string(k.prefix6) + " of IPv6");
+    if (k.pair)
+        line("  pair", "a knock that names an address of the other family opens for that and for its source");
     if (k.knock_delay > 0s) line("  knock delay", to_string(k.knock_delay));
     std::cout << std::left << std::setw(14) << "  budget" << std::fixed << std::setprecision(1)
               << method::security_bits(k, s) << " bits against one packet of a stranger\n";

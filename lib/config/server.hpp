@@ -68,6 +68,9 @@ struct knock_settings {
     bool operator==(const knock_settings&) const = default;
 };
 
+/// The greatest max_grants of a key.
+inline constexpr std::int64_t most_max_grants = 1000;
+
 /// [key.NAME]
 struct key_settings {
     std::string name;
@@ -81,6 +84,10 @@ struct key_settings {
     std::optional<unix_time> until; ///< no knock is accepted from then on; none: it is good for ever
     std::string host;               ///< the server's name in invitations for this key; empty: none is known
     std::string stands_in;          ///< the file of its section
+    std::uint32_t max_grants = 0;   ///< most that it has live at once; 0: any number
+    std::uint8_t prefix4 = 32;      ///< a grant is to the network of that length around the address
+    std::uint8_t prefix6 = 128;     ///< the same of IPv6
+    bool pair = false; ///< a knock that names an address of the other family opens for its source as well
 };
 
 /// The whole server configuration (chronoknock.ini(5)), checked; nothing changes it later.

@@ -37,7 +37,7 @@ bool command_book::has_doors_of(const service& s, const held& h) {
 }
 
 std::optional<std::vector<std::uint64_t>> command_book::open(const change& c, const service& s, instant now) {
-    const grant g{c.who, c.service};
+    const grant g{c.who.network, c.service};
     const auto end = now + c.open_for.value_or(nanoseconds(0));
     const auto known = open_.find(g);
     if (known != open_.end() && has_doors_of(s, known->second) &&
@@ -53,7 +53,8 @@ std::optional<std::vector<std::uint64_t>> command_book::open(const change& c, co
     auto& h = open_[g];
     h = {c.key, end, doors_of(s)};
     for (const auto& d : h.doors) {
-        waiting_.push_back({{++last_, true, c.who, c.service, c.key, d.protocol, d.ports, c.open_for}, d});
+        waiting_.push_back(
+            {{++last_, true, c.who.network, c.service, c.key, d.protocol, d.ports, c.open_for}, d});
         numbers.push_back(last_);
         ++opening_;
     }
@@ -64,8 +65,7 @@ std::vector<std::uint64_t> command_book::close(std::map<grant, held>::node_type 
     std::vector<std::uint64_t> numbers;
     const auto& [who, service] = taken.key();
     for (const auto& d : taken.mapped().doors) {
-        waiting_.push_back(
-            {{++last_, false, who, service, taken.mapped().key, d.protocol, d.ports, {}}, d});
+        waiting_.push_back({{++last_, false, who, service, taken.mapped().key, d.protocol, d.ports, {}}, d});
         numbers.push_back(last_);
     }
     return numbers;
@@ -87,7 +87,7 @@ void command_book::keep(std::span<const service> services) {
 }
 
 void command_book::recall(const earlier_grant& g, const service& s, instant now) {
-    open_.try_emplace({g.who, g.service}, held{g.key, now + g.left, doors_of(s)});
+    open_.try_emplace({g.who.network, g.service}, held{g.key, now + g.left, doors_of(s)});
 }
 
 std::vector<command_run> command_book::take() {

@@ -43,7 +43,8 @@ public:
     static constexpr std::size_t most_at_once = 8;
     static constexpr std::size_t most_waiting = 1024; ///< runs that open; those that close always wait
 
-    /// The numbers of the runs that it takes; none: it is open already. Nothing at all: too many wait.
+    /// Changes are to single addresses. The numbers of the runs that it takes; none: it is open already.
+    /// Nothing at all: too many wait.
     std::optional<std::vector<std::uint64_t>> open(const change& c, const service& s, instant now);
     /// None: nothing is open.
     std::vector<std::uint64_t> close(const address& who, const std::string& service);

@@ -30,7 +30,7 @@ public:
     std::size_t size() const { return ends_.size(); }
 
 private:
-    using grant = std::pair<address, std::string>;
+    using grant = std::pair<prefix, std::string>;
     std::map<grant, instant> ends_;
     std::set<std::pair<instant, grant>> order_;
 };

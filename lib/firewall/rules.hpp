@@ -75,19 +75,26 @@ struct rules {
 /// While it has elements a guard on trial guards. They end by themselves.
 inline constexpr const char* trial_set = "trial";
 
-/// The set that holds the grants of one service in one address family (4 or 6). Its name says the uses and,
-/// by a mark, the ports, so that a changed configuration, or another process, never reads grants made for
-/// another one: "grant4_ssh.6a3f20c1", "grant6_3_ssh.6a3f20c1".
-std::string set_name(const service& s, int family);
+/// The set that holds the grants of one service in one address family (4 or 6), to single addresses or to
+/// networks of one length. Its name says the uses and, by a mark, the ports, so that a changed configuration,
+/// or another process, never reads grants made for another one: "grant4_ssh.6a3f20c1",
+/// "grant6_3_ssh.6a3f20c1", "net4_24_ssh.6a3f20c1", "net6_64_3_ssh.6a3f20c1".
+std::string set_name(const service& s, int family, std::optional<std::uint8_t> length = {});
+/// The same for who has such a grant.
+std::string set_name(const service& s, const prefix& who);
 
 /// What a set's name says.
 struct grant_set {
     std::string service;
     std::uint32_t uses = 0;
     int family = 4;
-    std::string ports_mark; ///< of the service's ports, whatever their order
+    std::string ports_mark;                  ///< of the service's ports, whatever their order
+    std::optional<std::uint8_t> length = {}; ///< of networks; none: it holds single addresses
     bool operator==(const grant_set&) const = default;
 };
+
+/// Who an element of such a set stands for.
+prefix who_of(const grant_set& set, const address& element);
 
 /// Reads a set's name; nothing if the set does not hold grants, or is of a version whose names did not tell
 /// the ports.

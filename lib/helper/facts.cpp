@@ -16,7 +16,10 @@ constexpr bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
 constexpr bool in_word(char c) { return is_lower(c) || c == '-'; }
 constexpr bool in_number(char c) { return is_digit(c) || c == '-'; }
 constexpr bool in_ports(char c) { return is_digit(c) || c == '-' || c == ','; }
-constexpr bool in_address(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || c == '.' || c == ':'; }
+/// Or a network.
+constexpr bool in_address(char c) {
+    return is_digit(c) || (c >= 'a' && c <= 'f') || c == '.' || c == ':' || c == '/';
+}
 constexpr bool in_names(char c) {
     return is_lower(c) || is_digit(c) || (c >= 'A' && c <= 'Z') ||
            std::string_view("_-.,@").find(c) != std::string_view::npos;

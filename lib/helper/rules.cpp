@@ -44,12 +44,21 @@ endpoint_range take_range(reader& r) {
     return e;
 }
 
+// What only backends without a table of ours go by is not sent: set4, set6, sets_in, programs.
 void put_service(writer& w, const service& s) {
     put(w, s.name);
     put_all(w, s.ports, put_range);
     w.u64(static_cast<std::uint64_t>(s.open_for.count()));
     w.u32(s.uses);
     w.u64(static_cast<std::uint64_t>(s.max_open_for.count()));
+    put_flag(w, s.until_idle);
+    for (const auto* const lengths : {&s.prefixes4, &s.prefixes6})
+        put_all(w, *lengths, [](writer& to, std::uint8_t length) { to.u8(length); });
+}
+
+std::set<std::uint8_t> take_lengths(reader& r, std::uint8_t most) {
+    const auto all = take_all(r, most, [&](reader& from) { return take_small(from, most); });
+    return {all.begin(), all.end()};
 }
 
 service take_service(reader& r) {
@@ -59,6 +68,9 @@ service take_service(reader& r) {
     s.open_for = nanoseconds(static_cast<std::int64_t>(r.u64()));
     s.uses = r.u32();
     s.max_open_for = nanoseconds(static_cast<std::int64_t>(r.u64()));
+    s.until_idle = take_small(r, 1) != 0;
+    s.prefixes4 = take_lengths(r, 32);
+    s.prefixes6 = take_lengths(r, 128);
     if (!service::valid_name(s.name) || s.ports.empty() || s.uses > firewall::most_uses) refuse(r);
     return s;
 }

@@ -62,11 +62,14 @@ public:
     /// True if the firewall has failed to: to be asked for again.
     bool owes_revoking() const { return pipeline_ && pipeline_->owes_revoking(); }
     /// The keys (their names) that hold a grant.
-    std::vector<std::string> keys_of(const address& who, const std::string& service) const;
+    std::vector<std::string> keys_of(const prefix& who, const std::string& service) const;
     result<std::vector<granting::numbered_entry>> find_in_history(const granting::history_query& q) {
         return store_ ? store_->find_in_history(q)
                       : result<std::vector<granting::numbered_entry>>(error{"the record is not open yet"});
     }
+    /// Prolongs and ends grants that live until their last connection has ended, once a second. when: by the
+    /// clock.
+    void keep_idle_grants(instant now, unix_time when);
     void judge(std::span<const granting::claim> claims, instant now, const time_estimate& t) {
         carry_out(pipeline_->judge(claims, now, t));
     }
@@ -103,6 +106,8 @@ private:
     void end(granting::pipeline::revoking r, std::function<void(const result<void>&)> done);
     using flow_predicate = std::function<bool(const firewall::flow&)>;
     result<flow_predicate> flows_of(const std::string& key, const opened_by_key& record, const cutting& c);
+    static flow_predicate flows_from(const prefix& who, std::span<const firewall::change> ended,
+                                     std::span<const service> services, std::span<const prefix> always_allow);
     void recall_grants();
     void carry_out(granting::actions todo);
     void apply(std::uint64_t knock, std::vector<firewall::change> changes);
@@ -114,6 +119,7 @@ private:
     granting::gate gate_;
     std::function<void(const granting::history_entry&)> noted_;
     unix_time newest_{};
+    instant flows_due_{};
 };
 
 } // namespace chronoknock::io

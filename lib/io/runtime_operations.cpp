@@ -116,7 +116,7 @@ void runtime::revoke(const json::object& arguments, const reply& r) {
     if (which.key.empty() == address_text.empty())
         return r(refusal(error{"revoke: expected a key or an address"}, 2));
     if (!address_text.empty()) {
-        const auto who = address::parse(address_text);
+        const auto who = prefix::parse(address_text);
         if (!who) return r(refusal(who.error(), 2));
         which.who = *who;
     }

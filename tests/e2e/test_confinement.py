@@ -21,10 +21,10 @@ def process_status(pid):
 
 
 class Confined(LabTest):
-    def confined(self, user=None, program=None, launcher=(), **options):
+    def confined(self, user=None, program=None, launcher=(), fields=None, **options):
         """A server that becomes a user; the folder of its record is called chronoknock, so it is handed over."""
         self.lab.folder.chmod(0o755)
-        key = self.key()
+        key = self.key(**(fields or {}))
         guard = self.small_guard(key, wait=False, start=False, launcher=[*launcher, program or self.lab.program],
                                  sections={"server": f"user = {user}" if user is not None else "", **options})
         guard.start()
@@ -63,6 +63,15 @@ class Rights(Confined):
         self.opens(guard, key)
         self.guard_returns()
         self.assert_shut(self.other)
+
+    def test_answers_go_out(self):
+        """By raw sockets that the helper has opened."""
+        guard, key = self.confined(user=NOBODY, fields={"method": "challenge"})
+        for target in (self.server.ip4, self.server.ip6):
+            self.assert_shut(self.client, target)
+            self.client.knock(target, key, "web", "--wait", PORT)
+            self.assert_opens(self.client, target)
+        self.assertNotIn("cannot send", guard.log())
 
     def test_keys_stay_roots_and_a_reload_reads_them(self):
         guard, key = self.confined(user=NOBODY)
@@ -206,10 +215,10 @@ class Forbidden(Confined):
         outside.chmod(0o666)
         answers = self.ask(guard, "try_forbidden", outside=str(outside), inside=str(guard.state))
         answers = answers.get("result", answers)
-        allowed = {name: answers.pop(name) for name in ("packet socket", "open inside")}
+        allowed = {name: answers.pop(name) for name in ("packet socket", "raw socket to send", "open inside")}
         self.assertGreater(len(answers), 15)
         if not lacks:
-            self.assertEqual(allowed, {"packet socket": "DONE", "open inside": "DONE"})
+            self.assertEqual(allowed, {name: "DONE" for name in allowed})
             self.opens(guard, key)  # and it goes on
         return {name for name, answer in answers.items() if answer not in ("EPERM", "EACCES")}
 

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <functional>
+#include <netinet/in.h>
 #include <string>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
@@ -34,6 +35,12 @@ std::string try_call(const std::function<long()>& call) {
 
 long try_child(long number, unsigned long flags = 0) {
     const long pid = ::syscall(number, flags, 0, 0, 0, 0);
+    if (pid == 0) ::_exit(0);
+    return pid;
+}
+
+long try_vfork() {
+    const auto pid = ::vfork();
     if (pid == 0) ::_exit(0);
     return pid;
 }
@@ -113,7 +120,7 @@ json::object try_all(const std::string& outside, const std::string& inside) {
     char* const environment[] = {nullptr};
     const std::pair<const char*, std::function<long()>> tries[] = {
         {"fork", [] { return try_child(SYS_fork); }},
-        {"vfork", [] { return try_child(SYS_clone, CLONE_VM | CLONE_VFORK | SIGCHLD); }},
+        {"vfork", [] { return try_vfork(); }},
         {"clone", [] { return try_child(SYS_clone, SIGCHLD); }},
         {"open shadow", [] { return try_open("/etc/shadow", O_RDONLY); }},
         {"open outside", [&] { return try_open(outside, O_RDONLY); }},
@@ -121,6 +128,7 @@ json::object try_all(const std::string& outside, const std::string& inside) {
         {"make outside", [&] { return try_open(outside + ".new", O_WRONLY | O_CREAT); }},
         {"write program", [] { return try_open("/usr/bin/env", O_WRONLY); }},
         {"raw socket", [] { return try_socket(AF_INET, SOCK_RAW, 1); }},
+        {"datagram socket of that protocol", [] { return try_socket(AF_INET, SOCK_DGRAM, IPPROTO_RAW); }},
         {"packet socket of another kind", [] { return try_socket(AF_PACKET, 10); }},
         {"other family", [] { return try_socket(38, SOCK_SEQPACKET); }}, // AF_ALG
         {"ptrace", [] { return ::ptrace(PTRACE_ATTACH, ::getppid(), nullptr, nullptr); }},
@@ -133,6 +141,7 @@ json::object try_all(const std::string& outside, const std::string& inside) {
         {"io_uring", [] { return ::syscall(SYS_io_uring_setup, 1, nullptr); }},
         // What it may do.
         {"packet socket", [] { return try_socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC); }},
+        {"raw socket to send", [] { return try_socket(AF_INET6, SOCK_RAW | SOCK_NONBLOCK, IPPROTO_RAW); }},
         {"open inside", [&] { return try_open(inside, O_RDONLY); }},
         // Last: if it could, nobody would be here any more.
         {"exec", [&] { return static_cast<long>(::execve(program, arguments, environment)); }},

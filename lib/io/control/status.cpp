@@ -68,6 +68,7 @@ json::array keys_json(const snapshot& s) {
                        {"granted", 0},
                        {"refused", 0},
                        {"last_knock", nullptr}};
+        if (k.max_grants != 0) o["max_grants"] = k.max_grants;
         if (k.until) {
             o["until"] = utc(to_seconds(*k.until));
             o["expired"] = (s.time.estimate ? s.time.estimate->t : s.system) >= *k.until;
@@ -92,10 +93,13 @@ json::object grants_json(const snapshot& s, std::size_t most) {
         if (list.size() == most) break;
         json::array keys;
         for (const auto& key : s.keys_of(g)) keys.push_back(json::value(key));
-        list.push_back(json::object{{"address", g.who.to_string()},
-                                    {"service", g.service},
-                                    {"keys", std::move(keys)},
-                                    {"left", in_seconds(g.left)}});
+        const auto service = std::ranges::find(s.configuration.services, g.service, &service::name);
+        list.push_back(
+            json::object{{"address", g.who.to_string()},
+                         {"service", g.service},
+                         {"keys", std::move(keys)},
+                         {"left", in_seconds(g.left)},
+                         {"until_idle", service != s.configuration.services.end() && service->until_idle}});
     }
     return {{"live", s.grants->size()}, {"list", std::move(list)}};
 }

@@ -116,8 +116,10 @@ std::string grants_table(const json::object& grants) {
     for (const auto& value : list) {
         const auto& g = value.as_object();
         const auto keys = joined(g.at("keys").as_array());
+        const auto* const until_idle = g.if_contains("until_idle");
         rows.push_back({text_of(g.at("address")), text_of(g.at("service")), keys.empty() ? "?" : keys,
-                        fixed(g.at("left").to_number<double>(), 1) + " s more"});
+                        fixed(g.at("left").to_number<double>(), 1) + " s more" +
+                            (until_idle && until_idle->as_bool() ? ", and while it has a connection" : "")});
     }
     return table(rows);
 }

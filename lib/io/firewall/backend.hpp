@@ -56,6 +56,18 @@ public:
         done(error{"this firewall cannot end connections"});
     }
 
+    /// What lives of the connections that are meant.
+    struct live_flows {
+        std::vector<firewall::flow> flows;
+        instant as_of{}; ///< what began later may be lacking
+    };
+    /// Answered as list() is.
+    virtual void flows(const std::function<bool(const firewall::flow&)>& meant,
+                       std::function<void(result<live_flows>)> done) {
+        (void)meant;
+        done(error{"this firewall does not know which connections live"});
+    }
+
     /// Takes the guard away: everybody reaches everything. Where the guard is none of ours, what we have
     /// opened is closed.
     virtual void withdraw(answer done) = 0;

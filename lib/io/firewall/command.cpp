@@ -113,6 +113,7 @@ private:
 
 void command_backend::recall(std::vector<firewall::earlier_grant> grants) {
     std::size_t gone = 0;
+    std::erase_if(grants, [](const auto& g) { return !g.who.is_single(); }); // another backend's
     for (const auto& g : grants)
         if (const auto* const s = find(g.service))
             book_.recall(g, *s, boot_now());
@@ -132,8 +133,10 @@ void command_backend::apply(std::vector<change> changes, answer done) {
 
 void command_backend::ask(const change& c, const std::shared_ptr<request>& from) {
     std::vector<std::uint64_t> runs;
-    if (!c.open_for) {
-        runs = book_.close(c.who, c.service);
+    if (!c.who.is_single()) {
+        if (c.open_for) from->failure = error{"firewall: " + c.who.to_string() + " is a network"};
+    } else if (!c.open_for) {
+        runs = book_.close(c.who.network, c.service);
     } else if (const auto* const s = find(c.service); !s) {
         from->failure = error{"firewall: no service " + printable(c.service)};
     } else if (auto asked = book_.open(c, *s, boot_now())) {

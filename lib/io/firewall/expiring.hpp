@@ -21,6 +21,10 @@ public:
     void cut(std::function<bool(const firewall::flow&)> meant, counted done) override {
         backend_->cut(std::move(meant), std::move(done));
     }
+    void flows(const std::function<bool(const firewall::flow&)>& meant,
+               std::function<void(result<live_flows>)> done) override {
+        backend_->flows(meant, std::move(done));
+    }
     void withdraw(answer done) override { backend_->withdraw(std::move(done)); }
 
 private:

@@ -1,6 +1,7 @@
 #include "io/firewall/nftables.hpp"
 
 #include "firewall/guardian.hpp"
+#include "firewall/living.hpp"
 #include "firewall/restoration.hpp"
 #include "io/firewall/connections.hpp"
 #include "io/firewall/flow_cut.hpp"
@@ -20,6 +21,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 #include <optional>
 #include <set>
 #include <utility>
@@ -64,6 +66,7 @@ public:
     void apply(std::vector<change> changes, answer done);
     result<std::vector<live_grant>> list() { return grants_.list(); }
     result<std::size_t> cut(const std::function<bool(const flow&)>& meant);
+    result<firewall_backend::live_flows> flows(const std::function<bool(const flow&)>& meant);
     result<void> withdraw();
 
 private:
@@ -297,6 +300,24 @@ result<std::size_t> nftables::cut(const std::function<bool(const flow&)>& meant)
                  "cut is full"};
 }
 
+result<firewall_backend::live_flows> nftables::flows(const std::function<bool(const flow&)>& meant) {
+    if (!rules_) return error{"firewall: there is no table"};
+    if (!rest_.empty()) return error{"firewall: connections are being admitted yet"};
+    std::vector<flow> admitted;
+    std::ranges::copy_if(watch_.unclosed(), std::back_inserter(admitted), meant);
+    std::optional<std::set<flow>> tracked;
+    const auto forwarded = [&](const flow& f) {
+        if (!rules_->translated) return !rules_->also_for.empty();
+        if (!tracked) {
+            const auto all = tracked_flows();
+            tracked.emplace(all.begin(), all.end());
+        }
+        return tracked->contains(f);
+    };
+    return firewall_backend::live_flows{firewall::living_flows(admitted, open_connections(), forwarded),
+                                        watch_.as_of()};
+}
+
 void nftables::apply(std::vector<change> changes, answer done) {
     // What comes in the same turn of the loop goes in the same transaction.
     if (grants_.queue(std::move(changes), std::move(done)))
@@ -322,6 +343,10 @@ public:
     }
     void list(listing done) override { done(shell_->list()); }
     void cut(std::function<bool(const flow&)> meant, counted done) override { done(shell_->cut(meant)); }
+    void flows(const std::function<bool(const flow&)>& meant,
+               std::function<void(result<live_flows>)> done) override {
+        done(shell_->flows(meant));
+    }
     void withdraw(answer done) override {
         in_turn(std::move(done), [](nftables& shell) { return shell.withdraw(); });
     }

@@ -42,7 +42,8 @@ constexpr std::size_t most_asked = 1000; // grants that a listing asks the kerne
 
 class set_backend final : public firewall_backend {
 public:
-    set_backend(asio::io_context& context, std::unique_ptr<address_sets> sets, std::optional<nft_events> events)
+    set_backend(asio::io_context& context, std::unique_ptr<address_sets> sets,
+                std::optional<nft_events> events)
         : context_(context), sets_(std::move(sets)), timer_(context), events_(context) {
         if (events) {
             events_.assign(events->release());
@@ -131,21 +132,22 @@ result<void> set_backend::prepare_now(const rules& r) {
         }
     // What is open in a set that is not a service's any more ends: nobody would know of it.
     const auto now = boot_now();
-    const auto stays = [&](const std::string& service, const address& who) {
-        const std::pair id(service, int{who.family()});
+    const auto stays = [&](const std::string& service, const prefix& who) {
+        const std::pair id(service, int{who.network.family()});
         const auto before = places_.find(id), after = next.find(id);
         return before != places_.end() && after != next.end() && before->second.where == after->second.where;
     };
     for (const auto& g : open_.open(now)) {
         if (stays(g.service, g.who)) continue;
         const change over{g.who, g.service, {}};
-        if (const auto p = places_.find({g.service, int{g.who.family()}}); p != places_.end())
+        if (const auto p = places_.find({g.service, int{g.who.network.family()}}); p != places_.end())
             if (const auto done = close(p->second, over); !done) log::warning(done.error().text);
         open_.note(over, now);
     }
     const auto before = std::exchange(places_, std::move(next));
     for (auto& [id, p] : places_)
-        if (const auto was = before.find(id); !prepared_ || was == before.end() || was->second.where != p.where)
+        if (const auto was = before.find(id);
+            !prepared_ || was == before.end() || was->second.where != p.where)
             adopt(id.first, p.where);
         else if (was->second.handle != p.handle)
             put_back(id.first, p);
@@ -163,15 +165,20 @@ void set_backend::adopt(const std::string& service, const set_place& where) {
 }
 
 result<void> set_backend::apply_now(const std::vector<change>& changes) {
+    const auto place_of = [this](const change& c) {
+        return places_.find({c.service, int{c.who.network.family()}});
+    };
+    // Of what a knock asks for all is opened, or nothing.
     std::optional<error> failure;
+    for (const auto& c : changes)
+        if (c.open_for && !failure && place_of(c) == places_.end())
+            failure = error{"firewall: [service." + printable(c.service) + "] has no set for IPv" +
+                            std::to_string(c.who.network.family()) + " addresses"};
+    const bool opens = !failure;
     for (const auto& c : changes) {
-        const auto p = places_.find({c.service, int{c.who.family()}});
-        result<void> done;
-        if (p == places_.end() && c.open_for)
-            done = error{"firewall: [service." + printable(c.service) + "] has no set for IPv" +
-                         std::to_string(c.who.family()) + " addresses"};
-        else if (p != places_.end())
-            done = c.open_for ? open(p->second, c) : close(p->second, c);
+        const auto p = place_of(c);
+        if (p == places_.end() || (c.open_for && !opens)) continue;
+        const auto done = c.open_for ? open(p->second, c) : close(p->second, c);
         if (!done && !failure) failure = done.error();
     }
     if (failure) return *failure;
@@ -181,14 +188,14 @@ result<void> set_backend::apply_now(const std::vector<change>& changes) {
 result<void> set_backend::open(const place& p, const change& c) {
     const auto now = boot_now();
     const auto timeout = std::chrono::ceil<milliseconds>(*c.open_for);
-    const bool known = open_.had_grant(c.who, c.service, now);
-    auto there = sets_->find(p.where, c.who);
+    const bool known = open_.had_grant(c.who.network, c.service, now);
+    auto there = sets_->find(p.where, c.who.network);
     // ipset tells of one address no more than that it is there: the list does, and is long, so only for whom
     // we have not put there.
     if (there && *there && !known && p.handle == 0) {
         there = std::optional<set_member>();
         const auto listed = sets_->list(p.where, [&](const set_member& m) {
-            if (m.who == c.who) there = std::optional(set_member{m.who, m.left, false});
+            if (m.who == c.who.network) there = std::optional(set_member{m.who, m.left, false});
         });
         if (!listed) there = listed.error();
     }
@@ -199,7 +206,7 @@ result<void> set_backend::open(const place& p, const change& c) {
                   (member->left ? "for longer" : "for good") + ": left as it is");
         return {};
     }
-    if (const auto done = sets_->put(p.where, c.who, timeout); !done) {
+    if (const auto done = sets_->put(p.where, c.who.network, timeout); !done) {
         if (done.error() == boost::system::errc::no_such_file_or_directory)
             return error{"firewall: " + name_of(p.where) + " is not there"};
         return text_of("adding a grant", done.error());
@@ -209,11 +216,12 @@ result<void> set_backend::open(const place& p, const change& c) {
 }
 
 result<void> set_backend::close(const place& p, const change& c) {
-    const auto there = sets_->find(p.where, c.who);
+    const auto there = sets_->find(p.where, c.who.network);
     if (!there) return text_of("ending a grant", there.error());
-    const bool ours = *there && (*there)->ours && (p.handle != 0 || open_.had_grant(c.who, c.service, boot_now()));
+    const bool ours =
+        *there && (*there)->ours && (p.handle != 0 || open_.had_grant(c.who.network, c.service, boot_now()));
     if (ours)
-        if (const auto done = sets_->take(p.where, c.who); !done)
+        if (const auto done = sets_->take(p.where, c.who.network); !done)
             return text_of("ending a grant", done.error());
     open_.note(c, boot_now());
     return {};
@@ -224,9 +232,9 @@ result<std::vector<live_grant>> set_backend::list_now() {
     auto all = open_.open(boot_now());
     if (all.size() > most_asked) return all;
     std::erase_if(all, [this](const live_grant& g) {
-        const auto p = places_.find({g.service, int{g.who.family()}});
+        const auto p = places_.find({g.service, int{g.who.network.family()}});
         if (p == places_.end()) return true;
-        const auto there = sets_->find(p->second.where, g.who);
+        const auto there = sets_->find(p->second.where, g.who.network);
         return there && !*there;
     });
     return all;
@@ -245,11 +253,13 @@ void set_backend::look_again() {
 void set_backend::look_again(const std::string& service, place& p) {
     const auto seen = look(service, p.where);
     if (!seen) {
-        if (!std::exchange(p.lost, true)) log::error("firewall: " + seen.error().text + "; nothing opens until then");
+        if (!std::exchange(p.lost, true))
+            log::error("firewall: " + seen.error().text + "; nothing opens until then");
         return;
     }
     const bool was_lost = std::exchange(p.lost, false);
-    const bool anew = std::exchange(p.handle, seen->handle) != seen->handle || (seen->handle == 0 && seen->empty);
+    const bool anew =
+        std::exchange(p.handle, seen->handle) != seen->handle || (seen->handle == 0 && seen->empty);
     if (was_lost) log::info("firewall: " + name_of(p.where) + " is there again");
     if (anew || was_lost) put_back(service, p);
 }
@@ -257,8 +267,9 @@ void set_backend::look_again(const std::string& service, place& p) {
 void set_backend::put_back(const std::string& service, const place& p) {
     std::size_t count = 0;
     for (const auto& g : open_.open(boot_now())) {
-        if (g.service != service || g.who.family() != p.where.family) continue;
-        if (const auto done = open(p, {g.who, g.service, g.left}); !done) return log::error(done.error().text);
+        if (g.service != service || g.who.network.family() != p.where.family) continue;
+        if (const auto done = open(p, {g.who, g.service, g.left}); !done)
+            return log::error(done.error().text);
         ++count;
     }
     if (count != 0)

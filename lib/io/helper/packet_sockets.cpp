@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <fcntl.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -17,10 +18,12 @@ namespace {
 /// As in linux/seccomp.h since Linux 5.14; older headers lack it.
 constexpr unsigned answers_too = 1u << 1; // SECCOMP_ADDFD_FLAG_SEND
 
-bool is_packet_socket(const seccomp_data& call) {
+bool may_have(const seccomp_data& call) {
+    if (call.nr != SYS_socket) return false;
     const auto kind = call.args[1] & ~static_cast<unsigned long long>(SOCK_CLOEXEC | SOCK_NONBLOCK);
-    return call.nr == SYS_socket && call.args[0] == AF_PACKET && (kind == SOCK_RAW || kind == SOCK_DGRAM) &&
-           call.args[2] <= 0xffff;
+    const auto family = call.args[0], protocol = call.args[2];
+    if (family == AF_PACKET) return (kind == SOCK_RAW || kind == SOCK_DGRAM) && protocol <= 0xffff;
+    return (family == AF_INET || family == AF_INET6) && kind == SOCK_RAW && protocol == IPPROTO_RAW;
 }
 
 void answer(int listener, unsigned long long id, int number, long long value = 0) {
@@ -51,9 +54,9 @@ bool hand_over(int listener, unsigned long long id, int passed) {
 void open_packet_socket(int listener) {
     seccomp_notif asked{};
     if (::ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &asked) != 0) return; // whoever asked is gone
-    if (!is_packet_socket(asked.data)) return answer(listener, asked.id, EPERM);
-    const auto kind = static_cast<int>(asked.data.args[1]);
-    const descriptor opened(::socket(AF_PACKET, kind | SOCK_CLOEXEC, static_cast<int>(asked.data.args[2])));
+    if (!may_have(asked.data)) return answer(listener, asked.id, EPERM);
+    const auto argument = [&](int n) { return static_cast<int>(asked.data.args[n]); };
+    const descriptor opened(::socket(argument(0), argument(1) | SOCK_CLOEXEC, argument(2)));
     if (!opened || !hand_over(listener, asked.id, opened.get())) answer(listener, asked.id, errno);
 }
 

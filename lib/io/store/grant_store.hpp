@@ -51,8 +51,7 @@ public:
     virtual result<std::vector<granting::opened_grant>> newest_opened() = 0;
     /// What a key (its name) opened, and what any of some keys did: address and service.
     virtual result<opened_by_key> opened_of(const std::string& key) = 0;
-    virtual result<std::set<std::pair<address, std::string>>>
-    opened_by(const std::set<std::string>& keys) = 0;
+    virtual result<std::set<std::pair<prefix, std::string>>> opened_by(const std::set<std::string>& keys) = 0;
     /// Grants that have ended: noted within a second or so.
     virtual void end(std::span<const granting::opened_grant> grants) = 0;
 

@@ -27,7 +27,7 @@ result<void> for_each(statement& s, const std::function<void(opened_grant)>& tak
         const auto row = s.step();
         if (!row) return row.error();
         if (!*row) return {};
-        const auto who = address::parse(s.text(2));
+        const auto who = prefix::parse(s.text(2));
         if (!who) continue;
         const auto until = s.integer(6) != 0 ? unix_time::min() : unix_time{nanoseconds(s.integer(5))};
         take({s.text(0), s.text(1), *who, s.text(3), unix_time{nanoseconds(s.integer(4))}, until});
@@ -89,12 +89,13 @@ result<void> put_opened(database& db, std::span<const opened_grant> grants) {
 result<void> end_opened(database& db, const ended_grants& grants) {
     return db.transaction([&]() -> result<void> {
         statement s(db, "update opened set until = null where key = ? and who = ? and service = ? "
-                        "and at <= ? and until <= ?");
+                        "and at <= ? and (until <= ? or until = ?)");
         for (const auto& [id, by] : grants) {
-            const auto& [key, address, service] = id;
-            const auto who = address.to_string();
+            const auto& [key, whom, service] = id;
+            const auto who = whom.to_string();
             s.bind(key).bind(who).bind(service);
             s.bind(by.at.time_since_epoch().count()).bind(by.until.time_since_epoch().count());
+            s.bind(unix_time::max().time_since_epoch().count());
             if (const auto done = s.step(); !done) return done.error();
             s.reset();
         }
@@ -143,8 +144,8 @@ result<opened_by_key> opened_of(database& db, const std::string& key) {
     }
 }
 
-result<std::set<std::pair<address, std::string>>> opened_by(database& db, const std::set<std::string>& keys) {
-    std::set<std::pair<address, std::string>> found;
+result<std::set<std::pair<prefix, std::string>>> opened_by(database& db, const std::set<std::string>& keys) {
+    std::set<std::pair<prefix, std::string>> found;
     statement s(db, (std::string(columns) + "where who <> ''").c_str());
     const auto take = [&](const opened_grant& g) {
         if (keys.contains(g.key)) found.emplace(g.who, g.service);

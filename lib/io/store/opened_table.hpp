@@ -16,12 +16,12 @@
 namespace chronoknock::io {
 
 /// Which grant: key, address, service.
-using opened_id = std::tuple<std::string, address, std::string>;
+using opened_id = std::tuple<std::string, prefix, std::string>;
 
 /// What of it ended. A grant that was made anew meanwhile has not.
 struct ended_by {
     unix_time at = unix_time::max();    ///< made by then
-    unix_time until = unix_time::max(); ///< good until then at most
+    unix_time until = unix_time::max(); ///< good until then at most, or as long as it had a connection
 };
 using ended_grants = std::map<opened_id, ended_by>;
 
@@ -47,6 +47,6 @@ result<std::vector<granting::opened_grant>> open_grants(database& db);
 result<std::vector<granting::opened_grant>> newest_opened(database& db);
 result<opened_by_key> opened_of(database& db, const std::string& key);
 /// What any of these keys opened: address and service.
-result<std::set<std::pair<address, std::string>>> opened_by(database& db, const std::set<std::string>& keys);
+result<std::set<std::pair<prefix, std::string>>> opened_by(database& db, const std::set<std::string>& keys);
 
 } // namespace chronoknock::io

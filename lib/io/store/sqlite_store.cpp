@@ -129,7 +129,7 @@ result<opened_by_key> sqlite_store::opened_of(const std::string& key) {
     return io::opened_of(record_.connection(), key);
 }
 
-result<std::set<std::pair<address, std::string>>> sqlite_store::opened_by(const std::set<std::string>& keys) {
+result<std::set<std::pair<prefix, std::string>>> sqlite_store::opened_by(const std::set<std::string>& keys) {
     return io::opened_by(record_.connection(), keys);
 }
 
@@ -140,7 +140,7 @@ void sqlite_store::note(granting::history_entry entry) {
         for (const auto service : split_list(entry.services))
             ends({entry.key, *entry.who, std::string(service)},
                  entry.what == kind::revoked ? ended_by{.at = entry.when}
-                                             : ended_by{.until = entry.when + clock_slack});
+                                             : ended_by{entry.when, entry.when + clock_slack});
     if (to_note_.size() == most_to_note) to_note_.erase(to_note_.begin());
     to_note_.push_back(std::move(entry));
     do_chores_soon();

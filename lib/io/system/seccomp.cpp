@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/prctl.h>
 #include <memory>
+#include <netinet/in.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <string>
@@ -70,10 +71,15 @@ constexpr scmp_arg_cmp equals(unsigned argument, std::uint64_t value) {
 
 void add_rules(rule_adder& rules, packet_sockets by) {
     for (const auto* const call : allowed) rules.add(SCMP_ACT_ALLOW, call);
-    for (const int family : {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK})
+    const auto given = by == packet_sockets::listener ? SCMP_ACT_NOTIFY : SCMP_ACT_ALLOW;
+    for (const int family : {AF_UNIX, AF_NETLINK})
         rules.add(SCMP_ACT_ALLOW, "socket", {equals(0, static_cast<std::uint64_t>(family))});
-    rules.add(by == packet_sockets::listener ? SCMP_ACT_NOTIFY : SCMP_ACT_ALLOW, "socket",
-              {equals(0, AF_PACKET)});
+    for (const int family : {AF_INET, AF_INET6}) { // what sends whole packets needs CAP_NET_RAW
+        const auto wanted = equals(0, static_cast<std::uint64_t>(family));
+        rules.add(SCMP_ACT_ALLOW, "socket", {wanted, {2, SCMP_CMP_NE, IPPROTO_RAW, 0}});
+        rules.add(given, "socket", {wanted, equals(2, IPPROTO_RAW)});
+    }
+    rules.add(given, "socket", {equals(0, AF_PACKET)});
     rules.add(SCMP_ACT_ALLOW, "socketpair", {equals(0, AF_UNIX)});
     // A thread; clone3, whose flags no filter can see, is said not to be there (as container runtimes do).
     constexpr std::uint64_t thread = CLONE_VM | CLONE_THREAD;

@@ -5,7 +5,7 @@
 
 namespace chronoknock::io {
 
-/// Who opens packet sockets for the process.
+/// Who opens packet sockets, and raw ones that only send, for the process.
 enum class packet_sockets {
     itself,
     /// Whoever has the listener (seccomp_unotify(2)): calls for them wait for his answer.

@@ -13,6 +13,9 @@ inline firewall::rules some_rules() {
     ssh.name = "ssh";
     ssh.ports = {*endpoint_range::parse("tcp/22"), *endpoint_range::parse("udp/60000-61000")};
     ssh.uses = 3;
+    ssh.until_idle = true;
+    ssh.prefixes4 = {16, 24};
+    ssh.prefixes6 = {64};
     r.services = {ssh};
     r.unauthorized = firewall::unauthorized::reset;
     r.always_allow = {*prefix::parse("192.0.2.0/24"), *prefix::parse("2001:db8::/32")};

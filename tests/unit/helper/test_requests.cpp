@@ -50,6 +50,8 @@ BOOST_AUTO_TEST_CASE(values_that_no_configuration_can_have_are_refused) {
     BOOST_TEST(with([](auto& r) { r.services[0].ports.clear(); }));
     BOOST_TEST(with([](auto& r) { r.services[0].ports[0].ports = {23, 22}; }));
     BOOST_TEST(with([](auto& r) { r.services[0].uses = firewall::most_uses + 1; }));
+    BOOST_TEST(with([](auto& r) { r.services[0].prefixes4 = {33}; }));
+    BOOST_TEST(with([](auto& r) { r.services[0].prefixes6 = {129}; }));
     BOOST_TEST(with([](auto& r) { r.always_allow[0].length = 33; }));
     BOOST_TEST(with([](auto& r) { r.always_allow[0].length = 8; })); // bits beyond it
     BOOST_TEST(with([](auto& r) { r.unauthorized = static_cast<firewall::unauthorized>(2); }));
@@ -95,9 +97,10 @@ BOOST_AUTO_TEST_CASE(a_program_has_a_path_and_its_environment_names_of_ours) {
     BOOST_TEST(run({"/bin/true", std::string(4097, 'a')}, {}));
     BOOST_TEST(is_refused(helper::run_program{static_cast<helper::program>(3), {"/bin/true"}, {}}));
     for (const auto* const fact :
-         {"CHRONOKNOCK_ACTION=open", "CHRONOKNOCK_ADDRESS=192.0.2.1", "CHRONOKNOCK_ADDRESS=",
-          "CHRONOKNOCK_PORTS=22,60000-61000", "CHRONOKNOCK_KEY=alice@laptop", "CHRONOKNOCK_SERVICE=ssh,web",
-          "CHRONOKNOCK_UNTIL=-1", "CHRONOKNOCK_REASON=1 of 3 servers agree; 'b' is late (2 s)"})
+         {"CHRONOKNOCK_ACTION=open", "CHRONOKNOCK_ADDRESS=192.0.2.1",
+          "CHRONOKNOCK_ADDRESS=", "CHRONOKNOCK_ADDRESS=192.0.2.0/24", "CHRONOKNOCK_PORTS=22,60000-61000",
+          "CHRONOKNOCK_KEY=alice@laptop", "CHRONOKNOCK_SERVICE=ssh,web", "CHRONOKNOCK_UNTIL=-1",
+          "CHRONOKNOCK_REASON=1 of 3 servers agree; 'b' is late (2 s)"})
         BOOST_TEST(!run({"/bin/true"}, {fact}), fact);
     for (const auto* const fact :
          {"LD_PRELOAD=/x", "CHRONOKNOCK_X=1", "CHRONOKNOCK_KEY", "CHRONOKNOCK_KEY=a b",

@@ -1,4 +1,5 @@
-// The backends nft-set and ipset, with the real kernel: the operator's rules shut the ports, and refer to sets.
+// The backends nft-set and ipset, with the real kernel: the operator's rules shut the ports, and refer to
+// sets.
 #include "firewall_world.hpp"
 
 #include "io/firewall/set_backend.hpp"
@@ -61,7 +62,8 @@ struct nft_world : set_world {
 struct ipset_world : set_world {
     ipset_world() {
         is_ipset = true;
-        lab::run("ipset create allowed4 hash:ip timeout 0 && ipset create allowed6 hash:ip family inet6 timeout 0");
+        lab::run("ipset create allowed4 hash:ip timeout 0 && ipset create allowed6 hash:ip family inet6 "
+                 "timeout 0");
         for (const std::string tables : {"iptables", "ip6tables"}) {
             const auto set = tables == "iptables" ? "allowed4" : "allowed6";
             lab::run(tables + " -w -P INPUT DROP && " + tables + " -w -A INPUT -i lo -j ACCEPT && " + tables +
@@ -126,10 +128,25 @@ BOOST_AUTO_TEST_CASE(a_renewed_grant_lasts_from_then_on) {
     BOOST_TEST(lab::output_of("nft list set inet filter allowed4").find("timeout 1m") != std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(what_one_knock_asks_for_is_opened_as_a_whole) {
+    asked.services[0].set6.clear();
+    auto f = ready();
+    const auto who4 = *address::parse(knocker), who6 = *address::parse(knocker6);
+    const auto done = try_apply(f, {{who4, "ssh", 60s}, {who6, "ssh", 60s}});
+    BOOST_TEST(done.error().text == "firewall: [service.ssh] has no set for IPv6 addresses");
+    BOOST_TEST(live(f) == 0u);
+    BOOST_TEST(try_from(knocker, 22) == "silent");
+    // What is to be closed is closed all the same.
+    add(f, knocker, "ssh");
+    BOOST_TEST(!try_apply(f, {{who6, "ssh", 60s}, {who4, "ssh", {}}}).has_value());
+    BOOST_TEST(try_from(knocker, 22) == "silent");
+}
+
 BOOST_AUTO_TEST_CASE(sets_that_do_not_fit_are_refused) {
     asked.services[0].set4 = "missing";
-    BOOST_TEST(refusal() == "[service.ssh] set4: the set missing of table inet filter is not there: make it, and "
-                            "rules that refer to it");
+    BOOST_TEST(refusal() ==
+               "[service.ssh] set4: the set missing of table inet filter is not there: make it, and "
+               "rules that refer to it");
     const auto unfit = [&](const std::string& definition) {
         nft("add set inet filter other { " + definition + "; }");
         asked.services[0].set4 = "other";
@@ -137,15 +154,17 @@ BOOST_AUTO_TEST_CASE(sets_that_do_not_fit_are_refused) {
         nft("delete set inet filter other");
         return text;
     };
-    const std::string expected = "[service.ssh] set4: the set other of table inet filter: expected a set with type "
-                                 "ipv4_addr and flags timeout, without interval";
+    const std::string expected =
+        "[service.ssh] set4: the set other of table inet filter: expected a set with type "
+        "ipv4_addr and flags timeout, without interval";
     BOOST_TEST(unfit("type ipv4_addr") == expected);
     BOOST_TEST(unfit("type ipv6_addr; flags timeout") == expected);
     BOOST_TEST(unfit("type ipv4_addr . inet_service; flags timeout") == expected);
     BOOST_TEST(unfit("type ipv4_addr; flags interval,timeout") == expected);
     asked.sets_in = {"ip", "filter"};
-    BOOST_TEST(refusal() == "[service.ssh] set4: the set other of table ip filter is not there: make it, and rules "
-                            "that refer to it");
+    BOOST_TEST(refusal() ==
+               "[service.ssh] set4: the set other of table ip filter is not there: make it, and rules "
+               "that refer to it");
 }
 
 BOOST_AUTO_TEST_CASE(what_others_have_put_there_is_left_alone) {
@@ -167,7 +186,8 @@ BOOST_AUTO_TEST_CASE(rules_that_are_loaded_anew_get_the_open_grants_again) {
     add(f, knocker, "ssh");
     add(f, knocker6, "ssh");
     nft(std::string("flush ruleset\n") + nft_rules);
-    BOOST_TEST(run_until([&] { return try_from(knocker, 22) == "open" && try_from(knocker6, 22) == "open"; }));
+    BOOST_TEST(
+        run_until([&] { return try_from(knocker, 22) == "open" && try_from(knocker6, 22) == "open"; }));
     BOOST_TEST(try_from(stranger, 22) == "silent");
     // Taken out by hand it stays out.
     nft("delete element inet filter allowed4 { 10.10.0.1 }");
