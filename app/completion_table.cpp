@@ -6,7 +6,6 @@
 #include "method/method.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cctype>
 #include <sstream>
 
@@ -20,6 +19,26 @@ std::string on_one_line(const std::string& text) {
     std::string all;
     for (std::string word; in >> word;) all += (all.empty() ? "" : " ") + word;
     return all;
+}
+
+std::vector<std::string> split(const std::string& text, char at) {
+    std::vector<std::string> parts;
+    std::istringstream in(text);
+    for (std::string part; std::getline(in, part, at);) parts.push_back(part);
+    return parts;
+}
+
+/// Adds what a word of help stands for: FILE, TARGET, [knockd|fwknop], IP|auto. (What is written small is to
+/// be typed so.)
+void add(completion& place, const std::string& command, const std::string& word) {
+    if (place.label.empty()) place.label = word;
+    for (const auto& part : split(word, '|')) {
+        const bool literal = std::islower(static_cast<unsigned char>(part.front())) != 0;
+        if (literal && std::ranges::find(place.words, part) == place.words.end()) place.words.push_back(part);
+        place.files = place.files || part == "FILE" || part == "PATH";
+        place.folders = place.folders || part == "FOLDER";
+        place.profiles = place.profiles || part == "TARGET" || (part == "NAME" && command == "profile");
+    }
 }
 
 std::vector<std::string> method_names() {
@@ -37,9 +56,8 @@ std::vector<std::string> carrier_names() {
 }
 
 completion value_of(const po::option_description& o) {
-    completion c{o.format_parameter()};
-    c.files = c.label == "FILE" || c.label == "PATH";
-    c.folders = c.label == "FOLDER";
+    completion c;
+    add(c, "", o.format_parameter());
     if (o.long_name() == "method") c.words = method_names();
     if (o.long_name() == "carrier") c.words = carrier_names();
     return c;
@@ -54,24 +72,6 @@ completed_option describe(const po::option_description& o) {
     d.repeats = d.takes_value && d.help.find("may be repeated") != d.help.npos;
     if (d.takes_value) d.value = value_of(o);
     return d;
-}
-
-std::vector<std::string> split(const std::string& text, char at) {
-    std::vector<std::string> parts;
-    std::istringstream in(text);
-    for (std::string part; std::getline(in, part, at);) parts.push_back(part);
-    return parts;
-}
-
-/// Adds what one word of a synopsis stands for: FILE, TARGET, [knockd|fwknop].
-void add(completion& place, const std::string& command, const std::string& word) {
-    if (place.label.empty()) place.label = word;
-    for (const auto& part : split(word, '|')) {
-        const bool literal = std::islower(static_cast<unsigned char>(part.front())) != 0;
-        if (literal && std::ranges::find(place.words, part) == place.words.end()) place.words.push_back(part);
-        place.files = place.files || part == "FILE";
-        place.profiles = place.profiles || part == "TARGET" || (part == "NAME" && command == "profile");
-    }
 }
 
 /// What may stand in the places of a command's words, by its synopsis: "import [knockd|fwknop] FILE --out

@@ -111,6 +111,7 @@ class Shell(Case):
         self.assert_offers("chronoknock import kn", "knockd")
         self.assert_offers("chronoknock completions ", "bash", "fish", "zsh")
         self.assert_offers("chronoknock knock home --carrier ", "dns", "icmp", "ports", "udp")
+        self.assert_offers("chronoknock knock home --pair ", "auto")
         complaint = self.refused("keygen", "--out", self.folder / "k", "--method", "?")
         known = re.search(r"expected one of (.*), not", complaint)[1].split(", ")
         self.assert_offers("chronoknock keygen --method ", *known)
