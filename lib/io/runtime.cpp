@@ -35,7 +35,7 @@ result<void> runtime::start() {
         return error{"--trial: the backend " + backend + " sets up no guard that could go away"};
     if (confiner_) {
         // Root's, so that root can ask without CAP_DAC_OVERRIDE; what fails is tried again, and told then.
-        (void)open_control().has_value();
+        (void)bind_control().has_value();
         auto confined = confiner_(*configuration_);
         if (!confined) return confined.error();
         confined_ = std::move(*confined);
@@ -134,13 +134,19 @@ void runtime::set_up() {
                     [this] { carry_out(supervisor_.started()); });
 }
 
-result<void> runtime::open_control() {
+result<void> runtime::bind_control() {
     if (control_) return {};
-    auto opened = io::control::open(context_, configuration_->control, control_operations(), seconds(2),
-                                    configuration_->control_group);
-    if (!opened) return opened.error();
-    control_ = std::move(*opened);
+    auto bound = io::control::bind(context_, configuration_->control, control_operations(), seconds(2),
+                                   configuration_->control_group);
+    if (!bound) return bound.error();
+    control_ = std::move(*bound);
     return {};
+}
+
+/// Who is answered finds the guard there.
+result<void> runtime::open_control() {
+    if (const auto bound = bind_control(); !bound) return bound;
+    return control_->listen();
 }
 
 void runtime::serve() {

@@ -103,6 +103,7 @@ private:
     void close();
 
     result<void> set_up_guard();
+    result<void> bind_control();
     result<void> open_control();
     bool makes_guard() const;
     void drop_own_guard();

@@ -36,7 +36,8 @@ _BOOT = r"""
 set -e
 for c; do echo $$ >"$c/cgroup.procs"; done
 exec unshare --pid --fork --kill-child --mount-proc systemd-nspawn -q --register=no --keep-unit --directory="$0/root" \
-  --resolv-conf=off --timezone=off --capability=CAP_NET_ADMIN --network-namespace-path="$0/net" --console=pipe --boot
+  --resolv-conf=off --timezone=off --capability=CAP_NET_ADMIN \
+  --system-call-filter="landlock_create_ruleset landlock_add_rule landlock_restrict_self" --network-namespace-path="$0/net" --console=pipe --boot
 """
 
 

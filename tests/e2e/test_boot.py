@@ -146,6 +146,31 @@ IPv6AcceptRA=no
                          f"{address} to be there", 30)
         return by4.met | by6.met
 
+    def test_what_the_server_gives_up(self):
+        machine = self.machine
+        machine.boot()
+        machine.wait_unit("chronoknock")
+        self.await_server()
+        for ended in ("server", "helper"):
+            rights = self.status()["privileges"]
+            self.assertEqual((rights["user"], rights["capabilities"], rights["packet_sockets_by"]),
+                             ("chronoknock", ["net_admin"], "helper"))
+            self.assertTrue(rights["seccomp"])
+            self.assertGreaterEqual(rights["landlock"], 1)
+            pid = machine.unit("chronoknock", "MainPID")
+            machine.run(f"kill -9 {pid if ended == 'server' else rights['helper']}")
+            wait_for(lambda: machine.unit("chronoknock", "MainPID") not in (pid, "0"), f"a server after its {ended}")
+            self.await_server()
+        owners = machine.run("stat -c '%U %G %a %n' /var/lib/chronoknock /var/lib/chronoknock/*").stdout.splitlines()
+        self.assertIn("root chronoknock 1770 /var/lib/chronoknock", owners)
+        self.assertIn("root root 600 /var/lib/chronoknock/guard.nft", owners)
+        self.assertIn("chronoknock chronoknock 600 /var/lib/chronoknock/state.db", owners)
+        doubts = machine.run("chronoknock check --online --config /etc/chronoknock/chronoknock.ini", check=False).stderr
+        self.assertNotIn("/var/lib/chronoknock", doubts)
+        machine.run("systemctl reload chronoknock")
+        self.knock_until_open()
+        machine.run("systemd-analyze security --threshold=26 chronoknock.service")  # 2.6 of 10
+
     def test_the_guard_stands_before_the_network(self):
         self.configured_by_networkd()
         met = self.boot_watched()

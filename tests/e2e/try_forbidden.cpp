@@ -130,7 +130,8 @@ json::object try_all(const std::string& outside, const std::string& inside) {
         {"raw socket", [] { return try_socket(AF_INET, SOCK_RAW, 1); }},
         {"datagram socket of that protocol", [] { return try_socket(AF_INET, SOCK_DGRAM, IPPROTO_RAW); }},
         {"packet socket of another kind", [] { return try_socket(AF_PACKET, 10); }},
-        {"other family", [] { return try_socket(38, SOCK_SEQPACKET); }}, // AF_ALG
+        {"other family", [] { return try_socket(38, SOCK_SEQPACKET); }},        // AF_ALG
+        {"other netlink", [] { return try_socket(AF_NETLINK, SOCK_RAW, 16); }}, // NETLINK_GENERIC
         {"ptrace", [] { return ::ptrace(PTRACE_ATTACH, ::getppid(), nullptr, nullptr); }},
         {"kill", [] { return static_cast<long>(::kill(::getppid(), 0)); }},
         {"setuid", [] { return static_cast<long>(::syscall(SYS_setuid, 0)); }},

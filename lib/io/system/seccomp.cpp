@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <linux/netlink.h>
 #include <linux/prctl.h>
 #include <memory>
 #include <netinet/in.h>
@@ -72,8 +73,10 @@ constexpr scmp_arg_cmp equals(unsigned argument, std::uint64_t value) {
 void add_rules(rule_adder& rules, packet_sockets by) {
     for (const auto* const call : allowed) rules.add(SCMP_ACT_ALLOW, call);
     const auto given = by == packet_sockets::listener ? SCMP_ACT_NOTIFY : SCMP_ACT_ALLOW;
-    for (const int family : {AF_UNIX, AF_NETLINK})
-        rules.add(SCMP_ACT_ALLOW, "socket", {equals(0, static_cast<std::uint64_t>(family))});
+    rules.add(SCMP_ACT_ALLOW, "socket", {equals(0, AF_UNIX)});
+    for (const int protocol : {NETLINK_ROUTE, NETLINK_SOCK_DIAG, NETLINK_NETFILTER})
+        rules.add(SCMP_ACT_ALLOW, "socket",
+                  {equals(0, AF_NETLINK), equals(2, static_cast<std::uint64_t>(protocol))});
     for (const int family : {AF_INET, AF_INET6}) { // what sends whole packets needs CAP_NET_RAW
         const auto wanted = equals(0, static_cast<std::uint64_t>(family));
         rules.add(SCMP_ACT_ALLOW, "socket", {wanted, {2, SCMP_CMP_NE, IPPROTO_RAW, 0}});

@@ -13,7 +13,8 @@ enum class packet_sockets {
 };
 
 /// From now on this process, and its threads to come, make no other system calls than a server needs: no
-/// exec, no new process, and sockets of AF_UNIX, AF_INET, AF_INET6, AF_NETLINK and AF_PACKET only. Others
+/// exec, no new process, and sockets of AF_UNIX, AF_INET, AF_INET6, AF_NETLINK (of routes, sockets
+/// and netfilter) and AF_PACKET only. Others
 /// fail with EPERM. Needs no_new_privs. Gives the listener, if that is wanted. An error: nothing is
 /// restricted.
 result<descriptor> restrict_calls(packet_sockets by);
