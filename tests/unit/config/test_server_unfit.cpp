@@ -22,7 +22,7 @@ constexpr sample unfit_fields[] = {
     {"[server]\nstate =", "7: [server] state: expected a path"},
     {"[server]\ncontrol =", "7: [server] control: expected a path"},
     {"[server]\nstat = /a",
-     "7: [server] stat: unknown field; expected one of state, control, control_group, include"},
+     "7: [server] stat: unknown field; expected one of state, control, control_group, user, include"},
     {"[capture]\ninterface =", "7: [capture] interface: expected at least one interface"},
     {"[capture]\ninterface = eth0,eth0",
      "7: [capture] interface: expected each interface once, not 'eth0' twice"},
