@@ -201,8 +201,8 @@ void runtime::read() {
 
 result<void> runtime::fits(const config::server& next) const try {
     const auto& old = *configuration_;
-    if ((granter_.is_open() && next.state != old.state) ||
-        (control_ && (next.control != old.control || next.control_group != old.control_group)))
+    if (((confined_ || granter_.is_open()) && next.state != old.state) ||
+        ((confined_ || control_) && (next.control != old.control || next.control_group != old.control_group)))
         return error{"[server] state, control and control_group: expected as they were; a restart changes "
                      "them"};
     // By a folder that was moved, say, or not mounted: that would end all grants.

@@ -347,6 +347,22 @@ nft $verb element inet filter web$CHRONOKNOCK_FAMILY "{{ $CHRONOKNOCK_ADDRESS }}
         broken.unlink()
         self.client.wait_shut(self.server.ip4, PORT, seconds=5)
 
+    def test_a_door_is_closed_by_the_program_that_was_there_when_it_opened(self):
+        guard = self.backend(self.commands(), open_for=8)
+        self.knock()
+        self.assert_opens(self.client)
+        text = guard.config.read_text()
+        for again, name in enumerate(("second", "third", "third", "fourth"), 1):
+            program = self.lab.folder / name
+            program.write_text("#!/bin/sh\n")
+            program.chmod(0o755)
+            guard.config.write_text(text.replace(f"{self.lab.folder}/program", str(program))
+                                    .replace("open_for = 8", f"open_for = {8 + again}"))
+            guard.reload()
+            guard.wait_log("configuration read again", count=again)
+        self.client.wait_shut(self.server.ip4, PORT, seconds=15)
+        self.wait_for(lambda: not self.grants(guard), "nothing to be open")
+
     def test_after_a_crash_another_backend_says_what_to_close(self):
         guard = self.backend(self.commands())
         self.knock()

@@ -309,8 +309,8 @@ class Forbidden(Confined):
         program = os.environ.get("CHRONOKNOCK_FORBIDDEN")
         if not program:
             self.skipTest("CHRONOKNOCK_FORBIDDEN names no program")
-        named, other = (self.lab.folder / name for name in ("told", "another"))
-        for script in (named, other):
+        named, other, third = (self.lab.folder / name for name in ("told", "another", "third"))
+        for script in (named, other, third):
             script.write_text("#!/bin/sh\necho told\n")
             script.chmod(0o755)
         guard, key = self.confined(user=NOBODY, program=program, events=f"command = {named}")
@@ -319,9 +319,9 @@ class Forbidden(Confined):
             answers = self.ask(guard, "try_helper", named=str(named))
             return answers.get("result", answers)["named program"]
         self.assertEqual(answer(), "told")
-        for again, knock_delay in enumerate((1, 2), 1):  # the server may refuse one reading, and goes on with the one before
-            guard.write({"web": f"ports = tcp/{PORT}"}, {"alice": (key, f"web\nknock_delay = {knock_delay}s")},
-                        {"server": f"user = {NOBODY}", "knock": "tracked = 1024", "events": f"command = {other}"})
+        for again, command in enumerate((other, third, other), 1):  # the server may refuse some, and goes on with what it has
+            guard.write({"web": f"ports = tcp/{PORT}"}, {"alice": (key, f"web\nknock_delay = {again}s")},
+                        {"server": f"user = {NOBODY}", "knock": "tracked = 1024", "events": f"command = {command}"})
             guard.reload()
             self.wait_for(lambda n=again: guard.log().count("configuration read again") == n, "a reload")
         self.assertEqual(answer(), "it is not the program that the configuration names")

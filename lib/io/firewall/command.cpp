@@ -183,11 +183,13 @@ void command_backend::begin() {
 }
 
 void command_backend::start(const command_run& r) {
-    auto started = by_.run ? by_.run(r.opens ? helper::program::open : helper::program::close, r.command, r.facts())
-                           : error{"nobody runs programs here"};
+    auto started =
+        by_.run ? by_.run(r.opens ? helper::program::open : helper::program::close, r.command, r.facts())
+                : error{"nobody runs programs here"};
     if (started) return watch(r, std::move(*started));
     asio::post(context_, [this, r, why = started.error().text, alive = std::weak_ptr(alive_)] {
-        if (!alive.expired()) ended(r, {"cannot be run: " + why, run_end::not_run});
+        if (!alive.expired())
+            ended(r, "cannot be run: " + why); // by nobody, now: the program itself may be there
     });
 }
 

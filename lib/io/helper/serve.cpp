@@ -23,6 +23,7 @@ namespace chronoknock::io {
 namespace {
 
 constexpr int pause_without_child = 100; // ms
+constexpr std::size_t most_closers = 16;
 
 /// The place of a kind among the requests.
 template <class Request>
@@ -115,7 +116,8 @@ private:
             listener_ = descriptor();
             if (kind != place_of<helper::read_configuration>) told_ = descriptor();
             auto programs = latest_;
-            programs.insert(programs.end(), before_.begin(), before_.end());
+            for (const auto& more : {before_, older_, closers_})
+                programs.insert(programs.end(), more.begin(), more.end());
             carry_out_request(got->passed.get(), kind, site_, programs, told_.get());
         });
         return true;
@@ -164,22 +166,34 @@ private:
 
     void learn() {
         while (auto program = next_found(found_.get())) {
-            if (program->command.empty())
-                before_ = std::exchange(latest_, {});
-            else
-                latest_.push_back(std::move(*program));
+            if (program->command.empty()) {
+                if (latest_ != before_) older_ = std::exchange(before_, latest_);
+                latest_.clear();
+                continue;
+            }
+            if (program->which == helper::program::close) remember_closer(*program);
+            latest_.push_back(std::move(*program));
         }
+    }
+
+    /// A door is closed by the program that was configured when it was opened, however many reloads ago.
+    void remember_closer(const named_program& p) {
+        std::erase(closers_, p);
+        closers_.insert(closers_.begin(), p);
+        if (closers_.size() > most_closers) closers_.pop_back();
     }
 
     descriptor channel_;
     descriptor server_; ///< its end can be read there
     const helper_site& site_;
-    descriptor listener_;                    ///< of the server's seccomp filter
-    bool had_listener_ = false;              ///< once: it comes before the server reads what strangers send
-    descriptor found_;                       ///< programs that children have read of come here
-    descriptor told_;                        ///< the children's end
-    known_programs latest_;                  ///< of the configuration that was read last
-    known_programs before_;                  ///< of the one before: the server may not have taken up the last
+    descriptor listener_;       ///< of the server's seccomp filter
+    bool had_listener_ = false; ///< once: it comes before the server reads what strangers send
+    descriptor found_;          ///< programs that children have read of come here
+    descriptor told_;           ///< the children's end
+    known_programs latest_;     ///< of the configuration that was read last
+    known_programs before_;     ///< of the last one that named others, which the server may go on with,
+    known_programs older_;      ///< and of the one before that
+    known_programs closers_;    ///< the last first
     std::map<pid_t, std::uint8_t> children_; ///< and what each does
 };
 

@@ -67,6 +67,11 @@ result<std::string> obstacle(const fs::path& folder, const account& who) {
     return {boost::system::in_place_value, std::move(found)};
 }
 
+fs::path folder_of(const std::string& file) {
+    const auto folder = fs::path(file).parent_path();
+    return folder.empty() ? fs::path(".") : folder;
+}
+
 /// A file that the user himself may have put there is left alone: no link leads us elsewhere.
 void give_file(const std::string& path, const account& to) {
     const descriptor file(::open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
@@ -103,7 +108,7 @@ result<account> find_account(const std::string& name) {
 }
 
 result<void> hand_over(const std::string& state, const account& to) {
-    const auto folder = fs::path(state).parent_path();
+    const auto folder = folder_of(state);
     give_folder(folder, to, of_record);
     const auto why_not = obstacle(folder, to);
     if (!why_not) return why_not.error();
@@ -117,7 +122,7 @@ void take_back(const std::string& state) {
     us.user = ::geteuid();
     us.group = ::getegid();
     for (const auto* const end : beside_record) give_file(state + end, us);
-    const auto folder = fs::path(state).parent_path();
+    const auto folder = folder_of(state);
     struct stat s {};
     if (is_ours(folder) && ::lstat(folder.c_str(), &s) == 0 && (s.st_mode & 07777) == of_record)
         give_folder(folder, us, 0700);
