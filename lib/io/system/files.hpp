@@ -21,8 +21,8 @@ result<std::string> read_file(const std::string& path, std::size_t most = 16 << 
 /// The same of a file that nobody but we and root can have written or put there: no link, and of one name.
 result<std::string> read_own_file(const std::string& path);
 
-/// The same for one that a pattern has found, of any mode and by a link, too: who may make files in its folder
-/// (the server's user in that of the record) is not to have them read as root's configuration.
+/// The same for one that a pattern has found, of any mode and by a link, too: who may make files in its
+/// folder (the server's user in that of the record) is not to have them read as root's configuration.
 result<std::string> read_found_file(const std::string& path);
 
 /// Reads a key file. Refused, unless loose permissions are allowed: one that others than its owner can read
