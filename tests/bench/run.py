@@ -36,7 +36,7 @@ from world import World, say
 
 PARTS = {part.__name__: part for part in (
     speed.table1, speed.open, speed.cpu, speed.keys, hostile.loss, hostile.disorder, hostile.noise, hostile.aimed, hostile.selectors,
-    messages.messages, crowd.memory, crowd.replay, crowd.many, crowd.grants, clock.clock,
+    messages.messages, messages.mixed, crowd.memory, crowd.replay, crowd.many, crowd.grants, clock.clock,
     connect.connect, beside.backends)}
 _ROOT = pathlib.Path(__file__).parents[2]
 
