@@ -40,7 +40,8 @@ struct remove_guard {
     bool operator==(const remove_guard&) const = default;
 };
 
-/// Tell whether iptables-legacy translates addresses here, which only root can read.
+/// Tell whether iptables-legacy translates addresses here, which only root can read; a helper that is not
+/// root's says that it does.
 struct find_translation {
     bool operator==(const find_translation&) const = default;
 };
