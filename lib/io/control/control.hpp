@@ -19,7 +19,7 @@ using reply = std::function<void(const answer&)>;
 /// Who may have an operation done.
 enum class access {
     everybody, ///< who can connect: the owner, root, and the group that the socket is for
-    owner      ///< root and the daemon's own user, by SO_PEERCRED (unix(7))
+    owner      ///< root and whoever bound the socket, by SO_PEERCRED (unix(7))
 };
 /// What a request's operation does with its arguments. One that throws has failed.
 struct operation {
