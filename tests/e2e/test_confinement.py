@@ -31,6 +31,14 @@ class Confined(LabTest):
         self.first_window(2)
         return guard, key
 
+    def checked(self, guard, status=0):
+        """What `check` says on standard error, with --online, too."""
+        plain, online = (self.server.run([self.lab.program, "check", *more, "--config", guard.config], check=False)
+                         for more in ((), ("--online",)))
+        self.assertEqual((plain.returncode, online.returncode), (status, status), (plain.stderr, online.stderr))
+        self.assertIn(plain.stderr.splitlines()[-1] if status else "", online.stderr)
+        return online.stderr
+
     def opens(self, guard, key):
         self.client.knock(self.server, key, "web")
         self.assert_opens(self.client)
@@ -101,8 +109,10 @@ class Rights(Confined):
         folder.mkdir()
         guard = self.small_guard(self.key(), wait=False, start=False, sections={"server": f"user = {NOBODY}"},
                                  state=folder / "state.db")
+        told = f"[server] state: {folder} cannot be written by the user nobody; expected chown root:nobody and chmod 1770"
+        self.assertIn(told, self.checked(guard, 1))
         guard.start(wait=False)
-        guard.wait_log("cannot be written by the user nobody; expected chown root:nobody and chmod 1770")
+        guard.wait_log(told)
         self.wait_for(lambda: not guard.process.alive(), "the server to end")
 
     def test_a_folder_that_is_a_link_is_judged_by_what_it_leads_to(self):
