@@ -41,6 +41,7 @@ result<void> runtime::start() {
         if (!confined) return confined.error();
         confined_ = std::move(*confined);
     }
+    helper_->take_up();
     exporter_.use(configuration_->metrics);
     carry_out(supervisor_.start());
     return {};
@@ -268,6 +269,7 @@ void runtime::take_over() {
 
 /// Puts what was read in the place of what there is.
 void runtime::go_over() {
+    helper_->take_up();
     successor s = std::move(*next_);
     next_.reset();
     if (verifiers_) s.verifiers->take_over(*verifiers_);

@@ -336,6 +336,31 @@ class Forbidden(Confined):
             self.wait_for(lambda n=again: guard.log().count("configuration read again") == n, "a reload")
         self.assertEqual(answer(), "it is not the program that the configuration names")
 
+    def test_a_program_of_the_configuration_in_use_is_run_however_many_others_were_refused(self):
+        program = os.environ.get("CHRONOKNOCK_FORBIDDEN")
+        if not program:
+            self.skipTest("CHRONOKNOCK_FORBIDDEN names no program")
+        scripts = [self.lab.folder / f"told{n}" for n in range(5)]
+        for script in scripts:
+            script.write_text(f"#!/bin/sh\necho told; touch {script}.ran\n")
+            script.chmod(0o755)
+        guard, key = self.confined(user=NOBODY, program=program, events=f"command = {scripts[0]}")
+        for refused, script in enumerate(scripts[1:], 1):
+            guard.write({"web": f"ports = tcp/{PORT}"}, {"alice": (key, "web")},
+                        {"server": "user = 0", "knock": "tracked = 1024", "events": f"command = {script}"})
+            guard.reload()
+            guard.wait_log("the configuration stays as it was", count=refused)
+
+        def answer(script):
+            answers = self.ask(guard, "try_helper", named=str(script))
+            return answers.get("result", answers)["named program"]
+        self.assertEqual(answer(scripts[0]), "told")
+        for script in scripts[1:-1]:
+            self.assertEqual(answer(script), "it is not the program that the configuration names")
+        pathlib.Path(f"{scripts[0]}.ran").unlink()
+        self.opens(guard, key)
+        self.wait_for(pathlib.Path(f"{scripts[0]}.ran").exists, "the event of the grant")
+
     # Where it is not in force the same is done: what refuses above is Landlock, and seccomp.
 
     def test_without_landlock_files_are_reached(self):
