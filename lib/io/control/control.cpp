@@ -305,14 +305,6 @@ control::~control() {
     if (impl_) impl_->close();
 }
 
-result<control> control::open(asio::io_context& context, const std::string& path, operations table,
-                              milliseconds patience, const std::string& group) {
-    auto bound = bind(context, path, std::move(table), patience, group);
-    if (!bound) return bound;
-    if (const auto listening = bound->listen(); !listening) return listening.error();
-    return bound;
-}
-
 result<void> control::listen() { return impl_->listen(); }
 
 result<control> control::bind(asio::io_context& context, const std::string& path, operations table,

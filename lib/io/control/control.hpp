@@ -38,11 +38,9 @@ using operations = std::map<std::string, operation, std::less<>>;
 /// get a fifth at most.
 class control {
 public:
-    /// Listens. An error if it cannot, or if another daemon answers there.
+    /// Makes the socket. Nobody is answered yet: whoever connects is refused until listen(). An error if it
+    /// cannot, or if another daemon answers there.
     /// group: of whoever else may connect, by name or number; empty: nobody.
-    static result<control> open(boost::asio::io_context& context, const std::string& path, operations table,
-                                milliseconds patience = seconds(2), const std::string& group = "");
-    /// The same, and nobody is answered yet: whoever connects is refused until listen().
     static result<control> bind(boost::asio::io_context& context, const std::string& path, operations table,
                                 milliseconds patience = seconds(2), const std::string& group = "");
     result<void> listen();
