@@ -204,6 +204,8 @@ int run_check(const arguments& args) {
         io::load_server_config(*given(options, "config"), options.count("allow-loose-permissions") != 0, {},
                                io::without_keys::once_served);
     if (!server) return say(bad_usage, server.error().text);
+    if (const auto apart = io::keeps_record_apart(*server, *given(options, "config")); !apart)
+        return say(bad_usage, apart.error().text);
     result<newest_places> recorded = newest_places();
     if (std::ranges::any_of(server->keys,
                             [](const auto& k) { return method::method_of(*k.key).left != nullptr; }))
@@ -220,6 +222,8 @@ int run_check(const arguments& args) {
     if (!recorded)
         doubts.push_back("the record cannot be read, so what is left of passwords is not known: " +
                          recorded.error().text);
+    const auto becomes = io::can_become_user(*server);
+    if (!becomes && server->user.empty()) doubts.push_back(becomes.error().text + io::stays_who_it_is);
     if (!as_json) tell_doubts(doubts);
     std::optional<online_findings> online;
     if (options.count("online")) {
@@ -237,6 +241,7 @@ int run_check(const arguments& args) {
                   << " --trial 10m: the guard goes away by itself\n"
                      "               unless `chronoknock confirm` comes\n";
     }
+    if (!becomes && !server->user.empty()) return say(failed, becomes.error().text);
     if (online && !online->obstacle.empty()) return say(failed, online->obstacle);
     return done;
 }

@@ -4,6 +4,7 @@
 #include "io/log/log.hpp"
 #include "io/metrics/gather.hpp"
 #include "io/system/clock.hpp"
+#include "io/system/files.hpp"
 #include "method/method.hpp"
 
 #include <algorithm>
@@ -34,12 +35,13 @@ result<void> runtime::start() {
     if (trial_end_ && !makes_guard())
         return error{"--trial: the backend " + backend + " sets up no guard that could go away"};
     if (confiner_) {
-        // Root's, so that root can ask without CAP_DAC_OVERRIDE; what fails is tried again, and told then.
+        // Root's, so that root can ask without CAP_DAC_OVERRIDE; what fails is told by open_control().
         (void)bind_control().has_value();
         auto confined = confiner_(*configuration_, control_.has_value());
         if (!confined) return confined.error();
         confined_ = std::move(*confined);
     }
+    helper_->take_up();
     exporter_.use(configuration_->metrics);
     carry_out(supervisor_.start());
     return {};
@@ -145,8 +147,12 @@ result<void> runtime::bind_control() {
 
 /// Who is answered finds the guard there.
 result<void> runtime::open_control() {
-    if (const auto bound = bind_control(); !bound) return bound;
-    return control_->listen();
+    const auto bound = bind_control();
+    if (bound) return control_->listen();
+    if (!confined_ || can_make(*confined_, configuration_->control)) return bound;
+    return error{bound.error().text +
+                 "; with nothing in its way it takes a restart: the server makes none in " +
+                 folder_of(configuration_->control) + " any more"};
 }
 
 void runtime::serve() {
@@ -263,6 +269,7 @@ void runtime::take_over() {
 
 /// Puts what was read in the place of what there is.
 void runtime::go_over() {
+    helper_->take_up();
     successor s = std::move(*next_);
     next_.reset();
     if (verifiers_) s.verifiers->take_over(*verifiers_);

@@ -42,11 +42,7 @@ result<config::server> load_server_config(const std::string& path, const config_
         return error{path + ": expected at least one section [key.NAME]: without one nobody gets in"};
     auto& time = server->time;
     const auto unfit = [&](const error& e) { return error{path + ": [time] nts_ca: " + e.text}; };
-    if (!time.ca_file.empty()) {
-        auto authorities = from.authorities(time.ca_file);
-        if (!authorities) return unfit(authorities.error());
-        time.ca_text = std::move(*authorities);
-    }
+    if (const auto added = add_authorities(time, from.authorities); !added) return unfit(added.error());
     if (const auto tls = nts_context(time.ca_file, time.ca_text); !tls) return unfit(tls.error());
     if (const auto fit = method::check(*server); !fit) return error{path + ": " + fit.error().text};
     for (const auto& k : server->keys) {

@@ -41,9 +41,8 @@ void sqlite_store::redeem(std::vector<granting::burnt> tokens, std::vector<grant
                           answer done) {
     const auto was_closed = [&](const auto& g) { return to_end_.contains({"", g.who, g.service}); };
     if (std::ranges::any_of(grants, was_closed)) (void)end_some();
-    for (const auto& g : grants) { // nor is what is opened anew to end
-        to_end_.erase({"", g.who, g.service});
-        to_end_.erase({g.key, g.who, g.service});
+    for (const auto& g : grants) {
+        spare(g);
         to_trim_.insert(g.key);
     }
     for (const auto& t : tokens) // what is burnt anew is not to be forgotten
@@ -112,6 +111,13 @@ void sqlite_store::forget(std::vector<granting::burnt> tokens) {
 
 void sqlite_store::ends(opened_id grant, const ended_by& by) {
     if (to_end_.size() < most_to_end) to_end_.insert_or_assign(std::move(grant), by);
+}
+
+/// What is opened now is not to end by what waits to be written; what was opened before still is.
+void sqlite_store::spare(const granting::opened_grant& g) {
+    for (const auto& key : {std::string(), g.key})
+        if (const auto found = to_end_.find({key, g.who, g.service}); found != to_end_.end())
+            found->second.at = std::min(found->second.at, g.at - nanoseconds(1));
 }
 
 void sqlite_store::end(std::span<const granting::opened_grant> grants) {

@@ -53,6 +53,7 @@ private:
     bool write_off(Things& things, Write write, const std::string& complaint);
     bool forget_some();
     void ends(opened_id grant, const ended_by& by);
+    void spare(const granting::opened_grant& g);
     bool end_some();
     bool trim_some();
     bool keep_notes();

@@ -254,6 +254,11 @@ result<void> replace_file(const std::string& path, std::string_view text) {
     return put_in_place(path, text, {.over_folders = true});
 }
 
+std::string folder_of(const std::string& path) {
+    const auto folder = std::filesystem::path(path).parent_path().string();
+    return folder.empty() ? "." : folder;
+}
+
 void make_folders(const std::filesystem::path& folder) {
     if (folder.empty() || ::mkdir(folder.c_str(), 0700) == 0 || errno != ENOENT) return;
     make_folders(folder.parent_path());

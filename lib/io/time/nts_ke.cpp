@@ -169,6 +169,15 @@ result<std::string> read_authorities(const std::string& ca_file) {
     return text ? text : result<std::string>(no_authorities(ca_file));
 }
 
+result<void> add_authorities(config::time_settings& settings,
+                             const std::function<result<std::string>(const std::string&)>& read) {
+    if (settings.ca_file.empty()) return {};
+    auto text = read(settings.ca_file);
+    if (!text) return text.error();
+    settings.ca_text = std::move(*text);
+    return {};
+}
+
 result<asio::ssl::context> nts_context(const std::string& ca_file, std::string_view ca_text) {
     asio::ssl::context context{asio::ssl::context::tls_client};
     SSL_CTX_set_min_proto_version(context.native_handle(), TLS1_3_VERSION);

@@ -126,6 +126,27 @@ BOOST_AUTO_TEST_CASE(what_is_forgotten_while_it_is_held_is_forgotten_later_unles
     BOOST_TEST(w.answers.size() == 2u);
 }
 
+BOOST_AUTO_TEST_CASE(a_closing_that_waits_ends_what_was_opened_before_and_not_what_is_opened_meanwhile) {
+    world w;
+    const auto opened = [](const char* key, int at) {
+        return granting::opened_grant{key, "", here, "ssh", unix_time{seconds(at)}, unix_time{seconds(100)}};
+    };
+    const auto redeem = [&](int n, const granting::opened_grant& g) {
+        w.store->redeem({token(n)}, {g}, [&w](const result<void>& done) { w.answers.push_back(done); });
+    };
+    redeem(1, opened("alice", 10));
+    redeem(2, opened("bob", 11));
+    w.run_until([&] { return w.answers.size() == 2; });
+    auto holder = w.holder();
+    w.store->closed(here, "ssh");
+    redeem(3, opened("carol", 20));
+    redeem(4, opened("bob", 21));
+    BOOST_REQUIRE(holder.run("rollback"));
+    w.run_until([&] { return w.answers.size() == 4; });
+    const auto open = w.store->open_grants().value();
+    BOOST_TEST((open == std::vector{opened("carol", 20), opened("bob", 21)}));
+}
+
 BOOST_AUTO_TEST_CASE(what_happened_is_kept) {
     world w;
     const std::vector<granting::history_entry> all{
