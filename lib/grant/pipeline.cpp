@@ -21,7 +21,8 @@ std::string in_milliseconds(nanoseconds d) {
 
 } // namespace
 
-void pipeline::set_terms(terms t) {
+terms pipeline::set_terms(terms t) {
+    t.index();
     const auto same = [&](const opening& o) {
         const auto was = std::ranges::find(terms_.services, o.service, &terms::service::name);
         const auto is = std::ranges::find(t.services, o.service, &terms::service::name);
@@ -32,17 +33,19 @@ void pipeline::set_terms(terms t) {
         for (auto& k : knocks) k.outdated = k.outdated || !std::ranges::all_of(k.openings, same);
     holders_.keep([&](const std::string& service) { return same({{}, service, {}}); });
     std::erase_if(earlier_, [&](const auto& one) { return !same({{}, one.first.second, {}}); });
-    std::map<std::string_view, std::string_view> secrets;
-    for (const auto& k : t.keys) secrets.emplace(k.name, k.fingerprint);
-    for (const auto& was : terms_.keys)
-        if (const auto is = secrets.find(was.name); is != secrets.end() && is->second != was.fingerprint)
-            renewed_.insert(was.name);
-    std::erase_if(of_keys_, [&](const auto& one) { return !secrets.contains(one.first); });
-    terms_ = std::move(t);
+    std::size_t next = 0; // most stand in the order in which they stood
+    for (const auto& was : terms_.keys) {
+        const auto* const is = t.find(was.name, next);
+        if (is && is->fingerprint != was.fingerprint) renewed_.insert(was.name);
+        if (is) next = static_cast<std::size_t>(is - t.keys.data()) + 1;
+    }
+    std::erase_if(of_keys_, [&](const auto& one) { return !t.find(one.first); });
+    std::swap(terms_, t);
     std::erase_if(idle_, [&](const auto& one) {
         const auto& [who, service] = one.first;
         return !is_until_idle(service) || holders_.keys_of(who, service, instant{}).empty();
     });
+    return t;
 }
 
 /// For the history: what became of what a knock asks for, to one address.

@@ -10,6 +10,7 @@
 #include "grant/holders.hpp"
 #include "grant/noise.hpp"
 #include "grant/replay_guard.hpp"
+#include "grant/terms.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -22,32 +23,6 @@
 #include <vector>
 
 namespace chronoknock::granting {
-
-/// What the configuration says that claims are judged by; their indices count in it.
-struct terms {
-    struct key {
-        std::string name;
-        nanoseconds knock_delay{0};
-        std::string fingerprint = {};             ///< of another secret it is another key
-        std::vector<std::uint32_t> services = {}; ///< what it may open, as indices
-        std::optional<unix_time> until = {};      ///< from then on its claims earn nothing
-        std::uint32_t max_grants = 0; ///< it may have so many at once, on their way or open; 0: any number
-        /// Its grants are to the networks of these lengths around the address.
-        std::uint8_t prefix4 = 32;
-        std::uint8_t prefix6 = 128;
-        bool bound = true; ///< no knock of it opens for another when a copy comes from elsewhere
-    };
-    struct service {
-        std::string name;
-        nanoseconds open_for;
-        nanoseconds most_open_for; ///< what a claim may ask for
-        std::vector<endpoint_range> ports = {};
-        std::uint32_t uses = 0;
-        bool until_idle = false; ///< a grant lives until its last connection has ended
-    };
-    std::vector<key> keys;
-    std::vector<service> services;
-};
 
 /// Whose grants are to end before their time.
 struct revocation {
@@ -84,10 +59,11 @@ public:
         std::size_t coming = 0; ///< knocks on their way that open nothing any more
     };
 
-    pipeline(replay_guard guard, terms t) : guard_(std::move(guard)), terms_(std::move(t)) {}
+    pipeline(replay_guard guard, terms t) : guard_(std::move(guard)), terms_(std::move(t)) { terms_.index(); }
     /// For claims to come. What is being written down for a service that has other ports or uses from now on,
-    /// or is gone, is not opened any more: by the name it would open what was not asked for.
-    void set_terms(terms t);
+    /// or is gone, is not opened any more: by the name it would open what was not asked for. Gives the terms
+    /// that held: to put thousands of keys away takes time.
+    terms set_terms(terms t);
     void set_floor(unix_time floor, bool provisional) { guard_.set_floor(floor, provisional); }
 
     /// What came of a record of grants.

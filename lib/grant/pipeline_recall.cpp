@@ -20,8 +20,6 @@ pipeline::recalled pipeline::remember(std::span<const opened_grant> record,
     std::map<grant, nanoseconds> left;
     std::set<grant> explained;
     for (const auto& g : open) left.emplace(std::pair(g.who, g.service), g.left);
-    std::map<std::string_view, std::string_view> secrets;
-    for (const auto& k : terms_.keys) secrets.emplace(k.name, k.fingerprint);
     for (const auto& g : record) {
         const std::pair one(g.who, g.service);
         const auto live = left.find(one);
@@ -37,9 +35,8 @@ pipeline::recalled pipeline::remember(std::span<const opened_grant> record,
         } else {
             earlier_[one].push_back({g.key, g.until, now + live->second});
         }
-        const auto secret = secrets.find(g.key);
-        if (!g.fingerprint.empty() && secret != secrets.end() && secret->second != g.fingerprint)
-            renewed_.insert(g.key);
+        const auto* const key = terms_.find(g.key);
+        if (!g.fingerprint.empty() && key && key->fingerprint != g.fingerprint) renewed_.insert(g.key);
     }
     found.unexplained = static_cast<std::size_t>(
         std::ranges::count_if(left, [&](const auto& l) { return !explained.contains(l.first); }));
@@ -47,10 +44,8 @@ pipeline::recalled pipeline::remember(std::span<const opened_grant> record,
 }
 
 void pipeline::remember_last(std::span<const opened_grant> newest) {
-    std::set<std::string_view> names;
-    for (const auto& k : terms_.keys) names.insert(k.name);
     for (const auto& g : newest) {
-        if (!names.contains(g.key)) continue;
+        if (!terms_.find(g.key)) continue;
         auto& k = counters_of(g.key);
         k.last = g.at;
         k.from = g.who;

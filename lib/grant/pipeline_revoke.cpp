@@ -23,12 +23,10 @@ pipeline::revoking pipeline::revoke(const revocation& r, std::span<const firewal
 pipeline::revoking pipeline::revoke_unentitled(instant now, unix_time when) {
     auto renewed = std::exchange(renewed_, {});
     owes_revoking_ = false;
-    std::map<std::string_view, const terms::key*> keys;
-    for (const auto& k : terms_.keys) keys.emplace(k.name, &k);
     const auto may_open = [&](const std::string& key, const prefix& who, const std::string& service) {
-        const auto k = keys.find(key);
-        return k != keys.end() && (who.is_single() || around(who.network, *k->second) == who) &&
-               std::ranges::any_of(k->second->services,
+        const auto* const k = terms_.find(key);
+        return k && (who.is_single() || around(who.network, *k) == who) &&
+               std::ranges::any_of(k->services,
                                    [&](auto index) { return terms_.services[index].name == service; });
     };
     const auto is_meant = [&](const std::string& key, const prefix& who, const std::string& service) {

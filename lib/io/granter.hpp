@@ -34,7 +34,7 @@ public:
     result<void> close_cleanly();
 
     /// For claims to come; see pipeline.
-    void set_terms(granting::terms t) { pipeline_->set_terms(std::move(t)); }
+    granting::terms set_terms(granting::terms t) { return pipeline_->set_terms(std::move(t)); }
     /// Asks the gate again; see there. trusted: whether the clock is for keeping; what it costs to find out
     /// is spent where it matters only.
     void update_gate(const std::optional<time_estimate>& t, const std::function<bool()>& trusted);

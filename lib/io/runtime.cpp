@@ -277,7 +277,7 @@ void runtime::go_over() {
     std::swap(s.verifiers, verifiers_);
     std::swap(s.configuration, configuration_);
     if (granter_.is_open()) {
-        granter_.set_terms(std::move(s.terms));
+        s.terms = granter_.set_terms(std::move(s.terms));
         granter_.revoke_unentitled(clock());
     }
     notices_.set(configuration_->events);

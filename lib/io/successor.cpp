@@ -46,6 +46,7 @@ granting::terms terms_of(const config::server& c) {
                           k.key->heeds_address() && !k.pair && !k.for_others});
     for (const auto& s : c.services)
         t.services.push_back({s.name, s.open_for, s.max_open_for, s.ports, s.uses, s.until_idle});
+    t.index();
     return t;
 }
 

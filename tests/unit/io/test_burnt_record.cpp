@@ -1,5 +1,7 @@
 #include "folder.hpp"
 #include "io/store/burnt_record.hpp"
+#include "io/store/opened_table.hpp"
+#include "io/store/pending_burn.hpp"
 #include "io/system/files.hpp"
 
 #include <algorithm>
@@ -239,6 +241,68 @@ BOOST_AUTO_TEST_CASE(a_kill_before_the_commit_costs_nothing) {
     BOOST_TEST(has_all(s, 12));
 }
 
+BOOST_AUTO_TEST_CASE(a_kill_behind_what_is_only_noted_costs_nothing) {
+    const state_files files;
+    BOOST_REQUIRE(files.open().set_floor(floor_set));
+    const granting::opened_grant grant{"alice", "0123",    prefix::parse("192.0.2.0/24").value(),
+                                       "web",   floor_set, floor_set + seconds(30)};
+    for (int burnt = 0; burnt < 4; ++burnt) {
+        files.kill_before_commit([&](io::burnt_record& s) {
+            if (!s.note(knocks_of(burnt, 1), {grant})) std::abort();
+        });
+        auto s = files.open();
+        BOOST_TEST((s.floor() == floor_set));
+        BOOST_TEST(has_all(s, burnt + 1));
+        BOOST_TEST((io::open_grants(s.connection()).value() == std::vector{grant}));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(what_is_only_noted_is_burnt_with_whatever_comes_next) {
+    for (int next = 0; next < 5; ++next) {
+        const state_files files;
+        auto s = files.open();
+        BOOST_REQUIRE(s.set_floor(floor_set));
+        BOOST_REQUIRE(s.note(knocks_of(0, 1), {}));
+        BOOST_TEST(s.has_unburnt());
+        BOOST_TEST(!has_all(s, 1));
+        const int burnt = next < 2 ? 2 : 1;
+        if (next == 0) BOOST_REQUIRE(s.note(knocks_of(1, 1), {}));
+        if (next == 1) BOOST_REQUIRE(s.burn(knocks_of(1, 1)));
+        if (next == 2) BOOST_REQUIRE(s.burn({}));
+        if (next == 3) BOOST_REQUIRE(s.set_floor(floor_set));
+        if (next == 4) BOOST_REQUIRE(s.close_cleanly());
+        BOOST_TEST(!s.has_unburnt());
+        auto again = files.open();
+        BOOST_TEST(has_all(again, burnt));
+        BOOST_TEST((again.floor() == floor_set));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(more_than_a_mark_holds_is_committed_at_once) {
+    const state_files files;
+    auto s = files.open();
+    BOOST_REQUIRE(s.set_floor(floor_set));
+    BOOST_REQUIRE(s.note(knocks_of(0, 200), {}));
+    BOOST_TEST(!s.has_unburnt());
+    BOOST_TEST(has_all(s, 200));
+}
+
+BOOST_AUTO_TEST_CASE(no_floor_is_set_over_what_only_a_mark_has) {
+    const state_files files;
+    auto s = files.open();
+    BOOST_REQUIRE(s.set_floor(floor_set));
+    BOOST_REQUIRE(s.note(knocks_of(0, 1), {}));
+    {
+        auto holder = io::database::open(files.path, "").value();
+        BOOST_REQUIRE(holder.run("begin immediate"));
+        BOOST_TEST(!s.set_floor(floor_set));
+        BOOST_REQUIRE(holder.run("rollback"));
+    }
+    auto again = files.open(); // as after a kill
+    BOOST_TEST(has_all(again, 1));
+    BOOST_TEST((again.floor() == floor_set));
+}
+
 BOOST_AUTO_TEST_CASE(more_knocks_than_a_mark_holds_are_missed_after_such_a_kill) {
     const state_files files;
     BOOST_REQUIRE(files.open().set_floor(floor_set));
@@ -254,6 +318,30 @@ BOOST_AUTO_TEST_CASE(more_knocks_than_a_mark_holds_are_missed_after_such_a_kill)
     BOOST_TEST(!s.floor().has_value());
     BOOST_REQUIRE(s.set_floor(floor_set));
     BOOST_TEST((files.open().floor() == floor_set));
+}
+
+BOOST_AUTO_TEST_CASE(a_mark_tells_what_it_holds_and_so_does_one_of_an_earlier_version) {
+    const io::store_mark::state after{7, 1234};
+    const auto tokens = knocks_of(0, 3);
+    const std::vector<granting::opened_grant> grants{
+        {"alice", "01", prefix::parse("2001:db8::/64").value(), "web", floor_set, unix_time::max()}};
+    const auto bytes = io::encode(after, tokens, grants);
+    const auto told = io::decode_pending_burn(bytes);
+    BOOST_REQUIRE(told.has_value());
+    BOOST_TEST((told->after == after && told->tokens == tokens && told->grants == grants));
+    for (std::size_t n = 0; n < bytes.size(); ++n) {
+        const auto cut = io::decode_pending_burn(bytes.substr(0, n));
+        BOOST_TEST((!cut || cut->grants.empty())); // between two of them it ends as one with fewer does
+    }
+    // Before there were grants in it: the tokens up to the end, without their number.
+    auto earlier = io::encode(after, tokens, {});
+    earlier.replace(0, 8, 8, '\xff');
+    earlier.erase(24, 4);
+    const auto known = io::decode_pending_burn(earlier);
+    BOOST_REQUIRE(known.has_value());
+    BOOST_TEST((known->after == after && known->tokens == tokens && known->grants.empty()));
+    BOOST_TEST(!io::decode_pending_burn(std::string(7, '\xff') + '\xfd' + earlier.substr(8)));
+    BOOST_TEST(!io::decode_pending_burn(""));
 }
 
 BOOST_AUTO_TEST_CASE(a_damaged_mark_is_noticed) {

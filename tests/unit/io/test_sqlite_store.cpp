@@ -62,13 +62,47 @@ BOOST_AUTO_TEST_CASE(it_answers_in_a_later_turn_when_all_is_burnt) {
     BOOST_TEST(w.answers.empty());
     w.run_until([&] { return w.answers.size() == 2; });
     BOOST_TEST((w.answers[0] && w.answers[1]));
-    BOOST_TEST(w.store->load().value().size() == 3u);
+    w.run_until([&] { return w.store->load().value().size() == 3; });
+}
+
+BOOST_AUTO_TEST_CASE(the_answer_does_not_wait_for_the_database_and_what_is_asked_next_finds_all_in_it) {
+    world w;
+    const granting::opened_grant grant{
+        "alice", "key", prefix(here), "ssh", unix_time{seconds(1)}, unix_time{seconds(31)}};
+    std::size_t committed = 9;
+    w.store->redeem({token(1)}, {grant}, [&](const result<void>& done) {
+        BOOST_TEST(done.has_value());
+        committed = w.store->load().value().size();
+    });
+    w.run_until([&] { return committed != 9; });
+    BOOST_TEST(committed == 0u);
+    BOOST_TEST((w.store->opened_of("alice").value().grants == std::vector{grant}));
+    BOOST_TEST(w.store->load().value().size() == 1u);
+    // And of itself, with nothing asked.
+    w.redeem({token(2)});
+    w.run_until([&] { return w.store->load().value().size() == 2; });
+}
+
+BOOST_AUTO_TEST_CASE(the_grant_of_a_knock_can_be_ended_before_it_is_in_the_database) {
+    world w;
+    const granting::opened_grant grant{
+        "alice", "key", prefix(here), "ssh", unix_time{seconds(1)}, unix_time{seconds(31)}};
+    auto holder = w.holder();
+    w.store->redeem({token(1)}, {grant}, [&](const result<void>&) { w.store->end({&grant, 1}); });
+    w.run_until([&] { return w.context.poll_one() == 0; });
+    BOOST_TEST(!w.store->opened_of("alice")); // what it lacks may be just that
+    BOOST_REQUIRE(holder.run("rollback"));
+    BOOST_TEST(w.store->open_grants().value().empty());
+    BOOST_TEST(w.store->opened_of("alice").value().grants.size() == 1u);
 }
 
 BOOST_AUTO_TEST_CASE(while_another_process_holds_the_database_the_loop_goes_on) {
     world w;
     auto holder = w.holder();
     w.redeem({token(1)});
+    w.run_until([&] { return w.answers.size() == 1; }); // a mark has it
+    w.answers.clear();
+    w.redeem({token(2)});
     int ticks = 0;
     boost::asio::steady_timer timer(w.context);
     std::function<void()> tick = [&] {
@@ -81,21 +115,24 @@ BOOST_AUTO_TEST_CASE(while_another_process_holds_the_database_the_loop_goes_on) 
     BOOST_REQUIRE(holder.run("rollback"));
     longest = std::max(longest, w.run_until([&] { return !w.answers.empty(); }));
     BOOST_TEST(w.answers.front().has_value());
-    BOOST_TEST(w.store->load().value().size() == 1u);
+    BOOST_TEST(w.store->load().value().size() == 2u);
     BOOST_TEST((longest < 1s)); // on a busy machine; waiting for SQLite's lock took two
 }
 
 BOOST_AUTO_TEST_CASE(held_for_too_long_it_fails_and_is_burnt_when_it_can_be) {
     world w;
     auto holder = w.holder();
-    const auto begin = steady_clock::now();
     w.redeem({token(1)});
+    w.run_until([&] { return w.answers.size() == 1; }); // a mark has it
+    w.answers.clear();
+    const auto begin = steady_clock::now();
+    w.redeem({token(2)});
     w.run_until([&] { return !w.answers.empty(); });
     BOOST_TEST(!w.answers.front().has_value());
     BOOST_TEST((steady_clock::now() - begin < 10s));
     BOOST_REQUIRE(holder.run("rollback"));
-    w.run_until([&] { return w.store->load().value().size() == 1; });
-    w.redeem({token(1)}); // tried again
+    w.run_until([&] { return w.store->load().value().size() == 2; });
+    w.redeem({token(2)}); // tried again
     w.run_until([&] { return w.answers.size() == 2; });
     BOOST_TEST(w.answers.back().has_value());
 }
@@ -206,11 +243,11 @@ BOOST_AUTO_TEST_CASE(whatever_it_has_no_memory_for_it_answers_and_goes_on) {
             failed = none.failed();
         }
         BOOST_TEST_REQUIRE(w.answers.size() == 1u);
-        BOOST_TEST(w.answers.front().has_value() == !failed);
+        BOOST_TEST((failed || w.answers.front().has_value()));
         w.redeem({token(1)});
         w.run_until([&] { return w.answers.size() == 2; });
         BOOST_TEST(w.answers.back().has_value());
-        BOOST_TEST(w.store->load().value().size() == 1u);
+        w.run_until([&] { return w.store->load().value().size() == 1; });
     }
     BOOST_TEST(n > 3);
 }
