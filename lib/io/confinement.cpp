@@ -124,14 +124,15 @@ result<void> keeps_record_apart(const config::server& c, const std::string& file
     const auto name = user_to_become(c);
     const auto folder = folder_of(c.state);
     if (name.empty() || (c.user.empty() && !is_ours(folder))) return {};
-    if (const auto who = find_account(name); !who || who->user == 0 || who->user == ::geteuid()) return {};
+    const auto who = find_account(name);
+    if (!who || who->user == 0 || who->user == ::geteuid()) return {};
     std::vector<std::string> files{file};
     if (!c.include.empty()) files.push_back(c.include);
     for (const auto& k : c.keys) files.insert(files.end(), {k.stands_in, k.file});
     for (const auto& one : files)
         if (is_directly_in(folder, one))
-            return error{file + ": [server] state: expected a folder of its own, since the user " + name +
-                         " makes files in it; in " + folder + " there is " + one + " as well"};
+            return error{file + ": [server] state: expected a folder of its own, since the user " +
+                         who->name + " makes files in it; in " + folder + " there is " + one + " as well"};
     return {};
 }
 

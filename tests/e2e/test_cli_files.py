@@ -190,6 +190,12 @@ class Configuration(Case):
                     refused = self.refused(command, "--config", config)
                     self.assertTrue(refused.startswith(f"{config}: [server] state: expected a folder of its own"), refused)
                     self.assertTrue(refused.endswith(f"there is {there} as well"), refused)
+        # By names alone, from their own folder.
+        self.put("c", apart.read_text().replace("chronoknock/state.db", "state.db"))
+        here = self.run_program("check", "--config", "c", cwd=self.folder)
+        self.assertEqual((here.returncode, here.stderr), (
+            2, "chronoknock: c: [server] state: expected a folder of its own, since the user nobody makes files in it; "
+            "in . there is c as well\n"))
         self.put("c", apart.read_text().replace("chronoknock/state.db", "state.db").replace("65534", "0"))
         self.assertEqual(self.run_program("check", "--config", self.folder / "c").returncode, 0)  # it stays root
 

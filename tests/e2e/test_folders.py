@@ -91,6 +91,27 @@ class Folders(test_confinement.Confined):
             self.assertEqual(reload().returncode, 0)
         self.opens(guard, key)
 
+    def test_a_reload_while_it_waits_changes_none(self):
+        """It is confined to those of its start already, though nothing is open yet."""
+        guard, key = self.made(NOBODY, None)
+        guard.state.mkdir()
+        guard.start()
+        self.wait_for(lambda: not guard.status()["accepting"], "the server to wait")
+        first, blocked = (guard.state, guard.control), guard.state
+        services, keys = {"web": f"ports = tcp/{PORT}"}, {"alice": (key, "web")}
+        sections = {"server": f"user = {NOBODY}", "knock": "tracked = 1024"}
+        other = self.server.home / "other"
+        for refused, (guard.state, guard.control) in enumerate(((other / "state.db", first[1]), (first[0], other / "c.sock")), 1):
+            guard.write(services, keys, sections)
+            guard.reload()
+            guard.wait_log("[server] state, control and control_group: expected as they were", count=refused)
+        guard.state, guard.control = first
+        blocked.rmdir()
+        self.wait_for(lambda: guard.status()["accepting"], "the server to go to work")
+        self.first_window(2)
+        self.opens(guard, key)
+        self.assertFalse(other.exists())
+
     def test_one_in_the_place_of_the_last_guard_is_moved_aside(self):
         guard, _ = self.confined(user=NOBODY)
         last = guard.folder / "guard.nft"
