@@ -6,6 +6,8 @@
 #include "method/method.hpp"
 
 #include <map>
+#include <string_view>
+#include <unordered_map>
 #include <utility>
 
 namespace chronoknock::io {
@@ -55,17 +57,19 @@ config_source recording(bool allow_loose_permissions, std::vector<file>& files) 
 class index_of_files {
 public:
     explicit index_of_files(const helper::configuration_texts& texts) {
-        for (const auto& f : texts.files) files_[{f.from, f.name}].push_back(&f);
+        for (const auto& f : texts.files) files_[f.from][f.name].push_back(&f);
     }
     /// Several for the pattern of included ones.
     const std::vector<const file*>& find(source from, const std::string& name) const {
         static const std::vector<const file*> none;
-        const auto found = files_.find({from, name});
-        return found == files_.end() ? none : found->second;
+        const auto of_source = files_.find(from);
+        if (of_source == files_.end()) return none;
+        const auto found = of_source->second.find(name);
+        return found == of_source->second.end() ? none : found->second;
     }
 
 private:
-    std::map<std::pair<source, std::string>, std::vector<const file*>> files_;
+    std::map<source, std::unordered_map<std::string_view, std::vector<const file*>>> files_;
 };
 
 error not_read(const std::string& path) { return {path + ": the helper has not read it"}; }

@@ -51,7 +51,7 @@ def find_tools(program):
         bench = path.parent.parent / "tests/bench"
         if path.exists() and (bench / "probe").exists():
             return {"chronoknock": path.resolve(), **{n: bench / n for n in ("probe", "flood", "count", "table1", "grant", "bystanders",
-                                                             "turns.so")}}
+                                                             "opener", "turns.so")}}
     sys.exit(f"no {tried[0]} with its tests/bench/probe beside it; build them:\n"
              "    cmake --preset release && cmake --build --preset release")
 

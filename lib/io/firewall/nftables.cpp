@@ -80,7 +80,6 @@ private:
     void put_back();
     void pause();
 
-    bool holds(rules r) const;
     firewall::restoration flows_for(const rules& r, bool lost);
     void listen();
     void look_around();
@@ -268,24 +267,14 @@ void nftables::pause() {
     });
 }
 
-/// True if the table that stands is what these rules would make. (Most reloads are about keys.)
-bool nftables::holds(rules r) const {
-    if (!rules_ || machine_.now() != guardian::state::standing) return false;
-    r.translated = rules_->translated;
-    r.table = rules_->table;
-    r.trial_left = rules_->trial_left;
-    return r == *rules_;
-}
-
 result<void> nftables::prepare(const rules& r) {
     grants_.send(); // what was granted by the rules before is no grant by these
-    if (holds(r)) return {};
+    if (machine_.now() == guardian::state::standing && rules_ && firewall::holds(*rules_, r)) return {};
     failure_.reset();
     asked_ = r;
     carry_out(machine_.asked());
     asked_.reset();
-    if (failure_) return *failure_;
-    return {};
+    return failure_ ? result<void>(*failure_) : result<void>();
 }
 
 result<void> nftables::withdraw() {

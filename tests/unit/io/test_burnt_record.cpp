@@ -1,7 +1,6 @@
 #include "folder.hpp"
 #include "io/store/burnt_record.hpp"
 #include "io/store/opened_table.hpp"
-#include "io/store/pending_burn.hpp"
 #include "io/system/files.hpp"
 
 #include <algorithm>
@@ -318,30 +317,6 @@ BOOST_AUTO_TEST_CASE(more_knocks_than_a_mark_holds_are_missed_after_such_a_kill)
     BOOST_TEST(!s.floor().has_value());
     BOOST_REQUIRE(s.set_floor(floor_set));
     BOOST_TEST((files.open().floor() == floor_set));
-}
-
-BOOST_AUTO_TEST_CASE(a_mark_tells_what_it_holds_and_so_does_one_of_an_earlier_version) {
-    const io::store_mark::state after{7, 1234};
-    const auto tokens = knocks_of(0, 3);
-    const std::vector<granting::opened_grant> grants{
-        {"alice", "01", prefix::parse("2001:db8::/64").value(), "web", floor_set, unix_time::max()}};
-    const auto bytes = io::encode(after, tokens, grants);
-    const auto told = io::decode_pending_burn(bytes);
-    BOOST_REQUIRE(told.has_value());
-    BOOST_TEST((told->after == after && told->tokens == tokens && told->grants == grants));
-    for (std::size_t n = 0; n < bytes.size(); ++n) {
-        const auto cut = io::decode_pending_burn(bytes.substr(0, n));
-        BOOST_TEST((!cut || cut->grants.empty())); // between two of them it ends as one with fewer does
-    }
-    // Before there were grants in it: the tokens up to the end, without their number.
-    auto earlier = io::encode(after, tokens, {});
-    earlier.replace(0, 8, 8, '\xff');
-    earlier.erase(24, 4);
-    const auto known = io::decode_pending_burn(earlier);
-    BOOST_REQUIRE(known.has_value());
-    BOOST_TEST((known->after == after && known->tokens == tokens && known->grants.empty()));
-    BOOST_TEST(!io::decode_pending_burn(std::string(7, '\xff') + '\xfd' + earlier.substr(8)));
-    BOOST_TEST(!io::decode_pending_burn(""));
 }
 
 BOOST_AUTO_TEST_CASE(a_damaged_mark_is_noticed) {
