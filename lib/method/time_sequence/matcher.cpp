@@ -10,8 +10,8 @@ namespace chronoknock::time_sequence {
 
 namespace {
 
-// An address is looked at the latest after so many SYNs of it, so that the ring need not hold more beyond
-// what counts.
+// An address is looked at the latest after so many SYNs of it, so that no more of them need be remembered
+// beyond what counts.
 constexpr std::uint32_t slack = 64;
 
 // Derivations a second, each of them about 0.7 us: of hmac keys those whose selectors an address hit, of
@@ -32,7 +32,9 @@ constexpr double selectors_of_a_knock = 2;
 constexpr std::uint32_t looks_of_a_knock = 2;
 constexpr std::uint8_t all_spent = 255; // no first knock spends that much
 
-constexpr std::size_t hint_count = std::size_t{1} << 21; // 16 MiB
+// 2 MiB. They are for who is looked at again within moments: a knock that is not complete yet, and whoever
+// sends on and on. With the rations all used up that is what a second comes to at the most.
+constexpr std::size_t hint_count = std::size_t{1} << 18;
 
 method::tracker::settings tracker_settings(const config::knock_settings& k) {
     return {k.tracked, k.memory, slack, k.timeout};
@@ -49,6 +51,7 @@ matcher::matcher(const config::server& server, std::span<const std::uint32_t> ke
       lanes_(make_lanes(server.knock.tracked)), hints_(before ? 0 : hint_count) {}
 
 void matcher::take_over(matcher& before) {
+    before.take_expected();
     counters_ = before.counters_;
     // What the hints say of lines that have other numbers now is under hashes of another seed.
     hints_ = std::move(before.hints_);
@@ -73,15 +76,28 @@ void matcher::observe(const packet::event& e, instant now) {
         ++counters_.outside_pool;
         return;
     }
+    if (now != now_ || expected_.size() == expected_.capacity()) take_expected();
     now_ = now;
+    expected_.push_back(tracker_.expect(e));
+}
+
+/// What throws is the SYN's that was being dealt with: the others are next.
+void matcher::take_expected() {
+    for (auto i = taken_; i < expected_.size(); ++i) tracker_.fetch(expected_[i]);
+    while (taken_ < expected_.size()) take(expected_[taken_++]);
+    expected_.clear();
+    taken_ = 0;
+}
+
+void matcher::take(const method::tracker::arrival& a) {
     ++counters_.tracked;
-    const auto s = tracker_.observe(e, now);
+    const auto s = tracker_.observe(a, now_);
     // Without a selector among its SYNs an address has no sequence of an hmac key.
     auto& promising = tracker_.promising(s);
     if (tracker_.take_outdated(s))
         promising = std::ranges::any_of(
             tracker_.recall(s), [this](const method::seen& one) { return keyring_.is_selector(one.port); });
-    promising = promising || keyring_.is_selector(e.port) || !keyring_.plain_sequences().empty();
+    promising = promising || keyring_.is_selector(a.port) || !keyring_.plain_sequences().empty();
     if (!promising) return tracker_.mark_looked_at(s);
     if (tracker_.count(s) < keyring_.least_syns()) return;
     if (!(tracker_.waits(s) & method::tracker::soon)) {
@@ -98,6 +114,7 @@ bool matcher::advance(instant now, const time_estimate& t, std::size_t sequences
 }
 
 std::vector<match> matcher::end_batch(instant now) {
+    take_expected();
     now_ = now;
     for (auto& l : lanes_) l.refill(now - refilled_);
     refilled_ = now;

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <bitset>
+#include <boost/container/static_vector.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -58,7 +59,8 @@ public:
     /// Tells what the clock says at `now` and brings the live windows up to it; see keyring::advance. To be
     /// called before the first SYN and now and again (each batch will do).
     bool advance(instant now, const time_estimate& t, std::size_t sequences);
-    /// Takes one event of a batch that arrived at `now`; only SYNs count.
+    /// Takes one event of a batch that arrived at `now`; only SYNs count. It is looked at with the next few or
+    /// at the batch's end.
     void observe(const packet::event& e, instant now);
     /// Ends the batch: gives what was completed.
     std::vector<match> end_batch(instant now);
@@ -72,7 +74,7 @@ public:
     std::vector<std::pair<std::string_view, std::uint64_t>> count_by_name() const;
     const method::tracker& addresses() const { return tracker_; }
     /// Tables that were not touched at the start.
-    std::vector<std::span<const std::byte>> tables() const { return {tracker_.rings(), hints_.memory()}; }
+    std::vector<std::span<const std::byte>> tables() const { return {tracker_.pool(), hints_.memory()}; }
     const keyring& keys() const { return keyring_; }
 
 private:
@@ -99,6 +101,8 @@ private:
     };
 
     static std::array<method::lane, turns> make_lanes(std::uint32_t tracked);
+    void take_expected();
+    void take(const method::tracker::arrival& a);
     bool worth_a_look(method::tracker::slot s) const;
     bool can_be_served(method::tracker::slot s) const;
     void look(method::tracker::slot s);
@@ -119,6 +123,10 @@ private:
     keyring keyring_;
     bool inherits_; ///< the tracker is that of the one before
     method::tracker tracker_;
+    /// SYNs that came, until the processor has fetched for all of them what is remembered of their addresses:
+    /// one after the other, each would wait for memory by itself.
+    boost::container::static_vector<method::tracker::arrival, 16> expected_;
+    std::size_t taken_ = 0; ///< how many of them have been dealt with
     std::vector<method::tracker::slot> dirty_; ///< addresses that may have something complete
     std::array<method::lane, turns> lanes_;
     /// Of each sequence that was derived and not complete, one port that was missing, under a hash of
