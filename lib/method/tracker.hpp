@@ -27,9 +27,9 @@ struct seen {
 /// a new one. No allocation, no timer and no clock per SYN.
 ///
 /// Most strangers send one SYN: an address's first three stand in its entry. Further ones stand in blocks of
-/// nine from a pool that all addresses share: it is a circle, and a block that is taken is always the one that
-/// was taken longest ago, so the oldest of whosever it was, who has lost what stood in it. So a history is
-/// whole as long as
+/// nine from a pool that all addresses share: it is a circle, and a block that is taken is always the one
+/// that was taken longest ago, so the oldest of whosever it was, who has lost what stood in it. So a history
+/// is whole as long as
 /// - fewer than `addresses` new addresses come between one of its SYNs and the next, and
 /// - fewer than 4 * blocks() SYNs of others come from its first to its last: what takes most are four SYNs
 ///   from each of ever new addresses. (Of nine SYNs by addresses that are known already one takes a block.)

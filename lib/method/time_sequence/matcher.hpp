@@ -59,8 +59,8 @@ public:
     /// Tells what the clock says at `now` and brings the live windows up to it; see keyring::advance. To be
     /// called before the first SYN and now and again (each batch will do).
     bool advance(instant now, const time_estimate& t, std::size_t sequences);
-    /// Takes one event of a batch that arrived at `now`; only SYNs count. It is looked at with the next few or
-    /// at the batch's end.
+    /// Takes one event of a batch that arrived at `now`; only SYNs count. It is looked at with the next few
+    /// or at the batch's end.
     void observe(const packet::event& e, instant now);
     /// Ends the batch: gives what was completed.
     std::vector<match> end_batch(instant now);
@@ -126,7 +126,7 @@ private:
     /// SYNs that came, until the processor has fetched for all of them what is remembered of their addresses:
     /// one after the other, each would wait for memory by itself.
     boost::container::static_vector<method::tracker::arrival, 16> expected_;
-    std::size_t taken_ = 0; ///< how many of them have been dealt with
+    std::size_t taken_ = 0;                    ///< how many of them have been dealt with
     std::vector<method::tracker::slot> dirty_; ///< addresses that may have something complete
     std::array<method::lane, turns> lanes_;
     /// Of each sequence that was derived and not complete, one port that was missing, under a hash of
