@@ -1,13 +1,14 @@
 // What a stranger's packet costs the verifiers: for each method alone with so many keys, and for all methods
 // together with as many keys each. Packets are those that pass the kernel's filter: SYNs, datagrams of 57
 // bytes and empty ones to ports where some key has such, echo requests of 57 bytes and DNS questions, all
-// from random addresses, all of random content. No frame is decoded and nothing is captured: this is the
-// part that grows with methods and keys.
+// from random addresses or from so many in turn, all of random content. No frame is decoded and nothing is
+// captured: this is the part that grows with methods and keys.
 #include "base/hash.hpp"
 #include "method/method.hpp"
 #include "method/verifier_set.hpp"
 #include "packet/dns.hpp"
 #include "packet/sieve.hpp"
+#include "usage.hpp"
 
 #include <algorithm>
 #include <boost/program_options.hpp>
@@ -69,7 +70,7 @@ constexpr stream streams[] = {{"SYN", packet::kind::syn, 0},
 
 /// Packets of one kind, to ports of the wish; their payloads live in `payloads`.
 std::vector<packet::event> packets(const stream& s, const method::capture_wish& wish, std::size_t count,
-                                   std::vector<std::vector<std::uint8_t>>& payloads) {
+                                   std::uint32_t sources, std::vector<std::vector<std::uint8_t>>& payloads) {
     const bool dns = std::string_view(s.name) == "DNS";
     payloads.assign(1024, {});
     for (auto& p : payloads) {
@@ -93,6 +94,9 @@ std::vector<packet::event> packets(const stream& s, const method::capture_wish& 
         packet::event e;
         std::array<std::uint8_t, 4> from;
         fill(from);
+        if (sources != 0)
+            for (std::size_t byte = 0; byte < 4; ++byte)
+                from[byte] = static_cast<std::uint8_t>(i % sources >> (24 - 8 * byte));
         e.source = address::v4(from);
         e.kind = s.kind;
         e.source_port = static_cast<std::uint16_t>(dice());
@@ -110,16 +114,16 @@ public:
     subject(std::string name, std::span<const method::row* const> some, std::size_t keys)
         : name_(std::move(name)), config_(std::make_unique<config::server>(configure(some, keys))),
           verifiers_(method::verifiers(
-              {*config_, {}, {11, 12, 13, 14}, [](const address&) { return false; }, fill})) {
+              {*config_, {}, {dice(), dice(), dice(), dice()}, [](const address&) { return false; }, fill})) {
         while (!verifiers_.advance(now_, clock(), ~std::size_t{0})) {
         }
     }
     const std::string& name() const { return name_; }
     packet::capture_wish wish() const { return method::wants(*config_); }
 
-    /// Nanoseconds a packet, in batches of 64.
+    /// Nanoseconds of CPU a packet, in batches of 64.
     double round(const std::vector<packet::event>& events) {
-        const auto begin = std::chrono::steady_clock::now();
+        const double begin = bench::cpu_seconds();
         for (std::size_t i = 0; i < events.size();) {
             for (const auto end = std::min(i + 64, events.size()); i < end; ++i)
                 verifiers_.observe(events[i], now_);
@@ -127,8 +131,7 @@ public:
             now_ += std::chrono::microseconds(64);
             verifiers_.advance(now_, clock(), 256);
         }
-        const std::chrono::duration<double, std::nano> took = std::chrono::steady_clock::now() - begin;
-        return took.count() / static_cast<double>(events.size());
+        return 1e9 * (bench::cpu_seconds() - begin) / static_cast<double>(events.size());
     }
 
 private:
@@ -144,24 +147,26 @@ private:
 
 /// The best of several rounds, each of them over all subjects in turn: a machine that is slow for a while is
 /// so to all of them.
-void run(std::size_t keys, std::size_t count, int rounds) {
+void run(std::size_t keys, std::size_t count, std::uint32_t sources, int rounds, const std::string& only) {
     std::vector<const method::row*> all;
     std::vector<subject> subjects;
     for (const auto& m : method::methods())
-        if (m.generate) {
+        if (!only.empty() && m.name != only) {
+            continue;
+        } else if (m.generate) {
             all.push_back(&m);
             subjects.emplace_back(std::string(m.name), std::span(&all.back(), 1), keys);
         } else {
             std::printf("%s: no key of it can be generated; left out\n", std::string(m.name).c_str());
         }
-    subjects.emplace_back("all together", all, keys);
+    if (only.empty()) subjects.emplace_back("all together", all, keys);
     std::vector<std::array<double, std::size(streams)>> best(subjects.size());
     for (auto& row : best) row.fill(1e9);
     for (std::size_t s = 0; s < std::size(streams); ++s) {
         std::vector<std::vector<packet::event>> events;
         std::vector<std::vector<std::vector<std::uint8_t>>> payloads(subjects.size());
         for (std::size_t i = 0; i < subjects.size(); ++i)
-            events.push_back(packets(streams[s], subjects[i].wish(), count, payloads[i]));
+            events.push_back(packets(streams[s], subjects[i].wish(), count, sources, payloads[i]));
         for (int round = 0; round < rounds; ++round)
             for (std::size_t i = 0; i < subjects.size(); ++i)
                 if (!events[i].empty()) best[i][s] = std::min(best[i][s], subjects[i].round(events[i]));
@@ -172,6 +177,7 @@ void run(std::size_t keys, std::size_t count, int rounds) {
         std::printf("\n%-16s", subjects[i].name().c_str());
         for (const auto cost : best[i]) cost < 1e9 ? std::printf("%10.1f", cost) : std::printf("%10s", "-");
     }
+    if (!only.empty()) return static_cast<void>(std::printf("\n"));
     std::printf("\n%-16s", "  times dearest");
     for (std::size_t s = 0; s < std::size(streams); ++s) {
         double dearest = 0;
@@ -186,19 +192,23 @@ void run(std::size_t keys, std::size_t count, int rounds) {
 
 int main(int argc, char** argv) try {
     std::size_t keys = 1000, count = 200'000;
+    std::uint32_t sources = 0;
     int rounds = 15;
+    std::string only;
     po::options_description options(
         "strangers: what a stranger's packet costs, by method and for all together");
     auto add = options.add_options();
     add("help", "this");
     add("keys", po::value(&keys), "keys of each method (1000)");
     add("packets", po::value(&count), "packets of each kind (200000)");
+    add("sources", po::value(&sources), "addresses in turn (0: random ones)");
+    add("method", po::value(&only), "that one alone");
     add("rounds", po::value(&rounds), "the best of so many counts (15)");
     po::variables_map given;
     po::store(po::parse_command_line(argc, argv, options), given);
     if (given.count("help")) return std::cout << options, 0;
     po::notify(given);
-    run(keys, count, rounds);
+    run(keys, count, sources, rounds, only);
 } catch (const std::exception& e) {
     std::cerr << "strangers: " << e.what() << "\n";
     return 1;
