@@ -4,6 +4,7 @@
 #include "app/check_online.hpp"
 #include "base/in_words.hpp"
 #include "firewall/backend.hpp"
+#include "io/confinement.hpp"
 #include "io/firewall/protection.hpp"
 #include "io/server_config.hpp"
 #include "io/store/record_summary.hpp"
@@ -64,11 +65,13 @@ void print_firewall(const config::firewall_settings& f) {
                          (keeps && backend.can.expiry ? "ends in its time" : "is closed"));
     if (backend.needs == firewall::needs::programs)
         line("", "programs are killed after " + to_string(f.programs.time_limit) +
-                     "; as the server's user, with its rights on the network");
+                     "; as the user who starts the server, with rights on the network alone");
 }
 
 void print_settings(const config::server& s) {
     line("state", s.state);
+    const auto user = io::user_to_become(s);
+    line("becomes", user.empty() ? "no other user" : "the user " + user);
     line("control", s.control);
     if (!s.include.empty()) line("include", s.include);
     if (s.log.file.empty())
@@ -121,7 +124,7 @@ void print_events(const config::event_settings& e) {
     for (const auto& word : e.command) command += (command.empty() ? "" : " ") + printable(word);
     line("events", command + ": on " + joined(e.on, kind));
     line("", "at most " + std::to_string(e.limit) + " times a minute for each of them, killed after " +
-                 to_string(e.time_limit) + "; as the server's user, without capabilities");
+                 to_string(e.time_limit) + "; as the user who starts the server, without capabilities");
 }
 
 void print_services(const config::server& s) {
@@ -138,7 +141,8 @@ void print_services(const config::server& s) {
                       ? ", up to " + to_string(service.max_open_for) + " where a knock asks for it"
                       : "") +
                  ", for " + (service.uses == 0 ? "any number of" : std::to_string(service.uses)) +
-                 " new connections; live ones outlast it");
+                 " new connections; " +
+                 (service.until_idle ? "then until the last of them has ended" : "live ones outlast it"));
         line("  shut by", io::protection_of(s, service).by);
         line("  opened by", keys.empty() ? "no key" : keys);
     }
@@ -157,6 +161,14 @@ void print_key(const config::server& s, const config::key_settings& k, const new
     if (const auto left = passwords_left(k, used))
         line("  left", std::to_string(*left) + " passwords, by the record in " + s.state);
     if (k.for_others) line("  opens for", "the address that a knock names, whoever sent it");
+    if (k.max_grants != 0)
+        line("  at most",
+             std::to_string(k.max_grants) + (k.max_grants == 1 ? " grant at a time" : " grants at once"));
+    if (k.prefix4 < 32 || k.prefix6 < 128)
+        line("  opens to", "the network around an address: /" + std::to_string(k.prefix4) + " of IPv4, /" +
+                               std::to_string(k.prefix6) + " of IPv6");
+    if (k.pair)
+        line("  pair", "a knock that names an address of the other family opens for that and for its source");
     if (k.knock_delay > 0s) line("  knock delay", to_string(k.knock_delay));
     std::cout << std::left << std::setw(14) << "  budget" << std::fixed << std::setprecision(1)
               << method::security_bits(k, s) << " bits against one packet of a stranger\n";
@@ -186,16 +198,17 @@ void print(const online_findings& found) {
 
 int run_check(const arguments& args) {
     const auto options = parse_options(args, check_usage());
-    // With the server's privileges, so that it says what the server would.
-    if (const auto kept = io::keep_only_network_privileges(); !kept) return say(failed, kept.error().text);
+    // With the privileges that a server starts with, so that it says what the server would.
+    if (const auto kept = io::keep_privileges_for_start(); !kept) return say(failed, kept.error().text);
     const auto server =
         io::load_server_config(*given(options, "config"), options.count("allow-loose-permissions") != 0, {},
                                io::without_keys::once_served);
     if (!server) return say(bad_usage, server.error().text);
-    newest_places used;
+    result<newest_places> recorded = newest_places();
     if (std::ranges::any_of(server->keys,
                             [](const auto& k) { return method::method_of(*k.key).left != nullptr; }))
-        used = io::newest_places(server->state);
+        recorded = io::newest_places(server->state);
+    const auto used = recorded ? *recorded : newest_places();
     const bool as_json = options.count("json") != 0;
     if (!as_json) {
         print_settings(*server);
@@ -204,6 +217,9 @@ int run_check(const arguments& args) {
         for (const auto& k : server->keys) print_key(*server, k, used);
     }
     auto doubts = doubts_on(*server, used);
+    if (!recorded)
+        doubts.push_back("the record cannot be read, so what is left of passwords is not known: " +
+                         recorded.error().text);
     if (!as_json) tell_doubts(doubts);
     std::optional<online_findings> online;
     if (options.count("online")) {

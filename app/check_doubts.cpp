@@ -88,6 +88,14 @@ std::vector<std::string> doubts_on(const config::server& s, const newest_places&
                   std::to_string(static_cast<int>(method::least_security_bits)) + " bits");
         if (const auto doubts = method::method_of(*k.key).doubts)
             for (const auto& one : doubts(k)) doubt(name + one);
+        if (k.pair)
+            doubt(name +
+                  "pair: whoever catches a knock on its way is let in if he sends it from an address of the "
+                  "other family than it names");
+        for (const auto index : k.services)
+            if (const auto& one = s.services[index]; k.pair && one.set4.empty() != one.set6.empty())
+                doubt(name + "pair: [service." + one.name +
+                      "] has a set of one family alone, so that knocks for both open nothing");
         if (const auto left = passwords_left(k, used); left && *left < key::few_left)
             doubt(name + "only " + std::to_string(*left) +
                   " one-time passwords are left: issue new ones (chronoknock keygen --method otp)");

@@ -1,6 +1,7 @@
 #include "app/check_json.hpp"
 
 #include "base/in_words.hpp"
+#include "io/confinement.hpp"
 #include "io/firewall/protection.hpp"
 #include "method/method.hpp"
 
@@ -41,6 +42,7 @@ json::object service_json(const config::server& s, std::size_t index) {
             {"open_for", in_seconds(service.open_for)},
             {"max_open_for", in_seconds(service.max_open_for)},
             {"uses", service.uses},
+            {"until", service.until_idle ? "idle" : "time"},
             {"set4", service.set4},
             {"set6", service.set6},
             {"shut_by", io::protection_of(s, service).by},
@@ -56,7 +58,11 @@ json::object key_json(const config::server& s, const config::key_settings& k, co
                    {"services", all(k.services, [&](auto i) { return s.services[i].name; })},
                    {"security_bits", method::security_bits(k, s)},
                    {"for_others", k.for_others},
-                   {"knock_delay", in_seconds(k.knock_delay)}};
+                   {"pair", k.pair},
+                   {"prefix4", k.prefix4},
+                   {"prefix6", k.prefix6},
+                   {"knock_delay", in_seconds(k.knock_delay)},
+                   {"max_grants", k.max_grants}};
     if (k.until) o["until"] = to_seconds(*k.until);
     if (const auto left = passwords_left(k, used)) o["left"] = *left;
     return o;
@@ -67,6 +73,7 @@ json::object key_json(const config::server& s, const config::key_settings& k, co
 json::object describe(const config::server& s, const newest_places& used) {
     json::object o{
         {"state", s.state},
+        {"user", io::user_to_become(s)},
         {"control", s.control},
         {"include", s.include},
         {"interfaces",

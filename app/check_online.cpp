@@ -1,6 +1,8 @@
 #include "app/check_online.hpp"
 
 #include "firewall/backend.hpp"
+#include "io/confinement.hpp"
+#include "io/system/account.hpp"
 #include "io/system/groups.hpp"
 #include "io/system/include.hpp"
 #include "io/system/ownership.hpp"
@@ -9,6 +11,7 @@
 #include <boost/asio/io_context.hpp>
 #include <cerrno>
 #include <filesystem>
+#include <optional>
 #include <set>
 #include <sys/stat.h>
 
@@ -27,9 +30,9 @@ class owner_check {
 public:
     explicit owner_check(std::vector<std::string>& doubts) : doubts_(doubts) {}
 
-    void add(const std::string& path, const std::string& which,
-             io::kept_from others = io::kept_from::writing) {
-        if (auto doubt = io::doubt_on_owner(path, which, others); !doubt.empty())
+    void add(const std::string& path, const std::string& which, io::kept_from others = io::kept_from::writing,
+             const std::optional<io::also_trusted>& but = {}) {
+        if (auto doubt = io::doubt_on_owner(path, which, others, but); !doubt.empty())
             doubts_.push_back(std::move(doubt));
     }
     /// With the folders that it is in.
@@ -45,6 +48,14 @@ private:
     std::set<std::string> seen_;
 };
 
+/// Whose the record is.
+std::optional<io::also_trusted> server_user(const config::server& s) {
+    const auto name = io::user_to_become(s);
+    const auto user = name.empty() ? result<io::account>(error{}) : io::find_account(name);
+    if (!user) return {};
+    return io::also_trusted{user->user, user->group};
+}
+
 void check_files(const config::server& s, const std::string& file, online_findings& found) {
     owner_check owners(found.doubts);
     owners.add_file(file, "the configuration");
@@ -59,8 +70,8 @@ void check_files(const config::server& s, const std::string& file, online_findin
     if (struct stat st{}; ::stat(state.c_str(), &st) != 0 && errno == ENOENT)
         found.state_to_come = state;
     else
-        owners.add(state, "the record's folder", io::kept_from::reading);
-    owners.add(s.state, "the record", io::kept_from::reading);
+        owners.add(state, "the record's folder", io::kept_from::reading, server_user(s));
+    owners.add(s.state, "the record", io::kept_from::reading, server_user(s));
     if (s.control_group.empty()) return;
     if (const auto id = io::group_id(s.control_group); !id)
         found.doubts.push_back("[server] control_group: " + id.error().text);

@@ -38,5 +38,6 @@ int run_invite(const arguments& args);
 int run_uninvite(const arguments& args);
 int run_profile(const arguments& args);
 int run_report(const arguments& args);
+int run_completions(const arguments& args);
 
 } // namespace chronoknock::app

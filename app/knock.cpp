@@ -42,12 +42,14 @@ struct outcome {
 
 void print_json(const order& o, const entry& e, const outcome& came) {
     json::array knocks;
-    for (const auto& k : e.knocks)
+    for (const auto& k : e.knocks) {
         knocks.push_back(json::object{{"to", k.by.to.ip.to_string()},
                                       {"from", k.by.source.to_string()},
                                       {"packets", k.report.syns},
                                       {"rounds", k.report.rounds},
                                       {"answered", k.report.answered}});
+        if (k.by.pair) knocks.back().as_object()["pair"] = k.by.pair->to_string();
+    }
     json::object all{{"host", o.profile.host}, {"knocks", std::move(knocks)}};
     if (came.port != 0) {
         all["port"] = came.port;
@@ -74,7 +76,7 @@ int knock(const po::variables_map& options, const usage& u) {
     const auto o = read_order(options, u);
     const auto port = o.profile.wait;
     // Who asks for more than an open door knocks in any case.
-    const bool first_tries = port != 0 && !o.at && !o.request.close && !o.request.beneficiary;
+    const bool first_tries = port != 0 && !o.at && !o.request.close && !o.request.beneficiary && !o.pair;
     entry e;
     if (first_tries)
         e = enter(o, port);

@@ -3,6 +3,7 @@
 #include "base/words.hpp"
 
 #include <iostream>
+#include <stdexcept>
 
 namespace chronoknock::app {
 
@@ -19,6 +20,9 @@ std::string name_of(const po::option_description& o) {
     if (!name.starts_with("-")) name.insert(0, "--");
     return name + (o.format_parameter().empty() ? "" : " " + o.format_parameter());
 }
+
+/// An argument that no command line can have: there they end at a NUL.
+const std::string describe("\0describe", 9);
 
 /// (Program_options breaks words to fill its lines.)
 void print_help(const usage& u, const po::options_description& shown) {
@@ -49,6 +53,11 @@ std::string suggestion(const std::string& given, const po::options_description& 
 po::variables_map parse_options(const arguments& args, const usage& u) {
     po::options_description shown = u.options;
     shown.add_options()("help,h", "show this help and exit");
+    if (args.size() == 1 && args.front() == describe) {
+        auto described = u;
+        described.options.add_options()("help,h", "show this help and exit");
+        throw described;
+    }
     po::options_description all;
     all.add(shown).add(u.hidden);
     po::variables_map options;
@@ -72,6 +81,15 @@ po::variables_map parse_options(const arguments& args, const usage& u) {
         throw stop{say(bad_usage, std::string(e.what()) + "; usage: chronoknock " + u.synopsis)};
     }
     return options;
+}
+
+usage usage_of(int (*run)(const arguments&)) {
+    try {
+        run({describe});
+    } catch (const usage& u) {
+        return u;
+    }
+    throw std::logic_error("a command has not read its options first");
 }
 
 std::optional<std::string> given(const po::variables_map& options, const std::string& name) {

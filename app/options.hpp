@@ -33,6 +33,9 @@ struct usage {
 /// messages.
 po::variables_map parse_options(const arguments& args, const usage& u);
 
+/// How a command is called, without running it. (parse_options(), which each command calls first, ends it.)
+usage usage_of(int (*run)(const arguments&));
+
 /// An option's value, or nothing when it was not given.
 std::optional<std::string> given(const po::variables_map& options, const std::string& name);
 

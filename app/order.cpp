@@ -125,6 +125,26 @@ std::optional<io::destination> find_resolver(const po::variables_map& options, c
 
 } // namespace
 
+namespace {
+
+std::optional<order::pair_wish> read_pair(const po::variables_map& options, const order& o) {
+    const auto text = given(options, "pair");
+    if (!text) return {};
+    if (!method::method_of(*o.key).carries.beneficiary)
+        throw stop{unfit("pair", {"expected none: knocks of the method " + std::string(o.key->method()) +
+                                  " name no address"})};
+    if (o.request.beneficiary) throw stop{unfit("pair", {"expected none beside --for"})};
+    const auto carriers = o.key->carriers();
+    if (!carriers.empty() && o.request.carrier.value_or(carriers.front()) == key::carrier::dns)
+        throw stop{unfit("pair", {"expected none: of a question of the DNS the source may be a resolver's"})};
+    if (*text == "auto") return order::pair_wish{};
+    const auto named = address::parse(*text);
+    if (!named) throw stop{unfit("pair", {"expected auto, or an address: " + named.error().text})};
+    return order::pair_wish{*named};
+}
+
+} // namespace
+
 void add_order_options(po::options_description& options) {
     options.add_options()                                                                 //
         ("key", text("FILE"), "key file; TARGET is a host")                               //
@@ -136,7 +156,10 @@ void add_order_options(po::options_description& options) {
         ("source", text("IP"), "address that the server sees (as STUN or the route says)")           //
         ("stun", po::value<std::vector<std::string>>()->value_name("HOST"),
          "HOST[:PORT] of a STUN server, asked for that address where a router\n"
-         "replaces it; may be repeated, and all must agree; none: no server")                             //
+         "replaces it; may be repeated, and all must agree; none: no server") //
+        ("pair", text("IP|auto"),
+         "open for an address of each family: for the one that the knock comes from, and for\n"
+         "this one of the other family (auto: the own one), if the key's section says pair")              //
         ("ipv4,4", "the target's IPv4 address alone (every family that it has)")                          //
         ("ipv6,6", "its IPv6 address alone")                                                              //
         ("rounds", text("N"), "send so many rounds (2, and up to 5 while ports do not answer)")           //
@@ -172,6 +195,7 @@ order make_order(const po::variables_map& options, config::profile profile, key:
     o.request.service = o.profile.service;
     read_request(options, *o.key, o.request);
     o.resolver = find_resolver(options, *o.key, o.request);
+    o.pair = read_pair(options, o);
     if (o.profile.wait_limit == nanoseconds(0))
         o.profile.wait_limit = client::usual_wait(o.key->granularity());
     return o;

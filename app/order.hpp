@@ -18,11 +18,16 @@ struct order {
     method::knock_request request;           ///< less source, at and random
     std::optional<io::destination> resolver; ///< that carries the knock; none: it goes to the target
     std::optional<std::int64_t> at; ///< the moment or number asked for; none: as the time or the memory says
-    bool no_wait = false;           ///< fail where the next window would have to be waited for
-    bool quiet = false;             ///< tell of failures alone
-    bool verbose = false;           ///< tell each step
-    bool v4 = true;                 ///< the target's IPv4 addresses are wanted
-    bool v6 = true;                 ///< its IPv6 addresses are
+    /// The knock is to open for an address of each family. none: the one to be named is found.
+    struct pair_wish {
+        std::optional<address> named;
+    };
+    std::optional<pair_wish> pair;
+    bool no_wait = false; ///< fail where the next window would have to be waited for
+    bool quiet = false;   ///< tell of failures alone
+    bool verbose = false; ///< tell each step
+    bool v4 = true;       ///< the target's IPv4 addresses are wanted
+    bool v6 = true;       ///< its IPv6 addresses are
 };
 
 /// Adds the options of whatever knocks: of the key, the time, the way and the packets.

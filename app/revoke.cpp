@@ -10,15 +10,15 @@ namespace chronoknock::app {
 namespace {
 
 usage revoke_usage() {
-    usage u{
-        "revoke KEY|ADDRESS [--cut] [OPTION...]",
-        "Ends the live grants of a key, or those to an address, and what is on its way for it. New knocks\n"
-        "of the key earn new ones: to keep somebody out, take the key out of the configuration and\n"
-        "reload. --cut ends connections too: of an address all of them, of a key all from addresses that\n"
-        "it opened for, whoever's grant they came by (the 64 newest at least; once some are forgotten,\n"
-        "all TCP connections to its services that no other key's record explains). A key that is named\n"
-        "like an address is meant before the address, and as well as it once it is removed. Only root and\n"
-        "the server's own user may."};
+    usage u{"revoke KEY|ADDRESS [--cut] [OPTION...]",
+            "Ends the live grants of a key, or those that let an address in (or any of a network, as in\n"
+            "192.0.2.0/24), and what is on its way for it. New knocks of the key earn new ones: to keep\n"
+            "somebody out, take the key out of the configuration and reload. --cut ends connections too: of\n"
+            "an address, and of a network that was let in with it, all of them; of a key all from addresses\n"
+            "that it opened for, whoever's grant they came by (the 64 newest at least; once some are\n"
+            "forgotten, all TCP connections to its services that no other key's record explains). A key\n"
+            "that is named like an address is meant before the address, and as well as it once it is\n"
+            "removed. Only root and the server's own user may."};
     u.options.add_options()("cut", "end connections, too");
     u.hidden.add_options()("whose", po::value<std::string>());
     u.positional.add("whose", 1);
@@ -58,6 +58,9 @@ int run_revoke(const arguments& args) {
     const auto options = parse_options(args, revoke_usage());
     const auto whose = given(options, "whose");
     if (!whose || whose->empty()) return say(bad_usage, "revoke: expected the name of a key, or an address");
+    // No key is named so.
+    if (const auto network = prefix::parse(*whose); !network && whose->find('/') != whose->npos)
+        return say(bad_usage, "revoke: " + network.error().text);
     const bool cut = options.count("cut") != 0;
     const auto control = control_path(options);
     const auto ask = [&](const char* as) {
@@ -65,7 +68,7 @@ int run_revoke(const arguments& args) {
     };
     try {
         auto answer = ask("key");
-        if (address::parse(*whose) && means_address(answer, *whose, control)) {
+        if (prefix::parse(*whose) && means_address(answer, *whose, control)) {
             auto to_address = ask("address");
             if (!answer)
                 answer = std::move(to_address);

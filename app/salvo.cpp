@@ -36,6 +36,7 @@ result<void> load(shipment& s, const order& o, std::int64_t at, std::uint16_t po
     s.request = o.request;
     s.request.source = s.by.source;
     s.request.at = at;
+    if (s.by.pair) s.request.beneficiary = s.by.pair;
     s.request.random = s.random;
     auto plan = method::method_of(*o.key).plan(*o.key, s.request);
     if (!plan) return plan.error();
@@ -117,8 +118,8 @@ std::string in_words(const order& o, const sent_knock& k) {
     };
     return "knocked on " + k.by.to.ip.to_string() +
            (o.resolver ? " through " + o.resolver->ip.to_string() : " from " + k.by.source.to_string()) +
-           ": " + count(k.report.syns, k.syns_alone ? "SYN" : "packet") + " in " +
-           count(k.report.rounds, "round");
+           (k.by.pair ? " for that and " + k.by.pair->to_string() : "") + ": " +
+           count(k.report.syns, k.syns_alone ? "SYN" : "packet") + " in " + count(k.report.rounds, "round");
 }
 
 } // namespace chronoknock::app

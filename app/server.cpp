@@ -1,4 +1,6 @@
 #include "app/options.hpp"
+#include "io/config_texts.hpp"
+#include "io/helper/helper_process.hpp"
 #include "io/log/log.hpp"
 #include "io/runtime.hpp"
 #include "io/server_config.hpp"
@@ -17,7 +19,8 @@ namespace {
 usage server_usage() {
     usage u{"server --config FILE [OPTION...]",
             "Runs the daemon in the foreground. SIGTERM and SIGINT stop it, SIGHUP (or `chronoknock\n"
-            "reload`) makes it read the configuration again; a broken one changes nothing."};
+            "reload`) makes it read the configuration again; a broken one changes nothing. Started by\n"
+            "root it becomes [server] user and keeps CAP_NET_ADMIN; a helper does what needs more."};
     u.options.add_options()                                                //
         ("config", text("FILE")->required(), "the server's configuration") //
         ("trial", text("TIME"),
@@ -46,28 +49,44 @@ int run_server(const arguments& args) {
     boost::asio::signal_set signals(context, SIGTERM, SIGINT, SIGHUP);
     mask_signals(SIG_UNBLOCK);
     const auto options = parse_options(args, server_usage());
-    const auto load = [file = *given(options, "config"),
-                       loose = options.count("allow-loose-permissions") != 0] {
-        return io::load_server_config(file, loose, {}, io::without_keys::once_served);
-    };
     std::optional<nanoseconds> trial;
     if (const auto lasts = given(options, "trial")) {
         const auto t = parse_duration(*lasts, shortest_trial, longest_trial);
         if (!t) return unfit("trial", t.error());
         trial = *t;
     }
+    const auto file = *given(options, "config");
+    const auto text = io::read_file(file);
+    const auto paths = config::paths_of(text ? *text : "", file);
+    auto forked =
+        io::helper_process::start({file, options.count("allow-loose-permissions") != 0, paths.state});
+    if (!forked) return say(failed, forked.error().text);
+    const auto helper = std::make_shared<const io::helper_process>(std::move(*forked));
+    const auto load = [file, helper]() -> result<config::server> {
+        const auto texts = helper->read_configuration();
+        if (!texts) return texts.error();
+        return io::load_server_config(file, *texts, io::without_keys::once_served);
+    };
     // Without privileges the control socket can be given to no group that we are not in.
-    if (const auto text = io::read_file(*given(options, "config")))
-        if (const auto group = config::paths_of(*text, *given(options, "config")).control_group;
-            !group.empty())
-            io::join_group(group);
-    if (const auto kept = io::keep_only_network_privileges(); !kept) return say(failed, kept.error().text);
+    if (!paths.control_group.empty()) io::join_group(paths.control_group);
+    if (const auto kept = io::keep_privileges_for_start(); !kept) return say(failed, kept.error().text);
     auto configuration = load();
     if (!configuration) return say(bad_usage, configuration.error().text);
+    if (const auto there = io::find_user(*configuration); !there)
+        return say(bad_usage, file + ": " + there.error().text);
     io::log::start();
 
     io::runtime runtime(context, std::move(*configuration));
     runtime.reads_by(load);
+    runtime.confined_by(
+        [helper](const config::server& c, bool has_control) { return io::confine(c, *helper, has_control); });
+    int status = done;
+    runtime.helped_by(helper, [&] {
+        // Whoever started the server starts both again; the guard stays.
+        io::log::error("the helper has ended: so does the server");
+        status = failed;
+        context.stop();
+    });
     if (trial) runtime.on_trial(*trial, [&context] { context.stop(); });
     if (const auto started = runtime.start(); !started) return say(failed, started.error().text);
 
@@ -86,7 +105,7 @@ int run_server(const arguments& args) {
     };
     listen();
     io::run_loop(context, io::log::error);
-    return done;
+    return status;
 }
 
 } // namespace chronoknock::app

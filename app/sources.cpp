@@ -15,7 +15,7 @@ namespace chronoknock::app {
 namespace {
 
 bool is_to_be_asked(const order& o, const way& w) {
-    return !o.profile.stun.empty() && !o.profile.source && !o.request.beneficiary &&
+    return !w.pair && !o.profile.stun.empty() && !o.profile.source && !o.request.beneficiary &&
            (!o.key || o.key->heeds_address()) && client::is_translated(w.source, w.to.ip);
 }
 

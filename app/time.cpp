@@ -1,6 +1,7 @@
 #include "app/options.hpp"
 #include "base/in_words.hpp"
 #include "io/system/clock.hpp"
+#include "io/time/nts_ke.hpp"
 #include "io/time/timesync.hpp"
 
 #include <algorithm>
@@ -209,6 +210,11 @@ int run_time(const arguments& args) {
     if (!servers) return say(bad_usage, servers.error().text);
     settings.servers = std::move(*servers);
     settings.ca_file = given(options, "nts-ca").value_or("");
+    if (!settings.ca_file.empty()) {
+        auto authorities = io::read_authorities(settings.ca_file);
+        if (!authorities) return unfit("nts-ca", authorities.error());
+        settings.ca_text = std::move(*authorities);
+    }
 
     boost::asio::io_context context;
     std::optional<io::time_service> service;

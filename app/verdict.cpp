@@ -44,7 +44,7 @@ client::knock_facts facts_of(const order& o, const sent_knock& k, std::uint16_t 
     f.host = o.profile.host;
     f.source = k.by.source;
     f.target = k.by.to.ip;
-    f.heeds_address = o.key->heeds_address() && !o.request.beneficiary;
+    f.heeds_address = o.key->heeds_address() && !o.request.beneficiary && !k.by.pair;
     f.source_told = k.by.told;
     f.clock = clock_of(o);
     f.clock_error = k.clock_error;

@@ -1,5 +1,6 @@
 #include "app/way.hpp"
 
+#include "client/pairing.hpp"
 #include "client/reach.hpp"
 #include "io/client/knocker.hpp"
 
@@ -44,14 +45,21 @@ std::vector<way> knock_ways(const order& o, const std::vector<way>& all) {
     for (const auto& w : all)
         if (std::ranges::none_of(ways, [&](const way& k) { return k.to.ip.is_v4() == w.to.ip.is_v4(); }))
             ways.push_back(w);
-    return ways;
+    if (!o.pair) return ways;
+    std::vector<client::side> sides;
+    for (const auto& w : ways) sides.push_back({w.to.ip, w.source});
+    const auto pair = client::choose_pairing(sides, o.pair->named, method::method_of(*o.key).carries.only_v4);
+    if (!pair) throw stop{say(failed, "--pair: " + pair.error().text)};
+    auto by = ways[pair->by];
+    by.pair = pair->named;
+    return {by};
 }
 
 void warn_of_translation(const order& o, const std::vector<way>& ways) {
     if (o.profile.source || !o.profile.stun.empty() || o.request.beneficiary || !o.key->heeds_address())
         return;
     for (const auto& w : ways)
-        if (client::is_translated(w.source, w.to.ip))
+        if (!w.pair && client::is_translated(w.source, w.to.ip))
             tell("knocking for " + w.source.to_string() +
                  ", which a router will replace; --stun HOST finds out what the server sees, --source IP "
                  "says it");

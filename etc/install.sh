@@ -13,7 +13,14 @@ case $role in server | client | remove) ;; *) echo "usage: sudo etc/install.sh s
 program=/usr/bin/chronoknock
 units=/etc/systemd/system
 folder=/etc/chronoknock
-man=/usr/local/share/man
+share=/usr/local/share
+completions() { # of a shell: where it looks for them
+  case $1 in
+    bash) echo $share/bash-completion/completions/chronoknock ;;
+    zsh) echo $share/zsh/site-functions/_chronoknock ;;
+    fish) echo /usr/share/fish/vendor_completions.d/chronoknock.fish ;; # it looks into no folder of /usr/local
+  esac
+}
 systemd() { [ ! -d /run/systemd/system ] || systemctl "$@"; }
 
 if [ "$role" = remove ]; then
@@ -31,7 +38,8 @@ if [ "$role" = remove ]; then
     fi
     echo "the guard is gone: what it guarded is open"
   fi
-  rm -f "$program" "$units/chronoknock.service" "$units/chronoknock-guard.service" "$man"/man?/chronoknock*
+  rm -f "$program" "$units/chronoknock.service" "$units/chronoknock-guard.service" "$share"/man/man?/chronoknock* \
+    "$(completions bash)" "$(completions zsh)" "$(completions fish)"
   systemd daemon-reload
   echo "left: $folder, /var/lib/chronoknock"
   exit
@@ -48,11 +56,19 @@ install -m 755 -s build/app/chronoknock "$program.new"
 mv "$program.new" "$program"
 for page in etc/man/*.scd; do
   name=$(basename "$page" .scd)
-  install -d "$man/man${name##*.}"
-  scdoc <"$page" >"$man/man${name##*.}/$name"
+  install -d "$share/man/man${name##*.}"
+  scdoc <"$page" >"$share/man/man${name##*.}/$name"
+done
+for shell in bash zsh fish; do
+  file=$(completions "$shell")
+  install -d "$(dirname "$file")"
+  "$program" completions "$shell" >"$file"
 done
 
 if [ "$role" = server ]; then
+  # Whom the server becomes ([server] user).
+  id -u chronoknock >/dev/null 2>&1 ||
+    useradd --system --user-group --home-dir /var/lib/chronoknock --no-create-home --shell /usr/sbin/nologin chronoknock
   install -d -m 755 "$folder"
   install -d -m 700 "$folder/keys" "$folder/conf.d"
   [ -e "$folder/chronoknock.ini" ] || install -m 600 etc/chronoknock.ini "$folder/chronoknock.ini"

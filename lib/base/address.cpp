@@ -35,21 +35,30 @@ std::string address::to_string() const {
     return inet_ntop(v4_ ? AF_INET : AF_INET6, bytes_.data(), text, sizeof text);
 }
 
+prefix::prefix(const address& one) : prefix(one, 128) {}
+
+prefix::prefix(const address& any, unsigned most) : network(any) {
+    std::array<std::uint8_t, 16> bytes{};
+    const auto all = any.bytes();
+    length = static_cast<std::uint8_t>(std::min<std::size_t>(most, 8 * all.size()));
+    if (is_single()) return;
+    std::ranges::copy(all, bytes.begin());
+    for (unsigned bit = length; bit < 8 * all.size(); ++bit)
+        bytes[bit / 8] &= static_cast<std::uint8_t>(~(0x80u >> bit % 8));
+    network = any.is_v4() ? address::v4(std::span(bytes).first<4>()) : address::v6(bytes);
+}
+
 result<prefix> prefix::parse(std::string_view text) {
     const auto slash = text.find('/');
     auto network = address::parse(text.substr(0, slash));
     if (!network) return network.error();
-    const auto bits = static_cast<std::uint8_t>(network->bytes().size() * 8);
-    prefix p{*network, bits};
-    if (slash != text.npos) {
-        auto length = parse_number(text.substr(slash + 1), 0, bits);
-        if (!length) return error{"prefix length: " + length.error().text};
-        p.length = static_cast<std::uint8_t>(*length);
-    }
-    const auto bytes = network->bytes();
-    for (unsigned bit = p.length; bit < bits; ++bit)
-        if (bytes[bit / 8] >> (7 - bit % 8) & 1)
-            return error{"expected zeros beyond the prefix length in '" + printable(text) + "'"};
+    if (slash == text.npos) return prefix(*network);
+    const auto length =
+        parse_number(text.substr(slash + 1), 0, static_cast<std::int64_t>(8 * network->bytes().size()));
+    if (!length) return error{"prefix length: " + length.error().text};
+    const prefix p(*network, static_cast<unsigned>(*length));
+    if (p.network != *network)
+        return error{"expected zeros beyond the prefix length in '" + printable(text) + "'"};
     return p;
 }
 
@@ -58,6 +67,20 @@ bool prefix::contains(const address& a) const {
     for (unsigned bit = 0; bit < length; ++bit)
         if ((a.bytes()[bit / 8] ^ network.bytes()[bit / 8]) >> (7 - bit % 8) & 1) return false;
     return true;
+}
+
+bool prefix::overlaps(const prefix& other) const {
+    return length <= other.length ? contains(other.network) : other.contains(network);
+}
+
+bool address::is_link_local() const {
+    static const auto networks = [] {
+        std::vector<prefix> all;
+        for (const auto* text : {"169.254.0.0/16", "127.0.0.0/8", "fe80::/10", "::1"})
+            all.push_back(*prefix::parse(text));
+        return all;
+    }();
+    return std::ranges::any_of(networks, [this](const prefix& p) { return p.contains(*this); });
 }
 
 bool address::is_local() const {
@@ -71,6 +94,8 @@ bool address::is_local() const {
     return std::ranges::any_of(networks, [this](const prefix& p) { return p.contains(*this); });
 }
 
-std::string prefix::to_string() const { return network.to_string() + "/" + std::to_string(length); }
+std::string prefix::to_string() const {
+    return network.to_string() + (is_single() ? "" : "/" + std::to_string(length));
+}
 
 } // namespace chronoknock

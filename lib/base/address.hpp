@@ -31,6 +31,8 @@ public:
     std::span<const std::uint8_t> bytes() const { return {bytes_.data(), v4_ ? 4u : 16u}; }
     /// Of a host's own network: private (RFC 1918, RFC 4193), link-local, loopback.
     bool is_local() const;
+    /// Good on one link alone (RFC 3927, RFC 4291), or within this host.
+    bool is_link_local() const;
     std::string to_string() const;
 
     auto operator<=>(const address&) const = default;
@@ -40,16 +42,24 @@ private:
     bool v4_ = true;
 };
 
-/// A network in CIDR notation.
+/// A network in CIDR notation; or one address, which is a network of its own.
 struct prefix {
     address network;
     std::uint8_t length = 0;
 
+    prefix() = default;
+    prefix(const address& one);
+    /// The network of that length around an address; a greater length than its family has is the whole one.
+    prefix(const address& any, unsigned length);
     /// From "192.0.2.0/24", "2001:db8::/32" or a bare address. Bits beyond the length must be zero.
     static result<prefix> parse(std::string_view text);
+    bool is_single() const { return length == 8 * network.bytes().size(); }
     bool contains(const address& a) const;
+    /// True if one contains the other.
+    bool overlaps(const prefix& other) const;
+    /// "192.0.2.0/24"; of one address "192.0.2.1".
     std::string to_string() const;
-    bool operator==(const prefix&) const = default;
+    auto operator<=>(const prefix&) const = default;
 };
 
 } // namespace chronoknock

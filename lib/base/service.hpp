@@ -4,6 +4,7 @@
 #include "base/time.hpp"
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,14 @@ struct service {
     nanoseconds max_open_for{0};                     ///< what a knock that names a duration may ask for
     std::string set4 = {}; ///< the operator's sets that grants go into, of IPv4 and IPv6 addresses, where
     std::string set6 = {}; ///< the backend has such (nft-set, ipset); empty: none
+    /// A grant lives on while a connection of its address does, and ends with the last one; open_for is how
+    /// long there is to come in.
+    bool until_idle = false;
+    /// Lengths of the networks that some key opens it to, besides single addresses: of IPv4, of IPv6.
+    std::set<std::uint8_t> prefixes4 = {};
+    std::set<std::uint8_t> prefixes6 = {};
+
+    const std::set<std::uint8_t>& prefixes(int family) const { return family == 4 ? prefixes4 : prefixes6; }
 
     /// True if the name may stand for a service: it becomes part of names in the firewall and of log lines.
     static bool valid_name(std::string_view name);

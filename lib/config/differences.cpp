@@ -43,6 +43,8 @@ std::string change_of(const service& a, const service& b) {
          to_string(b.max_open_for));
     note(a.set4 == b.set4 && a.set6 == b.set6, "sets", a.set4 + " " + a.set6, b.set4 + " " + b.set6);
     note(a.uses == b.uses, "uses", std::to_string(a.uses), std::to_string(b.uses));
+    const auto until = [](const service& s) { return std::string(s.until_idle ? "idle" : "time"); };
+    note(a.until_idle == b.until_idle, "until", until(a), until(b));
     return joined(all);
 }
 
@@ -55,8 +57,14 @@ std::string change_of(const server& before, const key_settings& a, const server&
     if (a.mode != b.mode) all.push_back(b.mode == matching::set ? "mode set" : "mode strict");
     if (a.knock_delay != b.knock_delay) all.push_back("knock_delay " + to_string(b.knock_delay));
     if (a.for_others != b.for_others) all.push_back(b.for_others ? "for others" : "not for others");
+    if (a.prefix4 != b.prefix4) all.push_back("prefix4 " + std::to_string(b.prefix4));
+    if (a.prefix6 != b.prefix6) all.push_back("prefix6 " + std::to_string(b.prefix6));
+    if (a.pair != b.pair) all.push_back(b.pair ? "pair" : "no pair");
     if (a.until != b.until)
         all.push_back(b.until ? "good until " + utc(to_seconds(*b.until)) + " UTC" : "good for ever");
+    if (a.max_grants != b.max_grants)
+        all.push_back(b.max_grants == 0 ? "any number of grants"
+                                        : "max_grants " + std::to_string(b.max_grants));
     if (a.allow_weak != b.allow_weak) all.push_back(b.allow_weak ? "allow_weak" : "no allow_weak");
     return joined(all);
 }

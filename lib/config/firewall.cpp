@@ -73,11 +73,11 @@ std::optional<misfit> misfit_of(const firewall_settings& f, std::span<const serv
                       std::string("expected with backend = ") + backends + ", and it is " + f.backend};
     };
     const auto lacking = [&](std::string section, const char* field, const std::string& expected) {
-        return misfit{std::move(section), field,
-                      "expected " + expected + ", since backend = " + f.backend};
+        return misfit{std::move(section), field, "expected " + expected + ", since backend = " + f.backend};
     };
     const bool any = needs == anything;
-    if (!f.table.name.empty() && needs != table_and_sets && !any) return useless("firewall", "table", "nft-set");
+    if (!f.table.name.empty() && needs != table_and_sets && !any)
+        return useless("firewall", "table", "nft-set");
     if (f.table.name.empty() && needs == table_and_sets)
         return lacking("firewall", "table", "the table of your sets, like inet filter");
     for (const auto& [words, field] : {std::pair{&f.programs.open, "open"}, {&f.programs.close, "close"}}) {
@@ -87,8 +87,10 @@ std::optional<misfit> misfit_of(const firewall_settings& f, std::span<const serv
     std::vector<std::string> taken;
     for (const auto& s : services) {
         const auto section = "service." + s.name;
-        if (!takes_sets(needs) && !s.set4.empty()) return useless(section.c_str(), "set4", "nft-set or ipset");
-        if (!takes_sets(needs) && !s.set6.empty()) return useless(section.c_str(), "set6", "nft-set or ipset");
+        if (!takes_sets(needs) && !s.set4.empty())
+            return useless(section.c_str(), "set4", "nft-set or ipset");
+        if (!takes_sets(needs) && !s.set6.empty())
+            return useless(section.c_str(), "set6", "nft-set or ipset");
         if (takes_sets(needs) && !any && s.set4.empty() && s.set6.empty())
             return lacking(section, "set4", "the name of a set, here or in set6");
         // A grant for one service must not open another by surprise.

@@ -1,7 +1,7 @@
 #include "config/server.hpp"
 
-#include "base/date.hpp"
 #include "config/fields.hpp"
+#include "config/key_section.hpp"
 #include "config/names.hpp"
 #include "firewall/backend.hpp"
 
@@ -42,33 +42,24 @@ result<std::string> parse_interface(std::string_view text) {
     return {boost::system::in_place_value, text};
 }
 
-result<std::string> parse_name(std::string_view text) {
-    if (!service::valid_name(text)) return error{"expected names of services, not '" + printable(text) + "'"};
-    return {boost::system::in_place_value, text};
-}
-
-/// A group's name as useradd(8) takes them, or its number; nothing for nobody.
-result<std::string> parse_group(std::string_view text) {
+/// The name of a user or group as useradd(8) takes them, or its number; empty for none.
+result<std::string> parse_account(std::string_view text, const char* expected) {
     const auto fits = [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
                c == '_' || c == '-';
     };
     if (text.size() > 32 || !std::ranges::all_of(text, fits))
-        return error{"expected the name of a group, not '" + printable(text) + "'"};
+        return error{std::string(expected) + ", not '" + printable(text) + "'"};
     return {boost::system::in_place_value, text};
 }
 
-/// A key's section before its services are looked up.
-struct key_section {
-    std::string file;
-    std::vector<std::string> services;
-    std::optional<matching> mode;
-    nanoseconds knock_delay{0};
-    bool for_others = false;
-    bool allow_weak = false;
-    std::optional<unix_time> until;
-    std::string host;
-};
+result<std::string> parse_group(std::string_view text) {
+    return parse_account(text, "expected the name of a group");
+}
+
+result<std::string> parse_user(std::string_view text) {
+    return parse_account(text, "expected the name of a user");
+}
 
 /// A setter for text that may be empty, which is the default.
 setter<server> log_text(std::string log_settings::*member, const std::string& folder, bool is_path) {
@@ -85,6 +76,7 @@ struct tables {
         : server_section{{"state", path(&server::state, folder)},
                          {"control", path(&server::control, folder, most_socket_path)},
                          {"control_group", value(&server::control_group, parse_group)},
+                         {"user", value(&server::user, parse_user)},
                          {"include", value(&server::include,
                                            [folder](auto text) { return parse_include(text, folder); })}},
           capture{{"interface", list(&server::interfaces, 1, "interface", parse_interface)},
@@ -100,14 +92,7 @@ struct tables {
                {"nts_ca", path(&time_settings::ca_file, folder)},
                {"max_step", duration(&time_settings::max_step, 1ms, 1h)},
                {"first_fix_unchecked", number(&time_settings::first_fix_unchecked, 0, 100)}},
-          key{{"file", path(&key_section::file, folder), true},
-              {"services", list(&key_section::services, 1, "service", parse_name), true},
-              {"mode", choice(&key_section::mode, {{"set", matching::set}, {"strict", matching::strict}})},
-              {"knock_delay", duration(&key_section::knock_delay, 0s, 24h)},
-              {"for_others", boolean(&key_section::for_others)},
-              {"allow_weak", boolean(&key_section::allow_weak)},
-              {"until", value(&key_section::until, parse_date)},
-              {"host", value(&key_section::host, parse_host)}} {
+          key(key_fields(folder)) {
         std::ranges::move(set_fields(), std::back_inserter(service_section));
     }
 
@@ -125,7 +110,8 @@ struct tables {
         {"ports", list(&service::ports, 1, "port like tcp/22", endpoint_range::parse), true},
         {"open_for", duration(&service::open_for, 100ms, 720h)},
         {"max_open_for", duration(&service::max_open_for, 100ms, 720h)},
-        {"uses", number(&service::uses, 0, firewall::most_uses)}};
+        {"uses", number(&service::uses, 0, firewall::most_uses)},
+        {"until", choice(&service::until_idle, {{"time", false}, {"idle", true}})}};
     fields<key_section> key;
 };
 
@@ -239,6 +225,10 @@ private:
         if (s.max_open_for < s.open_for)
             return complain(section, "max_open_for",
                             "expected at least open_for, which is " + to_string(s.open_for));
+        // What has been used up of a grant is not to be had from the kernel when it is prolonged.
+        if (s.until_idle && s.uses > 0)
+            return complain(section, "until",
+                            "expected time beside uses: a grant that is prolonged has all of them again");
         for (auto range = s.ports.begin(); range != s.ports.end(); ++range) {
             for (auto other = s.ports.begin(); other != range; ++other)
                 if (overlap(*range, *other))
@@ -280,7 +270,6 @@ private:
         k.until = read.until;
         k.host = std::move(read.host);
         k.stands_in = part_->file;
-
         auto key = load_key_(k.file);
         if (!key) return complain(section, "file", key.error().text);
         // Nothing can tell a replay of a sequence that never changes (chronoknock-protocol(7), REPLAY).
@@ -295,6 +284,11 @@ private:
             return complain(section, "file",
                             "expected a key of its own, and [key." + other->second + "] has the same secret");
         k.key = std::move(*key);
+        if (const auto unfit = set_grants(k, read)) return complain(section, unfit->name, unfit->expected);
+        for (const auto index : k.services) {
+            if (k.prefix4 < 32) out_.services[index].prefixes4.insert(k.prefix4);
+            if (k.prefix6 < 128) out_.services[index].prefixes6.insert(k.prefix6);
+        }
         out_.keys.push_back(std::move(k));
         return {};
     }

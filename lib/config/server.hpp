@@ -41,6 +41,7 @@ struct time_settings {
     nanoseconds max_error = seconds(5);      ///< with a larger bound the clock counts as not synchronised
     bool require_nts = false;                ///< only authenticated servers count
     std::string ca_file;                     ///< field nts_ca: for nts://; empty: the system's authorities
+    std::string ca_text;                     ///< what whoever reads the configuration has found in that file
     nanoseconds max_step = seconds(1); ///< after the first fix, what a poll may move the clock by unasked
     unsigned first_fix_unchecked = 0;  ///< not 0: until the first fix certificates may be of any date
     bool operator==(const time_settings&) const = default;
@@ -68,6 +69,9 @@ struct knock_settings {
     bool operator==(const knock_settings&) const = default;
 };
 
+/// The greatest max_grants of a key.
+inline constexpr std::int64_t most_max_grants = 1000;
+
 /// [key.NAME]
 struct key_settings {
     std::string name;
@@ -81,14 +85,19 @@ struct key_settings {
     std::optional<unix_time> until; ///< no knock is accepted from then on; none: it is good for ever
     std::string host;               ///< the server's name in invitations for this key; empty: none is known
     std::string stands_in;          ///< the file of its section
+    std::uint32_t max_grants = 0;   ///< most that it has live at once; 0: any number
+    std::uint8_t prefix4 = 32;      ///< a grant is to the network of that length around the address
+    std::uint8_t prefix6 = 128;     ///< the same of IPv6
+    bool pair = false; ///< a knock that names an address of the other family opens for its source as well
 };
 
 /// The whole server configuration (chronoknock.ini(5)), checked; nothing changes it later.
 struct server {
     std::string state = "/var/lib/chronoknock/state.db";
     std::string control = "/run/chronoknock/control.sock";
-    std::string control_group;                     ///< whose members may look; empty: nobody
-    std::string include;                           ///< pattern of paths (glob(7)); empty: nothing is included
+    std::string control_group; ///< whose members may look; empty: nobody
+    std::string user;    ///< whom the server becomes, name or number; empty: chronoknock, if there is one
+    std::string include; ///< pattern of paths (glob(7)); empty: nothing is included
     std::vector<std::string> interfaces = {"any"}; ///< names, any, nflog:GROUP
     std::vector<prefix> also_for;                  ///< destinations guarded besides the host's own addresses
     log_settings log;

@@ -12,10 +12,12 @@ namespace chronoknock::firewall {
 
 /// What a backend does by itself.
 struct abilities {
-    bool expiry = false;   ///< ends a grant when its time is over; for others `deadlines` tell when
-    bool uses = false;     ///< counts the new connections that a grant is good for
-    bool prefixes = false; ///< knows networks: who needs no grant, what is guarded besides this host
-    bool guard = false;    ///< shuts the ports itself; for others a firewall that is there has to
+    bool expiry = false; ///< ends a grant when its time is over; for others `deadlines` tell when
+    bool uses = false;   ///< counts the new connections that a grant is good for
+    /// Knows networks: of grants, of who needs none, of what is guarded besides this host.
+    bool prefixes = false;
+    bool guard = false; ///< shuts the ports itself; for others a firewall that is there has to
+    bool flows = false; ///< tells which connections live
 };
 
 /// What of the configuration is a backend's own.
@@ -34,12 +36,12 @@ struct backend {
 };
 
 inline constexpr backend backends[] = {
-    {"nftables", {.expiry = true, .uses = true, .prefixes = true, .guard = true}},
+    {"nftables", {.expiry = true, .uses = true, .prefixes = true, .guard = true, .flows = true}},
     {"nft-set", {.expiry = true}, needs::table_and_sets},
     {"ipset", {.expiry = true}, needs::sets},
     {"command", {}, needs::programs},
     // So that a configuration for any other can be tried.
-    {"dry-run", {.uses = true, .prefixes = true}, needs::anything},
+    {"dry-run", {.uses = true, .prefixes = true, .flows = true}, needs::anything},
 };
 
 /// The backend of a name that the configuration has accepted.

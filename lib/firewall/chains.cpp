@@ -4,6 +4,8 @@
 #include "firewall/script.hpp"
 
 #include <algorithm>
+#include <array>
+#include <utility>
 
 namespace chronoknock::firewall {
 
@@ -71,6 +73,25 @@ std::string change(const char* verb, const std::string& set, const std::string& 
     return std::string(verb) + " @" + set + " { " + key + " } ";
 }
 
+/// "ip saddr & 255.255.255.0": the network of that length that a packet comes from.
+std::string network_of(int family, std::uint8_t length) {
+    const std::array<std::uint8_t, 16> ones = [] {
+        std::array<std::uint8_t, 16> bytes;
+        bytes.fill(0xff);
+        return bytes;
+    }();
+    const auto whole = family == 4 ? address::v4(std::span(ones).first<4>()) : address::v6(ones);
+    return ip(family) + " saddr & " + prefix(whole, length).network.to_string();
+}
+
+/// The sets of a service's grants, each with what is looked for in it.
+std::vector<std::pair<std::string, std::string>> sets_of_grants(const service& s, int family) {
+    std::vector<std::pair<std::string, std::string>> all{{set_name(s, family), ip(family) + " saddr"}};
+    for (const auto length : s.prefixes(family))
+        all.emplace_back(set_name(s, family, length), network_of(family, length));
+    return all;
+}
+
 /// A grant lets a SYN, or a first datagram, make a flow. Only that uses it up.
 std::string grant_rules(const rules& r, const view& v, transport protocol) {
     std::string text;
@@ -79,17 +100,16 @@ std::string grant_rules(const rules& r, const view& v, transport protocol) {
         if (ports.size() == 0) continue;
         for (const auto family : families) {
             const auto f = std::to_string(family), key = v.flow(protocol, family);
-            const auto grants = set_name(s, family);
-            auto rule = v.ports(protocol, ports) + ip(family) + " saddr @" + grants + " ";
             // A connection that is not completed within two minutes is none. (One that lives keeps its time:
             // a SYN in its name may be forged.)
-            rule += protocol == transport::tcp
-                        ? change("add", "tcp" + f, key + " timeout 2m") +
-                              change("add", "opening" + f, v.opening(family))
-                        : change("delete", "cut" + f, key) + change("update", "udp" + f, key);
-            // The limit alone is exact; this makes a used-up grant vanish from lists too.
-            if (s.uses == 1) rule += change("delete", grants, ip(family) + " saddr");
-            text += line(rule + "accept");
+            const auto admit = protocol == transport::tcp
+                                   ? change("add", "tcp" + f, key + " timeout 2m") +
+                                         change("add", "opening" + f, v.opening(family))
+                                   : change("delete", "cut" + f, key) + change("update", "udp" + f, key);
+            for (const auto& [grants, who] : sets_of_grants(s, family))
+                // The limit alone is exact; deleting makes a used-up grant vanish from lists too.
+                text += line(v.ports(protocol, ports) + who + " @" + grants + " " + admit +
+                             (s.uses == 1 ? change("delete", grants, who) : "") + "accept");
         }
     }
     return text;
@@ -179,8 +199,8 @@ std::string base_chain(const char* hook, const std::string& rules) {
 /// sends. What is merely forwarded to other hosts is none of our business.
 std::string hook_chains(const rules& r) {
     // A first fragment that ends before the TCP header (RFC 7112 forbids it) would be put together again
-    // behind the input hook.
-    const auto fragments = line("ip6 nexthdr != { tcp, udp, ipv6-icmp } frag frag-off 0 jump headless");
+    // behind the input hook. 58: ICMPv6, whose name nft knows only where there is an /etc/protocols.
+    const auto fragments = line("ip6 nexthdr != { tcp, udp, 58 } frag frag-off 0 jump headless");
     std::string before, input = fragments, forward, output;
     for (const auto protocol : protocols) {
         const auto ports = guarded_ports(r, protocol);

@@ -19,9 +19,9 @@ std::optional<instant> deadlines::end_of(const change& c) const {
     return known->second;
 }
 
-void deadlines::keep(const std::set<std::string>& services) {
-    std::erase_if(ends_, [&](const auto& e) { return !services.contains(e.first.second); });
-    std::erase_if(order_, [&](const auto& o) { return !services.contains(o.second.second); });
+void deadlines::keep(const std::function<bool(const prefix& who, const std::string& service)>& wanted) {
+    std::erase_if(ends_, [&](const auto& e) { return !wanted(e.first.first, e.first.second); });
+    std::erase_if(order_, [&](const auto& o) { return !ends_.contains(o.second); });
 }
 
 std::optional<instant> deadlines::next() const {

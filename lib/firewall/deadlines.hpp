@@ -3,6 +3,7 @@
 #include "base/time.hpp"
 #include "firewall/change.hpp"
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -20,8 +21,8 @@ public:
     void note(const change& c, instant now);
     /// When a grant ends; none if it is not known to be open.
     std::optional<instant> end_of(const change& c) const;
-    /// Forgets the grants of other services than these.
-    void keep(const std::set<std::string>& services);
+    /// Forgets the grants that are not `wanted`.
+    void keep(const std::function<bool(const prefix& who, const std::string& service)>& wanted);
     /// When the first open grant ends; none if none is open.
     std::optional<instant> next() const;
     /// What is to be closed at `now`, the oldest deadline first. It is forgotten: a shell that cannot close
@@ -30,7 +31,7 @@ public:
     std::size_t size() const { return ends_.size(); }
 
 private:
-    using grant = std::pair<address, std::string>;
+    using grant = std::pair<prefix, std::string>;
     std::map<grant, instant> ends_;
     std::set<std::pair<instant, grant>> order_;
 };

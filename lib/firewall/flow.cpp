@@ -1,5 +1,7 @@
 #include "firewall/flow.hpp"
 
+#include "firewall/listening.hpp"
+
 #include <charconv>
 #include <cstring>
 #include <optional>
@@ -60,10 +62,9 @@ std::optional<endpoint> parse_endpoint(std::string_view text) {
     return endpoint{address::v6(bytes), *port};
 }
 
-} // namespace
-
-std::vector<flow> parse_proc_net_tcp(std::string_view text) {
-    std::vector<flow> open;
+/// Calls `each` with both ends and the state of each socket in the text.
+template <class Each>
+void for_each_socket(std::string_view text, Each each) {
     while (!text.empty()) {
         auto line = text.substr(0, text.find('\n'));
         text.remove_prefix(std::min(line.size() + 1, text.size()));
@@ -71,10 +72,27 @@ std::vector<flow> parse_proc_net_tcp(std::string_view text) {
         const auto local = parse_endpoint(next_word(line));
         const auto remote = parse_endpoint(next_word(line));
         const auto state = hex<unsigned>(next_word(line));
-        if (local && remote && state && is_open(*state))
-            open.push_back({transport::tcp, remote->where, remote->port, local->port});
+        if (local && remote && state) each(*local, *remote, *state);
     }
+}
+
+} // namespace
+
+std::vector<flow> parse_proc_net_tcp(std::string_view text) {
+    std::vector<flow> open;
+    for_each_socket(text, [&](const endpoint& local, const endpoint& remote, unsigned state) {
+        if (is_open(state)) open.push_back({transport::tcp, remote.where, remote.port, local.port});
+    });
     return open;
+}
+
+std::set<std::uint16_t> parse_listening_ports(std::string_view text) {
+    constexpr unsigned listening = 10;
+    std::set<std::uint16_t> ports;
+    for_each_socket(text, [&](const endpoint& local, const endpoint&, unsigned state) {
+        if (state == listening) ports.insert(local.port);
+    });
+    return ports;
 }
 
 } // namespace chronoknock::firewall

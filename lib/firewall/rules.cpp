@@ -15,19 +15,8 @@ namespace {
 
 std::string address_type(int family) { return family == 4 ? "ipv4_addr" : "ipv6_addr"; }
 
-result<void> check(const rules& r) {
-    for (const auto& s : r.services) {
-        if (!service::valid_name(s.name))
-            return error{"firewall: '" + printable(s.name) + "' cannot name a service"};
-        if (s.uses > most_uses)
-            return error{"service." + s.name + ": uses: expected a whole number from 0 to " +
-                         std::to_string(most_uses)};
-    }
-    return {};
-}
-
-std::string grant_set_definition(const service& s, int family) {
-    auto text = "\tset " + set_name(s, family) + " { type " + address_type(family) + "; ";
+std::string grant_set_definition(const service& s, int family, std::optional<std::uint8_t> length) {
+    auto text = "\tset " + set_name(s, family, length) + " { type " + address_type(family) + "; ";
     if (s.uses == 0) return text + "flags timeout; }\n";
     // Each element carries a bucket of its own with `uses` tokens. The kernel takes a token under a lock, so
     // two SYNs on two CPUs never share the last one. Once a week one token comes back. (A set that rules
@@ -53,7 +42,10 @@ std::string set_definitions(const rules& r) {
     for (const auto& s : flow_sets) text += flow_set_definition(s);
     for (const auto& s : cut_sets) text += cut_set_definition(s);
     for (const auto& s : r.services)
-        for (const auto family : families) text += grant_set_definition(s, family);
+        for (const auto family : families) {
+            text += grant_set_definition(s, family, {});
+            for (const auto length : s.prefixes(family)) text += grant_set_definition(s, family, length);
+        }
     if (r.trial_end) text += std::string("\tset ") + trial_set + " { type inet_proto; flags timeout; }\n";
     return text + reset_maps();
 }
@@ -113,6 +105,20 @@ std::string trial_elements(const rules& r) {
 
 } // namespace
 
+result<void> check(const rules& r) {
+    if (!is_our_table(r.table))
+        return error{"firewall: expected the table " + std::string(table) + " or " + spare_table + ", not '" +
+                     printable(r.table) + "'"};
+    for (const auto& s : r.services) {
+        if (!service::valid_name(s.name))
+            return error{"firewall: '" + printable(s.name) + "' cannot name a service"};
+        if (s.uses > most_uses)
+            return error{"service." + s.name + ": uses: expected a whole number from 0 to " +
+                         std::to_string(most_uses)};
+    }
+    return {};
+}
+
 std::string admission_script(const rules& r, std::span<const flow> admitted) {
     std::string text;
     for (const auto protocol : {transport::tcp, transport::udp})
@@ -121,23 +127,49 @@ std::string admission_script(const rules& r, std::span<const flow> admitted) {
     return text;
 }
 
-std::string set_name(const service& s, int family) {
+std::string set_name(const service& s, int family, std::optional<std::uint8_t> length) {
     // A service's name begins with a letter and has no dot, so nothing else is mistaken for a part of it.
-    return "grant" + std::to_string(family) + "_" + (s.uses > 0 ? std::to_string(s.uses) + "_" : "") +
+    return (length ? "net" : "grant") + std::to_string(family) + "_" +
+           (length ? std::to_string(*length) + "_" : "") + (s.uses > 0 ? std::to_string(s.uses) + "_" : "") +
            s.name + "." + ports_mark(s);
 }
 
+std::string set_name(const service& s, const prefix& who) {
+    return set_name(s, who.network.family(), who.is_single() ? std::nullopt : std::optional(who.length));
+}
+
+prefix who_of(const grant_set& set, const address& element) {
+    return set.length ? prefix(element, *set.length) : prefix(element);
+}
+
+namespace {
+
+/// Takes "NUMBER_" from the beginning of a text; 0: it does not begin with a digit. Nothing: no such number.
+std::optional<std::uint32_t> take_number(std::string_view& text, std::int64_t most) {
+    const auto end = text.find_first_not_of("0123456789");
+    if (end == 0 || end == text.npos) return 0;
+    const auto number = parse_number(text.substr(0, end), 1, most);
+    if (!number || text[end] != '_') return {};
+    text.remove_prefix(end + 1);
+    return static_cast<std::uint32_t>(*number);
+}
+
+} // namespace
+
 std::optional<grant_set> parse_set_name(std::string_view name) {
-    if (!name.starts_with("grant4_") && !name.starts_with("grant6_")) return {};
+    const bool of_networks = name.starts_with("net4_") || name.starts_with("net6_");
+    if (!of_networks && !name.starts_with("grant4_") && !name.starts_with("grant6_")) return {};
     grant_set set;
-    set.family = name[5] - '0';
-    name.remove_prefix(7);
-    if (const auto end = name.find_first_not_of("0123456789"); end != 0 && end != name.npos) {
-        const auto uses = parse_number(name.substr(0, end), 1, most_uses);
-        if (!uses || name[end] != '_') return {};
-        set.uses = static_cast<std::uint32_t>(*uses);
-        name.remove_prefix(end + 1);
+    set.family = name[of_networks ? 3 : 5] - '0';
+    name.remove_prefix(of_networks ? 5 : 7);
+    if (of_networks) {
+        const auto length = take_number(name, set.family == 4 ? 31 : 127);
+        if (!length || *length == 0) return {};
+        set.length = static_cast<std::uint8_t>(*length);
     }
+    const auto uses = take_number(name, most_uses);
+    if (!uses) return {};
+    set.uses = *uses;
     const auto dot = name.find('.');
     if (dot == name.npos || !service::valid_name(name.substr(0, dot))) return {};
     set.service = name.substr(0, dot);
@@ -172,7 +204,8 @@ result<std::string> setup_script(const rules& r, const table_state& existing, st
     for (const auto& set : existing.sets)
         if (!is_wanted(set) && !set.starts_with("__")) text += "delete set " + ours + set + "\n";
     for (const auto& e : existing.permanent)
-        if (is_wanted(e.set)) text += "delete element " + ours + e.set + " { " + e.who.to_string() + " }\n";
+        if (is_plain(e.set) && is_wanted(e.set))
+            text += "delete element " + ours + e.set + " { " + e.who.to_string() + " }\n";
 
     text += "table " + ours + "{\n" + sets + chains + "}\n" + trial_elements(r) + cut_elements(r, cut) +
             admission_script(r, admitted);

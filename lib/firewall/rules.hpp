@@ -25,6 +25,7 @@ namespace chronoknock::firewall {
 inline constexpr const char* table = "chronoknock";
 /// Ours where another process owns a table of that name, so that nobody else may touch it.
 inline constexpr const char* spare_table = "chronoknock_2";
+inline bool is_our_table(std::string_view name) { return name == table || name == spare_table; }
 /// Most uses of one grant: with a refill of one a week the kernel's limit holds uses * 604,800 * 10^9
 /// nanoseconds, signed, in 64 bits (nft_limit_eval), so beyond 15,250 it lets nothing through.
 inline constexpr std::uint32_t most_uses = 15000;
@@ -69,24 +70,32 @@ struct rules {
     nanoseconds trial_left{0}; ///< of that, when the table is written
     table_name sets_in = {};   ///< where the sets of the services are (backend nft-set)
     firewall::programs programs = {};
+    bool operator==(const rules&) const = default;
 };
 
 /// While it has elements a guard on trial guards. They end by themselves.
 inline constexpr const char* trial_set = "trial";
 
-/// The set that holds the grants of one service in one address family (4 or 6). Its name says the uses and,
-/// by a mark, the ports, so that a changed configuration, or another process, never reads grants made for
-/// another one: "grant4_ssh.6a3f20c1", "grant6_3_ssh.6a3f20c1".
-std::string set_name(const service& s, int family);
+/// The set that holds the grants of one service in one address family (4 or 6), to single addresses or to
+/// networks of one length. Its name says the uses and, by a mark, the ports, so that a changed configuration,
+/// or another process, never reads grants made for another one: "grant4_ssh.6a3f20c1",
+/// "grant6_3_ssh.6a3f20c1", "net4_24_ssh.6a3f20c1", "net6_64_3_ssh.6a3f20c1".
+std::string set_name(const service& s, int family, std::optional<std::uint8_t> length = {});
+/// The same for who has such a grant.
+std::string set_name(const service& s, const prefix& who);
 
 /// What a set's name says.
 struct grant_set {
     std::string service;
     std::uint32_t uses = 0;
     int family = 4;
-    std::string ports_mark; ///< of the service's ports, whatever their order
+    std::string ports_mark;                  ///< of the service's ports, whatever their order
+    std::optional<std::uint8_t> length = {}; ///< of networks; none: it holds single addresses
     bool operator==(const grant_set&) const = default;
 };
+
+/// Who an element of such a set stands for.
+prefix who_of(const grant_set& set, const address& element);
 
 /// Reads a set's name; nothing if the set does not hold grants, or is of a version whose names did not tell
 /// the ports.
@@ -115,6 +124,7 @@ inline constexpr flow_set flow_sets[] = {
 struct permanent_element {
     std::string set;
     address who;
+    bool operator==(const permanent_element&) const = default;
 };
 
 /// What there is of our table.
@@ -122,13 +132,17 @@ struct table_state {
     std::vector<std::string> sets;
     std::vector<std::string> chains;
     std::vector<permanent_element> permanent;
+    bool operator==(const table_state&) const = default;
 };
+
+/// Whether scripts can be made of the rules: the table is one of ours, and the services can be expressed.
+result<void> check(const rules& r);
 
 /// One transaction for `nft -f` that makes the table hold to the rules. Chains are written anew; the sets of
 /// flows, and those of grants of the services there are, stay as they are, with their elements; others go.
 /// `admitted`: flows that must not be cut; those to ports that no service has are passed over. `cut`: UDP
-/// flows that what the host sends is not to admit again. Fails on a service that cannot be expressed; no text
-/// from outside reaches the script unchecked.
+/// flows that what the host sends is not to admit again. Fails where check() does; no text from outside
+/// reaches the script unchecked.
 result<std::string> setup_script(const rules& r, const table_state& existing, std::span<const flow> admitted,
                                  const std::set<flow>& cut = {});
 

@@ -29,9 +29,9 @@ struct forget {
     bool operator==(const forget&) const = default;
 };
 
-/// One address may reach one service for a while.
+/// One address, or network, may reach one service for a while.
 struct opening {
-    address who;
+    prefix who;
     std::string service; ///< its name
     nanoseconds open_for;
     bool operator==(const opening&) const = default;
@@ -44,16 +44,16 @@ struct open_services {
     bool operator==(const open_services&) const = default;
 };
 
-/// End what is open of these services to an address, or let it end when the grant of another key does, and
-/// tell pipeline::carried_out().
+/// End what is open of these, or let it end when the grant of another key does, and tell
+/// pipeline::carried_out().
 struct close_services {
     struct closing {
+        prefix who;
         std::string service;             ///< its name
         std::optional<nanoseconds> left; ///< none: at once
         bool operator==(const closing&) const = default;
     };
     std::uint64_t knock;
-    address who;
     std::vector<closing> what;
     bool operator==(const close_services&) const = default;
 };

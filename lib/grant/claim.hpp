@@ -45,9 +45,10 @@ struct claim {
     wish what = wish::open;
     std::optional<nanoseconds> open_for; ///< none: as each service says
     token once;
-    instant first;           ///< when its first packet arrived
-    std::string description; ///< for the log: "window 2026-11-24 12:00:00"; no secret, no port
-    std::string unfit = {};  ///< why it earns nothing, whatever the record says; empty: that decides
+    instant first;                      ///< when its first packet arrived
+    std::string description;            ///< for the log: "window 2026-11-24 12:00:00"; no secret, no port
+    std::optional<address> paired = {}; ///< of the other family than beneficiary: meant as well
+    std::string unfit = {}; ///< why it earns nothing, whatever the record says; empty: that decides
 };
 
 } // namespace chronoknock::granting

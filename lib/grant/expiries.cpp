@@ -3,14 +3,26 @@
 namespace chronoknock::granting {
 
 void expiries::note(std::span<const firewall::change> changes, const std::string& key, unix_time accepted,
-                    instant now) {
+                    instant now, nanoseconds later) {
     for (const auto& c : changes) {
         grant g{c.who, key, c.service};
         const bool renewed = ends_.contains(g);
         forget(g);
         if (!c.open_for || (ends_.size() >= most && !renewed)) continue;
-        order_.emplace(now + *c.open_for, g);
-        ends_.emplace(std::move(g), end{now + *c.open_for, accepted + *c.open_for});
+        const auto known_at = now + *c.open_for + later;
+        order_.emplace(known_at, g);
+        ends_.emplace(std::move(g), end{known_at, accepted + *c.open_for});
+    }
+}
+
+void expiries::prolong(const prefix& who, const std::string& service, nanoseconds left, unix_time by_clock,
+                       instant now) {
+    for (auto one = ends_.lower_bound({who, "", ""}); one != ends_.end() && one->first.who == who; ++one) {
+        const auto& [g, was] = *one;
+        if (g.service != service || was.at >= now + left) continue;
+        order_.erase({was.at, g});
+        one->second = {now + left, by_clock};
+        order_.emplace(now + left, g);
     }
 }
 

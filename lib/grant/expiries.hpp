@@ -23,9 +23,12 @@ public:
     static constexpr std::size_t most = 10'000;
 
     /// A claim of a key (its name) that the clock accepted at `accepted` was carried out at `now`: all of
-    /// `changes` to one address.
+    /// `changes` to one address. later: that they have ended is known so long after their end.
     void note(std::span<const firewall::change> changes, const std::string& key, unix_time accepted,
-              instant now);
+              instant now, nanoseconds later = nanoseconds(0));
+    /// What keys have opened is prolonged: it ends so long after `now`, when the clock says `by_clock`.
+    void prolong(const prefix& who, const std::string& service, nanoseconds left, unix_time by_clock,
+                 instant now);
     /// The grants whose time was over by `now`: an entry for each that a claim opened together.
     std::vector<history_entry> due(instant now);
     std::size_t size() const { return ends_.size(); }
@@ -33,7 +36,7 @@ public:
 private:
     /// An entry of the history is of what one key opened to one address.
     struct grant {
-        address who;
+        prefix who;
         std::string key;
         std::string service;
         auto operator<=>(const grant&) const = default;

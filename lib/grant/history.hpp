@@ -17,10 +17,10 @@ struct history_entry {
 
     unix_time when;
     kind what;
-    std::string key;            ///< its name; empty: of several keys, or of none
-    std::optional<address> who; ///< none: of several addresses
-    std::string services;       ///< names, comma-separated
-    std::string why;            ///< why it was refused, what failed, or for how long each service was granted
+    std::string key;           ///< its name; empty: of several keys, or of none
+    std::optional<prefix> who; ///< an address or a network; none: of several
+    std::string services;      ///< names, comma-separated
+    std::string why;           ///< why it was refused, what failed, or for how long each service was granted
     bool operator==(const history_entry&) const = default;
 };
 

@@ -14,10 +14,10 @@ namespace chronoknock::granting {
 struct opened_grant {
     std::string key;         ///< its name
     std::string fingerprint; ///< of its secret; empty: not known (records of version 1)
-    address who;
+    prefix who;
     std::string service; ///< its name
     unix_time at;        ///< when it was accepted
-    unix_time until;     ///< min(): it has ended
+    unix_time until;     ///< min(): it has ended; max(): when its last connection has
     bool operator==(const opened_grant&) const = default;
 };
 

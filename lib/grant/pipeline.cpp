@@ -1,6 +1,7 @@
 #include "grant/pipeline.hpp"
 
 #include "base/text.hpp"
+#include "grant/openings.hpp"
 
 #include <algorithm>
 #include <cstdio>
@@ -16,23 +17,6 @@ std::string in_milliseconds(nanoseconds d) {
     char text[32];
     std::snprintf(text, sizeof text, "%.2f ms", std::chrono::duration<double, std::milli>(d).count());
     return text;
-}
-
-/// "ssh, web", or with `each` "ssh for 30s, web for 1m".
-std::string list(const std::vector<opening>& openings, bool with_duration) {
-    std::string all;
-    for (const auto& o : openings) {
-        all += (all.empty() ? "" : ", ") + o.service;
-        if (with_duration) all += " for " + chronoknock::to_string(o.open_for);
-    }
-    return all;
-}
-
-/// "30s, 1m": of each.
-std::string durations(const std::vector<opening>& openings) {
-    std::string all;
-    for (const auto& o : openings) all += (all.empty() ? "" : ", ") + chronoknock::to_string(o.open_for);
-    return all;
 }
 
 } // namespace
@@ -55,6 +39,16 @@ void pipeline::set_terms(terms t) {
             renewed_.insert(was.name);
     std::erase_if(of_keys_, [&](const auto& one) { return !secrets.contains(one.first); });
     terms_ = std::move(t);
+    std::erase_if(idle_, [&](const auto& one) {
+        const auto& [who, service] = one.first;
+        return !is_until_idle(service) || holders_.keys_of(who, service, instant{}).empty();
+    });
+}
+
+/// For the history: what became of what a knock asks for, to one address.
+note pipeline::noted(const knock& k, history_entry::kind kind, const std::vector<opening>& of_one,
+                     const std::string& why) {
+    return {{k.once.accepted, kind, k.key, of_one.front().who, services_of(of_one), why}};
 }
 
 pipeline::key_counters& pipeline::counters_of(const std::string& key) {
@@ -78,20 +72,24 @@ actions pipeline::judge(std::span<const claim> claims, instant now, const time_e
             refuse(c, "the key was good until " + utc(to_seconds(*until)) + " UTC", now, t.t, todo);
             continue;
         }
+        const auto& key = terms_.keys[c.key];
         const auto verdict = guard_.judge(
-            {c.once, c.beneficiary, terms_.keys[c.key].knock_delay, t.t, {t.t - (now - c.first), t.error}});
-        switch (verdict) {
-        case judgement::accepted:
-            accepted.push_back(accept(c, now, t.t));
-            batch.tokens.push_back(accepted.back().once);
-            record(c, accepted.back(), batch.grants);
-            break;
-        case judgement::repeated:
+            {c.once, c.beneficiary, key.knock_delay, t.t, {t.t - (now - c.first), t.error}, key.bound});
+        if (verdict == judgement::repeated) {
             ++counters_.repeated;
-            break;
-        default:
-            refuse(c, std::string(to_string(verdict)), now, t.t, todo);
+            continue;
         }
+        const auto why =
+            verdict == judgement::accepted ? too_many(c, accepted, now) : std::string(to_string(verdict));
+        if (!why.empty()) refuse(c, why, now, t.t, todo);
+        if (verdict != judgement::accepted && verdict != judgement::used_up) continue;
+        if (!why.empty() && c.once.reusable) { // a copy is as good as it is for ever
+            guard_.failed(replay_guard::burnt_of(c.once, c.beneficiary, t.t));
+            continue;
+        }
+        accepted.push_back(why.empty() ? accept(c, now, t.t) : use_up(c, now, t.t));
+        batch.tokens.push_back(accepted.back().once);
+        record(c, accepted.back(), batch.grants);
     }
     if (accepted.empty()) return todo;
     redeeming_.emplace(++last_number_, std::move(accepted));
@@ -99,17 +97,60 @@ actions pipeline::judge(std::span<const claim> claims, instant now, const time_e
     return todo;
 }
 
+/// Why a claim would give its key more grants than it may have; empty: it would not. What is renewed counts
+/// once.
+std::string pipeline::too_many(const claim& c, std::span<const knock> accepted, instant now) const {
+    const auto& key = terms_.keys[c.key];
+    if (key.max_grants == 0 || c.what == claim::wish::close) return {};
+    auto grants = holders_.held_by(key.name, now);
+    const auto add = [&](const knock& k) {
+        if (k.key != key.name || k.wish != claim::wish::open || k.outdated || !k.revoked.empty()) return;
+        for (const auto& o : k.openings) grants.emplace(o.who, o.service);
+    };
+    for (const auto& [batch, knocks] : redeeming_) std::ranges::for_each(knocks, add);
+    std::ranges::for_each(accepted, add);
+    const auto before = grants.size();
+    for (const auto& o : openings_of(c)) grants.emplace(o.who, o.service);
+    if (grants.size() <= std::max<std::size_t>(before, key.max_grants)) return {};
+    return "its key has " + std::to_string(before) + (before == 1 ? " grant" : " grants") +
+           ", and max_grants is " + std::to_string(key.max_grants);
+}
+
+/// Whom a key's grant is to, if an address earns it. The addresses of a link, or of this host, are no
+/// carrier's.
+prefix pipeline::around(const address& a, const terms::key& k) {
+    return a.is_link_local() ? prefix(a) : prefix(a, a.is_v4() ? k.prefix4 : k.prefix6);
+}
+
+/// What a claim opens, or closes.
+std::vector<opening> pipeline::openings_of(const claim& c) const {
+    std::vector<opening> all;
+    const auto add = [&](const address& a) {
+        // What is closed is what there is (close()).
+        const auto who = c.what == claim::wish::open ? around(a, terms_.keys[c.key]) : prefix(a);
+        for (const auto index : c.services) {
+            const auto& s = terms_.services[index];
+            all.push_back({who, s.name, c.open_for ? std::min(*c.open_for, s.most_open_for) : s.open_for});
+        }
+    };
+    add(c.beneficiary);
+    if (c.paired) add(*c.paired);
+    return all;
+}
+
 pipeline::knock pipeline::accept(const claim& c, instant now, unix_time t) const {
     const auto& key = terms_.keys[c.key];
-    knock k{replay_guard::burnt_of(c.once, c.beneficiary, t), c.what, key.name, {}, {}, now};
-    for (const auto index : c.services) {
-        const auto& s = terms_.services[index];
-        k.openings.push_back(
-            {c.beneficiary, s.name, c.open_for ? std::min(*c.open_for, s.most_open_for) : s.open_for});
-    }
+    knock k{replay_guard::burnt_of(c.once, c.beneficiary, t), c.what, key.name, openings_of(c), {}, now};
     const bool opens = c.what == claim::wish::open;
-    k.line = "key " + key.name + (opens ? " opens " : " closes ") + list(k.openings, opens) + " to " +
-             c.beneficiary.to_string() + ", " + c.description;
+    k.line = "key " + key.name + (opens ? " opens " : " closes ") + in_words(k.openings, opens) + ", " +
+             c.description;
+    return k;
+}
+
+/// Whoever has seen a refused knock could use it later, or from elsewhere, were it not burnt.
+pipeline::knock pipeline::use_up(const claim& c, instant now, unix_time t) const {
+    knock k{replay_guard::burnt_of(c.once, c.beneficiary, t), c.what, terms_.keys[c.key].name, {}, {}, now};
+    k.refused = true;
     return k;
 }
 
@@ -131,6 +172,10 @@ actions pipeline::redeemed(std::uint64_t batch, const result<void>& done, instan
     auto found = redeeming_.extract(batch);
     if (found.empty()) return todo;
     for (auto& k : found.mapped()) {
+        if (k.refused) {
+            done ? guard_.used_up(k.once) : guard_.failed(k.once);
+            continue;
+        }
         if (!k.revoked.empty()) {
             drop_revoked(k, todo);
             continue;
@@ -170,27 +215,31 @@ bool pipeline::has_uses(const std::string& service) const {
 action pipeline::open(std::uint64_t number, knock& k, instant now) {
     auto openings = k.openings;
     for (auto& o : openings) {
-        k.tickets.push_back(holders_.hold(k.key, o.who, o.service, now + o.open_for, now));
+        const auto end = now + o.open_for + grace_of(o.service);
+        k.tickets.push_back(holders_.hold(k.key, o.who, o.service, end, now));
         if (has_uses(o.service)) continue;
-        if (const auto end = holders_.held_by_another(k.key, o.who, o.service, now))
-            o.open_for = std::max(o.open_for, *end - now);
+        if (const auto left = left_for_others(k.key, o.who, o.service, now))
+            o.open_for = std::max(o.open_for, *left);
     }
     return open_services{number, std::move(openings)};
 }
 
 /// What the key does not hold it does not close, and what another one holds as well stays open for that.
 close_services pipeline::close(std::uint64_t number, knock& k, instant now) {
-    const auto who = *k.once.who;
-    close_services c{number, who, {}};
-    std::erase_if(k.openings, [&](const opening& o) {
-        return has_uses(o.service) ? !holders_.holds_newest(k.key, who, o.service, now)
-                                   : !holders_.holds(k.key, who, o.service, now);
-    });
+    close_services c{number, {}};
+    std::vector<opening> held;
+    const auto all = holders_.held_by(k.key, now);
+    for (const auto& o : k.openings)
+        for (const auto& [who, service] : all)
+            if (service == o.service && who.contains(o.who.network) &&
+                (!has_uses(service) || holders_.holds_newest(k.key, who, service, now)))
+                held.push_back({who, service, o.open_for});
+    k.openings = std::move(held);
     for (const auto& o : k.openings) {
-        k.tickets.push_back(holders_.hold(k.key, who, o.service, {}, now));
-        const auto end =
-            has_uses(o.service) ? std::nullopt : holders_.held_by_another(k.key, who, o.service, now);
-        c.what.push_back({o.service, end ? std::optional(*end - now) : std::nullopt});
+        k.tickets.push_back(holders_.hold(k.key, o.who, o.service, {}, now));
+        c.what.push_back(
+            {o.who, o.service,
+             has_uses(o.service) ? std::nullopt : left_for_others(k.key, o.who, o.service, now)});
     }
     if (c.what.empty()) k.line += ", which had none of it open";
     return c;
@@ -208,6 +257,7 @@ actions pipeline::carried_out(std::uint64_t number, const result<void>& done, in
             holders_.settle(k.key, o.who, o.service, k.tickets[i], has_uses(o.service));
         else
             holders_.undo(o.who, o.service, k.tickets[i]);
+        if (done) note_idle(o.who, o.service, opens, now);
     }
     if (!done) {
         fail(k, done.error(), now, todo);
@@ -220,18 +270,17 @@ actions pipeline::carried_out(std::uint64_t number, const result<void>& done, in
         auto& of_key = counters_of(k.key);
         ++of_key.granted;
         of_key.last = k.once.accepted;
-        of_key.from = k.once.who;
+        if (!k.openings.empty()) of_key.from = k.openings.front().who;
     }
     if (knocks_told_.tell(k.key, now))
         todo.push_back(tell{severity::info, k.line + " (" + in_milliseconds(now - k.seen) + ")"});
-    const auto kind = opens ? history_entry::kind::granted : history_entry::kind::revoked;
-    if (!k.openings.empty())
-        todo.push_back(note{{k.once.accepted, kind, k.key, k.once.who, list(k.openings, false),
-                             opens ? durations(k.openings) : ""}});
-    std::vector<firewall::change> changes;
-    for (const auto& o : k.openings)
-        changes.push_back({o.who, o.service, opens ? std::optional(o.open_for) : std::nullopt});
-    expiries_.note(changes, k.key, k.once.accepted, now);
+    for (const auto& of_one : by_address(k.openings))
+        todo.push_back(opens ? noted(k, history_entry::kind::granted, of_one, durations_of(of_one))
+                             : noted(k, history_entry::kind::revoked, of_one));
+    for (const auto& o : k.openings) {
+        const firewall::change c{o.who, o.service, opens ? std::optional(o.open_for) : std::nullopt};
+        expiries_.note({&c, 1}, k.key, k.once.accepted, now, grace_of(o.service));
+    }
     return todo;
 }
 
@@ -241,8 +290,8 @@ void pipeline::fail(const knock& k, const error& why, instant now, actions& todo
     if (!knocks_told_.tell(k.key, now)) return;
     const auto undone = k.wish == claim::wish::open ? ": not opened: " : ": not closed: ";
     todo.push_back(tell{severity::error, k.line + undone + why.text});
-    todo.push_back(note{{k.once.accepted, history_entry::kind::failed, k.key, k.once.who,
-                         list(k.openings, false), why.text}});
+    for (const auto& of_one : by_address(k.openings))
+        todo.push_back(noted(k, history_entry::kind::failed, of_one, why.text));
 }
 
 actions pipeline::due(instant now) {

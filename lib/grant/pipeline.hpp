@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "base/histogram.hpp"
 #include "base/service.hpp"
+#include "firewall/flow.hpp"
 #include "grant/actions.hpp"
 #include "grant/claim.hpp"
 #include "grant/expiries.hpp"
@@ -30,6 +31,11 @@ struct terms {
         std::string fingerprint = {};             ///< of another secret it is another key
         std::vector<std::uint32_t> services = {}; ///< what it may open, as indices
         std::optional<unix_time> until = {};      ///< from then on its claims earn nothing
+        std::uint32_t max_grants = 0; ///< it may have so many at once, on their way or open; 0: any number
+        /// Its grants are to the networks of these lengths around the address.
+        std::uint8_t prefix4 = 32;
+        std::uint8_t prefix6 = 128;
+        bool bound = true; ///< no knock of it opens for another when a copy comes from elsewhere
     };
     struct service {
         std::string name;
@@ -37,6 +43,7 @@ struct terms {
         nanoseconds most_open_for; ///< what a claim may ask for
         std::vector<endpoint_range> ports = {};
         std::uint32_t uses = 0;
+        bool until_idle = false; ///< a grant lives until its last connection has ended
     };
     std::vector<key> keys;
     std::vector<service> services;
@@ -44,9 +51,9 @@ struct terms {
 
 /// Whose grants are to end before their time.
 struct revocation {
-    std::string key;                 ///< its name; empty: of every key
-    std::optional<address> who = {}; ///< none: to every address
-    std::string why = {};            ///< for log and history: "by the operator"
+    std::string key;                ///< its name; empty: of every key
+    std::optional<prefix> who = {}; ///< none: to every address; else to what it overlaps
+    std::string why = {};           ///< for log and history: "by the operator"
 };
 
 /// The way of a claim: judged and reserved, then written down, then carried out by the firewall; whatever
@@ -66,7 +73,7 @@ public:
         std::uint64_t granted = 0; ///< since the start, and so on
         std::uint64_t refused = 0;
         std::optional<unix_time> last; ///< when a knock of it was granted last, by an earlier process too
-        std::optional<address> from;   ///< whom that opened for
+        std::optional<prefix> from;    ///< whom that opened for
         std::uint64_t order = 0;       ///< among keys, by when something of it was counted first
     };
     /// Changes that end grants, to be made by the firewall, and what they come to.
@@ -113,13 +120,32 @@ public:
     bool owes_revoking() const { return owes_revoking_; }
     /// The firewall's answer to the changes of revoke().
     actions revoked(std::uint64_t number, const result<void>& done, instant now);
+    /// True if some grant lives until its last connection has ended: then what lives is to be told each
+    /// second or so.
+    bool asks_for_flows() const { return !idle_.empty(); }
+    /// True if a flow is of those that are to be told.
+    bool wants(const firewall::flow& f) const;
+    /// Changes that prolong grants and end some.
+    struct keeping {
+        revoking prolongs; ///< for prolonged()
+        revoking ends;     ///< for revoked()
+    };
+    /// What lived of the flows that it wants, as of a moment; later ones may be lacking. when: by the clock.
+    keeping heed(std::span<const firewall::flow> live, instant as_of, instant now, unix_time when);
+    /// What lives is not known: grants end in their time.
+    void heed_nothing(instant now);
+    /// The firewall's answer to the changes that prolong grants.
+    actions prolonged(std::uint64_t number, const result<void>& done, instant now);
     /// Whose knock is on its way to the firewall (a key's name); empty if that one is not.
     std::string key_of(std::uint64_t number) const {
         const auto found = opening_.find(number);
         return found == opening_.end() ? std::string() : found->second.key;
     }
+    using grant = holders::grant;
+    /// True if a knock for it is on its way.
+    bool is_coming(const grant& g) const;
     /// The keys (their names) that hold a grant.
-    std::vector<std::string> keys_of(const address& who, const std::string& service, instant now) const;
+    std::vector<std::string> keys_of(const prefix& who, const std::string& service, instant now) const;
 
     /// Lines that became due by `now`, and a note on each grant whose time is over.
     actions due(instant now);
@@ -145,6 +171,7 @@ private:
         bool outdated = false;                     ///< a service of it has changed
         std::string revoked = {};                  ///< why it is to open nothing any more
         std::vector<holders::ticket> tickets = {}; ///< of each of openings
+        bool refused = false;                      ///< it is only to be burnt, and opens nothing
     };
     /// Who holds a grant of an earlier process.
     struct earlier {
@@ -156,7 +183,7 @@ private:
     /// Grants whose end the firewall has been asked for.
     struct ending {
         struct one {
-            address who;
+            prefix who;
             std::string service;
             std::string key; ///< empty: nobody knows
             holders::ticket ticket;
@@ -165,22 +192,50 @@ private:
         std::string why;
         unix_time when;
         std::size_t count;
+        history_entry::kind kind = history_entry::kind::revoked;
         std::optional<std::set<std::string>> renewed = {}; ///< of revoke_unentitled()
     };
-    using meant = std::function<bool(const std::string& key, const address& who, const std::string& service)>;
+    /// A grant that lives until its last connection has ended.
+    struct idle_grant {
+        instant end; ///< unless it is prolonged
+        instant opened;
+        bool came_in = false;                ///< it has had a connection since
+        std::optional<instant> idle_since{}; ///< as of when it has none
+        std::optional<instant> asked{};      ///< when the firewall was asked to prolong or end it
+    };
+    struct prolonging {
+        std::vector<grant> grants;
+        instant end;
+        unix_time when; ///< it ends, by the clock
+    };
+    using meant = std::function<bool(const std::string& key, const prefix& who, const std::string& service)>;
 
     revoking end(const meant& is_meant, std::span<const firewall::live_grant> unheld, const std::string& why,
                  instant now, unix_time when);
     std::size_t stop_coming(const meant& is_meant, const std::string& why);
     void drop_revoked(const knock& k, actions& todo);
+    std::vector<opening> openings_of(const claim& c) const;
     knock accept(const claim& c, instant now, unix_time t) const;
+    knock use_up(const claim& c, instant now, unix_time t) const;
     void record(const claim& c, const knock& k, std::vector<opened_grant>& grants) const;
+    std::string too_many(const claim& c, std::span<const knock> accepted, instant now) const;
     void refuse(const claim& c, const std::string& why, instant now, unix_time t, actions& todo);
     void carry_on(instant now, unix_time t);
     action open(std::uint64_t number, knock& k, instant now);
     close_services close(std::uint64_t number, knock& k, instant now);
     bool has_uses(const std::string& service) const;
+    bool is_until_idle(const std::string& service) const;
+    nanoseconds grace_of(const std::string& service) const;
+    std::optional<nanoseconds> left_for_others(const std::string& key, const prefix& who,
+                                               const std::string& service, instant now) const;
+    bool may_hold(const std::string& key, unix_time when) const;
+    void note_idle(const prefix& who, const std::string& service, bool opened, instant now);
+    std::set<grant> with_connections(std::span<const firewall::flow> live) const;
+    static prefix around(const address& a, const terms::key& k);
+    void end_idle(const std::vector<grant>& over, keeping& k, instant now, unix_time when);
     key_counters& counters_of(const std::string& key);
+    static note noted(const knock& k, history_entry::kind kind, const std::vector<opening>& of_one,
+                      const std::string& why = {});
     void fail(const knock& k, const error& why, instant now, actions& todo);
 
     replay_guard guard_;
@@ -192,8 +247,11 @@ private:
     tally knocks_told_{60}; ///< of each key
     expiries expiries_;
     holders holders_;
-    std::map<std::pair<address, std::string>, std::vector<earlier>> earlier_; ///< by address and service
+    std::map<std::pair<prefix, std::string>, std::vector<earlier>> earlier_; ///< by address and service
     std::map<std::uint64_t, ending> ending_;
+    std::map<grant, idle_grant> idle_;
+    std::optional<instant> heeded_; ///< as of when flows were told last
+    std::map<std::uint64_t, prolonging> prolonging_;
     std::map<std::string, key_counters> of_keys_;
     std::uint64_t last_order_ = 0;  ///< of these
     std::set<std::string> renewed_; ///< keys that have another secret now; their grants are to end

@@ -11,30 +11,38 @@ void pipeline::record(const claim& c, const knock& k, std::vector<opened_grant>&
     if (k.wish != claim::wish::open) return;
     for (const auto& o : k.openings)
         grants.push_back({k.key, terms_.keys[c.key].fingerprint, o.who, o.service, k.once.accepted,
-                          k.once.accepted + o.open_for});
+                          is_until_idle(o.service) ? unix_time::max() : k.once.accepted + o.open_for});
 }
 
 pipeline::recalled pipeline::remember(std::span<const opened_grant> record,
                                       std::span<const firewall::live_grant> open, instant now) {
     recalled found;
-    std::map<std::pair<address, std::string>, nanoseconds> left;
+    std::map<grant, nanoseconds> left;
+    std::set<grant> explained;
     for (const auto& g : open) left.emplace(std::pair(g.who, g.service), g.left);
     std::map<std::string_view, std::string_view> secrets;
     for (const auto& k : terms_.keys) secrets.emplace(k.name, k.fingerprint);
     for (const auto& g : record) {
-        const std::pair grant(g.who, g.service);
-        const auto live = left.find(grant);
+        const std::pair one(g.who, g.service);
+        const auto live = left.find(one);
         if (live == left.end()) {
             found.over.push_back(g);
             continue;
         }
-        earlier_[grant].push_back({g.key, g.until, now + live->second});
+        explained.insert(one);
+        if (g.until == unix_time::max() && is_until_idle(g.service)) { // whatever time it is
+            const auto end = now + live->second + grace_of(g.service);
+            holders_.settle(g.key, g.who, g.service, holders_.hold(g.key, g.who, g.service, end, now), false);
+            note_idle(g.who, g.service, true, now);
+        } else {
+            earlier_[one].push_back({g.key, g.until, now + live->second});
+        }
         const auto secret = secrets.find(g.key);
         if (!g.fingerprint.empty() && secret != secrets.end() && secret->second != g.fingerprint)
             renewed_.insert(g.key);
     }
     found.unexplained = static_cast<std::size_t>(
-        std::ranges::count_if(left, [this](const auto& one) { return !earlier_.contains(one.first); }));
+        std::ranges::count_if(left, [&](const auto& l) { return !explained.contains(l.first); }));
     return found;
 }
 
@@ -52,11 +60,12 @@ void pipeline::remember_last(std::span<const opened_grant> newest) {
 /// The firewall has one opening, whoever holds it, and it lasts as long as the longest of them. Where all are
 /// over by the time t, that time is wrong: then each may hold it yet.
 void pipeline::carry_on(instant now, unix_time t) {
-    for (const auto& [grant, held] : std::exchange(earlier_, {})) {
+    for (const auto& [one, held] : std::exchange(earlier_, {})) {
         const bool doubtful = std::ranges::all_of(held, [t](const earlier& e) { return e.end <= t; });
-        const auto& [who, service] = grant;
+        const auto& [who, service] = one;
         for (const auto& e : held) {
-            const auto end = doubtful ? e.latest : std::min(now + (e.end - t), e.latest);
+            const bool has_no_time = e.end == unix_time::max(); // it was to live as long as its connections
+            const auto end = doubtful || has_no_time ? e.latest : std::min(now + (e.end - t), e.latest);
             if (end <= now) continue;
             holders_.settle(e.key, who, service, holders_.hold(e.key, who, service, end, now),
                             has_uses(service));
@@ -64,8 +73,7 @@ void pipeline::carry_on(instant now, unix_time t) {
     }
 }
 
-std::vector<std::string> pipeline::keys_of(const address& who, const std::string& service,
-                                           instant now) const {
+std::vector<std::string> pipeline::keys_of(const prefix& who, const std::string& service, instant now) const {
     auto keys = holders_.keys_of(who, service, now);
     if (const auto found = earlier_.find({who, service}); found != earlier_.end())
         for (const auto& e : found->second)

@@ -1,5 +1,6 @@
 // How grants end before their time: somebody revokes them, or their key is gone. The way of a claim is in
 // pipeline.cpp.
+#include "grant/openings.hpp"
 #include "grant/pipeline.hpp"
 
 #include <algorithm>
@@ -9,8 +10,8 @@ namespace chronoknock::granting {
 
 pipeline::revoking pipeline::revoke(const revocation& r, std::span<const firewall::live_grant> open,
                                     instant now, unix_time when) {
-    const auto is_meant = [&](const std::string& key, const address& who, const std::string&) {
-        return (r.key.empty() || key == r.key) && (!r.who || who == *r.who);
+    const auto is_meant = [&](const std::string& key, const prefix& who, const std::string&) {
+        return (r.key.empty() || key == r.key) && (!r.who || who.overlaps(*r.who));
     };
     std::vector<firewall::live_grant> unheld;
     if (r.key.empty())
@@ -24,15 +25,16 @@ pipeline::revoking pipeline::revoke_unentitled(instant now, unix_time when) {
     owes_revoking_ = false;
     std::map<std::string_view, const terms::key*> keys;
     for (const auto& k : terms_.keys) keys.emplace(k.name, &k);
-    const auto may_open = [&](const std::string& key, const std::string& service) {
+    const auto may_open = [&](const std::string& key, const prefix& who, const std::string& service) {
         const auto k = keys.find(key);
-        return k != keys.end() && std::ranges::any_of(k->second->services, [&](auto index) {
-                   return terms_.services[index].name == service;
-               });
+        return k != keys.end() && (who.is_single() || around(who.network, *k->second) == who) &&
+               std::ranges::any_of(k->second->services,
+                                   [&](auto index) { return terms_.services[index].name == service; });
     };
-    auto r = end([&](const std::string& key, const address&,
-                     const std::string& service) { return renewed.contains(key) || !may_open(key, service); },
-                 {}, "its key is gone, or may not open it any more", now, when);
+    const auto is_meant = [&](const std::string& key, const prefix& who, const std::string& service) {
+        return renewed.contains(key) || !may_open(key, who, service);
+    };
+    auto r = end(is_meant, {}, "its key is gone, or may not open it any more", now, when);
     if (r.number != 0) ending_.at(r.number).renewed = std::move(renewed);
     return r;
 }
@@ -55,11 +57,9 @@ std::size_t pipeline::stop_coming(const meant& is_meant, const std::string& why)
 void pipeline::drop_revoked(const knock& k, actions& todo) {
     guard_.opened(k.once);
     ++counters_.failed;
-    std::string services;
-    for (const auto& o : k.openings) services += (services.empty() ? "" : ", ") + o.service;
     todo.push_back(tell{severity::warning, k.line + ": revoked on its way, " + k.revoked});
-    todo.push_back(note{{k.once.accepted, history_entry::kind::revoked, k.key, k.once.who,
-                         std::move(services), "on its way, " + k.revoked}});
+    for (const auto& of_one : by_address(k.openings))
+        todo.push_back(noted(k, history_entry::kind::revoked, of_one, "on its way, " + k.revoked));
 }
 
 pipeline::revoking pipeline::end(const meant& is_meant, std::span<const firewall::live_grant> unheld,
@@ -67,7 +67,7 @@ pipeline::revoking pipeline::end(const meant& is_meant, std::span<const firewall
     carry_on(now, when);
 
     ending ends{{}, why, when, 0};
-    std::set<std::pair<address, std::string>> grants;
+    std::set<std::pair<prefix, std::string>> grants;
     for (const auto& h : holders_.all(now)) {
         if (!is_meant(h.key, h.who, h.service)) continue;
         // Of a grant with uses the newest has taken the place of the others.
@@ -80,8 +80,8 @@ pipeline::revoking pipeline::end(const meant& is_meant, std::span<const firewall
 
     revoking r{0, {}, grants.size(), stop_coming(is_meant, why)};
     for (const auto& [who, service] : grants) {
-        const auto other = has_uses(service) ? std::nullopt : holders_.held_by_another({}, who, service, now);
-        r.changes.push_back({who, service, other ? std::optional(*other - now) : std::nullopt});
+        r.changes.push_back(
+            {who, service, has_uses(service) ? std::nullopt : left_for_others({}, who, service, now)});
     }
     ends.count = grants.size();
     if (ends.grants.empty()) return r;
@@ -100,6 +100,8 @@ actions pipeline::revoked(std::uint64_t number, const result<void>& done, instan
             holders_.settle(g.key, g.who, g.service, g.ticket, has_uses(g.service));
         else
             holders_.undo(g.who, g.service, g.ticket);
+    if (done)
+        for (const auto& g : e.grants) note_idle(g.who, g.service, false, now);
     const auto so_many = std::to_string(e.count) + (e.count == 1 ? " grant" : " grants");
     if (!done) {
         if (e.renewed) {
@@ -110,16 +112,15 @@ actions pipeline::revoked(std::uint64_t number, const result<void>& done, instan
         return todo;
     }
     if (e.count > 0) todo.push_back(tell{severity::info, so_many + " ended: " + e.why});
-    std::map<std::pair<std::string, address>, std::string> services;
+    std::map<std::pair<std::string, prefix>, std::string> services;
     for (const auto& g : e.grants) {
         auto& list = services[{g.key, g.who}];
         list += (list.empty() ? "" : ", ") + g.service;
         const firewall::change closed{g.who, g.service, std::nullopt};
         expiries_.note({&closed, 1}, g.key, e.when, now);
     }
-    for (auto& [grant, list] : services)
-        todo.push_back(
-            note{{e.when, history_entry::kind::revoked, grant.first, grant.second, std::move(list), e.why}});
+    for (auto& [whose, list] : services)
+        todo.push_back(note{{e.when, e.kind, whose.first, whose.second, std::move(list), e.why}});
     return todo;
 }
 

@@ -45,6 +45,7 @@ std::string_view to_string(judgement j) {
         return "this server has no record of the last one, and its key was not issued since, or not within "
                "a day: a new one must be";
     case judgement::too_soon:
+    case judgement::used_up:
         return "within the knock_delay of its key";
     case judgement::too_many:
         return "too many knocks of its key";
@@ -86,7 +87,12 @@ judgement replay_guard::judge(const attempt& a) {
         if (a.once.good->begin < floor_) return judgement::before_state;
     }
     if (is_unrecorded(key, a)) return judgement::unrecorded;
-    if (too_soon(key, a)) return judgement::too_soon;
+    if (too_soon(key, a)) {
+        // It counts by address: from another one a copy would not come too soon.
+        if (a.bound || a.once.reusable || !make_room(a, key)) return judgement::too_soon;
+        reserve(a, key);
+        return judgement::used_up;
+    }
     if (!make_room(a, key)) return judgement::too_many;
     reserve(a, key);
     return judgement::accepted;
@@ -169,16 +175,30 @@ void replay_guard::opened(const burnt& b) {
     seen = std::max(seen, f.accepted);
 }
 
+void replay_guard::used_up(const burnt& b) {
+    auto& key = keys_[b.key];
+    auto* const found = reserved(key, b);
+    if (!found) return;
+    found->is = state::opened;
+    later(key.newest_opened, b.place);
+    release(key, *found);
+}
+
+/// What is on its way no longer makes others of its address come too soon.
+void replay_guard::release(per_key& key, const fate& f) {
+    const auto last = key.last.find(f.who);
+    if (last == key.last.end()) return;
+    if (last->second.reserved == f.accepted) last->second.reserved.reset();
+    if (!last->second.opened && !last->second.reserved) key.last.erase(last);
+}
+
 void replay_guard::failed(const burnt& b) {
     auto& key = keys_[b.key];
     auto* const found = reserved(key, b);
     if (!found) return;
     auto& f = *found;
     f.is = state::failed;
-    if (const auto last = key.last.find(f.who); last != key.last.end()) {
-        if (last->second.reserved == f.accepted) last->second.reserved.reset();
-        if (!last->second.opened && !last->second.reserved) key.last.erase(last);
-    }
+    release(key, f);
     if (const auto count = key.accepted_in.find(counted_in(*key.by, b.place, f.accepted));
         count != key.accepted_in.end() && count->second > 0)
         --count->second;

@@ -25,6 +25,7 @@ enum class judgement {
     before_state,   ///< began before what is burnt was first written down
     unrecorded,     ///< what its key's newest accepted one was is not known (any more)
     too_soon,       ///< within the key's knock_delay
+    used_up,        ///< too soon as well, but reserved: it is to be burnt, and opens nothing
     too_many, ///< its key was accepted too often in this place, or holds all that is remembered of a key
 };
 std::string_view to_string(judgement j);
@@ -47,6 +48,8 @@ public:
         nanoseconds delay;     ///< least time between two accepted claims of its key and beneficiary
         unix_time now;         ///< what the clock says
         time_estimate arrival; ///< what it said when the first packet arrived
+        /// False: a copy of it, from elsewhere, may open for somebody else than it was refused to.
+        bool bound = true;
     };
 
     /// known: what was burnt before. floor: what began before it is refused, because there may have been
@@ -63,11 +66,13 @@ public:
         if (!provisional && lacking_ && *lacking_ > floor) lacking_ = floor;
     }
 
-    /// Judges a claim and, if it accepts it, reserves its token: the caller writes burnt_of() down before it
-    /// opens anything.
+    /// Judges a claim and, if it accepts it or has it used up, reserves its token: the caller writes
+    /// burnt_of() down before it opens anything.
     judgement judge(const attempt& a);
     /// What was accepted is written down and open.
     void opened(const burnt& b);
+    /// What was reserved is written down, and opened nothing: knock_delay does not count from it.
+    void used_up(const burnt& b);
     /// What was accepted could not be written down or not be opened: it counts for nothing any more, and a
     /// later round of it, soon after, is accepted.
     void failed(const burnt& b);
@@ -125,6 +130,7 @@ private:
     bool make_room(const attempt& a, per_key& key);
     void reserve(const attempt& a, per_key& key);
     static std::optional<std::pair<spot, fate>> newest(const per_key& key);
+    static void release(per_key& key, const fate& f);
     static fate* reserved(per_key& key, const burnt& b);
     static std::int64_t counted_in(const rules& by, std::int64_t place, unix_time accepted);
     static bool is_recent_enough(const per_key& key, std::int64_t place);

@@ -25,9 +25,12 @@ public:
     result<void> open(const std::string& state, granting::terms t);
     bool is_open() const { return store_ != nullptr; }
     /// By which grants go; it outlives their answers.
-    void open_by(firewall_backend& firewall) { firewall_ = &firewall; }
+    /// name: the backend's.
+    void open_by(firewall_backend& firewall, std::string name);
     /// What the history is to keep is told there too.
     void on_note(std::function<void(const granting::history_entry&)> f) { noted_ = std::move(f); }
+    /// The firewall has closed everything, and opens nothing any more. when: by the clock.
+    void withdrawn(unix_time when);
     result<void> close_cleanly();
 
     /// For claims to come; see pipeline.
@@ -62,11 +65,14 @@ public:
     /// True if the firewall has failed to: to be asked for again.
     bool owes_revoking() const { return pipeline_ && pipeline_->owes_revoking(); }
     /// The keys (their names) that hold a grant.
-    std::vector<std::string> keys_of(const address& who, const std::string& service) const;
+    std::vector<std::string> keys_of(const prefix& who, const std::string& service) const;
     result<std::vector<granting::numbered_entry>> find_in_history(const granting::history_query& q) {
         return store_ ? store_->find_in_history(q)
                       : result<std::vector<granting::numbered_entry>>(error{"the record is not open yet"});
     }
+    /// Prolongs and ends grants that live until their last connection has ended, once a second. when: by the
+    /// clock.
+    void keep_idle_grants(instant now, unix_time when);
     void judge(std::span<const granting::claim> claims, instant now, const time_estimate& t) {
         carry_out(pipeline_->judge(claims, now, t));
     }
@@ -103,17 +109,25 @@ private:
     void end(granting::pipeline::revoking r, std::function<void(const result<void>&)> done);
     using flow_predicate = std::function<bool(const firewall::flow&)>;
     result<flow_predicate> flows_of(const std::string& key, const opened_by_key& record, const cutting& c);
+    static flow_predicate flows_from(const prefix& who, std::span<const firewall::change> ended,
+                                     std::span<const service> services, std::span<const prefix> always_allow);
     void recall_grants();
+    void closed(const prefix& who, const std::string& service);
+    bool goes_elsewhere(std::span<const granting::opened_grant> record);
     void carry_out(granting::actions todo);
     void apply(std::uint64_t knock, std::vector<firewall::change> changes);
 
     boost::asio::io_context& context_;
     firewall_backend* firewall_ = nullptr;
+    std::string backend_;          ///< its name
+    bool told_of_closing_ = false; ///< by it: a grant whose time is over may be open yet
     std::unique_ptr<grant_store> store_;
     std::optional<granting::pipeline> pipeline_;
     granting::gate gate_;
     std::function<void(const granting::history_entry&)> noted_;
     unix_time newest_{};
+    instant flows_due_{};
+    instant flows_heeded_{}; ///< as of when they were asked for last
 };
 
 } // namespace chronoknock::io

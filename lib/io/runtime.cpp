@@ -9,13 +9,14 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <exception>
+#include <fcntl.h>
 #include <iterator>
 #include <utility>
 
 namespace chronoknock::io {
 
 runtime::runtime(boost::asio::io_context& context, config::server configuration)
-    : context_(context), timer_(context), start_up_(context),
+    : context_(context), helper_ended_(context), timer_(context), start_up_(context),
       configuration_(std::make_unique<config::server>(std::move(configuration))), granter_(context),
       notices_(context, configuration_->events), trial_(context), started_(boot_now()), minute_(started_),
       pruned_(started_), sampler_(started_),
@@ -32,6 +33,13 @@ result<void> runtime::start() {
     if (const auto possible = check_backend(backend, rules_of(*configuration_)); !possible) return possible;
     if (trial_end_ && !makes_guard())
         return error{"--trial: the backend " + backend + " sets up no guard that could go away"};
+    if (confiner_) {
+        // Root's, so that root can ask without CAP_DAC_OVERRIDE; what fails is tried again, and told then.
+        (void)bind_control().has_value();
+        auto confined = confiner_(*configuration_, control_.has_value());
+        if (!confined) return confined.error();
+        confined_ = std::move(*confined);
+    }
     exporter_.use(configuration_->metrics);
     carry_out(supervisor_.start());
     return {};
@@ -126,59 +134,19 @@ void runtime::set_up() {
                     [this] { carry_out(supervisor_.started()); });
 }
 
-result<void> runtime::set_up_guard() {
-    if (!firewall_) {
-        auto opened = open_backend(configuration_->firewall.backend, context_);
-        if (!opened) return opened.error();
-        firewall_ = std::move(*opened);
-        granter_.open_by(*firewall_);
-    }
-    const auto rules = rules_of(*configuration_);
-    const auto done = firewall_->prepare_now(rules);
-    if (done && !makes_guard())
-        drop_own_guard();
-    else if (done && !trial_end_)
-        was_kept(keep_last_guard(configuration_->state, rules));
-    return done;
-}
-
-bool runtime::makes_guard() const {
-    return firewall::backend_named(configuration_->firewall.backend).can.guard;
-}
-
-/// Of a configuration with another backend: it would shut out whom grants let in elsewhere.
-void runtime::drop_own_guard() {
-    if (firewall::backend_named(configuration_->firewall.backend).needs == firewall::needs::anything) {
-        if (guard_stands())
-            log::warning("firewall: the guard of an earlier configuration stands, and a dry run leaves it so");
-    } else if (const auto gone = remove_guard(configuration_->state); !gone) {
-        log::warning(gone.error().text);
-    }
-}
-
-result<void> runtime::open_control() {
+result<void> runtime::bind_control() {
     if (control_) return {};
-    auto opened = io::control::open(context_, configuration_->control, control_operations(), seconds(2),
-                                    configuration_->control_group);
-    if (!opened) return opened.error();
-    control_ = std::move(*opened);
+    auto bound = io::control::bind(context_, configuration_->control, control_operations(), seconds(2),
+                                   configuration_->control_group);
+    if (!bound) return bound.error();
+    control_ = std::move(*bound);
     return {};
 }
 
-void runtime::keep_guard() {
-    if (trial_end_ || !makes_guard()) return; // no boot is to set up what nobody has confirmed
-    try {
-        beside_.run([state = configuration_->state,
-                     rules = rules_of(*configuration_)] { return keep_last_guard(state, rules); },
-                    [this](const result<void>& kept) { was_kept(kept); });
-    } catch (const std::exception& e) {
-        was_kept(error{e.what()});
-    }
-}
-
-void runtime::was_kept(const result<void>& kept) {
-    guard_kept_ = bool(kept);
-    if (!kept) log::warning("the guard cannot be kept for the next boot: " + kept.error().text);
+/// Who is answered finds the guard there.
+result<void> runtime::open_control() {
+    if (const auto bound = bind_control(); !bound) return bound;
+    return control_->listen();
 }
 
 void runtime::serve() {
@@ -231,10 +199,10 @@ void runtime::read() {
     }
 }
 
-result<void> runtime::fits(const config::server& next) const {
+result<void> runtime::fits(const config::server& next) const try {
     const auto& old = *configuration_;
-    if ((granter_.is_open() && next.state != old.state) ||
-        (control_ && (next.control != old.control || next.control_group != old.control_group)))
+    if (((confined_ || granter_.is_open()) && next.state != old.state) ||
+        ((confined_ || control_) && (next.control != old.control || next.control_group != old.control_group)))
         return error{"[server] state, control and control_group: expected as they were; a restart changes "
                      "them"};
     // By a folder that was moved, say, or not mounted: that would end all grants.
@@ -243,7 +211,10 @@ result<void> runtime::fits(const config::server& next) const {
                      "`chronoknock uninvite` takes the last one out"};
     if (firewall_ && next.firewall.backend != old.firewall.backend)
         return error{"[firewall] backend: expected as it was; a restart changes it"};
-    return {};
+    if (next.user != old.user) return error{"[server] user: expected as it was; a restart changes it"};
+    return confined_ ? stays_within(*confined_, next) : result<void>();
+} catch (const std::exception& e) {
+    return error{e.what()}; // else nothing would end the reload, and later ones would wait for that
 }
 
 void runtime::adopt() {
@@ -333,10 +304,13 @@ void runtime::be_quiet() {
 
 void runtime::withdraw() {
     firewall_->withdraw([this](const result<void>& removed) {
-        if (!removed) log::error(removed.error().text);
+        if (!removed)
+            log::error(removed.error().text);
+        else if (!firewall::backend_named(configuration_->firewall.backend).can.expiry)
+            granter_.withdrawn(clock());
         // A trial takes away what it has set up, not the guard that was confirmed before it.
         if (trial_end_ && guarded_before_trial_) {
-            if (const auto back = load_last_guard(last_guard_path(configuration_->state)); back)
+            if (const auto back = helper_->restore_guard(); back)
                 log::warning("the guard that was there before the trial is back");
             else
                 log::error("the guard that was there before the trial: " + back.error().text);
@@ -346,6 +320,8 @@ void runtime::withdraw() {
 }
 
 void runtime::close() {
+    boost::system::error_code ignored;
+    helper_ended_.close(ignored);
     exporter_.stop();
     if (const auto closed = granter_.close_cleanly(); !closed) log::error(closed.error().text);
     control_.reset();
@@ -362,7 +338,9 @@ record_view runtime::record() {
 }
 
 std::unique_ptr<time_service> runtime::make_time(const config::server& c) {
-    auto time = std::make_unique<time_service>(context_, c.time);
+    auto time = std::make_unique<time_service>(
+        context_, c.time, time_service::role::daemon,
+        [helper = helper_](const std::string& host) { return helper->look_up(host); });
     time->not_before(granter_.newest());
     time->on_update([this] { tick(); });
     return time;

@@ -4,10 +4,12 @@
 #include "grant/outage.hpp"
 #include "io/answer/answerer.hpp"
 #include "io/capture/capture.hpp"
+#include "io/confinement.hpp"
 #include "io/control/control.hpp"
 #include "io/control/status.hpp"
 #include "io/firewall/backend.hpp"
 #include "io/granter.hpp"
+#include "io/helper/helper_process.hpp"
 #include "io/metrics/exporter.hpp"
 #include "io/notify/notices.hpp"
 #include "io/start_up.hpp"
@@ -19,6 +21,7 @@
 #include "supervisor/supervisor.hpp"
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <memory>
@@ -42,6 +45,13 @@ public:
     /// up and no knock taken. An error, and nothing is changed: another server runs here, or there is no
     /// setting up a firewall.
     result<void> start();
+    /// What the server has no right to do itself its helper does; with its end the server ends: ended() is
+    /// called then. Before start().
+    void helped_by(std::shared_ptr<const helper_process> h, std::function<void()> ended);
+    /// Gives up privileges by the configuration, once the lock and the control socket are had: the guard, the
+    /// record and the capture are made with what is left. Before start().
+    using confiner = std::function<result<confinement>(const config::server&, bool has_control)>;
+    void confined_by(confiner c) { confiner_ = std::move(c); }
     /// How the configuration is read again. Before start().
     void reads_by(config_reader reader) { reader_ = std::move(reader); }
     /// The guard goes after so long, by itself, and the server with it, unless somebody confirms it through
@@ -93,10 +103,12 @@ private:
     void close();
 
     result<void> set_up_guard();
+    result<void> bind_control();
     result<void> open_control();
     bool makes_guard() const;
     void drop_own_guard();
     void keep_guard();
+    firewall_programs programs() const;
     void warn_of_no_key() const;
     void populate();
     void was_kept(const result<void>& kept);
@@ -126,6 +138,8 @@ private:
     void confirm(const reply& r);
 
     boost::asio::io_context& context_;
+    std::shared_ptr<const helper_process> helper_;
+    boost::asio::posix::stream_descriptor helper_ended_;
     boost::asio::steady_timer timer_;
     supervisor supervisor_;
     start_up start_up_;
@@ -141,6 +155,8 @@ private:
     notices notices_;
     std::optional<next_one> next_;
     config_reader reader_;
+    confiner confiner_;
+    std::optional<confinement> confined_;
     std::vector<completion> asked_;    ///< for a reload
     bool may_lose_keys_ = false;       ///< so one of them said
     std::vector<std::string> changes_; ///< that were taken over since the first of them asked

@@ -1,6 +1,7 @@
 // What the server is asked through the control socket, and its trial.
 #include "base/text.hpp"
 #include "io/control/history_view.hpp"
+#include "io/control/more_operations.hpp"
 #include "io/firewall/last_guard.hpp"
 #include "io/log/log.hpp"
 #include "io/runtime.hpp"
@@ -41,7 +42,8 @@ bool flag_in(const json::object& arguments, std::string_view name) {
 
 operations runtime::control_operations() {
     using arguments = json::object;
-    return {
+    auto all = more_operations();
+    all.merge(operations{
         {"status", [this](const arguments&, const reply& r) { r(status()); }},
         {"grants", [this](const arguments&, const reply& r) { grants(r); }},
         {"history", [this](const arguments& a, const reply& r) { history(a, r); }},
@@ -61,13 +63,15 @@ operations runtime::control_operations() {
                   flag_in(a, "may_lose_keys"));
           },
           access::owner}},
-    };
+    });
+    return all;
 }
 
 snapshot runtime::take_snapshot() {
     const auto now = boot_now();
     snapshot s{*configuration_, started_, now, system_now()};
     s.problem = why_no_knock();
+    if (confined_) s.confined = &*confined_;
     s.accepting = granter_.lets_pass();
     if (trial_end_) s.trial = *trial_end_ - now;
     const auto open = std::make_shared<result<std::vector<live_grant>>>(error{"the firewall is not set up"});
@@ -112,7 +116,7 @@ void runtime::revoke(const json::object& arguments, const reply& r) {
     if (which.key.empty() == address_text.empty())
         return r(refusal(error{"revoke: expected a key or an address"}, 2));
     if (!address_text.empty()) {
-        const auto who = address::parse(address_text);
+        const auto who = prefix::parse(address_text);
         if (!who) return r(refusal(who.error(), 2));
         which.who = *who;
     }

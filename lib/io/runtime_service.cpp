@@ -46,6 +46,7 @@ void runtime::tick() {
         }
     }
     granter_.due(now);
+    granter_.keep_idle_grants(now, clock());
     if (const auto line = outage_.update(why_no_knock(), now))
         granter_.lets_pass() ? log::info(*line) : log::warning(*line);
     notices_.heed_time(

@@ -1,6 +1,7 @@
 #include "io/server_config.hpp"
 
 #include "base/ini.hpp"
+#include "io/system/account.hpp"
 #include "io/system/files.hpp"
 #include "io/system/include.hpp"
 #include "io/time/nts_ke.hpp"
@@ -11,37 +12,42 @@
 
 namespace chronoknock::io {
 
-namespace {
-
-/// A key file that is to be written.
-result<key::credential_ptr> read_new_key(const std::string& path, const std::string& text) {
-    auto key = method::read_key(text);
-    if (!key) return in_file(path, key.error());
-    return key;
-}
-
-} // namespace
-
 result<config::server> load_server_config(const std::string& path, bool allow_loose_permissions,
                                           const file_changes& after, without_keys none) {
-    const auto* changed = after.text_of(path);
-    const auto text =
-        changed ? result<std::string>(boost::system::in_place_value, *changed) : read_file(path);
-    if (!text) return text.error();
-    auto server = config::parse_server(
-        *text, path,
+    const config_source files{
         [&](const std::string& file) {
-            const auto* fresh = after.text_of(file);
-            return fresh ? read_new_key(file, *fresh) : load_key_file(file, allow_loose_permissions);
+            const auto* const changed = after.text_of(file);
+            return changed ? result<std::string>(boost::system::in_place_value, *changed) : read_file(file);
         },
-        [&](const std::string& pattern) { return read_included(pattern, after); });
+        [&](const std::string& file) {
+            const auto* const fresh = after.text_of(file);
+            return fresh ? read_key(file, *fresh) : load_key_file(file, allow_loose_permissions);
+        },
+        [&](const std::string& pattern) { return read_included(pattern, after); }, read_authorities};
+    auto server = load_server_config(path, files, none);
+    if (!server) return server;
+    if (const auto there = find_user(*server); !there) return error{path + ": " + there.error().text};
+    return server;
+}
+
+result<config::server> load_server_config(const std::string& path, const config_source& from,
+                                          without_keys none) {
+    const auto text = from.text(path);
+    if (!text) return text.error();
+    auto server = config::parse_server(*text, path, from.key, from.included);
     if (!server) return server;
     std::error_code unreadable;
     if (server->keys.empty() &&
         (none == without_keys::refused || !std::filesystem::exists(server->state, unreadable)))
         return error{path + ": expected at least one section [key.NAME]: without one nobody gets in"};
-    if (const auto tls = nts_context(server->time.ca_file); !tls)
-        return error{path + ": [time] nts_ca: " + tls.error().text};
+    auto& time = server->time;
+    const auto unfit = [&](const error& e) { return error{path + ": [time] nts_ca: " + e.text}; };
+    if (!time.ca_file.empty()) {
+        auto authorities = from.authorities(time.ca_file);
+        if (!authorities) return unfit(authorities.error());
+        time.ca_text = std::move(*authorities);
+    }
+    if (const auto tls = nts_context(time.ca_file, time.ca_text); !tls) return unfit(tls.error());
     if (const auto fit = method::check(*server); !fit) return error{path + ": " + fit.error().text};
     for (const auto& k : server->keys) {
         const auto bits = method::security_bits(k, *server);
@@ -53,6 +59,12 @@ result<config::server> load_server_config(const std::string& path, bool allow_lo
                 " (more or wider ports, a smaller [knock] memory, mode = strict), or allow_weak = true"};
     }
     return server;
+}
+
+result<void> find_user(const config::server& c) {
+    if (c.user.empty()) return {};
+    if (const auto found = find_account(c.user); !found) return found.error();
+    return {};
 }
 
 } // namespace chronoknock::io

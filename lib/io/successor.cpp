@@ -35,10 +35,17 @@ hash_seed random_seed() {
 granting::terms terms_of(const config::server& c) {
     granting::terms t;
     for (const auto& k : c.keys)
-        t.keys.push_back(
-            {k.name, k.knock_delay, k.key->fingerprint(), {k.services.begin(), k.services.end()}, k.until});
+        t.keys.push_back({k.name,
+                          k.knock_delay,
+                          k.key->fingerprint(),
+                          {k.services.begin(), k.services.end()},
+                          k.until,
+                          k.max_grants,
+                          k.prefix4,
+                          k.prefix6,
+                          k.key->heeds_address() && !k.pair && !k.for_others});
     for (const auto& s : c.services)
-        t.services.push_back({s.name, s.open_for, s.max_open_for, s.ports, s.uses});
+        t.services.push_back({s.name, s.open_for, s.max_open_for, s.ports, s.uses, s.until_idle});
     return t;
 }
 

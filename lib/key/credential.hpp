@@ -52,6 +52,8 @@ public:
     virtual std::vector<carrier> carriers() const { return {}; }
     /// Its knocks are made for the address that they come from.
     virtual bool heeds_address() const = 0;
+    /// Its knocks can name the address that they are to open for.
+    virtual bool names_address() const { return false; }
     /// Its knocks can ask for one service, instead of all that the key may open.
     virtual bool names_service() const = 0;
     /// They ask for ports, "tcp/22,udp/53", where others ask for a service by its name, and never for all.

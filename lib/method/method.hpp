@@ -136,6 +136,7 @@ struct row {
     /// What a knock can ask for besides a service.
     struct wishes {
         bool beneficiary = false;
+        bool only_v4 = false; ///< a beneficiary of IPv4 alone
         bool open_for = false;
         bool close = false;
         std::size_t nonce = 0; ///< bytes of knock_request::nonce, for `sequence` only; 0: it has none

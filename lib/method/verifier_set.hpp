@@ -120,7 +120,7 @@ private:
     void show_datagram(const packet::event& e, instant now) {
         const method::verifier* seen_by = nullptr;
         for (const auto& wish : datagrams_)
-            if (wish.verifier != seen_by && wish.ports.contains(e)) {
+            if (wish.ports.contains(e) && wish.verifier != seen_by) {
                 wish.verifier->observe(e, now);
                 seen_by = wish.verifier;
             }

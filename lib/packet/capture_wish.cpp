@@ -26,7 +26,7 @@ std::uint16_t capture_wish::most_of_payload() const {
 
 void wish_sum::add(const capture_wish& wish) {
     append(syns_, wish.syns.ranges());
-    for (const auto& d : wish.datagrams) append(datagrams_[d.sizes], d.ports.ranges());
+    for (const auto& d : wish.datagrams) append(datagrams_[{d.sizes, d.content}], d.ports.ranges());
     if (wish.echoes)
         echoes_ = echoes_ ? size_range{std::min(echoes_->least, wish.echoes->least),
                                        std::max(echoes_->most, wish.echoes->most)}
@@ -35,8 +35,8 @@ void wish_sum::add(const capture_wish& wish) {
 
 capture_wish wish_sum::sum() const {
     capture_wish all{.syns = port_set(syns_), .echoes = echoes_};
-    for (const auto& [sizes, ranges] : datagrams_)
-        if (!ranges.empty()) all.datagrams.push_back({port_set(ranges), sizes});
+    for (const auto& [payload, ranges] : datagrams_)
+        if (!ranges.empty()) all.datagrams.push_back({port_set(ranges), payload.first, payload.second});
     return all;
 }
 

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace chronoknock::packet {
@@ -24,10 +25,17 @@ struct size_range {
     auto operator<=>(const size_range&) const = default;
 };
 
-/// UDP datagrams to these ports, with payloads of these sizes.
+/// What the content of a payload must be like, as far as its first bytes tell at the cost of one look.
+enum class content : std::uint8_t {
+    any,
+    ascii, ///< the first eight bytes are, if it has so many: one random payload of 256
+};
+
+/// UDP datagrams to these ports, with payloads of these sizes and this content.
 struct datagram_wish {
     port_set ports{};
     size_range sizes{};
+    packet::content content = packet::content::any;
     bool operator==(const datagram_wish&) const = default;
 };
 
@@ -52,7 +60,7 @@ public:
 
 private:
     std::vector<port_range> syns_;
-    std::map<size_range, std::vector<port_range>> datagrams_;
+    std::map<std::pair<size_range, content>, std::vector<port_range>> datagrams_;
     std::optional<size_range> echoes_;
 };
 

@@ -12,14 +12,16 @@ std::bitset<65536> bits_of(const port_set& ports) {
 
 } // namespace
 
+wish_table::sized_ports::sized_ports(const datagram_wish& wish)
+    : least_(halves(wish.sizes.least, wish.ports.ranges().front().first)),
+      most_(halves(wish.sizes.most, wish.ports.ranges().back().last)), content_(wish.content) {
+    if (wish.ports.ranges().size() > 1)
+        within_ = std::make_shared<const std::bitset<65536>>(bits_of(wish.ports));
+}
+
 wish_table::wish_table(const capture_wish& wish) : syns_(bits_of(wish.syns)), echoes_(wish.echoes) {
-    for (const auto& d : wish.datagrams) {
-        const auto ranges = d.ports.ranges();
-        if (ranges.empty()) continue;
-        datagrams_.push_back({d.sizes, ranges.front().first, ranges.back().last, {}});
-        if (ranges.size() > 1)
-            datagrams_.back().within = std::make_shared<const std::bitset<65536>>(bits_of(d.ports));
-    }
+    for (const auto& d : wish.datagrams)
+        if (d.ports.size() != 0) datagrams_.emplace_back(d);
 }
 
 } // namespace chronoknock::packet

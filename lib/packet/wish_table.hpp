@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <bitset>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <span>
@@ -18,15 +19,33 @@ namespace chronoknock::packet {
 class wish_table {
 public:
     /// Most wishes are one range of ports: then no table is touched, of which each method has one.
-    struct sized_ports {
-        size_range sizes;
-        std::uint16_t first = 1, last = 0;
-        std::shared_ptr<const std::bitset<65536>> within; ///< none: all from first to last
+    class sized_ports {
+    public:
+        explicit sized_ports(const datagram_wish& wish); ///< of one port at least
 
         bool contains(const event& e) const {
-            return sizes.contains(e.payload.size()) && e.port >= first && e.port <= last &&
-                   (!within || (*within)[e.port]);
+            // Neither difference is negative, in either half: one branch for four bounds.
+            const auto at = halves(e.payload.size(), e.port);
+            return (((at - least_) | (most_ - at)) & halves(sign, sign)) == 0 &&
+                   (!within_ || (*within_)[e.port]) &&
+                   (content_ == content::any || begins_with_ascii(e.payload));
         }
+
+    private:
+        static constexpr std::uint64_t sign = std::uint64_t{1} << 31;
+        static constexpr std::uint64_t halves(std::uint64_t size, std::uint64_t port) {
+            return size << 32 | port;
+        }
+        static bool begins_with_ascii(std::span<const std::uint8_t> payload) {
+            std::uint64_t begin;
+            if (payload.size() < sizeof begin) return true;
+            std::memcpy(&begin, payload.data(), sizeof begin);
+            return (begin & 0x8080'8080'8080'8080) == 0;
+        }
+
+        std::uint64_t least_, most_; ///< size and port
+        content content_;
+        std::shared_ptr<const std::bitset<65536>> within_; ///< none: all ports between
     };
 
     explicit wish_table(const capture_wish& wish);

@@ -1,5 +1,5 @@
-// Times grants, one after another, by a backend in this network namespace: from when it is asked until it answers.
-// Prints the median and the 99th percentile in microseconds.
+// Times grants, one after another, by a backend in this network namespace: from when it is asked until it
+// answers. Prints the median and the 99th percentile in microseconds.
 #include "io/firewall/backend.hpp"
 #include "io/system/clock.hpp"
 
@@ -14,7 +14,9 @@ using namespace chronoknock;
 
 int main(int argc, char** argv) {
     if (argc < 3)
-        return std::fputs("usage: grant COUNT nftables | COUNT nft-set TABLE SET4 | COUNT ipset SET4\n", stderr), 2;
+        return std::fputs("usage: grant COUNT nftables | COUNT nft-set TABLE SET4 | COUNT ipset SET4\n",
+                          stderr),
+               2;
     const auto count = static_cast<std::uint32_t>(std::atoi(argv[1]));
     const std::string name = argv[2];
     firewall::rules rules;
@@ -35,8 +37,8 @@ int main(int argc, char** argv) {
 
     std::vector<double> took;
     for (std::uint32_t i = 0; i < count; ++i) {
-        const std::uint8_t bytes[] = {10, static_cast<std::uint8_t>(i >> 16), static_cast<std::uint8_t>(i >> 8),
-                                      static_cast<std::uint8_t>(i)};
+        const std::uint8_t bytes[] = {10, static_cast<std::uint8_t>(i >> 16),
+                                      static_cast<std::uint8_t>(i >> 8), static_cast<std::uint8_t>(i)};
         std::optional<result<void>> answer;
         const auto begin = io::boot_now();
         (*backend)->apply({{address::v4(bytes), "web", std::chrono::minutes(10)}},

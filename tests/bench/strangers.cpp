@@ -8,12 +8,12 @@
 #include "method/verifier_set.hpp"
 #include "packet/dns.hpp"
 #include "packet/sieve.hpp"
-#include "usage.hpp"
 
 #include <algorithm>
 #include <boost/program_options.hpp>
 #include <chrono>
 #include <cstdio>
+#include <ctime>
 #include <iostream>
 #include <map>
 #include <random>
@@ -61,31 +61,37 @@ struct stream {
     const char* name;
     packet::kind kind;
     std::size_t size; ///< of the payload
+    bool dns = false; ///< in a name of a question
 };
 constexpr stream streams[] = {{"SYN", packet::kind::syn, 0},
                               {"datagram", packet::kind::datagram, 57},
                               {"empty", packet::kind::datagram, 0},
                               {"echo", packet::kind::echo, 57},
-                              {"DNS", packet::kind::datagram, 57}}; // in a name
+                              {"DNS", packet::kind::datagram, 57, true}};
 
-/// Packets of one kind, to ports of the wish; their payloads live in `payloads`.
-std::vector<packet::event> packets(const stream& s, const method::capture_wish& wish, std::size_t count,
-                                   std::uint32_t sources, std::vector<std::vector<std::uint8_t>>& payloads) {
-    const bool dns = std::string_view(s.name) == "DNS";
-    payloads.assign(1024, {});
-    for (auto& p : payloads) {
+/// Payloads of packets of one kind.
+std::vector<std::vector<std::uint8_t>> payloads_of(const stream& s) {
+    std::vector<std::vector<std::uint8_t>> all(1024);
+    for (auto& p : all) {
         p.resize(s.size);
         fill(p);
-        if (!dns) continue;
+        if (!s.dns) continue;
         std::string name;
         for (int i = 0; i < 92; ++i) name += "0123456789abcdefghijklmnopqrstuv"[dice() % 32];
         p = packet::make_dns_question(name.substr(0, 63) + "." + name.substr(63) + ".knock.example.org", 1);
     }
+    return all;
+}
+
+/// Packets of one kind, to ports of the wish, with these payloads, which are to outlive them.
+std::vector<packet::event> packets(const stream& s, const method::capture_wish& wish, std::size_t count,
+                                   std::uint32_t sources,
+                                   const std::vector<std::vector<std::uint8_t>>& payloads) {
     std::vector<port_range> ranges(wish.syns.ranges().begin(), wish.syns.ranges().end());
     if (s.kind == packet::kind::datagram) ranges.clear();
     for (const auto& d : wish.datagrams)
         if (s.kind == packet::kind::datagram && d.sizes.contains(payloads.front().size()) &&
-            d.ports.contains(packet::dns_port) == dns)
+            d.ports.contains(packet::dns_port) == s.dns)
             ranges.insert(ranges.end(), d.ports.ranges().begin(), d.ports.ranges().end());
     const port_set ports(std::move(ranges));
     std::vector<packet::event> all;
@@ -108,6 +114,13 @@ std::vector<packet::event> packets(const stream& s, const method::capture_wish& 
     return all;
 }
 
+/// Nanoseconds that this thread has computed: others that run meanwhile are not counted.
+double computed() {
+    timespec t{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return 1e9 * static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec);
+}
+
 /// Verifiers under measurement.
 class subject {
 public:
@@ -123,7 +136,7 @@ public:
 
     /// Nanoseconds of CPU a packet, in batches of 64.
     double round(const std::vector<packet::event>& events) {
-        const double begin = bench::cpu_seconds();
+        const auto begin = computed();
         for (std::size_t i = 0; i < events.size();) {
             for (const auto end = std::min(i + 64, events.size()); i < end; ++i)
                 verifiers_.observe(events[i], now_);
@@ -131,7 +144,7 @@ public:
             now_ += std::chrono::microseconds(64);
             verifiers_.advance(now_, clock(), 256);
         }
-        return 1e9 * (bench::cpu_seconds() - begin) / static_cast<double>(events.size());
+        return (computed() - begin) / static_cast<double>(events.size());
     }
 
 private:
@@ -145,9 +158,10 @@ private:
     instant now_{std::chrono::seconds(100)};
 };
 
-/// The best of several rounds, each of them over all subjects in turn: a machine that is slow for a while is
-/// so to all of them.
-void run(std::size_t keys, std::size_t count, std::uint32_t sources, int rounds, const std::string& only) {
+/// Several rounds, each of them over all subjects in turn: a machine that is slow for a while is so to all of
+/// them. Of a subject the best round is shown; of all together compared with the dearest, the median round.
+void run(std::size_t keys, std::size_t count, std::uint32_t sources, std::size_t rounds,
+         const std::string& only) {
     std::vector<const method::row*> all;
     std::vector<subject> subjects;
     for (const auto& m : method::methods())
@@ -160,40 +174,48 @@ void run(std::size_t keys, std::size_t count, std::uint32_t sources, int rounds,
             std::printf("%s: no key of it can be generated; left out\n", std::string(m.name).c_str());
         }
     if (only.empty()) subjects.emplace_back("all together", all, keys);
+    constexpr double none = 1e9;
     std::vector<std::array<double, std::size(streams)>> best(subjects.size());
-    for (auto& row : best) row.fill(1e9);
+    for (auto& row : best) row.fill(none);
+    std::array<double, std::size(streams)> ratio;
     for (std::size_t s = 0; s < std::size(streams); ++s) {
         std::vector<std::vector<packet::event>> events;
-        std::vector<std::vector<std::vector<std::uint8_t>>> payloads(subjects.size());
-        for (std::size_t i = 0; i < subjects.size(); ++i)
-            events.push_back(packets(streams[s], subjects[i].wish(), count, sources, payloads[i]));
-        for (int round = 0; round < rounds; ++round)
-            for (std::size_t i = 0; i < subjects.size(); ++i)
-                if (!events[i].empty()) best[i][s] = std::min(best[i][s], subjects[i].round(events[i]));
+        const auto payloads = payloads_of(streams[s]);
+        for (const auto& one : subjects)
+            events.push_back(packets(streams[s], one.wish(), count, sources, payloads));
+        std::vector<packet::event> shown; // from the same memory to all
+        std::vector<double> ratios;
+        for (std::size_t round = 0; round < rounds; ++round) {
+            double dearest = 0, together = 0; // the last of the subjects
+            for (std::size_t i = 0; i < subjects.size(); ++i) {
+                if (events[i].empty()) continue;
+                dearest = std::max(dearest, together);
+                shown = events[i];
+                together = subjects[i].round(shown);
+                best[i][s] = std::min(best[i][s], together);
+            }
+            ratios.push_back(together / dearest);
+        }
+        std::ranges::sort(ratios);
+        ratio[s] = ratios[rounds / 2];
     }
     std::printf("%zu keys a method, nanoseconds a packet\n%-16s", keys, "");
     for (const auto& s : streams) std::printf("%10s", s.name);
     for (std::size_t i = 0; i < subjects.size(); ++i) {
         std::printf("\n%-16s", subjects[i].name().c_str());
-        for (const auto cost : best[i]) cost < 1e9 ? std::printf("%10.1f", cost) : std::printf("%10s", "-");
+        for (const auto cost : best[i]) cost < none ? std::printf("%10.1f", cost) : std::printf("%10s", "-");
     }
     if (!only.empty()) return static_cast<void>(std::printf("\n"));
     std::printf("\n%-16s", "  times dearest");
-    for (std::size_t s = 0; s < std::size(streams); ++s) {
-        double dearest = 0;
-        for (std::size_t i = 0; i + 1 < best.size(); ++i)
-            if (best[i][s] < 1e9) dearest = std::max(dearest, best[i][s]);
-        std::printf("%10.2f", best.back()[s] / dearest);
-    }
+    for (const auto r : ratio) std::printf("%10.2f", r);
     std::printf("\n");
 }
 
 } // namespace
 
 int main(int argc, char** argv) try {
-    std::size_t keys = 1000, count = 200'000;
+    std::size_t keys = 1000, count = 200'000, rounds = 15;
     std::uint32_t sources = 0;
-    int rounds = 15;
     std::string only;
     po::options_description options(
         "strangers: what a stranger's packet costs, by method and for all together");
@@ -203,7 +225,7 @@ int main(int argc, char** argv) try {
     add("packets", po::value(&count), "packets of each kind (200000)");
     add("sources", po::value(&sources), "addresses in turn (0: random ones)");
     add("method", po::value(&only), "that one alone");
-    add("rounds", po::value(&rounds), "the best of so many counts (15)");
+    add("rounds", po::value(&rounds), "so often (15)");
     po::variables_map given;
     po::store(po::parse_command_line(argc, argv, options), given);
     if (given.count("help")) return std::cout << options, 0;

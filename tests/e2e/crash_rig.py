@@ -85,7 +85,7 @@ class Rig(LabTest):
         self.judge.regulars.update({self.other.ip(v): 0 for v in (4, 6)})
         self.record = Record(self.door.state)
         self.ear = self.lab.sniffer(self.phone)
-        self.sender = self.lab._keep(Sender(self.client))
+        self.sender = self.lab.keep(Sender(self.client))
         self.watcher = Watcher(self.lab.router, "server", self.judge)
         self.traffic = Traffic(self.server, self.client, self.stranger, self.attacker)
         self.tries = Tries(self.stranger, self.server, self.judge)

@@ -42,7 +42,7 @@ def container(image, lab):
     """How podman runs the server as docker/compose.yaml would: what comes before its arguments."""
     name = f"chronoknock-demo-{os.getpid()}"
     return name, ["podman", "--runtime", "runc", "run", "--rm", "--no-healthcheck", "--name", name, "--network", "host",
-                  "--cap-drop", "all", "--cap-add", "NET_ADMIN,NET_RAW", "--security-opt", "no-new-privileges",
+                  "--cap-drop", "all", "--cap-add", "NET_ADMIN,NET_RAW,SETUID,SETGID,SETPCAP,CHOWN", "--security-opt", "no-new-privileges",
                   "--read-only", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024",
                   "--volume", f"{lab.folder}:{lab.folder}", image]
 

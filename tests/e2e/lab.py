@@ -148,10 +148,10 @@ class Lab:
 
     def sniffer(self, host):
         """Sees what passes the router to and from a host, as an eavesdropper on the way would."""
-        return self._keep(Sniffer(self.router, host.name))
+        return self.keep(Sniffer(self.router, host.name))
 
     def sender(self, host):
-        return self._keep(Sender(host))
+        return self.keep(Sender(host))
 
     def router_rules(self, rules):
         """nft rules for packets that the router forwards; each call replaces the last ones."""
@@ -188,7 +188,8 @@ class Lab:
         self.until(start + CLOCK_ERROR + 0.05)
         return start
 
-    def _keep(self, thing):
+    def keep(self, thing):
+        """Closes it with the lab."""
         self._open.append(thing)
         return thing
 

@@ -21,14 +21,15 @@ def _check(status, what):
 
 
 def wait_for(condition, what, seconds=15.0, every=0.005):
-    """Asks until the condition gives something true, and returns that; fails after so many seconds."""
+    """Asks until the condition gives something true, and returns that; fails after so many seconds. what: a text, or
+    what gives one then."""
     deadline = time.monotonic() + seconds
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > deadline:
-            raise AssertionError(f"waited {seconds:g} s in vain for: {what}")
+            raise AssertionError(f"waited {seconds:g} s in vain for: {what() if callable(what) else what}")
         time.sleep(every)
 
 

@@ -1,6 +1,8 @@
 """Grants that go to a firewall of the operator's: his nftables sets, his ipsets, his programs; and a dry run."""
 
 import json
+import re
+import threading
 import time
 import unittest
 
@@ -257,7 +259,120 @@ nft $verb element inet filter web$CHRONOKNOCK_FAMILY "{ $CHRONOKNOCK_ADDRESS }"
                                             for ip in (self.client.ip4, self.client.ip6)])
         self.assertEqual(sorted(self.lines()[2:]), sorted(f"close {ip} tcp/{PORT} web alice "
                                                           for ip in (self.client.ip4, self.client.ip6)))
-        self.assertEqual(guard.status()["grants"]["live"], 0)
+        self.wait_for(lambda: guard.status()["grants"]["live"] == 0, "all to be closed")
+
+    def grants(self, guard):
+        return [(g["address"], g["left"]) for g in guard.status()["grants"]["list"]]
+
+    def failing(self, how="exit 3"):
+        """Programs that open and close, and a file while which is there closing fails."""
+        broken = self.out / "broken"
+        return broken, self.commands(f"""
+echo "$CHRONOKNOCK_ACTION $CHRONOKNOCK_ADDRESS" >>$out/runs
+case $CHRONOKNOCK_ACTION in open) verb=add ;; close) verb=delete; [ -e {broken} ] && {how} ;; esac
+nft $verb element inet filter web$CHRONOKNOCK_FAMILY "{{ $CHRONOKNOCK_ADDRESS }}"
+""")
+
+    def test_killed_while_it_cannot_close_it_closes_at_the_next_start(self):
+        broken, firewall = self.failing()
+        guard = self.backend(firewall, open_for=2)
+        broken.touch()
+        self.knock()
+        self.assert_opens(self.client)
+        self.wait_for(lambda: self.lines().count(f"close {self.client.ip4}") >= 3, "two more attempts")
+        self.assertIn((self.client.ip4, 0), self.grants(guard))
+        time.sleep(1.5)  # the record is written each second
+        guard.sigkill()
+        guard.start()
+        self.assert_open(self.client)
+        self.wait_for(lambda: (self.client.ip4, 0) in self.grants(guard), "the grant to be known")
+        broken.unlink()
+        self.client.wait_shut(self.server.ip4, PORT, seconds=5)
+        self.wait_for(lambda: not self.grants(guard), "nothing to be open")
+        time.sleep(1.5)
+        runs = len(self.lines())
+        guard.sigkill()
+        guard.start()
+        self.assertEqual(self.grants(guard), [])
+        self.assertEqual(len(self.lines()), runs)
+
+    def test_revoke_finds_what_cannot_be_closed(self):
+        broken, firewall = self.failing("kill -9 $$")
+        guard = self.backend(firewall, open_for=2)
+        broken.touch()
+        self.knock()
+        guard.wait_log("ended by signal 9: closing again every second")
+        revoke = [self.lab.program, "revoke", self.client.ip4, "--control", guard.control]
+        self.assertIn("ended by signal 9", self.server.run(revoke, check=False).stderr)
+        broken.unlink()
+        self.client.wait_shut(self.server.ip4, PORT, seconds=5)
+
+    def test_what_may_be_open_is_closed_until_it_fails_ten_times(self):
+        guard = self.backend(self.commands("[ $CHRONOKNOCK_ACTION = open ] && exit 4\nexit 5"), open_for=2)
+        self.knock()
+        guard.wait_log(f"for web, {self.client.ip4}: exit status 5, 10 times: it is taken for closed. If tcp/{PORT} "
+                       "is open, close it by hand", seconds=25)
+        self.wait_for(lambda: not self.grants(guard), "the grant to be forgotten")
+
+    def test_a_stop_closes_again_what_could_not_be_closed(self):
+        broken, firewall = self.failing()
+        guard = self.backend(firewall)
+        self.knock()
+        self.assert_opens(self.client)
+        broken.touch()
+        stopped = threading.Thread(target=guard.stop)
+        stopped.start()
+        guard.wait_log(f"1 grants could not be closed (exit status 3): web to {self.client.ip4}: closing again every "
+                       "second")
+        broken.unlink()
+        stopped.join()
+        self.assert_shut(self.client)
+        runs = len(self.lines())
+        guard.start()
+        self.assertEqual(self.grants(guard), [])
+        self.assertEqual(len(self.lines()), runs)
+        done = self.server.run([self.lab.program, "history", "--control", guard.control])
+        self.assertIn("the server stopped", done.stdout)
+
+    def test_a_reload_that_takes_the_service_away_closes_until_it_is_closed(self):
+        broken, firewall = self.failing()
+        guard = self.backend(firewall)
+        self.knock()
+        self.assert_opens(self.client)
+        broken.touch()
+        text = guard.config.read_text()
+        guard.config.write_text(text.replace("[service.web]", "[service.other]").replace("= web", "= other"))
+        guard.reload()
+        guard.wait_log("exit status 3: closing again every second")
+        broken.unlink()
+        self.client.wait_shut(self.server.ip4, PORT, seconds=5)
+
+    def test_a_door_is_closed_by_the_program_that_was_there_when_it_opened(self):
+        guard = self.backend(self.commands(), open_for=8)
+        self.knock()
+        self.assert_opens(self.client)
+        text = guard.config.read_text()
+        for again, name in enumerate(("second", "third", "third", "fourth"), 1):
+            program = self.lab.folder / name
+            program.write_text("#!/bin/sh\n")
+            program.chmod(0o755)
+            guard.config.write_text(text.replace(f"{self.lab.folder}/program", str(program))
+                                    .replace("open_for = 8", f"open_for = {8 + again}"))
+            guard.reload()
+            guard.wait_log("configuration read again", count=again)
+        self.client.wait_shut(self.server.ip4, PORT, seconds=15)
+        self.wait_for(lambda: not self.grants(guard), "nothing to be open")
+
+    def test_after_a_crash_another_backend_says_what_to_close(self):
+        guard = self.backend(self.commands())
+        self.knock()
+        self.assert_opens(self.client)
+        guard.sigkill()
+        text = guard.config.read_text()
+        guard.config.write_text(re.sub("backend = command\n.*\n.*\n", "backend = dry-run\n", text))
+        guard.start()
+        guard.wait_log("1 grants went to the backend command, before it was dry-run, and may be open there: close them "
+                       f"by hand: web to {self.client.ip4}")
 
     def test_closed_after_a_crash_at_the_next_start(self):
         guard = self.backend(self.commands(), open_for=3)

@@ -30,7 +30,7 @@ class Challenge(LabTest):
         return guard
 
     def udp_sniffer(self, host):
-        return self.lab._keep(UdpSniffer(self.lab.router, host.name))
+        return self.lab.keep(UdpSniffer(self.lab.router, host.name))
 
     def answers(self, sniffer, target=None):
         """What the server has sent in answer since the last call, to an address if it is given."""

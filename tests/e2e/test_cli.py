@@ -36,7 +36,7 @@ class Usage(Case):
 
     def test_version(self):
         self.assertEqual(self.done("--version"), self.done("-V"))
-        self.assertRegex(self.done("--version"), r"\Achronoknock \d+\.\d+\.\d+\S*\n\Z")
+        self.assertRegex(self.done("--version"), r"\Achronoknock \d+\.\d+\.\d+ \(commit [^\n]+\)\n\Z")
 
     def test_unknown_words(self):
         self.assertIn("unknown command 'konck'; did you mean knock?", self.refused("konck"))

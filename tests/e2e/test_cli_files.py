@@ -162,6 +162,12 @@ class Configuration(Case):
                     message_given = self.refused(command, "--config", config)
                     self.assertTrue(message_given.startswith(f"{config}:{message}"), message_given)
 
+    def test_a_user_who_is_not_there(self):
+        config = self.put("c", "[server]\nuser = nosuch\n" + self.MINIMAL)
+        for command in (("check",), ("check", "--online"), ("server",)):
+            self.assertEqual(self.refused(*command, "--config", config),
+                             f"{config}: [server] user: there is no user 'nosuch'")
+
     def test_missing_file(self):
         self.assertEqual(self.refused("check", "--config", "/none/c.ini"),
                          "/none/c.ini: cannot open: No such file or directory")

@@ -164,11 +164,17 @@ class Files(LogTest):
 
     def test_reload_from_interfaces_to_a_log_and_back(self):
         key = self.key()
-        self.append("")
         guard = self.small_guard(key)
         text = guard.config.read_text(encoding="utf-8")
-        guard.config.write_text(f"{text}\n[capture]\nlog = {self.log}\n", encoding="utf-8")
-        guard.reload()
+
+        def read_log(path):
+            self.log = path
+            self.append("")
+            guard.config.write_text(f"{text}\n[capture]\nlog = {path}\n", encoding="utf-8")
+            guard.reload()
+        read_log(self.server.home / "elsewhere.log")
+        guard.wait_log("is in a folder that the running server cannot reach; a restart changes that")
+        read_log(guard.folder / "firewall.log")  # one that it has been given at its start
         guard.wait_log("configuration read again")
         lines = self.knock_lines(key)
         self.append(lines)

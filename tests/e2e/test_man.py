@@ -17,6 +17,9 @@ PROGRAM = os.environ.get("CHRONOKNOCK", str(SOURCE / "build/app/chronoknock"))
 PAGES = {page.name[:-len(".scd")]: page.read_text(encoding="utf-8") for page in (SOURCE / "etc/man").glob("*.scd")}
 INI, KEY, PROTOCOL, CLIENT = (PAGES[name] for name in ("chronoknock.ini.5", "chronoknock.key.5", "chronoknock-protocol.7",
                                                        "chronoknock-client.ini.5"))
+# What a command's help lists, and what a page does in its OPTIONS: an option, its letter, the name of its value.
+HELP_OPTION = re.compile(r"^  (?:(-\w), )?(--[\w-]+)(?: (\S+))?(?:  |$)", re.MULTILINE)
+PAGE_OPTION = re.compile(r"(?:\*(-\w)\*, )?\*(--[\w-]+)\*(?: _([^_\n]+(?:_[A-Z]+)?)_)?")
 SECRET = "secret = 000102030405060708090a0b0c0d0e0f\n"
 # Of methods whose fields have defaults and whose knocks are the same each time: what a key file must say.
 LEAST = {"time-sequence": SECRET, "otp": "method = otp\nseed = TeSt\npassphrase = This is a test.\ncount = 100\n"}
@@ -104,6 +107,42 @@ class Man(unittest.TestCase):
         for name, text in PAGES.items():
             for page, section in re.findall(r"\*(chronoknock[\w.-]*)\*\((\d)\)", text):
                 self.assertIn(f"{page}.{section}", PAGES, name)
+
+    def commands(self):
+        """Of the program's own table: name -> what it does."""
+        listed = self.run_program("--help").stdout.partition("Commands:\n")[2].partition("\n\n")[0]
+        return dict(line.split(maxsplit=1) for line in listed.splitlines())
+
+    def test_a_page_for_every_command_and_no_other(self):
+        pages = {name[:-2].removeprefix("chronoknock-"): name[-1] for name in PAGES
+                 if name.startswith("chronoknock-") and name[-1] in "18"}
+        self.assertEqual(set(pages), set(self.commands()))
+        overview = PAGES["chronoknock.1"].partition("\n# COMMANDS\n")[2].partition("\n# ")[0]
+        told = re.findall(r"^\*chronoknock-(\w+)\*\((\d)\)\n\t", overview, re.MULTILINE)
+        self.assertEqual(sorted(told), sorted(pages.items()))
+
+    def test_the_options_of_a_page_are_those_of_help(self):
+        tried = 0
+        for command in self.commands():
+            page = next(text for name, text in PAGES.items() if name[:-2] == f"chronoknock-{command}")
+            said = page.partition("\n# OPTIONS\n")[2].partition("\n# ")[0]
+            known = HELP_OPTION.findall(self.run_program(command, "--help").stdout.partition("\nOptions:\n")[2])
+            known.remove(("-h", "--help", ""))  # chronoknock(1) has it
+            told = [option for option in PAGE_OPTION.findall(said) if option[1] != "--help"]
+            with self.subTest(command):
+                self.assertEqual(sorted(told), sorted(known))
+                tried += len(known)
+        self.assertGreater(tried, 150)
+
+    def test_the_options_in_a_synopsis_exist(self):
+        for command in self.commands():
+            page = next(text for name, text in PAGES.items() if name[:-2] == f"chronoknock-{command}")
+            said = page.partition("\n# SYNOPSIS\n")[2].partition("\n# ")[0]
+            with self.subTest(command):
+                self.assertIn(f"*chronoknock {command}", said)
+                known = self.run_program(command, "--help").stdout
+                for option in re.findall(r"\*(--[\w-]+)\*", said):
+                    self.assertRegex(known, rf"(?m)^  {option}( |$)")
 
     def test_every_section_and_field_of_the_configuration(self):
         told = sections()

@@ -16,7 +16,7 @@ class Packets(WaysTest):
     def check(self, kind):
         way = kind(self)
         way.start(keys=1 if way.shared else KNOCKS)
-        mixer = self.lab._keep(Mixer(self.lab, self.client, self.server, PORT))
+        mixer = self.lab.keep(Mixer(self.lab, self.client, self.server, PORT))
         for n in range(KNOCKS):
             source = self.fresh(way.versions[n % len(way.versions)])
             way.knock(source, key=way.keys[n % len(way.keys)][0])

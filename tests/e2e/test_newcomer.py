@@ -18,6 +18,17 @@ _SOURCE = pathlib.Path(__file__).parents[2]
 _README = (_SOURCE / "README.md").read_text(encoding="utf-8")
 _SERVER = "server.example"
 _CLOCK = "clock.example"
+INSTALLED = ("/usr/bin/chronoknock", "/etc/systemd/system/chronoknock.service",
+             "/usr/local/share/man/man1/chronoknock-connect.1", "/usr/local/share/man/man8/chronoknock-server.8",
+             "/usr/local/share/bash-completion/completions/chronoknock",
+             "/usr/local/share/zsh/site-functions/_chronoknock",
+             "/usr/share/fish/vendor_completions.d/chronoknock.fish")
+
+# Each shell finds the completions where they were put: what it is asked, and what it says then.
+LOADED = {"bash --norc -ic 'source /usr/share/bash-completion/bash_completion; _completion_loader chronoknock; "
+          "complete -p chronoknock'": "-F _chronoknock chronoknock",
+          "zsh -fc 'autoload -Uz compinit; compinit -u -D; print $_comps[chronoknock]'": "_chronoknock",
+          "fish -c 'complete -C \"chronoknock connect --fdp\"'": "--fdpass"}
 
 
 def commands(text):
@@ -133,13 +144,17 @@ class Newcomer(unittest.TestCase):
                                f"{_SERVER} 'echo in by $SSH_CONNECTION'", timeout=60).stdout
         self.assertIn(f"in by {self.home.public}", said)
 
+        for path in INSTALLED:
+            self.assertTrue(self.server.has(path), path)
+        for command, said in LOADED.items():
+            self.assertIn(said, self.server.run(command).stdout, command)
+
         # Away with it: nobody is locked out, and nothing is left but what is the user's.
         told = self.do(self.server, re.search(r"`(sudo etc/install\.sh remove)`", _README)[1]).stdout
         self.assertIn("what it guarded is open", told)
         self.assertEqual(self.home.laptop.door(self.server_host.ip4, 22), "open")
         self.assertFalse(daemon.alive())
-        for path in ("/usr/bin/chronoknock", "/etc/systemd/system/chronoknock.service",
-                     "/usr/local/share/man/man1/chronoknock-connect.1"):
+        for path in INSTALLED:
             self.assertFalse(self.server.has(path), path)
         self.assertTrue(self.server.has("/etc/chronoknock/keys/alice.key"))
 

@@ -261,7 +261,9 @@ class Json(Server):
         said = json.loads(result.stdout)
         self.assertEqual([s["name"] for s in said["services"]], ["ssh", "web"])
         self.assertEqual(said["services"][1], {"name": "web", "ports": ["tcp/80", "udp/443"], "open_for": 1.5,
-                                               "max_open_for": 1.5, "uses": 0, "keys": ["old"]})
+                                               "max_open_for": 1.5, "uses": 0, "until": "time", "set4": "", "set6": "",
+                                               "shut_by": "the guard in table inet chronoknock, which the server sets up",
+                                               "keys": ["old"]})
         admin, old = said["keys"]
         self.assertEqual((admin["name"], admin["method"], admin["services"]), ("admin", "time-sequence", ["ssh"]))
         self.assertGreater(admin["security_bits"], 100)

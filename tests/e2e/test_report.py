@@ -2,6 +2,7 @@
 it where there is no network."""
 
 import html
+import os
 import pathlib
 import re
 import sqlite3
@@ -50,6 +51,43 @@ def pixels(path):
         rows.append(row)
         above = row
     return rows, channels
+
+
+class Planted(LabTest):
+    def test_a_journal_beside_the_record_deletes_nothing(self):
+        """SQLite deletes a file that a hot journal names (its super-journal; sqlite.org/fileformat2.html and pager.c):
+        one that the server's user has put there must not do it with root's rights."""
+        self.lab.folder.chmod(0o755)
+        folder = self.server.home / "chronoknock"
+        folder.mkdir()
+        state, victim = folder / "state.db", self.server.home / "victim"
+        victim.write_text("root's")
+        with sqlite3.connect(state) as db:
+            db.execute("create table history(x)")
+        db.close()
+        self.plant(state, victim)
+        for path in (state, pathlib.Path(f"{state}-journal")):
+            os.chown(path, 65534, 65534)
+        os.chown(folder, 0, 65534)
+        folder.chmod(0o1770)
+        guard = self.small_guard(self.key(), wait=False, start=False, state=state, sections={"server": "user = 65534"})
+        page = self.lab.folder / "page.html"
+        report = [self.lab.program, "report", "--config", guard.config, "--out", page]
+        self.assertEqual(self.server.run(report, check=False).returncode, 1)
+        self.assertTrue(victim.exists())
+        # The same journal, when SQLite has the rights: it would have.
+        self.plant(state, victim)
+        os.chown(f"{state}-journal", 0, 0)
+        with sqlite3.connect(state) as db:
+            db.execute("select * from history").fetchall()
+        self.assertFalse(victim.exists())
+
+    def plant(self, state, victim):
+        size = struct.unpack(">H", state.read_bytes()[16:18])[0]
+        magic, name = bytes.fromhex("d9d505f920a163d7"), os.fsencode(victim)
+        head = (magic + struct.pack(">IIIII", 0, 1234, state.stat().st_size // size, 512, size)).ljust(512, b"\0")
+        tail = struct.pack(">I", 0x40000000 // size + 1) + name + struct.pack(">II", len(name), sum(name)) + magic
+        pathlib.Path(f"{state}-journal").write_bytes(head + tail)
 
 
 class Report(LabTest):

@@ -104,6 +104,24 @@ class Certificates(LabTest):
         self.wait_refused(guard, "certificate has expired" + JUDGED + "the newest knock in the record")
         self.assertRegex(guard.log(), "certificate has expired" + JUDGED + "the newest knock in the record")
 
+    def test_authorities_that_root_alone_can_read(self):
+        """The helper reads them, at each reload anew."""
+        start_nts(self.ntp, self.certificate("good", "-1y", 730))
+        self.lab.folder.chmod(0o755)
+        hidden = self.lab.folder / "hidden"
+        hidden.mkdir(mode=0o700)
+        authorities = hidden / "ca.pem"
+        authorities.write_bytes(self.authority.file.read_bytes())
+        authorities.chmod(0o600)
+        guard = self.small_guard(self.alice, start=False, wait=False, sections={
+            "server": "user = 65534", "time": f"servers = {self.nts()}\nnts_ca = {authorities}\ninterval = 1"})
+        guard.start()
+        self.wait_accepted(guard)
+        authorities.write_bytes(Authority(self.lab.folder, "another").file.read_bytes())
+        guard.reload()
+        guard.wait_log("configuration read again")
+        self.wait_refused(guard, "certificate is not accepted")
+
     def test_a_common_name_is_no_name(self):
         start_nts(self.server, self.authority.certificate("localhost", None, "-1y", 730))
         guard = self.start("nts://localhost")

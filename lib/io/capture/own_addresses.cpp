@@ -34,7 +34,7 @@ std::optional<prefix> prefix_of(int family, std::span<const std::uint8_t> bytes,
     if (bytes.empty()) bytes = std::span(zero).first(family == AF_INET ? 4 : 16); // a route to all
     const auto network = address_of(bytes);
     if (!network || length > network->bytes().size() * 8) return {};
-    return prefix{*network, static_cast<std::uint8_t>(length)};
+    return prefix(*network, length);
 }
 
 std::optional<prefix> interface_address(const nlmsghdr& m) {

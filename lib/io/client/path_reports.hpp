@@ -5,8 +5,8 @@
 
 namespace chronoknock::io {
 
-/// Has the kernel keep what ICMP says of a socket's packets (IP_RECVERR of ip(7)). For short-lived sockets: to
-/// TCP all of it is final then.
+/// Has the kernel keep what ICMP says of a socket's packets (IP_RECVERR of ip(7)). For short-lived sockets:
+/// to TCP all of it is final then.
 void keep_path_reports(const descriptor& socket, const address& to);
 
 /// True if it was the host itself that said it, as a firewall does that rejects: it is there, and the packet

@@ -170,7 +170,7 @@ public:
         : acceptor_(context), pause_(context), breath_(context), path_(std::move(path)),
           table_(std::make_shared<const operations>(std::move(table))), patience_(patience) {}
 
-    result<void> listen(const std::string& group) {
+    result<void> bind(const std::string& group) {
         if (somebody_listens(path_))
             return error{"control socket " + path_ + ": another chronoknock server answers there"};
         const stream_protocol::endpoint where(path_);
@@ -187,8 +187,17 @@ public:
         acceptor_.bind(where, failed);
         ::umask(umask_before);
         if (!failed && !group.empty()) open_to(group);
-        if (!failed) acceptor_.listen(most_waiting, failed);
         if (failed) return error{"control socket " + path_ + ": " + failed.message()};
+        return {};
+    }
+
+    /// Again it does nothing.
+    result<void> listen() {
+        if (listens_) return {};
+        boost::system::error_code failed;
+        acceptor_.listen(most_waiting, failed);
+        if (failed) return error{"control socket " + path_ + ": " + failed.message()};
+        listens_ = true;
         accept();
         try_again_later();
         return {};
@@ -278,6 +287,7 @@ private:
     std::string path_;
     std::shared_ptr<const operations> table_;
     milliseconds patience_;
+    bool listens_ = false;
     bool accepting_ = false;
     std::vector<std::weak_ptr<session>> owners_;
     std::vector<std::weak_ptr<session>> members_;
@@ -297,11 +307,21 @@ control::~control() {
 
 result<control> control::open(asio::io_context& context, const std::string& path, operations table,
                               milliseconds patience, const std::string& group) {
+    auto bound = bind(context, path, std::move(table), patience, group);
+    if (!bound) return bound;
+    if (const auto listening = bound->listen(); !listening) return listening.error();
+    return bound;
+}
+
+result<void> control::listen() { return impl_->listen(); }
+
+result<control> control::bind(asio::io_context& context, const std::string& path, operations table,
+                              milliseconds patience, const std::string& group) {
     if (path.size() >= sizeof(sockaddr_un::sun_path))
         return error{"control socket " + path + ": expected a path of at most " +
                      std::to_string(sizeof(sockaddr_un::sun_path) - 1) + " bytes"};
     auto i = std::make_shared<impl>(context, path, std::move(table), patience);
-    if (auto listening = i->listen(group); !listening) return listening.error();
+    if (auto bound = i->bind(group); !bound) return bound.error();
     return control(std::move(i));
 }
 

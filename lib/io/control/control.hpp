@@ -42,6 +42,10 @@ public:
     /// group: of whoever else may connect, by name or number; empty: nobody.
     static result<control> open(boost::asio::io_context& context, const std::string& path, operations table,
                                 milliseconds patience = seconds(2), const std::string& group = "");
+    /// The same, and nobody is answered yet: whoever connects is refused until listen().
+    static result<control> bind(boost::asio::io_context& context, const std::string& path, operations table,
+                                milliseconds patience = seconds(2), const std::string& group = "");
+    result<void> listen();
     control(control&&) noexcept;
     control& operator=(control&&) noexcept;
     /// Takes the socket away.

@@ -43,6 +43,17 @@ json::object time_json(const timesync::report& r) {
     return o;
 }
 
+json::object privileges_json(const confinement& c) {
+    json::array capabilities;
+    for (const auto& name : c.capabilities) capabilities.push_back(json::value(name));
+    return {{"user", c.user},
+            {"capabilities", std::move(capabilities)},
+            {"landlock", c.landlock},
+            {"seccomp", c.seccomp},
+            {"packet_sockets_by", c.opens_packet_sockets ? "itself" : "helper"},
+            {"helper", c.helper}};
+}
+
 json::array keys_json(const snapshot& s) {
     const auto& c = s.configuration;
     json::array keys;
@@ -57,6 +68,7 @@ json::array keys_json(const snapshot& s) {
                        {"granted", 0},
                        {"refused", 0},
                        {"last_knock", nullptr}};
+        if (k.max_grants != 0) o["max_grants"] = k.max_grants;
         if (k.until) {
             o["until"] = utc(to_seconds(*k.until));
             o["expired"] = (s.time.estimate ? s.time.estimate->t : s.system) >= *k.until;
@@ -81,10 +93,13 @@ json::object grants_json(const snapshot& s, std::size_t most) {
         if (list.size() == most) break;
         json::array keys;
         for (const auto& key : s.keys_of(g)) keys.push_back(json::value(key));
-        list.push_back(json::object{{"address", g.who.to_string()},
-                                    {"service", g.service},
-                                    {"keys", std::move(keys)},
-                                    {"left", in_seconds(g.left)}});
+        const auto service = std::ranges::find(s.configuration.services, g.service, &service::name);
+        list.push_back(
+            json::object{{"address", g.who.to_string()},
+                         {"service", g.service},
+                         {"keys", std::move(keys)},
+                         {"left", in_seconds(g.left)},
+                         {"until_idle", service != s.configuration.services.end() && service->until_idle}});
     }
     return {{"live", s.grants->size()}, {"list", std::move(list)}};
 }
@@ -128,6 +143,7 @@ json::object status_json(const snapshot& s) {
         {"keys", keys_json(s)},
         {"grants", grants_json(s, most_grants_listed)},
     };
+    if (s.confined) o["privileges"] = privileges_json(*s.confined);
     if (s.trial) o["trial"] = in_seconds(*s.trial);
     if (!s.configuration.log.file.empty())
         o["log"] = {{"lines_matched", p.lines_matched}, {"lines_passed_over", p.lines_passed_over}};

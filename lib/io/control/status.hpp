@@ -3,6 +3,7 @@
 #include "config/server.hpp"
 #include "grant/pipeline.hpp"
 #include "io/capture/capture.hpp"
+#include "io/confinement.hpp"
 #include "io/firewall/backend.hpp"
 #include "timesync/synchroniser.hpp"
 
@@ -33,6 +34,7 @@ struct snapshot {
     std::string problem{};              ///< why no knock is taken; empty: they are
     std::optional<nanoseconds> trial{}; ///< what is left of it, if the guard is on trial
     timesync::report time{};
+    const confinement* confined = nullptr; ///< null: nothing is known of it
     bool accepting = false;
     capture::counters packets{};
     /// What the verifiers count by a name.

@@ -74,6 +74,15 @@ std::string fixed(double number, int digits) {
     return text;
 }
 
+/// "user chronoknock, net_admin, Landlock 7, seccomp; helper 1234"
+std::string privileges_text(const json::object& p) {
+    const auto landlock = p.at("landlock").to_number<int>();
+    const auto& kept = p.at("capabilities").as_array();
+    return "user " + text_of(p.at("user")) + ", " + (kept.empty() ? "no capability" : joined(kept)) + ", " +
+           (landlock == 0 ? "NO Landlock" : "Landlock " + std::to_string(landlock)) + ", " +
+           (p.at("seccomp").as_bool() ? "seccomp" : "NO seccomp") + "; helper " + plain_json(p.at("helper"));
+}
+
 std::string keys_table(const json::object& status) {
     const auto now = status.at("clock").to_number<double>();
     const auto& keys = status.at("keys").as_array();
@@ -107,8 +116,10 @@ std::string grants_table(const json::object& grants) {
     for (const auto& value : list) {
         const auto& g = value.as_object();
         const auto keys = joined(g.at("keys").as_array());
+        const auto* const until_idle = g.if_contains("until_idle");
         rows.push_back({text_of(g.at("address")), text_of(g.at("service")), keys.empty() ? "?" : keys,
-                        fixed(g.at("left").to_number<double>(), 1) + " s more"});
+                        fixed(g.at("left").to_number<double>(), 1) + " s more" +
+                            (until_idle && until_idle->as_bool() ? ", and while it has a connection" : "")});
     }
     return table(rows);
 }
@@ -155,6 +166,8 @@ result<std::string> status_text(const json::object& o) {
         if (const auto* const trial = o.if_contains("trial"))
             text += line("trial", "the guard goes away in " + roughly(trial->to_number<double>()) +
                                       ", unless `chronoknock confirm` comes");
+        if (const auto* const p = o.if_contains("privileges"))
+            text += line("rights", privileges_text(p->as_object()));
         text += line("time", text_of(o.at("time").at("verdict")));
         text += line("", counters(o.at("knocks").as_object()));
         text += line("packets", counters(o.at("packets").as_object()));

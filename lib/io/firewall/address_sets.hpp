@@ -9,6 +9,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace chronoknock::io {
 
@@ -23,8 +24,9 @@ struct set_place {
 /// An address in such a set.
 struct set_member {
     address who;
-    std::optional<milliseconds> left; ///< none: it stays for ever
-    bool ours = false;                ///< put there by us, as far as the kernel can tell
+    std::optional<milliseconds> left;       ///< none: it stays for ever
+    bool ours = false;                      ///< put there by us, as far as the kernel can tell
+    std::vector<std::uint8_t> comment = {}; ///< as the kernel keeps it (nf_tables)
 };
 
 /// What the sets of nf_tables and of ipset have in common. Each call is one step; errors are the kernel's,
@@ -44,12 +46,15 @@ public:
 
     /// What is in it of an address; nothing if it is not there.
     virtual netlink_result<std::optional<set_member>> find(const set_place& p, const address& who) = 0;
-    /// Puts an address there, or begins its time anew.
+    /// Puts an address there as ours, or begins its time anew.
     virtual netlink_result<void> put(const set_place& p, const address& who, milliseconds timeout) = 0;
+    /// Puts back what was there of others before.
+    virtual netlink_result<void> put_theirs(const set_place& p, const set_member& m) = 0;
     /// Takes it out; if it is not there nothing fails.
     virtual netlink_result<void> take(const set_place& p, const address& who) = 0;
     /// All of it, which takes some microseconds for each.
-    virtual netlink_result<void> list(const set_place& p, const std::function<void(const set_member&)>& each) = 0;
+    virtual netlink_result<void> list(const set_place& p,
+                                      const std::function<void(const set_member&)>& each) = 0;
 
     /// What the kernel's messages about changes of ours carry; 0: it has none about changes.
     virtual std::uint32_t port() const { return 0; }

@@ -18,15 +18,21 @@ namespace {
 struct row {
     std::string_view name;
     result<void> (*check)(const firewall::rules& r);
-    result<std::unique_ptr<firewall_backend>> (*open)(boost::asio::io_context& context);
+    result<std::unique_ptr<firewall_backend>> (*open)(boost::asio::io_context& context,
+                                                      const firewall_programs& programs);
 };
 
+/// Of a backend for which nobody else does anything.
+template <auto Open>
+result<std::unique_ptr<firewall_backend>> by_itself(boost::asio::io_context& context,
+                                                    const firewall_programs&) {
+    return Open(context);
+}
+
 constexpr row rows[] = {
-    {"nftables", check_nftables, open_nftables},
-    {"nft-set", check_nft_set, open_nft_set},
-    {"ipset", check_ipset, open_ipset},
-    {"command", check_command, open_command},
-    {"dry-run", check_dry_run, open_dry_run},
+    {"nftables", check_nftables, open_nftables},         {"nft-set", check_nft_set, by_itself<open_nft_set>},
+    {"ipset", check_ipset, by_itself<open_ipset>},       {"command", check_command, open_command},
+    {"dry-run", check_dry_run, by_itself<open_dry_run>},
 };
 
 static_assert(std::ranges::equal(rows, firewall::backends, {}, &row::name, &firewall::backend::name),
@@ -41,15 +47,13 @@ result<void> check_backend(const std::string& name, const firewall::rules& r) {
     return row_of(name).check(r);
 }
 
-result<std::unique_ptr<firewall_backend>> open_backend(const std::string& name,
-                                                       boost::asio::io_context& context) {
-    auto opened = row_of(name).open(context);
+result<std::unique_ptr<firewall_backend>>
+open_backend(const std::string& name, boost::asio::io_context& context, const firewall_programs& programs) {
+    auto opened = row_of(name).open(context, programs);
     if (!opened || firewall::backend_named(name).can.expiry) return opened;
     return std::make_unique<expiring>(context, std::move(*opened));
 }
 
-firewall::rules firewall_rules(const config::server& c) {
-    return config::rules_of(c);
-}
+firewall::rules firewall_rules(const config::server& c) { return config::rules_of(c); }
 
 } // namespace chronoknock::io

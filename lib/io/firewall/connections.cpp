@@ -1,17 +1,21 @@
 #include "io/firewall/connections.hpp"
 
+#include "firewall/listening.hpp"
 #include "io/firewall/netlink.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <fstream>
 #include <linux/inet_diag.h>
 #include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/nf_conntrack_tcp.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <sstream>
+#include <string>
 
 namespace chronoknock::io {
 
@@ -45,6 +49,34 @@ std::optional<flow> flow_of(const nlmsghdr& m) {
     return f;
 }
 
+bool is_established(const nlmsghdr& m) {
+    const auto entry = attributes<CTA_PROTOINFO>::of(m, sizeof(nfgenmsg));
+    const auto info = attributes<CTA_PROTOINFO_MAX>::in(entry[CTA_PROTOINFO]);
+    const auto tcp = attributes<CTA_PROTOINFO_TCP_MAX>::in(info[CTA_PROTOINFO_TCP]);
+    return tcp.u8(CTA_PROTOINFO_TCP_STATE) == TCP_CONNTRACK_ESTABLISHED;
+}
+
+std::vector<flow> flows_in_conntrack(const std::function<bool(const nlmsghdr&)>& meant) {
+    std::vector<flow> all;
+    const auto socket = open_netlink(NETLINK_NETFILTER);
+    if (!socket) return all;
+    alignas(nlmsghdr) char buffer[256];
+    auto& request = netfilter_request(buffer, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET, AF_UNSPEC);
+    (void)netlink_dump(**socket, request, [&](const nlmsghdr& m) {
+        if (!meant(m)) return;
+        if (const auto f = flow_of(m)) all.push_back(*f);
+    });
+    return all;
+}
+
+constexpr const char* tables_of_tcp[] = {"/proc/thread-self/net/tcp", "/proc/thread-self/net/tcp6"};
+
+std::string text_of_file(const char* path) {
+    std::ostringstream text;
+    text << std::ifstream(path).rdbuf();
+    return std::move(text).str();
+}
+
 nlmsghdr& diag_request(void* buffer, std::uint16_t type, const inet_diag_req_v2& what) {
     auto& request = *mnl_nlmsg_put_header(buffer);
     request.nlmsg_type = type;
@@ -57,26 +89,24 @@ nlmsghdr& diag_request(void* buffer, std::uint16_t type, const inet_diag_req_v2&
 
 std::vector<flow> open_connections() {
     std::vector<flow> all;
-    for (const auto* path : {"/proc/thread-self/net/tcp", "/proc/thread-self/net/tcp6"}) {
-        std::ostringstream text;
-        text << std::ifstream(path).rdbuf();
-        const auto some = firewall::parse_proc_net_tcp(text.view());
+    for (const auto* path : tables_of_tcp) {
+        const auto some = firewall::parse_proc_net_tcp(text_of_file(path));
         all.insert(all.end(), some.begin(), some.end());
     }
     return all;
 }
 
-std::vector<flow> tracked_flows() {
-    std::vector<flow> all;
-    const auto socket = open_netlink(NETLINK_NETFILTER);
-    if (!socket) return all;
-    alignas(nlmsghdr) char buffer[256];
-    auto& request = netfilter_request(buffer, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET, AF_UNSPEC);
-    (void)netlink_dump(**socket, request, [&](const nlmsghdr& m) {
-        if (const auto f = flow_of(m)) all.push_back(*f);
-    });
+std::set<std::uint16_t> listening_ports() {
+    std::set<std::uint16_t> all;
+    for (const auto* path : tables_of_tcp) all.merge(firewall::parse_listening_ports(text_of_file(path)));
     return all;
 }
+
+std::vector<flow> tracked_flows() {
+    return flows_in_conntrack([](const nlmsghdr&) { return true; });
+}
+
+std::vector<flow> established_flows() { return flows_in_conntrack(is_established); }
 
 void destroy(std::span<const flow> connections) {
     const auto socket = open_netlink(NETLINK_SOCK_DIAG);
@@ -113,10 +143,12 @@ std::size_t cut_sockets(const std::function<bool(const flow&)>& meant) {
     return all.size();
 }
 
-bool legacy_translates() {
+std::optional<bool> legacy_translates() {
     for (const auto* path :
          {"/proc/thread-self/net/ip_tables_names", "/proc/thread-self/net/ip6_tables_names"}) {
+        errno = 0;
         std::ifstream names(path);
+        if (!names && errno == EACCES) return {};
         for (std::string name; names >> name;)
             if (name == "nat") return true;
     }

@@ -8,7 +8,10 @@
 #include <algorithm>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <functional>
 #include <iterator>
+#include <string_view>
+#include <utility>
 
 namespace chronoknock::io {
 
@@ -21,10 +24,14 @@ namespace {
 constexpr nanoseconds pace = seconds(1);
 constexpr nanoseconds pause_per_flow = std::chrono::microseconds(200); // reading one takes some 4 us
 
-/// What is read, one set after another: flows, and at last those that were cut.
+constexpr bool is_of_closed(const flow_set& s) { return std::string_view(s.name).starts_with("closing"); }
+
+/// What is read, one set after another: flows, those that were closed after the others, and at last those
+/// that were cut.
 std::vector<flow_set> watched_sets() {
     std::vector<flow_set> all;
     std::ranges::copy_if(firewall::flow_sets, std::back_inserter(all), &flow_set::lasting);
+    std::ranges::stable_partition(all, std::not_fn(is_of_closed));
     for (const auto& s : firewall::cut_sets)
         all.push_back({s.name, transport::udp, s.family, s.timeout, true});
     return all;
@@ -53,6 +60,7 @@ public:
     }
 
     std::vector<flow> admitted;
+    std::size_t unclosed = 0; ///< the first ones of these
     std::set<flow> cut;
     instant as_of{};
     void keep_cut(const std::set<flow>& flows) {
@@ -63,7 +71,11 @@ public:
             }
     }
     void forget(const std::function<bool(const flow&)>& which) {
+        unclosed -=
+            static_cast<std::size_t>(std::ranges::count_if(std::span(admitted).first(unclosed), which));
         std::erase_if(admitted, which);
+        found_unclosed_ -=
+            static_cast<std::size_t>(std::ranges::count_if(std::span(found_).first(found_unclosed_), which));
         std::erase_if(found_, which);
     }
 
@@ -71,6 +83,7 @@ private:
     void begin_round() {
         began_ = boot_now();
         set_ = 0;
+        found_unclosed_ = 0;
         found_.clear();
         found_cut_.clear();
         ask();
@@ -114,10 +127,12 @@ private:
             const auto element = attributes<NFTA_SET_ELEM_KEY>::in(one);
             const auto key = attributes<NFTA_DATA_VALUE>::in(element[NFTA_SET_ELEM_KEY]);
             const auto f = flow_of(sets_[set_], key.bytes(NFTA_DATA_VALUE));
-            if (f && set_ + sets_of_cut < sets_.size())
+            if (f && set_ + sets_of_cut < sets_.size()) {
                 found_.push_back(*f);
-            else if (f)
+                if (!is_of_closed(sets_[set_])) found_unclosed_ = found_.size();
+            } else if (f) {
                 found_cut_.insert(*f);
+            }
         });
     }
 
@@ -129,6 +144,7 @@ private:
     void end_round(bool whole) {
         if (whole) {
             admitted.swap(found_);
+            std::swap(unclosed, found_unclosed_); // forget() counts in both
             cut.swap(found_cut_);
             as_of = began_;
         }
@@ -147,6 +163,7 @@ private:
     std::size_t set_ = 0;
     instant began_{};
     std::vector<flow> found_;
+    std::size_t found_unclosed_ = 0;
     std::set<flow> found_cut_;
     std::vector<std::byte> answer_ = std::vector<std::byte>(64 * 1024);
 };
@@ -155,6 +172,9 @@ flow_watch::flow_watch(const asio::any_io_executor& executor) : impl_(std::make_
 flow_watch::~flow_watch() { impl_->stop(); }
 void flow_watch::start(const std::string& table) { impl_->start(table); }
 const std::vector<flow>& flow_watch::admitted() const { return impl_->admitted; }
+std::span<const flow> flow_watch::unclosed() const {
+    return std::span(impl_->admitted).first(impl_->unclosed);
+}
 instant flow_watch::as_of() const { return impl_->as_of; }
 const std::set<flow>& flow_watch::cut() const { return impl_->cut; }
 void flow_watch::keep_cut(const std::set<flow>& flows) { impl_->keep_cut(flows); }

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,8 @@ public:
     void start(const std::string& table);
     /// As of the last whole round.
     const std::vector<firewall::flow>& admitted() const;
+    /// Those of them that neither end has closed, as far as the guard saw it.
+    std::span<const firewall::flow> unclosed() const;
     /// When that began; the epoch before the first one.
     instant as_of() const;
     /// They were cut: a table that is lost now is not to admit them again.

@@ -6,6 +6,7 @@
 #include "io/system/clock.hpp"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 namespace chronoknock::io {
@@ -20,8 +21,19 @@ constexpr std::size_t most_read = 5000; // grants, some 20 ms
 
 grant_sets::names grant_sets::names_of(const firewall::rules& r) {
     names all;
-    for (const auto& s : r.services) all[s.name] = {firewall::set_name(s, 4), firewall::set_name(s, 6)};
+    for (const auto& s : r.services)
+        for (const int family : {4, 6}) {
+            all[{s.name, family, family == 4 ? 32 : 128}] = firewall::set_name(s, family);
+            for (const auto length : s.prefixes(family))
+                all[{s.name, family, length}] = firewall::set_name(s, family, length);
+        }
     return all;
+}
+
+/// Null: there is none.
+const std::string* grant_sets::set_of(const change& c) const {
+    const auto found = sets_.find({c.service, c.who.network.family(), c.who.length});
+    return found == sets_.end() ? nullptr : &found->second;
 }
 
 void grant_sets::adopt(const firewall::rules& r) {
@@ -29,20 +41,22 @@ void grant_sets::adopt(const firewall::rules& r) {
     sets_ = names_of(r);
     const auto standing = kernel_.grants();
     if (!standing) return log::warning(text_of("reading grants", standing.error()).text);
-    std::map<std::string, std::string> services;
-    for (const auto& [service, sets] : sets_)
-        for (const auto& set : sets) services[set] = service;
+    std::set<std::string> known;
+    for (const auto& [whose, set] : sets_) known.insert(set);
     const auto now = boot_now();
     for (const auto& g : *standing)
-        if (const auto known = services.find(g.set); known != services.end())
-            open_.note({g.who, known->second, *g.left}, now);
+        if (known.contains(g.set)) {
+            const auto set = firewall::parse_set_name(g.set);
+            open_.note({who_of(*set, g.who), set->service, *g.left}, now);
+        }
 }
 
 void grant_sets::take_up(const firewall::rules& r) {
     auto sets = names_of(r);
     if (sets == sets_) return; // elements under way refer to them
-    open_.keep([&](const std::string& service) {
-        const auto before = sets_.find(service), now = sets.find(service);
+    open_.keep([&](const prefix& who, const std::string& service) {
+        const std::tuple whose(service, int{who.network.family()}, who.length);
+        const auto before = sets_.find(whose), now = sets.find(whose);
         return before != sets_.end() && now != sets.end() && before->second == now->second;
     });
     sets_ = std::move(sets);
@@ -63,14 +77,17 @@ void grant_sets::send() {
     std::vector<entry> entries;
     for (auto& r : requests)
         for (const auto& c : r.changes) {
-            const auto set = sets_.find(c.service);
-            if (set == sets_.end()) {
-                r.failure = error{"firewall: no service " + printable(c.service)};
+            const auto* const set = set_of(c);
+            if (!set) {
+                // A set that is gone had its grants end with it.
+                if (c.open_for || c.who.is_single())
+                    r.failure = error{"firewall: no service " + printable(c.service) +
+                                      (c.who.is_single() ? "" : " for " + c.who.to_string())};
                 continue;
             }
             std::optional<milliseconds> timeout;
             if (c.open_for) timeout = std::chrono::ceil<milliseconds>(*c.open_for);
-            entries.push_back({{set->second[c.who.is_v4() ? 0 : 1], c.who, timeout}, &c, &r});
+            entries.push_back({{*set, c.who.network, timeout}, &c, &r});
         }
     const std::span<const entry> all(entries);
     for (std::size_t done = 0; done < all.size(); done += nft_kernel::most_elements)
@@ -111,7 +128,11 @@ result<std::vector<live_grant>> grant_sets::list() {
     const auto held = kernel_.grants();
     if (!held) return text_of("reading grants", held.error());
     std::vector<live_grant> all;
-    for (const auto& g : *held) all.push_back({g.who, firewall::parse_set_name(g.set)->service, *g.left});
+    for (const auto& g : *held) {
+        auto set = firewall::parse_set_name(g.set);
+        const auto who = who_of(*set, g.who);
+        all.push_back({who, std::move(set->service), *g.left});
+    }
     return all;
 }
 

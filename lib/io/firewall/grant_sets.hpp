@@ -4,11 +4,11 @@
 #include "io/firewall/backend.hpp"
 #include "io/firewall/nft_kernel.hpp"
 
-#include <array>
 #include <functional>
 #include <map>
 #include <span>
 #include <string>
+#include <tuple>
 #include <vector>
 
 namespace chronoknock::io {
@@ -53,8 +53,9 @@ private:
         const firewall::change* what;
         request* from;
     };
-    /// Of each service, for IPv4 and IPv6.
-    using names = std::map<std::string, std::array<std::string, 2>, std::less<>>;
+    /// Of a service and who has a grant for it: family and length of the network.
+    using names = std::map<std::tuple<std::string, int, std::uint8_t>, std::string>;
+    const std::string* set_of(const firewall::change& c) const;
 
     static names names_of(const firewall::rules& r);
     void put(std::span<const entry> entries);

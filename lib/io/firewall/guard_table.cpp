@@ -7,12 +7,16 @@ namespace chronoknock::io {
 
 using firewall::flow;
 using firewall::rules;
-using firewall::setup_script;
 
 error text_of(const char* what, const boost::system::error_code& e) {
     if (e == boost::system::errc::operation_not_permitted)
         return {std::string("firewall: ") + what + ": not permitted: CAP_NET_ADMIN is needed"};
     return {std::string("firewall: ") + what + ": " + e.message()};
+}
+
+bool guard_table::legacy_translates() const {
+    const auto known = io::legacy_translates();
+    return known ? *known : legacy_ && legacy_();
 }
 
 bool guard_table::translates() { return kernel_->translates() || legacy_translates(); }
@@ -29,28 +33,23 @@ result<bool> guard_table::run(const rules& r, std::span<const flow> admitted, co
     const auto there = kernel_->state();
     if (!there) return text_of("reading the table", there.error());
     const bool had_sets = !there->sets.empty();
-    std::string refusal;
-    if (const auto script = setup_script(r, *there, admitted, cut); !script) {
-        refusal = script.error().text;
-    } else {
-        const auto answer = kernel_->run(*script);
-        if (!answer) return answer.error(); // that says nothing of the table
-        if (!*answer) return had_sets;
-        refusal = **answer;
-    }
+    using firewall::nft_order;
+    const auto kept =
+        kernel_->run({nft_order::action::keep, r, *there, {admitted.begin(), admitted.end()}, cut});
+    if (!kept) return kept.error(); // that says nothing of the table
+    if (!*kept) return had_sets;
+    const auto refusal = **kept;
 
-    const auto takes = [this](const std::string& script) {
-        const auto answer = kernel_->run(script);
-        return answer && !*answer;
-    };
     // A set that is full takes not even what it holds already.
-    if (const auto bare = setup_script(r, *there, {}); had_sets && bare && takes(*bare)) return true;
+    if (had_sets) {
+        const auto bare = kernel_->run({nft_order::action::keep, r, *there});
+        if (bare && !*bare) return true;
+    }
     // Perhaps the table is not as any version of ours would leave it. Its grants are known by now.
-    const auto fresh = setup_script(r, {}, admitted, cut);
+    const auto fresh =
+        kernel_->run({nft_order::action::anew, r, {}, {admitted.begin(), admitted.end()}, cut});
     if (!fresh) return fresh.error();
-    const auto answer = kernel_->run(firewall::removal_script(r.table) + *fresh);
-    if (!answer) return answer.error();
-    if (*answer) return error{**answer};
+    if (*fresh) return error{**fresh};
     log::warning("firewall: the table that was there could not be kept (" + refusal + "): made anew");
     return false;
 }

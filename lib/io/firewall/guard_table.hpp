@@ -4,6 +4,7 @@
 #include "firewall/guardian.hpp"
 #include "io/firewall/nft_kernel.hpp"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -17,11 +18,15 @@ error text_of(const char* what, const boost::system::error_code& e);
 /// Our table as it was made last, so that what somebody else has made of it is noticed.
 class guard_table {
 public:
-    explicit guard_table(std::unique_ptr<nft_kernel> kernel) : kernel_(std::move(kernel)) {}
+    /// legacy: tells whether iptables-legacy translates addresses, if we may not know.
+    guard_table(std::unique_ptr<nft_kernel> kernel, std::function<bool()> legacy)
+        : kernel_(std::move(kernel)), legacy_(std::move(legacy)) {}
 
     nft_kernel& kernel() { return *kernel_; }
     /// True if something in this network namespace translates addresses.
     bool translates();
+    /// The same of iptables-legacy, of which the kernel tells nobody.
+    bool legacy_translates() const;
     /// Goes over to the spare name if another process owns the table; true if it did.
     bool give_way();
 
@@ -42,6 +47,7 @@ private:
                      const std::set<firewall::flow>& cut);
 
     std::unique_ptr<nft_kernel> kernel_;
+    std::function<bool()> legacy_;
     std::optional<nft_fingerprint> made_;
     std::optional<std::uint32_t> written_at_; ///< the generation that write() made, where made_ is missing
 };

@@ -16,6 +16,9 @@ constexpr std::uint8_t protocol = 6;
 constexpr std::int64_t most_seconds = std::numeric_limits<std::uint32_t>::max() / 1000 / 2;
 constexpr std::size_t most_request = 512;
 
+// The kernel's IPSET_ATTR_BITMASK (Linux 6.2), which older headers do not have.
+constexpr int bitmask = 12;
+
 using header_of = attributes<IPSET_ATTR_CMD_MAX>;
 using data_of = attributes<IPSET_ATTR_ADT_MAX>;
 
@@ -65,9 +68,9 @@ public:
             const auto d = attributes<IPSET_ATTR_CREATE_MAX>::in(h[IPSET_ATTR_DATA]);
             const auto family = h.u8(IPSET_ATTR_FAMILY).value_or(0);
             if (h.text(IPSET_ATTR_TYPENAME) != "hash:ip" || family != (p.family == 4 ? AF_INET : AF_INET6) ||
-                !d[IPSET_ATTR_TIMEOUT])
+                !d[IPSET_ATTR_TIMEOUT] || d[IPSET_ATTR_NETMASK] || d[bitmask])
                 seen.unfit = std::string("expected hash:ip family ") + (p.family == 4 ? "inet" : "inet6") +
-                             " timeout 0";
+                             " timeout 0, without netmask or bitmask";
             seen.empty = d.u32(IPSET_ATTR_ELEMENTS) == 0;
             seen.referred = d.u32(IPSET_ATTR_REFERENCES) != 0;
         });
@@ -90,6 +93,10 @@ public:
         const auto whole = std::chrono::ceil<seconds>(timeout).count();
         put_member(m, who, static_cast<std::uint32_t>(std::clamp<std::int64_t>(whole, 1, most_seconds)));
         return ask(m);
+    }
+
+    netlink_result<void> put_theirs(const set_place& p, const set_member& m) override {
+        return put(p, m.who, *m.left);
     }
 
     netlink_result<void> take(const set_place& p, const address& who) override {

@@ -4,7 +4,6 @@
 #include "io/firewall/guard_table.hpp"
 #include "io/firewall/nft_run.hpp"
 #include "io/firewall/nft_socket.hpp"
-#include "io/log/log.hpp"
 #include "io/system/files.hpp"
 
 #include <algorithm>
@@ -20,7 +19,8 @@ std::string last_guard_path(const std::string& state) {
 
 result<void> keep_last_guard(const std::string& state, firewall::rules r) {
     // Set up over a guard that is there, it must not take away what that guards of published ports.
-    if (auto kernel = nft_socket::open()) r.translated = kernel->translates() || legacy_translates();
+    if (auto kernel = nft_socket::open())
+        r.translated = kernel->translates() || legacy_translates().value_or(false);
     const auto script = firewall::setup_script(r, {}, {});
     if (!script) return script.error();
     return replace_file(last_guard_path(state),
@@ -29,21 +29,20 @@ result<void> keep_last_guard(const std::string& state, firewall::rules r) {
 }
 
 result<void> load_last_guard(const std::string& path) {
-    const auto script = read_file(path);
+    const auto script = read_own_file(path);
     if (!script) return script.error();
     if (const auto done = run_nft(*script); !done) return error{path + ": " + done.error().text};
     return {};
 }
 
-result<void> remove_guard(const std::string& state) {
+result<bool> remove_guard(const std::string& state) {
     const auto path = last_guard_path(state);
     if (::unlink(path.c_str()) != 0 && errno != ENOENT) return error{path + ": " + std::strerror(errno)};
-    if (!guard_stands()) return {};
+    if (!guard_stands()) return false;
     auto kernel = nft_socket::open();
     const auto gone = kernel ? kernel->delete_table() : nft_result<void>(kernel.error());
     if (!gone) return text_of("removing the guard of an earlier configuration", gone.error());
-    log::warning("firewall: the guard of an earlier configuration, with another backend, is removed");
-    return {};
+    return true;
 }
 
 bool guard_stands() {

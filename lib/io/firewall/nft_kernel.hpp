@@ -3,7 +3,7 @@
 #include "base/address.hpp"
 #include "base/error.hpp"
 #include "base/time.hpp"
-#include "firewall/rules.hpp"
+#include "firewall/nft_order.hpp"
 #include "io/firewall/netlink.hpp"
 
 #include <optional>
@@ -51,9 +51,9 @@ public:
     /// Another process owns the table (and only its own sockets may change it).
     virtual bool is_owned() = 0;
 
-    /// Runs a script of nft. Gives what nft said against it; nothing if it took it. The error: nft came to no
-    /// answer, and the script may have been carried out.
-    virtual result<std::optional<std::string>> run(std::string_view script) = 0;
+    /// Has nft carry out an order in one transaction. Gives what nft, or the rules of what can be expressed,
+    /// said against it; nothing if it took it. The error: there came no answer, and it may have been done.
+    virtual result<std::optional<std::string>> run(const firewall::nft_order& order) = 0;
     /// Puts elements into their sets, or takes them out, in one transaction. Those already there start their
     /// time anew; to take out what is not there is no failure.
     virtual nft_result<void> change(std::span<const nft_element> elements) = 0;

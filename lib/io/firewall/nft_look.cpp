@@ -20,8 +20,7 @@ void read_rule(const nlmsghdr& m, table_sight& seen) {
         const auto e = expression::in(one);
         const auto name = e.text(NFTA_EXPR_NAME);
         if (name == "lookup")
-            seen.sets.emplace(
-                attributes<NFTA_LOOKUP_SET>::in(e[NFTA_EXPR_DATA]).text(NFTA_LOOKUP_SET));
+            seen.sets.emplace(attributes<NFTA_LOOKUP_SET>::in(e[NFTA_EXPR_DATA]).text(NFTA_LOOKUP_SET));
         if (name == "reject") seen.drops_or_rejects = true;
         if (name == "immediate" &&
             drops(attributes<NFTA_IMMEDIATE_DATA>::in(e[NFTA_EXPR_DATA])[NFTA_IMMEDIATE_DATA]))
@@ -32,12 +31,12 @@ void read_rule(const nlmsghdr& m, table_sight& seen) {
 } // namespace
 
 netlink_result<table_sight> look_at_table(const firewall::table_name& t) {
-    const auto family = static_cast<std::uint8_t>(
-        t.family == "inet" ? NFPROTO_INET : t.family == "ip" ? NFPROTO_IPV4 : NFPROTO_IPV6);
+    const auto family = static_cast<std::uint8_t>(t.family == "inet" ? NFPROTO_INET
+                                                  : t.family == "ip" ? NFPROTO_IPV4
+                                                                     : NFPROTO_IPV6);
     table_sight seen;
     alignas(nlmsghdr) char buffer[256];
-    const auto dump = [&](int type, std::uint16_t table_attribute,
-                          const auto& each) -> netlink_result<void> {
+    const auto dump = [&](int type, std::uint16_t table_attribute, const auto& each) -> netlink_result<void> {
         const auto socket = open_netlink(NETLINK_NETFILTER);
         if (!socket) return socket.error();
         auto& m = netfilter_request(buffer, message_type(type), family);
@@ -46,7 +45,8 @@ netlink_result<table_sight> look_at_table(const firewall::table_name& t) {
     };
     bool there = false;
     auto done = dump(NFT_MSG_GETTABLE, 0, [&](const nlmsghdr& m) {
-        if (attributes<NFTA_TABLE_NAME>::of(m, sizeof(nfgenmsg)).text(NFTA_TABLE_NAME) == t.name) there = true;
+        if (attributes<NFTA_TABLE_NAME>::of(m, sizeof(nfgenmsg)).text(NFTA_TABLE_NAME) == t.name)
+            there = true;
     });
     if (done && !there) return last_error(ENOENT);
     if (done)
@@ -58,8 +58,7 @@ netlink_result<table_sight> look_at_table(const firewall::table_name& t) {
             seen.hooks_in = true;
             if (c[NFTA_CHAIN_POLICY] && c.u32(NFTA_CHAIN_POLICY) == NF_DROP) seen.drops_by_policy = true;
         });
-    if (done)
-        done = dump(NFT_MSG_GETRULE, NFTA_RULE_TABLE, [&](const nlmsghdr& m) { read_rule(m, seen); });
+    if (done) done = dump(NFT_MSG_GETRULE, NFTA_RULE_TABLE, [&](const nlmsghdr& m) { read_rule(m, seen); });
     if (!done) return done.error();
     return seen;
 }

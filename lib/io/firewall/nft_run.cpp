@@ -116,6 +116,13 @@ result<std::optional<std::string>> ask_nft(std::string_view script) {
     return std::optional(refusal);
 }
 
+result<std::optional<std::string>> run_order(const firewall::nft_order& order) {
+    const auto script = script_of(order);
+    if (!script) return std::optional(script.error().text);
+    if (script->empty()) return std::optional<std::string>();
+    return ask_nft(*script);
+}
+
 result<void> run_nft(std::string_view script) {
     const auto refusal = ask_nft(script);
     if (!refusal) return refusal.error();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/error.hpp"
+#include "firewall/nft_order.hpp"
 
 #include <optional>
 #include <string>
@@ -16,7 +17,10 @@ const char* nft_program();
 /// first line of what nft said against the script; nothing if it took it. The error: nft came to no answer.
 result<std::optional<std::string>> ask_nft(std::string_view script);
 
-/// The same, for those to whom both are a failure.
+/// Makes the script of an order and asks nft. What cannot be expressed is said against it, too.
+result<std::optional<std::string>> run_order(const firewall::nft_order& order);
+
+/// ask_nft(), for those to whom both are a failure.
 result<void> run_nft(std::string_view script);
 
 } // namespace chronoknock::io

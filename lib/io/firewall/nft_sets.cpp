@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <array>
-#include <string_view>
+#include <span>
 
 namespace chronoknock::io {
 
@@ -14,10 +14,11 @@ namespace {
 constexpr std::uint32_t type_ipaddr = 7, type_ip6addr = 8;
 
 // nft's comment: type 0, the length, the text with its zero (libnftnl, udata.h).
-constexpr std::string_view mark("\0\x0c" "chronoknock\0", 14);
+constexpr std::array<std::uint8_t, 14> mark{0, 12, 'c', 'h', 'r', 'o', 'n', 'o', 'k', 'n', 'o', 'c', 'k', 0};
 
-constexpr std::size_t most_request = 512; // names are bounded by firewall::most_set_name
-constexpr std::size_t messages = 5;       // of the longest batch
+// Names are bounded by firewall::most_set_name, comments by the kernel, to 256 bytes.
+constexpr std::size_t most_request = 768;
+constexpr std::size_t messages = 5; // of the longest batch
 
 using elements_of = attributes<NFTA_SET_ELEM_LIST_ELEMENTS>;
 using element_in = attributes<NFTA_SET_ELEM_USERDATA>;
@@ -26,7 +27,9 @@ std::uint8_t family_of(const set_place& p) {
     return p.table.family == "inet" ? NFPROTO_INET : p.table.family == "ip" ? NFPROTO_IPV4 : NFPROTO_IPV6;
 }
 
-void put_member(nlmsghdr& m, const set_place& p, const address& who, std::optional<milliseconds> timeout) {
+/// Without a timeout: to ask for it, or take it out.
+void put_member(nlmsghdr& m, const set_place& p, const address& who, std::optional<milliseconds> timeout,
+                std::span<const std::uint8_t> comment = {}) {
     mnl_attr_put_strz(&m, NFTA_SET_ELEM_LIST_TABLE, p.table.name.c_str());
     mnl_attr_put_strz(&m, NFTA_SET_ELEM_LIST_SET, p.name.c_str());
     auto* const list = mnl_attr_nest_start(&m, NFTA_SET_ELEM_LIST_ELEMENTS);
@@ -37,7 +40,7 @@ void put_member(nlmsghdr& m, const set_place& p, const address& who, std::option
     if (timeout) {
         const auto whole = static_cast<std::uint64_t>(std::max(*timeout, milliseconds(1)).count());
         mnl_attr_put_u64(&m, NFTA_SET_ELEM_TIMEOUT, htobe64(whole));
-        mnl_attr_put(&m, NFTA_SET_ELEM_USERDATA, mark.size(), mark.data());
+        if (!comment.empty()) mnl_attr_put(&m, NFTA_SET_ELEM_USERDATA, comment.size(), comment.data());
     }
     mnl_attr_nest_end(&m, one);
     mnl_attr_nest_end(&m, list);
@@ -45,14 +48,14 @@ void put_member(nlmsghdr& m, const set_place& p, const address& who, std::option
 
 std::optional<set_member> member_in(const nlattr* one) {
     const auto e = element_in::in(one);
-    const auto who =
-        address_of(attributes<NFTA_DATA_VALUE>::in(e[NFTA_SET_ELEM_KEY]).bytes(NFTA_DATA_VALUE));
+    const auto who = address_of(attributes<NFTA_DATA_VALUE>::in(e[NFTA_SET_ELEM_KEY]).bytes(NFTA_DATA_VALUE));
     if (!who) return {};
     set_member m{*who, {}, false};
     if (e[NFTA_SET_ELEM_EXPIRATION])
         m.left = milliseconds(static_cast<std::int64_t>(e.u64(NFTA_SET_ELEM_EXPIRATION)));
     const auto said = e.bytes(NFTA_SET_ELEM_USERDATA);
-    m.ours = m.left && std::ranges::equal(said, mark, {}, {}, [](char c) { return std::uint8_t(c); });
+    m.ours = m.left && std::ranges::equal(said, mark);
+    m.comment.assign(said.begin(), said.end());
     return m;
 }
 
@@ -104,13 +107,11 @@ public:
     }
 
     netlink_result<void> put(const set_place& p, const address& who, milliseconds timeout) override {
-        // Before Linux 6.12 adding what is there does not renew its time, and to delete what is not there
-        // fails.
-        begin_batch();
-        put_member(message(NFT_MSG_NEWSETELEM, p, NLM_F_CREATE), p, who, timeout);
-        put_member(message(NFT_MSG_DELSETELEM, p, 0), p, who, {});
-        put_member(message(NFT_MSG_NEWSETELEM, p, NLM_F_CREATE | NLM_F_ACK), p, who, timeout);
-        return commit();
+        return put(p, who, timeout, mark);
+    }
+
+    netlink_result<void> put_theirs(const set_place& p, const set_member& m) override {
+        return put(p, m.who, *m.left, m.comment);
     }
 
     netlink_result<void> take(const set_place& p, const address& who) override {
@@ -138,6 +139,17 @@ public:
     }
 
 private:
+    netlink_result<void> put(const set_place& p, const address& who, milliseconds timeout,
+                             std::span<const std::uint8_t> comment) {
+        // Before Linux 6.12 adding what is there does not renew its time, and to delete what is not there
+        // fails.
+        begin_batch();
+        put_member(message(NFT_MSG_NEWSETELEM, p, NLM_F_CREATE), p, who, timeout, comment);
+        put_member(message(NFT_MSG_DELSETELEM, p, 0), p, who, {});
+        put_member(message(NFT_MSG_NEWSETELEM, p, NLM_F_CREATE | NLM_F_ACK), p, who, timeout, comment);
+        return commit();
+    }
+
     void start() {
         size_ = 0;
         last_ = nullptr;

@@ -18,10 +18,11 @@ constexpr int socket_buffer = 4 << 20;
 
 } // namespace
 
-nft_result<nft_socket> nft_socket::open() {
+nft_result<nft_socket> nft_socket::open(nft_runner runner) {
     auto opened = open_netlink(NETLINK_NETFILTER);
     if (!opened) return opened.error();
     nft_socket socket(std::move(*opened));
+    socket.runner_ = runner ? std::move(runner) : run_order;
     auto* const raw = socket.socket_.get();
     const int descriptor = mnl_socket_get_fd(raw);
     // A batch must fit into one buffer, and so must the errors if all of it fails.
@@ -83,7 +84,9 @@ nft_result<void> nft_socket::commit(builder& batch, std::uint32_t first) {
     return receive(first, last, {});
 }
 
-result<std::optional<std::string>> nft_socket::run(std::string_view script) { return ask_nft(script); }
+result<std::optional<std::string>> nft_socket::run(const firewall::nft_order& order) {
+    return runner_(order);
+}
 
 nft_result<void> nft_socket::change(std::span<const nft_element> elements) {
     if (elements.empty()) return {};

@@ -14,18 +14,21 @@
 /// that way, and milliseconds by running `nft`. Errors are the kernel's.
 namespace chronoknock::io {
 
+/// Runs nft on an order; see nft_kernel::run().
+using nft_runner = std::function<result<std::optional<std::string>>(const firewall::nft_order&)>;
+
 /// A blocking netlink socket. The kernel works off a request before send() returns and has its answer queued
 /// by then, so nothing here ever waits for an answer to come.
 class nft_socket final : public nft_kernel {
 public:
-    /// Fails without CAP_NET_ADMIN, and where the kernel has no nf_tables.
-    static nft_result<nft_socket> open();
+    /// Fails without CAP_NET_ADMIN, and where the kernel has no nf_tables. runner: who runs nft; none: we do.
+    static nft_result<nft_socket> open(nft_runner runner = {});
 
     const std::string& table() const override { return table_; }
     void use_table(std::string name) override { table_ = std::move(name); }
     bool is_owned() override;
 
-    result<std::optional<std::string>> run(std::string_view script) override;
+    result<std::optional<std::string>> run(const firewall::nft_order& order) override;
     nft_result<void> change(std::span<const nft_element> elements) override;
     nft_result<void> delete_table() override;
 
@@ -56,6 +59,7 @@ private:
     nft_result<void> dump(const dump_request& what, const callback& each, const std::function<void()>& again);
 
     netlink_ptr socket_;
+    nft_runner runner_;
     std::string table_ = firewall::table;
     std::uint32_t sequence_ = 0;
     std::vector<std::byte> buffer_; ///< of the builder; kept, so that a change() allocates nothing

@@ -1,6 +1,7 @@
 #include "io/firewall/nftables.hpp"
 
 #include "firewall/guardian.hpp"
+#include "firewall/living.hpp"
 #include "firewall/restoration.hpp"
 #include "io/firewall/connections.hpp"
 #include "io/firewall/flow_cut.hpp"
@@ -20,6 +21,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 #include <optional>
 #include <set>
 #include <utility>
@@ -49,9 +51,10 @@ class nftables : public std::enable_shared_from_this<nftables> {
 public:
     using answer = firewall_backend::answer;
 
-    nftables(asio::io_context& context, std::unique_ptr<nft_kernel> kernel, nft_events events)
-        : context_(context), table_(std::move(kernel)), events_(context, events.release()), pause_(context),
-          look_(context), watch_(context.get_executor()),
+    nftables(asio::io_context& context, std::unique_ptr<nft_kernel> kernel, nft_events events,
+             std::function<bool()> legacy)
+        : context_(context), table_(std::move(kernel), std::move(legacy)), events_(context, events.release()),
+          pause_(context), look_(context), watch_(context.get_executor()),
           grants_(table_.kernel(), [this] { carry_out(machine_.notified()); }) {}
 
     void start();
@@ -63,6 +66,8 @@ public:
     void apply(std::vector<change> changes, answer done);
     result<std::vector<live_grant>> list() { return grants_.list(); }
     result<std::size_t> cut(const std::function<bool(const flow&)>& meant);
+    instant flows_as_of() const { return rules_ && rest_.empty() ? watch_.as_of() : instant{}; }
+    result<firewall_backend::live_flows> flows(const std::function<bool(const flow&)>& meant);
     result<void> withdraw();
 
 private:
@@ -125,7 +130,7 @@ void nftables::look_around() {
     look_.expires_after(look_every);
     look_.async_wait([self = shared_from_this()](const boost::system::error_code& e) {
         if (e) return;
-        if (self->rules_ && !self->rules_->translated && legacy_translates())
+        if (self->rules_ && !self->rules_->translated && self->table_.legacy_translates())
             self->carry_out(self->machine_.notified());
         self->look_around();
     });
@@ -226,8 +231,9 @@ firewall::restoration nftables::flows_for(const rules& r, bool lost) {
 void nftables::admit_rest() {
     if (!rules_) rest_.clear();
     const auto some = std::span<const flow>(rest_).last(std::min(rest_.size(), most_at_once));
-    if (const auto script = rules_ ? admission_script(*rules_, some) : ""; !script.empty()) {
-        const auto refusal = table_.kernel().run(script);
+    if (rules_ && !some.empty()) {
+        const auto refusal = table_.kernel().run(
+            {firewall::nft_order::action::admit, *rules_, {}, {some.begin(), some.end()}});
         if (!refusal && !unanswered_) {
             unanswered_ = true;
             return carry_out(machine_.admitted(true));
@@ -295,6 +301,32 @@ result<std::size_t> nftables::cut(const std::function<bool(const flow&)>& meant)
                  "cut is full"};
 }
 
+result<firewall_backend::live_flows> nftables::flows(const std::function<bool(const flow&)>& meant) {
+    if (!rules_) return error{"firewall: there is no table"};
+    if (!rest_.empty()) return error{"firewall: connections are being admitted yet"};
+    std::vector<flow> admitted;
+    std::ranges::copy_if(watch_.unclosed(), std::back_inserter(admitted), meant);
+    std::optional<std::set<flow>> tracked;
+    std::optional<std::set<std::uint16_t>> listening;
+    // A flow does not say where to. Where a socket of this host listens, only conntrack knows one that none
+    // of them has: two forged packets look like a forwarded connection to the guard.
+    const auto forwarded = [&](const flow& f) {
+        const bool passes = !rules_->also_for.empty();
+        if (!rules_->translated && !passes) return false;
+        if (!rules_->translated) {
+            if (!listening) listening = listening_ports();
+            if (!listening->contains(f.port)) return true;
+        }
+        if (!tracked) {
+            const auto all = established_flows();
+            tracked.emplace(all.begin(), all.end());
+        }
+        return tracked->contains(f);
+    };
+    return firewall_backend::live_flows{firewall::living_flows(admitted, open_connections(), forwarded),
+                                        watch_.as_of()};
+}
+
 void nftables::apply(std::vector<change> changes, answer done) {
     // What comes in the same turn of the loop goes in the same transaction.
     if (grants_.queue(std::move(changes), std::move(done)))
@@ -320,6 +352,11 @@ public:
     }
     void list(listing done) override { done(shell_->list()); }
     void cut(std::function<bool(const flow&)> meant, counted done) override { done(shell_->cut(meant)); }
+    instant flows_as_of() const override { return shell_->flows_as_of(); }
+    void flows(const std::function<bool(const flow&)>& meant,
+               std::function<void(result<live_flows>)> done) override {
+        done(shell_->flows(meant));
+    }
     void withdraw(answer done) override {
         in_turn(std::move(done), [](nftables& shell) { return shell.withdraw(); });
     }
@@ -344,18 +381,20 @@ result<void> check_nftables(const rules& r) {
     return {};
 }
 
-result<std::unique_ptr<firewall_backend>> open_nftables(asio::io_context& context) {
-    auto kernel = nft_socket::open();
+result<std::unique_ptr<firewall_backend>> open_nftables(asio::io_context& context,
+                                                        const firewall_programs& programs) {
+    auto kernel = nft_socket::open(programs.nft);
     if (!kernel) return text_of("nf_tables", kernel.error());
-    return open_nftables(context, std::make_unique<nft_socket>(std::move(*kernel)));
+    return open_nftables(context, std::make_unique<nft_socket>(std::move(*kernel)), programs);
 }
 
 result<std::unique_ptr<firewall_backend>> open_nftables(asio::io_context& context,
-                                                        std::unique_ptr<nft_kernel> kernel) {
+                                                        std::unique_ptr<nft_kernel> kernel,
+                                                        const firewall_programs& programs) {
     auto events = nft_events::open();
     if (!events) return text_of("nf_tables events", events.error());
-    return std::make_unique<nftables_backend>(
-        std::make_shared<nftables>(context, std::move(kernel), std::move(*events)));
+    return std::make_unique<nftables_backend>(std::make_shared<nftables>(
+        context, std::move(kernel), std::move(*events), programs.legacy_translates));
 }
 
 } // namespace chronoknock::io

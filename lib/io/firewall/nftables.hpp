@@ -15,10 +15,12 @@ namespace chronoknock::io {
 result<void> check_nftables(const firewall::rules& r);
 
 /// Needs CAP_NET_ADMIN; the error says so.
-result<std::unique_ptr<firewall_backend>> open_nftables(boost::asio::io_context& context);
+result<std::unique_ptr<firewall_backend>> open_nftables(boost::asio::io_context& context,
+                                                        const firewall_programs& programs = {});
 
 /// The same on what stands for the kernel.
 result<std::unique_ptr<firewall_backend>> open_nftables(boost::asio::io_context& context,
-                                                        std::unique_ptr<nft_kernel> kernel);
+                                                        std::unique_ptr<nft_kernel> kernel,
+                                                        const firewall_programs& programs = {});
 
 } // namespace chronoknock::io

@@ -69,8 +69,7 @@ protection by_ip_sets(const std::vector<set_place>& places) {
 
 protection protection_of(const config::server& c, const service& s) {
     const auto& backend = firewall::backend_named(c.firewall.backend);
-    if (backend.can.guard)
-        return {"the guard in table inet chronoknock, which the server sets up", {}};
+    if (backend.can.guard) return {"the guard in table inet chronoknock, which the server sets up", {}};
     const auto places = places_of(s, config::rules_of(c));
     if (backend.needs == firewall::needs::table_and_sets || backend.needs == firewall::needs::sets) {
         const bool nft = backend.needs == firewall::needs::table_and_sets;
@@ -81,8 +80,7 @@ protection protection_of(const config::server& c, const service& s) {
                    joined(names);
         if (places.size() == 1)
             found.doubts.push_back(std::string("set") + (places[0].family == 4 ? "6" : "4") +
-                                   ": none: nobody is let in over IPv" +
-                                   (places[0].family == 4 ? "6" : "4"));
+                                   ": none: nobody is let in over IPv" + (places[0].family == 4 ? "6" : "4"));
         return found;
     }
     if (backend.needs == firewall::needs::programs)

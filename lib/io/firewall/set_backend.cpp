@@ -42,7 +42,8 @@ constexpr std::size_t most_asked = 1000; // grants that a listing asks the kerne
 
 class set_backend final : public firewall_backend {
 public:
-    set_backend(asio::io_context& context, std::unique_ptr<address_sets> sets, std::optional<nft_events> events)
+    set_backend(asio::io_context& context, std::unique_ptr<address_sets> sets,
+                std::optional<nft_events> events)
         : context_(context), sets_(std::move(sets)), timer_(context), events_(context) {
         if (events) {
             events_.assign(events->release());
@@ -75,6 +76,7 @@ private:
         set_place where;
         std::uint64_t handle = 0;
         bool lost = false; ///< it was told that the set is not there, or unfit
+        bool owes = false; ///< it was told that not all that is open could be put back
     };
     /// Of each service, by the family.
     using places = std::map<std::pair<std::string, int>, place>;
@@ -88,7 +90,10 @@ private:
     void adopt(const std::string& service, const set_place& p);
     void look_again();
     void look_again(const std::string& service, place& p);
-    void put_back(const std::string& service, const place& p);
+    void put_back(const std::string& service, place& p);
+    void lose(place& p, const error& why);
+    void keep_theirs(const std::string& service, const set_member& m, instant now);
+    std::optional<set_member> take_theirs(const std::string& service, const address& who, instant now);
     void listen();
     void look_around();
     template <class Work>
@@ -104,6 +109,12 @@ private:
     asio::posix::stream_descriptor events_;
     places places_;
     firewall::ledger open_; ///< what we have put there
+    struct replaced {
+        set_member member;
+        instant end;
+    };
+    /// What others had put into a service's set, and a longer grant has taken the place of.
+    std::map<std::pair<std::string, address>, replaced> replaced_;
     bool prepared_ = false;
     std::shared_ptr<void> alive_ = std::make_shared<char>(); ///< for handlers that are queued at the end
 };
@@ -125,29 +136,36 @@ result<void> set_backend::prepare_now(const rules& r) {
     places next;
     for (const auto& s : r.services)
         for (const auto& where : places_of(s, r)) {
+            const std::pair id(s.name, where.family);
             const auto seen = look(s.name, where);
-            if (!seen) return seen.error();
-            next[{s.name, where.family}] = {where, seen->handle};
+            const auto known = places_.find(id);
+            if (!seen && (known == places_.end() || known->second.where != where)) return seen.error();
+            // One that others have taken away must not stand in the way of a key's removal, say.
+            if (!seen)
+                lose(next[id] = known->second, seen.error());
+            else
+                next[id] = {where, seen->handle};
         }
     // What is open in a set that is not a service's any more ends: nobody would know of it.
     const auto now = boot_now();
-    const auto stays = [&](const std::string& service, const address& who) {
-        const std::pair id(service, int{who.family()});
+    const auto stays = [&](const std::string& service, const prefix& who) {
+        const std::pair id(service, int{who.network.family()});
         const auto before = places_.find(id), after = next.find(id);
         return before != places_.end() && after != next.end() && before->second.where == after->second.where;
     };
     for (const auto& g : open_.open(now)) {
         if (stays(g.service, g.who)) continue;
         const change over{g.who, g.service, {}};
-        if (const auto p = places_.find({g.service, int{g.who.family()}}); p != places_.end())
+        if (const auto p = places_.find({g.service, int{g.who.network.family()}}); p != places_.end())
             if (const auto done = close(p->second, over); !done) log::warning(done.error().text);
         open_.note(over, now);
     }
     const auto before = std::exchange(places_, std::move(next));
     for (auto& [id, p] : places_)
-        if (const auto was = before.find(id); !prepared_ || was == before.end() || was->second.where != p.where)
+        if (const auto was = before.find(id);
+            !prepared_ || was == before.end() || was->second.where != p.where)
             adopt(id.first, p.where);
-        else if (was->second.handle != p.handle)
+        else if (!p.lost && (was->second.handle != p.handle || was->second.lost || was->second.owes))
             put_back(id.first, p);
     prepared_ = true;
     return {};
@@ -163,15 +181,20 @@ void set_backend::adopt(const std::string& service, const set_place& where) {
 }
 
 result<void> set_backend::apply_now(const std::vector<change>& changes) {
+    const auto place_of = [this](const change& c) {
+        return places_.find({c.service, int{c.who.network.family()}});
+    };
+    // Of what a knock asks for all is opened, or nothing.
     std::optional<error> failure;
+    for (const auto& c : changes)
+        if (c.open_for && !failure && place_of(c) == places_.end())
+            failure = error{"firewall: [service." + printable(c.service) + "] has no set for IPv" +
+                            std::to_string(c.who.network.family()) + " addresses"};
+    const bool opens = !failure;
     for (const auto& c : changes) {
-        const auto p = places_.find({c.service, int{c.who.family()}});
-        result<void> done;
-        if (p == places_.end() && c.open_for)
-            done = error{"firewall: [service." + printable(c.service) + "] has no set for IPv" +
-                         std::to_string(c.who.family()) + " addresses"};
-        else if (p != places_.end())
-            done = c.open_for ? open(p->second, c) : close(p->second, c);
+        const auto p = place_of(c);
+        if (p == places_.end() || (c.open_for && !opens)) continue;
+        const auto done = c.open_for ? open(p->second, c) : close(p->second, c);
         if (!done && !failure) failure = done.error();
     }
     if (failure) return *failure;
@@ -181,14 +204,14 @@ result<void> set_backend::apply_now(const std::vector<change>& changes) {
 result<void> set_backend::open(const place& p, const change& c) {
     const auto now = boot_now();
     const auto timeout = std::chrono::ceil<milliseconds>(*c.open_for);
-    const bool known = open_.had_grant(c.who, c.service, now);
-    auto there = sets_->find(p.where, c.who);
+    const bool known = open_.had_grant(c.who.network, c.service, now);
+    auto there = sets_->find(p.where, c.who.network);
     // ipset tells of one address no more than that it is there: the list does, and is long, so only for whom
     // we have not put there.
     if (there && *there && !known && p.handle == 0) {
         there = std::optional<set_member>();
         const auto listed = sets_->list(p.where, [&](const set_member& m) {
-            if (m.who == c.who) there = std::optional(set_member{m.who, m.left, false});
+            if (m.who == c.who.network) there = std::optional(set_member{m.who, m.left, false});
         });
         if (!listed) there = listed.error();
     }
@@ -199,7 +222,9 @@ result<void> set_backend::open(const place& p, const change& c) {
                   (member->left ? "for longer" : "for good") + ": left as it is");
         return {};
     }
-    if (const auto done = sets_->put(p.where, c.who, timeout); !done) {
+    if (!member) replaced_.erase({c.service, c.who.network}); // with what was there before
+    if (member && !member->ours) keep_theirs(c.service, *member, now);
+    if (const auto done = sets_->put(p.where, c.who.network, timeout); !done) {
         if (done.error() == boost::system::errc::no_such_file_or_directory)
             return error{"firewall: " + name_of(p.where) + " is not there"};
         return text_of("adding a grant", done.error());
@@ -209,14 +234,32 @@ result<void> set_backend::open(const place& p, const change& c) {
 }
 
 result<void> set_backend::close(const place& p, const change& c) {
-    const auto there = sets_->find(p.where, c.who);
+    const auto there = sets_->find(p.where, c.who.network);
     if (!there) return text_of("ending a grant", there.error());
-    const bool ours = *there && (*there)->ours && (p.handle != 0 || open_.had_grant(c.who, c.service, boot_now()));
-    if (ours)
-        if (const auto done = sets_->take(p.where, c.who); !done)
-            return text_of("ending a grant", done.error());
+    const bool ours =
+        *there && (*there)->ours && (p.handle != 0 || open_.had_grant(c.who.network, c.service, boot_now()));
+    if (ours) {
+        const auto theirs = take_theirs(c.service, c.who.network, boot_now());
+        const auto done = theirs ? sets_->put_theirs(p.where, *theirs) : sets_->take(p.where, c.who.network);
+        if (!done) return text_of("ending a grant", done.error());
+    }
     open_.note(c, boot_now());
     return {};
+}
+
+void set_backend::keep_theirs(const std::string& service, const set_member& m, instant now) {
+    std::erase_if(replaced_, [now](const auto& one) { return one.second.end <= now; });
+    replaced_.insert_or_assign({service, m.who}, replaced{m, now + *m.left});
+}
+
+/// What is left of it; nothing if there was none, or its time is over.
+std::optional<set_member> set_backend::take_theirs(const std::string& service, const address& who,
+                                                   instant now) {
+    const auto found = replaced_.extract(std::pair(service, who));
+    if (!found || found.mapped().end <= now) return {};
+    auto m = std::move(found.mapped().member);
+    m.left = std::chrono::ceil<milliseconds>(found.mapped().end - now);
+    return m;
 }
 
 /// One that somebody took out by hand is none.
@@ -224,9 +267,9 @@ result<std::vector<live_grant>> set_backend::list_now() {
     auto all = open_.open(boot_now());
     if (all.size() > most_asked) return all;
     std::erase_if(all, [this](const live_grant& g) {
-        const auto p = places_.find({g.service, int{g.who.family()}});
+        const auto p = places_.find({g.service, int{g.who.network.family()}});
         if (p == places_.end()) return true;
-        const auto there = sets_->find(p->second.where, g.who);
+        const auto there = sets_->find(p->second.where, g.who.network);
         return there && !*there;
     });
     return all;
@@ -238,30 +281,39 @@ result<void> set_backend::withdraw_now() {
     return apply_now(all);
 }
 
+void set_backend::lose(place& p, const error& why) {
+    if (!std::exchange(p.lost, true)) log::error("firewall: " + why.text + "; nothing opens until then");
+}
+
 void set_backend::look_again() {
     for (auto& [id, p] : places_) look_again(id.first, p);
 }
 
 void set_backend::look_again(const std::string& service, place& p) {
     const auto seen = look(service, p.where);
-    if (!seen) {
-        if (!std::exchange(p.lost, true)) log::error("firewall: " + seen.error().text + "; nothing opens until then");
-        return;
-    }
+    if (!seen) return lose(p, seen.error());
     const bool was_lost = std::exchange(p.lost, false);
-    const bool anew = std::exchange(p.handle, seen->handle) != seen->handle || (seen->handle == 0 && seen->empty);
+    const bool anew =
+        std::exchange(p.handle, seen->handle) != seen->handle || (seen->handle == 0 && seen->empty);
     if (was_lost) log::info("firewall: " + name_of(p.where) + " is there again");
-    if (anew || was_lost) put_back(service, p);
+    if (anew || was_lost || p.owes) put_back(service, p);
 }
 
-void set_backend::put_back(const std::string& service, const place& p) {
-    std::size_t count = 0;
+/// What cannot be put back now is tried again with the next look; it is told once.
+void set_backend::put_back(const std::string& service, place& p) {
+    std::size_t count = 0, failed = 0;
+    std::string why;
     for (const auto& g : open_.open(boot_now())) {
-        if (g.service != service || g.who.family() != p.where.family) continue;
-        if (const auto done = open(p, {g.who, g.service, g.left}); !done) return log::error(done.error().text);
-        ++count;
+        if (g.service != service || g.who.network.family() != p.where.family) continue;
+        const auto done = open(p, {g.who, g.service, g.left});
+        ++(done ? count : failed);
+        if (!done) why = done.error().text;
     }
-    if (count != 0)
+    const bool was_told = std::exchange(p.owes, failed != 0);
+    if (failed != 0 && !was_told)
+        log::error(why + "; " + std::to_string(failed) + " open grants not put back into " +
+                   name_of(p.where));
+    if (count != 0 && !was_told)
         log::info("firewall: " + name_of(p.where) + " was emptied: put back " + std::to_string(count) +
                   " open grants");
 }

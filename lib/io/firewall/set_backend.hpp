@@ -5,8 +5,8 @@
 
 namespace chronoknock::io {
 
-/// The backends `nft-set` and `ipset`, for hosts whose own rules shut the ports: grants are addresses, put for
-/// their time into sets that those rules refer to, and end in the kernel. There is no table of ours. What
+/// The backends `nft-set` and `ipset`, for hosts whose own rules shut the ports: grants are addresses, put
+/// for their time into sets that those rules refer to, and end in the kernel. There is no table of ours. What
 /// others have put there is left alone: who is in a set already, for longer, needs no grant. A set that was
 /// made anew (nf_tables), or emptied (ipset, which tells no more), gets the open grants again.
 ///

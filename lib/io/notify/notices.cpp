@@ -1,11 +1,12 @@
 #include "io/notify/notices.hpp"
 
 #include "base/each_of.hpp"
+#include "io/helper/helper_process.hpp"
 #include "io/log/level_of.hpp"
 #include "io/system/clock.hpp"
 
 #include <exception>
-#include <sys/wait.h>
+#include <sys/socket.h>
 #include <utility>
 #include <variant>
 
@@ -15,17 +16,26 @@ namespace {
 
 using notify::outcome;
 
-outcome outcome_of(child& c) {
-    const auto status = c.take_status();
-    if (!status) return {outcome::kind::not_run, 0, status.error().text};
-    if (WIFSIGNALED(*status)) return {outcome::kind::signalled, WTERMSIG(*status), c.first_line()};
-    return {outcome::kind::exited, WEXITSTATUS(*status), c.first_line()};
+outcome outcome_of(int stream) {
+    using manner = helper::program_end::manner;
+    const auto end = helper_process::end_of(stream);
+    if (!end) return {outcome::kind::not_run, 0, end.error().text};
+    const auto number = static_cast<int>(end->number);
+    switch (end->how) {
+    case manner::exited:
+        return {outcome::kind::exited, number, end->text};
+    case manner::signalled:
+        return {outcome::kind::signalled, number, end->text};
+    case manner::not_run:
+        break;
+    }
+    return {outcome::kind::not_run, 0, end->text};
 }
 
 } // namespace
 
 notices::notices(boost::asio::io_context& context, config::event_settings s)
-    : context_(context), notifier_(std::move(s)), beside_(context) {}
+    : context_(context), notifier_(std::move(s)) {}
 
 notices::~notices() = default;
 
@@ -39,9 +49,7 @@ void notices::carry_out(notify::actions todo) {
                        [this](const notify::start& s) { start(s); },
                        [this](const notify::kill& k) {
                            if (const auto found = runs_.find(k.run); found != runs_.end())
-                               found->second->program.kill();
-                           else if (const auto early = starting_.find(k.run); early != starting_.end())
-                               early->second = true;
+                               ::shutdown(found->second->stream.get(), SHUT_WR);
                        },
                        [](const granting::tell& t) { log::write(level_of(t.level), t.line); },
                    },
@@ -49,33 +57,17 @@ void notices::carry_out(notify::actions todo) {
 }
 
 void notices::start(const notify::start& s) {
-    auto variables = s.facts;
-    variables.push_back("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+    const auto number = s.run;
     try {
-        starting_.emplace(s.run, false);
-        beside_.run([command = s.command,
-                     variables = std::move(variables)] {
-                         return start_program(command, variables, program_rights::none);
-                     },
-                    [this, number = s.run](result<child> started) {
-                        if (started) return watch(number, std::move(*started));
-                        has_ended(number, {outcome::kind::not_run, 0, started.error().text});
-                    });
-    } catch (const std::exception& e) {
-        has_ended(s.run, {outcome::kind::not_run, 0, e.what()});
-    }
-}
-
-void notices::watch(std::uint64_t number, child c) {
-    try {
-        if (starting_.at(number)) c.kill();
-        auto& r = *runs_.emplace(number, std::make_unique<run>(context_, std::move(c))).first->second;
-        starting_.erase(number);
+        auto started = runner_ ? runner_(s.command, s.facts) : error{"nobody runs programs here"};
+        if (!started) return has_ended(number, {outcome::kind::not_run, 0, started.error().text});
+        auto& r = *runs_.emplace(number, std::make_unique<run>(context_, std::move(*started))).first->second;
         r.watched.async_wait(boost::asio::posix::stream_descriptor::wait_read,
                              [this, number](boost::system::error_code stopped) {
                                  if (stopped) return;
                                  const auto ended = runs_.extract(number);
-                                 if (!ended.empty()) has_ended(number, outcome_of(ended.mapped()->program));
+                                 if (!ended.empty())
+                                     has_ended(number, outcome_of(ended.mapped()->stream.get()));
                              });
     } catch (const std::exception& e) {
         runs_.erase(number);
@@ -84,7 +76,6 @@ void notices::watch(std::uint64_t number, child c) {
 }
 
 void notices::has_ended(std::uint64_t number, const outcome& o) {
-    starting_.erase(number);
     carry_out(notifier_.ended(number, o, boot_now()));
 }
 

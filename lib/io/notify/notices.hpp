@@ -1,28 +1,37 @@
 #pragma once
 
+#include "base/error.hpp"
 #include "grant/history.hpp"
-#include "io/system/beside.hpp"
-#include "io/system/child.hpp"
+#include "io/system/descriptor.hpp"
 #include "notify/notifier.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
+#include <string>
+#include <vector>
 
 namespace chronoknock::io {
 
-/// The shell of notify::notifier: starts the programs beside the loop, and hears from the kernel when they
-/// have ended. Ends them when it ends itself.
+/// The shell of notify::notifier: has the programs run, and hears when they have ended. They end with it.
 class notices {
 public:
+    /// Has a program run, and does not wait: gives what is readable once it has ended, and kills it when it
+    /// is shut down for writing (helper_process::run_program()).
+    using runner =
+        std::function<result<descriptor>(std::vector<std::string> command, std::vector<std::string> facts)>;
+
     notices(boost::asio::io_context& context, config::event_settings s);
     ~notices();
     notices(const notices&) = delete;
     notices& operator=(const notices&) = delete;
 
     void set(config::event_settings s) { notifier_.set(std::move(s)); }
+    /// Before anything happens.
+    void run_by(runner r) { runner_ = std::move(r); }
     void happened(const granting::history_entry& e);
     /// Whether knocks count as far as the time goes; reason: asked for it only if they do not.
     template <class Reason>
@@ -33,23 +42,21 @@ public:
 
 private:
     struct run {
-        run(boost::asio::io_context& context, child c)
-            : program(std::move(c)), watched(context, program.handle()) {}
+        run(boost::asio::io_context& context, descriptor s)
+            : stream(std::move(s)), watched(context, stream.get()) {}
         ~run() { watched.release(); }
-        child program;
+        descriptor stream;
         boost::asio::posix::stream_descriptor watched;
     };
 
     void carry_out(notify::actions todo);
     void start(const notify::start& s);
-    void watch(std::uint64_t number, child c);
     void has_ended(std::uint64_t number, const notify::outcome& o);
 
     boost::asio::io_context& context_;
     notify::notifier notifier_;
+    runner runner_;
     std::map<std::uint64_t, std::unique_ptr<run>> runs_;
-    std::map<std::uint64_t, bool> starting_; ///< true: to be killed as soon as it is there
-    beside beside_;                          ///< a thread without capabilities
 };
 
 } // namespace chronoknock::io

@@ -51,14 +51,17 @@ public:
     virtual result<std::vector<granting::opened_grant>> newest_opened() = 0;
     /// What a key (its name) opened, and what any of some keys did: address and service.
     virtual result<opened_by_key> opened_of(const std::string& key) = 0;
-    virtual result<std::set<std::pair<address, std::string>>>
-    opened_by(const std::set<std::string>& keys) = 0;
+    virtual result<std::set<std::pair<prefix, std::string>>> opened_by(const std::set<std::string>& keys) = 0;
+    /// Whoever opened this, it is closed: nothing of it is on its way. Noted within a second or so.
+    virtual void closed(const prefix& who, const std::string& service) = 0;
+    /// The backend that grants go to from now on; the answer: to which they went before, empty if not known.
+    virtual result<std::string> exchange_backend(const std::string& name) = 0;
     /// Grants that have ended: noted within a second or so.
     virtual void end(std::span<const granting::opened_grant> grants) = 0;
 
     /// Keeps what happened, and which grants ended by it: within a second or so; what a SIGKILL comes before
-    /// is lost.
-    virtual void note(granting::history_entry entry) = 0;
+    /// is lost. stays_open: what expired may be open yet, and closed() tells when it is not.
+    virtual void note(granting::history_entry entry, bool stays_open = false) = 0;
     /// The latest of what happened, the newest first.
     virtual result<std::vector<granting::history_entry>> history(std::size_t most) = 0;
     /// The entries that are asked for, the newest first.

@@ -52,7 +52,7 @@ result<std::vector<granting::numbered_entry>> find_in_history(database& db,
                                   std::nullopt,
                                   s.text(4),
                                   s.text(5)};
-        if (const auto who = address::parse(s.text(3))) e.who = *who;
+        if (const auto who = prefix::parse(s.text(3))) e.who = *who;
         found.push_back({s.integer(6), std::move(e)});
     }
 }

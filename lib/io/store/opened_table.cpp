@@ -27,7 +27,7 @@ result<void> for_each(statement& s, const std::function<void(opened_grant)>& tak
         const auto row = s.step();
         if (!row) return row.error();
         if (!*row) return {};
-        const auto who = address::parse(s.text(2));
+        const auto who = prefix::parse(s.text(2));
         if (!who) continue;
         const auto until = s.integer(6) != 0 ? unix_time::min() : unix_time{nanoseconds(s.integer(5))};
         take({s.text(0), s.text(1), *who, s.text(3), unix_time{nanoseconds(s.integer(4))}, until});
@@ -88,18 +88,49 @@ result<void> put_opened(database& db, std::span<const opened_grant> grants) {
 
 result<void> end_opened(database& db, const ended_grants& grants) {
     return db.transaction([&]() -> result<void> {
-        statement s(db, "update opened set until = null where key = ? and who = ? and service = ? "
-                        "and at <= ? and until <= ?");
+        const auto is_anybodys = [](const auto& one) { return std::get<0>(one.first).empty(); };
+        const bool by_address = std::ranges::any_of(grants, is_anybodys);
+        if (by_address)
+            if (const auto made = db.run("create index if not exists opened_for on opened (who, service)");
+                !made)
+                return made;
+        const std::string rest = "who = ? and service = ? and at <= ? and (until <= ? or until = ?)";
+        statement of_key(db, ("update opened set until = null where key = ? and " + rest).c_str());
+        statement of_any(db, ("update opened set until = null where ? = '' and " + rest).c_str());
         for (const auto& [id, by] : grants) {
-            const auto& [key, address, service] = id;
-            const auto who = address.to_string();
+            auto& s = std::get<0>(id).empty() ? of_any : of_key;
+            const auto& [key, whom, service] = id;
+            const auto who = whom.to_string();
             s.bind(key).bind(who).bind(service);
             s.bind(by.at.time_since_epoch().count()).bind(by.until.time_since_epoch().count());
+            s.bind(unix_time::max().time_since_epoch().count());
             if (const auto done = s.step(); !done) return done.error();
             s.reset();
         }
         return {};
     });
+}
+
+result<std::string> exchange_backend(database& db, const std::string& name) {
+    std::string before;
+    const auto done = db.transaction([&]() -> result<void> {
+        // Another version has none, and does without.
+        if (const auto made = db.run("create table if not exists opened_by (backend text not null)"); !made)
+            return made;
+        {
+            statement s(db, "select backend from opened_by");
+            const auto row = s.step();
+            if (!row) return row.error();
+            if (*row) before = s.text(0);
+        }
+        if (before == name) return {};
+        if (const auto gone = db.run("delete from opened_by"); !gone) return gone;
+        statement s(db, "insert into opened_by values (?)");
+        const auto put = s.bind(name).step();
+        return put ? result<void>() : put.error();
+    });
+    if (!done) return done.error();
+    return {boost::system::in_place_value, std::move(before)};
 }
 
 result<void> trim_opened(database& db, const std::set<std::string>& keys) {
@@ -143,8 +174,8 @@ result<opened_by_key> opened_of(database& db, const std::string& key) {
     }
 }
 
-result<std::set<std::pair<address, std::string>>> opened_by(database& db, const std::set<std::string>& keys) {
-    std::set<std::pair<address, std::string>> found;
+result<std::set<std::pair<prefix, std::string>>> opened_by(database& db, const std::set<std::string>& keys) {
+    std::set<std::pair<prefix, std::string>> found;
     statement s(db, (std::string(columns) + "where who <> ''").c_str());
     const auto take = [&](const opened_grant& g) {
         if (keys.contains(g.key)) found.emplace(g.who, g.service);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "base/error.hpp"
+
 #include <cstdint>
 #include <map>
 #include <string>
@@ -7,7 +9,7 @@
 namespace chronoknock::io {
 
 /// The place of the newest burnt token of each key (its fingerprint) in a state file, which a server may have
-/// open; nothing if there is none yet, or it cannot be read.
-std::map<std::string, std::int64_t> newest_places(const std::string& state);
+/// open; nothing if there is none yet. Read as the file's owner (do_as_owner()).
+result<std::map<std::string, std::int64_t>> newest_places(const std::string& state);
 
 } // namespace chronoknock::io

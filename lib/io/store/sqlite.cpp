@@ -24,6 +24,8 @@ result<database> database::connect(const std::string& path, milliseconds patienc
     d.db_.reset(raw);
     if (opened != SQLITE_OK) return d.failed();
     d.set_patience(patience);
+    // Landlock leaves no folder for temporary files.
+    if (const auto done = d.run("pragma temp_store = memory"); !done) return done.error();
     return d;
 }
 

@@ -39,7 +39,10 @@ sqlite_store::sqlite_store(boost::asio::io_context& context, burnt_record record
 
 void sqlite_store::redeem(std::vector<granting::burnt> tokens, std::vector<granting::opened_grant> grants,
                           answer done) {
+    const auto was_closed = [&](const auto& g) { return to_end_.contains({"", g.who, g.service}); };
+    if (std::ranges::any_of(grants, was_closed)) (void)end_some();
     for (const auto& g : grants) { // nor is what is opened anew to end
+        to_end_.erase({"", g.who, g.service});
         to_end_.erase({g.key, g.who, g.service});
         to_trim_.insert(g.key);
     }
@@ -129,18 +132,28 @@ result<opened_by_key> sqlite_store::opened_of(const std::string& key) {
     return io::opened_of(record_.connection(), key);
 }
 
-result<std::set<std::pair<address, std::string>>> sqlite_store::opened_by(const std::set<std::string>& keys) {
+result<std::set<std::pair<prefix, std::string>>> sqlite_store::opened_by(const std::set<std::string>& keys) {
     return io::opened_by(record_.connection(), keys);
 }
 
-void sqlite_store::note(granting::history_entry entry) {
+void sqlite_store::closed(const prefix& who, const std::string& service) {
+    ends({"", who, service}, {.at = unix_time::max()});
+    do_chores_soon();
+}
+
+result<std::string> sqlite_store::exchange_backend(const std::string& name) {
+    return io::exchange_backend(record_.connection(), name);
+}
+
+void sqlite_store::note(granting::history_entry entry, bool stays_open) {
     using kind = granting::history_entry::kind;
     // The key may have knocked again since, and what it has then goes on.
-    if (entry.who && !entry.key.empty() && (entry.what == kind::revoked || entry.what == kind::expired))
+    if (entry.who && !entry.key.empty() &&
+        (entry.what == kind::revoked || (entry.what == kind::expired && !stays_open)))
         for (const auto service : split_list(entry.services))
             ends({entry.key, *entry.who, std::string(service)},
                  entry.what == kind::revoked ? ended_by{.at = entry.when}
-                                             : ended_by{.until = entry.when + clock_slack});
+                                             : ended_by{entry.when, entry.when + clock_slack});
     if (to_note_.size() == most_to_note) to_note_.erase(to_note_.begin());
     to_note_.push_back(std::move(entry));
     do_chores_soon();

@@ -30,9 +30,11 @@ public:
     result<std::vector<granting::opened_grant>> open_grants() override;
     result<std::vector<granting::opened_grant>> newest_opened() override;
     result<opened_by_key> opened_of(const std::string& key) override;
-    result<std::set<std::pair<address, std::string>>> opened_by(const std::set<std::string>& keys) override;
+    result<std::set<std::pair<prefix, std::string>>> opened_by(const std::set<std::string>& keys) override;
     void end(std::span<const granting::opened_grant> grants) override;
-    void note(granting::history_entry entry) override;
+    void closed(const prefix& who, const std::string& service) override;
+    result<std::string> exchange_backend(const std::string& name) override;
+    void note(granting::history_entry entry, bool stays_open = false) override;
     result<std::vector<granting::history_entry>> history(std::size_t most) override;
     result<std::vector<granting::numbered_entry>> find_in_history(const granting::history_query& q) override;
     void keep(const report::period& p) override;

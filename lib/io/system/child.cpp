@@ -133,9 +133,11 @@ std::vector<std::string> doubts_on_program(const std::string& path) {
     if (::stat(path.c_str(), &s) != 0) return {path + ": " + std::strerror(errno)};
     std::vector<std::string> doubts;
     if (!S_ISREG(s.st_mode) || ::access(path.c_str(), X_OK) != 0)
-        doubts.push_back(path + " cannot be run: expected a program that the server's user may execute");
+        doubts.push_back(path +
+                         " cannot be run: expected a program that whoever starts the server may execute");
     if ((s.st_mode & (S_IWGRP | S_IWOTH)) != 0 || (s.st_uid != 0 && s.st_uid != ::geteuid()))
-        doubts.push_back(path + " can be written by others, who can then do what the server's user can");
+        doubts.push_back(path +
+                         " can be written by others, who can then do what whoever starts the server can");
     for (const auto& folder : folders_on_the_way(path))
         if (auto doubt = doubt_on_owner(folder, "a folder of the program that is run"); !doubt.empty())
             doubts.push_back(std::move(doubt));

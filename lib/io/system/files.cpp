@@ -24,6 +24,7 @@ namespace {
 
 // More than the largest key that a method takes.
 constexpr std::size_t most_key_file = 1 << 20;
+constexpr std::size_t most_text_file = 16 << 20;
 
 error why(const std::string& path, const char* what) {
     const bool roots = errno == EACCES && ::geteuid() == 0;
@@ -34,8 +35,8 @@ error why(const std::string& path, const char* what) {
 
 /// Opens a regular file. A FIFO that nobody writes to would be waited for without end; a device may never
 /// end.
-result<descriptor> open_for_reading(const std::string& path) {
-    descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+result<descriptor> open_for_reading(const std::string& path, int more_flags = 0) {
+    descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | more_flags));
     if (!file) return why(path, "cannot open");
     struct stat s {};
     if (::fstat(file.get(), &s) != 0) return why(path, "cannot open");
@@ -135,6 +136,16 @@ bool rename_new(const std::string& from, const std::string& to) {
            ::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0;
 }
 
+/// Gives a file the name of another, or, by an exchange, of a folder that stands in its way: what is in that
+/// would keep it from being removed.
+bool take_name(const std::string& beside, const std::string& path, bool over_folders) {
+    if (::rename(beside.c_str(), path.c_str()) == 0) return true;
+    if (!over_folders || errno != EISDIR) return false;
+    if (::renameat2(AT_FDCWD, beside.c_str(), AT_FDCWD, path.c_str(), RENAME_EXCHANGE) != 0) return false;
+    ::rmdir(beside.c_str());
+    return true;
+}
+
 /// By a temporary name beside it: where the file system has no files without a name, or /proc is missing.
 result<void> write_by_other_name(const std::string& path, std::string_view text) {
     auto other = name_beside(path);
@@ -162,17 +173,47 @@ result<std::string> read_file(const std::string& path, std::size_t most) {
     return read_all<std::string>(file->get(), path, most);
 }
 
-result<key::credential_ptr> load_key_file(const std::string& path, bool allow_loose_permissions) {
+result<std::string> read_own_file(const std::string& path) {
+    const auto file = open_for_reading(path, O_NOFOLLOW);
+    if (!file) return file.error();
+    struct stat s {};
+    if (::fstat(file->get(), &s) != 0) return why(path, "cannot read its mode");
+    const bool is_owned = s.st_uid == ::geteuid() || s.st_uid == 0;
+    if (!is_owned || s.st_nlink != 1 || (s.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+        return error{path + ": expected a file that belongs to us or root, with one name, and that no others "
+                            "can write"};
+    return read_all<std::string>(file->get(), path, most_text_file);
+}
+
+result<std::string> read_found_file(const std::string& path) {
+    const auto file = open_for_reading(path);
+    if (!file) return file.error();
+    struct stat s {};
+    if (::fstat(file->get(), &s) != 0) return why(path, "cannot read its mode");
+    if (s.st_uid != ::geteuid() && s.st_uid != 0)
+        return error{path + ": expected a file that belongs to us or root, since a pattern has found it"};
+    return read_all<std::string>(file->get(), path, most_text_file);
+}
+
+result<key::secret_text> read_key_text(const std::string& path, bool allow_loose_permissions) {
     const auto file = open_for_reading(path);
     if (!file) return file.error();
     // What was opened is what is judged: no one can swap the file in between.
     if (!allow_loose_permissions)
         if (const auto fits = check_permissions(file->get(), path); !fits) return fits.error();
-    const auto text = read_all<key::secret_text>(file->get(), path, most_key_file);
-    if (!text) return text.error();
-    auto key = method::read_key(*text);
+    return read_all<key::secret_text>(file->get(), path, most_key_file);
+}
+
+result<key::credential_ptr> read_key(const std::string& path, std::string_view text) {
+    auto key = method::read_key(text);
     if (!key) return in_file(path, key.error());
     return key;
+}
+
+result<key::credential_ptr> load_key_file(const std::string& path, bool allow_loose_permissions) {
+    const auto text = read_key_text(path, allow_loose_permissions);
+    if (!text) return text.error();
+    return read_key(path, *text);
 }
 
 result<void> write_new_file(const std::string& path, std::string_view text) {
@@ -198,7 +239,7 @@ result<void> put_in_place(const std::string& path, std::string_view text, const 
     const descriptor file(::mkostemp(beside.data(), O_CLOEXEC));
     if (!file) return why(path, "cannot write");
     const char* cannot = fill(file.get(), text, how);
-    if (!cannot && ::rename(beside.c_str(), path.c_str()) != 0) cannot = "cannot write";
+    if (!cannot && !take_name(beside, path, how.over_folders)) cannot = "cannot write";
     if (cannot) {
         const auto failure = why(path, cannot);
         ::unlink(beside.c_str());
@@ -210,7 +251,7 @@ result<void> put_in_place(const std::string& path, std::string_view text, const 
 
 result<void> replace_file(const std::string& path, std::string_view text) {
     make_folders(std::filesystem::path(path).parent_path());
-    return put_in_place(path, text);
+    return put_in_place(path, text, {.over_folders = true});
 }
 
 void make_folders(const std::filesystem::path& folder) {

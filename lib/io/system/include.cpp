@@ -40,7 +40,8 @@ result<std::vector<config::included_file>> read_included(const std::string& patt
     for (const auto& path : *paths) {
         if (after.takes_away(path)) continue;
         const auto* changed = after.text_of(path);
-        auto text = changed ? result<std::string>(boost::system::in_place_value, *changed) : read_file(path);
+        auto text =
+            changed ? result<std::string>(boost::system::in_place_value, *changed) : read_found_file(path);
         if (!text) return text.error();
         files.push_back({path, std::move(*text)});
     }

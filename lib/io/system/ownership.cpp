@@ -29,18 +29,20 @@ void add_folders(fs::path path, std::vector<std::string>& all) {
 
 } // namespace
 
-std::string doubt_on_owner(const std::string& path, const std::string& which, kept_from others) {
+std::string doubt_on_owner(const std::string& path, const std::string& which, kept_from others,
+                           const std::optional<also_trusted>& but) {
     struct stat s {};
     if (::stat(path.c_str(), &s) != 0)
         return errno == ENOENT ? "" : path + ": cannot look: " + std::strerror(errno);
-    if (s.st_uid != 0 && s.st_uid != ::geteuid())
+    if (s.st_uid != 0 && s.st_uid != ::geteuid() && !(but && s.st_uid == but->user))
         return path + ": " + which + " belongs to user " + std::to_string(s.st_uid) +
                ", who can change it; expected us or root";
     const auto mode = path + ": mode " + octal(s.st_mode) + " lets others ";
+    const mode_t of_others = but && s.st_gid == but->group ? S_IRWXO : S_IRWXG | S_IRWXO;
     const bool is_sticky = S_ISDIR(s.st_mode) && (s.st_mode & S_ISVTX) != 0;
-    if (!is_sticky && (s.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+    if (!is_sticky && (s.st_mode & (S_IWGRP | S_IWOTH) & of_others) != 0)
         return mode + "change " + which + "; expected chmod go-w";
-    if (others == kept_from::reading && (s.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+    if (others == kept_from::reading && (s.st_mode & of_others) != 0)
         return mode + "into " + which + "; expected chmod go-rwx";
     return "";
 }

@@ -30,8 +30,30 @@ std::span<const std::uint8_t, N> raw(const void* p) {
     return std::span<const std::uint8_t, N>{static_cast<const std::uint8_t*>(p), N};
 }
 
-/// Blocks.
-found addresses_of(const std::string& host) {
+/// Has a name looked up by a thread of its own, which then calls `done`. An error if there is none to be had.
+result<void> look_up_apart(std::string host, resolver by, std::function<void(found)> done) {
+    const auto no_thread = [&](const std::string& why) {
+        --threads;
+        return error{printable(host) + ": cannot be looked up: " + why};
+    };
+    if (++threads > most_threads) return no_thread("too many names are being looked up");
+    try {
+        std::thread([host, by = std::move(by), done = std::move(done)] {
+            try {
+                done(by(host));
+            } catch (const std::exception&) { // out of memory: whoever waits asks again
+            }
+            --threads;
+        }).detach();
+    } catch (const std::exception& e) {
+        return no_thread(e.what());
+    }
+    return {};
+}
+
+} // namespace
+
+result<std::vector<address>> addresses_of(const std::string& host) {
     addrinfo hints{};
     hints.ai_socktype = SOCK_DGRAM;
     hints.ai_flags = AI_ADDRCONFIG;
@@ -53,35 +75,13 @@ found addresses_of(const std::string& host) {
     return addresses;
 }
 
-/// Has a name looked up by a thread of its own, which then calls `done`. An error if there is none to be had.
-result<void> look_up_apart(std::string host, std::function<void(found)> done) {
-    const auto no_thread = [&](const std::string& why) {
-        --threads;
-        return error{printable(host) + ": cannot be looked up: " + why};
-    };
-    if (++threads > most_threads) return no_thread("too many names are being looked up");
-    try {
-        std::thread([host, done = std::move(done)] {
-            try {
-                done(addresses_of(host));
-            } catch (const std::exception&) { // out of memory: whoever waits asks again
-            }
-            --threads;
-        }).detach();
-    } catch (const std::exception& e) {
-        return no_thread(e.what());
-    }
-    return {};
-}
-
-} // namespace
-
 /// What the threads hold of us. They never touch who waits, only a number that stands for it: it belongs to
 /// the loop, which may have ended by then.
 struct lookup::link : std::enable_shared_from_this<link> {
     std::mutex mutex;
     bool open = true;
     boost::asio::any_io_executor executor;
+    resolver by;
     std::uint64_t last = 0;
     std::map<std::uint64_t, std::function<void(found)>> waiting;
 
@@ -94,8 +94,9 @@ struct lookup::link : std::enable_shared_from_this<link> {
     }
 };
 
-lookup::lookup(boost::asio::any_io_executor executor) : link_(std::make_shared<link>()) {
+lookup::lookup(boost::asio::any_io_executor executor, resolver by) : link_(std::make_shared<link>()) {
     link_->executor = std::move(executor);
+    link_->by = std::move(by);
 }
 
 void lookup::close() {
@@ -122,7 +123,7 @@ boost::asio::awaitable<found> lookup::resolve(std::string host) {
         if (const auto a = address::parse(name)) {
             l->deliver(number, std::vector{*a});
         } else if (const auto begun = look_up_apart(
-                       std::move(name), [l, number](found f) { l->deliver(number, std::move(f)); });
+                       std::move(name), l->by, [l, number](found f) { l->deliver(number, std::move(f)); });
                    !begun) {
             l->deliver(number, begun.error());
         }

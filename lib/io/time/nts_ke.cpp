@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 #include "io/client/endpoint.hpp"
+#include "io/system/files.hpp"
 #include "io/time/lookup.hpp"
 
 #include <boost/asio/as_tuple.hpp>
@@ -155,7 +156,20 @@ void part(std::shared_ptr<connection> c) {
 
 } // namespace
 
-result<asio::ssl::context> nts_context(const std::string& ca_file) {
+namespace {
+
+error no_authorities(const std::string& ca_file) {
+    return {printable(ca_file) + ": expected a readable file of certificates in PEM"};
+}
+
+} // namespace
+
+result<std::string> read_authorities(const std::string& ca_file) {
+    auto text = read_file(ca_file);
+    return text ? text : result<std::string>(no_authorities(ca_file));
+}
+
+result<asio::ssl::context> nts_context(const std::string& ca_file, std::string_view ca_text) {
     asio::ssl::context context{asio::ssl::context::tls_client};
     SSL_CTX_set_min_proto_version(context.native_handle(), TLS1_3_VERSION);
     context.set_verify_mode(asio::ssl::verify_peer);
@@ -163,8 +177,8 @@ result<asio::ssl::context> nts_context(const std::string& ca_file) {
     if (ca_file.empty())
         context.set_default_verify_paths(ec);
     else
-        context.load_verify_file(ca_file, ec);
-    if (ec) return error{printable(ca_file) + ": expected a readable file of certificates in PEM"};
+        context.add_certificate_authority(asio::buffer(ca_text), ec);
+    if (ec) return no_authorities(ca_file);
     return context;
 }
 

@@ -10,6 +10,7 @@
 #include <boost/asio/ssl/context.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace chronoknock::io {
@@ -22,9 +23,12 @@ struct nts_association {
     std::vector<timesync::endpoint> servers; ///< to ask for the time
 };
 
-/// The TLS 1.3 client that trusts the authorities in a PEM file; empty: those of the system. The only error
-/// is a file that cannot be read.
-result<boost::asio::ssl::context> nts_context(const std::string& ca_file);
+/// The text of a PEM file of authorities; one that cannot be read is an error.
+result<std::string> read_authorities(const std::string& ca_file);
+
+/// The TLS 1.3 client that trusts the authorities in the text of a PEM file; no file: those of the system.
+/// The only error is a text that has none. Opens no file.
+result<boost::asio::ssl::context> nts_context(const std::string& ca_file, std::string_view ca_text);
 
 /// Asks the host for keys and cookies, one address after the other, and finds where it wants its NTP asked.
 /// The certificate has to be for `host`, by its subject alternative names alone (RFC 9525), and valid at

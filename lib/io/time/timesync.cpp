@@ -79,7 +79,7 @@ asio::awaitable<result<place>> find(std::shared_ptr<lookup> names, std::shared_p
 
 class time_service::core : public std::enable_shared_from_this<core> {
 public:
-    core(asio::io_context& context, const config::time_settings& settings, role r);
+    core(asio::io_context& context, const config::time_settings& settings, role r, resolver names);
 
     void start();
     void stop();
@@ -139,15 +139,16 @@ private:
     bool posted_ = false; ///< run() is on its way
 };
 
-time_service::core::core(asio::io_context& context, const config::time_settings& settings, role r)
+time_service::core::core(asio::io_context& context, const config::time_settings& settings, role r,
+                         resolver names)
     : context_(context), settings_(settings), role_(r), machine_(machine_settings(settings)),
-      names_(std::make_shared<lookup>(context.get_executor())), timer_(context) {
+      names_(std::make_shared<lookup>(context.get_executor(), std::move(names))), timer_(context) {
     for (const auto& s : settings.servers) // as machine_settings() has them
         for (std::size_t n = 0; n < (s.pool ? timesync::pool_size : 1); ++n)
             servers_.push_back({s, false, nullptr});
     if (std::ranges::none_of(settings.servers, &config::time_server::nts)) return;
-    // Read now: later the process may not be allowed to.
-    auto tls = nts_context(settings.ca_file);
+    // The system's are read now: later the process may not be allowed to.
+    auto tls = nts_context(settings.ca_file, settings.ca_text);
     if (!tls) throw std::runtime_error(tls.error().text);
     tls_ = std::make_shared<asio::ssl::context>(std::move(*tls));
 }
@@ -356,8 +357,9 @@ void time_service::core::watch_fallback() {
     fallback_ = fallback;
 }
 
-time_service::time_service(asio::io_context& context, const config::time_settings& settings, role r)
-    : core_(std::make_shared<core>(context, settings, r)) {}
+time_service::time_service(asio::io_context& context, const config::time_settings& settings, role r,
+                           resolver names)
+    : core_(std::make_shared<core>(context, settings, r, std::move(names))) {}
 time_service::~time_service() { core_->stop(); }
 void time_service::start() { core_->start(); }
 std::optional<time_estimate> time_service::now(instant at) const { return core_->now(at); }

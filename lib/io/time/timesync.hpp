@@ -1,6 +1,7 @@
 #pragma once
 
 #include "config/server.hpp"
+#include "io/time/lookup.hpp"
 #include "timesync/synchroniser.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -22,10 +23,10 @@ public:
         once    ///< for a command: asks at once and often, and leaves the talking to the caller
     };
 
-    /// An unreadable ca_file: throws std::runtime_error with the one line for people. Must end before the
-    /// context does.
+    /// names: who looks them up. A ca_text without a certificate: throws std::runtime_error with the one
+    /// line for people. Must end before the context does.
     time_service(boost::asio::io_context& context, const config::time_settings& settings,
-                 role r = role::daemon);
+                 role r = role::daemon, resolver names = addresses_of);
     ~time_service();
     time_service(const time_service&) = delete;
     time_service& operator=(const time_service&) = delete;

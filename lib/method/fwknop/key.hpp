@@ -38,6 +38,7 @@ public:
     bool never_changes() const override { return false; }
     bool always_fresh() const override { return true; }
     bool heeds_address() const override { return true; }
+    bool names_address() const override { return true; }
     bool names_service() const override { return true; }
     bool asks_for_ports() const override { return true; }
     std::uint32_t least_memory() const override { return 0; }

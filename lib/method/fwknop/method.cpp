@@ -83,7 +83,7 @@ result<method::key_files> generate(std::span<const ini_field> fields, std::span<
 method::row row() {
     method::row r{credential::name, read_key, wants, verify, security_bits, describe, plan};
     r.generate = generate;
-    r.carries = {.beneficiary = true, .open_for = true, .close = false};
+    r.carries = {.beneficiary = true, .only_v4 = true, .open_for = true, .close = false};
     return r;
 }
 

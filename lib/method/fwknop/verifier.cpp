@@ -168,12 +168,16 @@ void verifier::read(const held_key& k, const candidate& c, std::string_view text
     const auto& settings = server_.keys[k.key];
     auto claim = begin_claim(k, c);
     const bool unnamed = m.who == address();
-    if (m.who != c.source && !settings.for_others)
+    const bool paired = settings.pair && !unnamed && m.who.family() != c.source.family();
+    if (m.who != c.source && !paired && !settings.for_others)
         return refuse(k, c,
                       {unnamed ? "it names no address to open for: that takes for_others"
                                : "it is for another address than it came from: that takes for_others",
                        m.time});
-    if (!unnamed) claim.beneficiary = m.who;
+    if (paired)
+        claim.paired = m.who;
+    else if (!unnamed)
+        claim.beneficiary = m.who;
     for (const auto service : settings.services)
         if (has_one_of(server_.services[service], m.ports))
             claim.services.push_back(static_cast<std::uint32_t>(service));

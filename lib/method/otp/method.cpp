@@ -17,7 +17,8 @@ const credential& of(const config::key_settings& k) { return of(*k.key); }
 method::capture_wish wants(const config::key_settings& k) {
     const auto& s = of(k).common();
     method::capture_wish wish;
-    if (s.travels_by(key::carrier::udp)) wish.datagrams.push_back({s.ports, payload_sizes});
+    if (s.travels_by(key::carrier::udp))
+        wish.datagrams.push_back({s.ports, payload_sizes, packet::content::ascii});
     if (s.travels_by(key::carrier::dns)) wish.datagrams.push_back(packet::dns_questions());
     return wish;
 }

@@ -40,6 +40,7 @@ public:
     bool always_fresh() const override { return true; }
     std::vector<key::carrier> carriers() const override { return settings_.carriers; }
     bool heeds_address() const override { return true; }
+    bool names_address() const override { return true; }
     bool names_service() const override { return true; }
     std::uint32_t least_memory() const override {
         return uses(key::carrier::ports) ? static_cast<std::uint32_t>(settings_.layout.digits()) : 0;

@@ -329,7 +329,11 @@ void verifier::claim_for(const tags::live& window, const request& r, const messa
     granting::claim c;
     c.key = held.key;
     c.source = a.source;
-    c.beneficiary = r.who.value_or(a.source);
+    // By DNS the source may be a resolver's, which everybody shares.
+    const bool paired =
+        settings.pair && r.who && r.who->family() != a.source.family() && a.carrier != key::carrier::dns;
+    c.beneficiary = paired ? a.source : r.who.value_or(a.source);
+    if (paired) c.paired = r.who;
     const bool all = r.service == service_mark{};
     for (const auto& [mark, service] : rests_[window.held].services)
         if (all || mark == r.service) c.services.push_back(service);
@@ -346,7 +350,7 @@ void verifier::claim_for(const tags::live& window, const request& r, const messa
     c.description = "message of " + utc(r.time) + " by " + std::string(to_string(a.carrier));
     if (c.services.empty())
         c.unfit = "it asks for a service that the key may not open";
-    else if (!settings.for_others && (!r.who || *r.who != a.source))
+    else if (!paired && !settings.for_others && (!r.who || *r.who != a.source))
         c.unfit = r.who ? "it asks for " + r.who->to_string() + ", and for_others is not set"
                         : "it asks for whoever sends it, and for_others is not set";
     found_.push_back(std::move(c));

@@ -1,6 +1,7 @@
 #include "base/address.hpp"
 #include "base/ini.hpp"
 #include "base/port_set.hpp"
+#include "base/prefix_lengths.hpp"
 #include "base/reader.hpp"
 #include "base/service.hpp"
 #include "base/text.hpp"
@@ -32,12 +33,47 @@ BOOST_AUTO_TEST_CASE(prefixes) {
     BOOST_TEST(net->contains(*address::parse("192.0.2.200")));
     BOOST_TEST(!net->contains(*address::parse("192.0.2.100")));
     BOOST_TEST(!net->contains(*address::parse("::1")));
-    BOOST_TEST(prefix::parse("2001:db8::1")->to_string() == "2001:db8::1/128");
+    BOOST_TEST(prefix::parse("2001:db8::1")->to_string() == "2001:db8::1");
     BOOST_TEST(prefix::parse("0.0.0.0/0")->contains(*address::parse("9.9.9.9")));
     BOOST_TEST(prefix::parse("192.0.2.1/24").error().text ==
                "expected zeros beyond the prefix length in '192.0.2.1/24'");
     BOOST_TEST(prefix::parse("192.0.2.0/33").has_error());
+    const auto ip = [](const char* text) { return *address::parse(text); };
+    BOOST_TEST(prefix(ip("192.0.2.77"), 25).to_string() == "192.0.2.0/25");
+    BOOST_TEST(prefix(ip("192.0.2.77"), 0).to_string() == "0.0.0.0/0");
+    BOOST_TEST(prefix(ip("192.0.2.77"), 128).to_string() == "192.0.2.77");
+    BOOST_TEST(prefix(ip("2001:db8:1:2:3::4"), 61).to_string() == "2001:db8:1::/61");
+    BOOST_TEST(prefix(ip("::ffff:192.0.2.77"), 24).to_string() == "192.0.2.0/24");
+    BOOST_TEST((prefix(ip("192.0.2.77")) == ip("192.0.2.77")));
+    BOOST_TEST(prefix(ip("192.0.2.77")).is_single());
+    BOOST_TEST(net->overlaps(ip("192.0.2.200")));
+    BOOST_TEST(prefix(ip("192.0.2.200")).overlaps(*net));
+    BOOST_TEST(net->overlaps(*prefix::parse("192.0.0.0/16")));
+    BOOST_TEST(!net->overlaps(*prefix::parse("192.0.2.0/25")));
+    BOOST_TEST(!prefix::parse("0.0.0.0/0")->overlaps(*prefix::parse("::/0")));
+    for (const auto* text : {"fe80::1", "169.254.1.1", "127.0.0.1", "::1"})
+        BOOST_TEST(ip(text).is_link_local());
+    for (const auto* text : {"10.0.0.1", "fd00::1", "192.0.2.1"}) BOOST_TEST(!ip(text).is_link_local());
     BOOST_TEST(prefix::parse("192.0.2.0/").has_error());
+}
+
+BOOST_AUTO_TEST_CASE(networks_that_an_address_is_in) {
+    prefix_lengths lengths;
+    std::vector<std::string> asked;
+    const auto ask = [&](const char* who) {
+        asked.clear();
+        return lengths.any_of(*address::parse(who), [&](const prefix& p) {
+            asked.push_back(p.to_string());
+            return p.length == 24;
+        });
+    };
+    BOOST_TEST(!ask("192.0.2.1"));
+    for (const auto* text : {"10.0.0.1", "10.0.0.0/16", "10.0.0.0/24", "2001:db8::/64"})
+        lengths.add(*prefix::parse(text));
+    BOOST_TEST(ask("192.0.2.1"));
+    BOOST_TEST((asked == std::vector<std::string>{"192.0.2.1", "192.0.2.0/24"}));
+    BOOST_TEST(!ask("2001:db8:1::1"));
+    BOOST_TEST((asked == std::vector<std::string>{"2001:db8:1::/64"}));
 }
 
 BOOST_AUTO_TEST_CASE(port_sets) {

@@ -65,6 +65,9 @@ services = dns, ssh
 mode = set
 knock_delay = 20
 allow_weak = true
+max_grants = 7
+prefix4 = 24
+prefix6 = 64
 [key.17@home]
 file = /keys/b.key
 services = ssh
@@ -129,6 +132,14 @@ ports = udp/53, tcp/53, tcp/8000-8010
     BOOST_TEST((s->keys[0].services == std::vector<std::size_t>{1, 0}));
     BOOST_TEST((s->keys[0].knock_delay == 20s));
     BOOST_TEST(s->keys[0].allow_weak);
+    BOOST_TEST(s->keys[0].max_grants == 7u);
+    BOOST_TEST(s->keys[1].max_grants == 0u);
+    BOOST_TEST((s->keys[0].prefix4 == 24 && s->keys[0].prefix6 == 64));
+    BOOST_TEST((s->keys[1].prefix4 == 32 && s->keys[1].prefix6 == 128));
+    for (const auto& one : s->services) // both are alice's
+        BOOST_TEST(
+            (one.prefixes4 == std::set<std::uint8_t>{24} && one.prefixes6 == std::set<std::uint8_t>{64}));
+    BOOST_TEST(!s->services[0].until_idle);
     BOOST_TEST(s->keys[1].name == "17@home");
 }
 

@@ -24,7 +24,8 @@ change close(const address& who, const char* service) { return {who, service, {}
 BOOST_AUTO_TEST_SUITE(abilities_of_backends)
 
 BOOST_AUTO_TEST_CASE(rules_ask_for_no_more_than_a_backend_can_do) {
-    const backend least{"least", {}}, all{"all", {true, true, true, true}}, guard{"guard", {.guard = true}};
+    const backend least{"least", {}}, all{"all", {true, true, true, true, true}},
+        guard{"guard", {.guard = true}};
     rules r;
     r.services.resize(1);
     r.services[0].name = "ssh";
@@ -33,6 +34,16 @@ BOOST_AUTO_TEST_CASE(rules_ask_for_no_more_than_a_backend_can_do) {
     BOOST_TEST(check(r, least).error().text == "[service.ssh] uses: the backend least has no such thing");
     BOOST_TEST(check(r, all).has_value());
     r.services[0].uses = 0;
+    r.services[0].until_idle = true;
+    BOOST_TEST(check(r, least).error().text ==
+               "[service.ssh] until = idle: the backend least has no such thing");
+    BOOST_TEST(check(r, all).has_value());
+    r.services[0].until_idle = false;
+    r.services[0].prefixes6 = {64};
+    BOOST_TEST(check(r, least).error().text ==
+               "prefix4 or prefix6 of a key that opens [service.ssh]: the backend least has no such thing");
+    BOOST_TEST(check(r, all).has_value());
+    r.services[0].prefixes6.clear();
     r.always_allow = {*prefix::parse("192.0.2.0/24")};
     BOOST_TEST(check(r, least).error().text ==
                "[firewall] always_allow: the backend least has no such thing");
@@ -101,6 +112,20 @@ BOOST_AUTO_TEST_CASE(what_could_not_be_closed_comes_again) {
 BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_SUITE(ledger_of_grants)
+
+BOOST_AUTO_TEST_CASE(a_network_had_a_grant_for_its_addresses) {
+    ledger l;
+    const auto net = prefix(alice, 24);
+    l.note({net, "ssh", 30s}, now);
+    BOOST_TEST(l.had_grant(*address::parse("192.0.2.200"), "ssh", now));
+    BOOST_TEST(!l.had_grant(*address::parse("192.0.3.1"), "ssh", now));
+    BOOST_TEST(!l.had_grant(*address::parse("192.0.2.200"), "web", now));
+    BOOST_TEST((l.open(now) == std::vector<live_grant>{{net, "ssh", 30s}}));
+    l.note(open(alice, "ssh", 30s), now); // beside it
+    BOOST_TEST(l.open(now).size() == 2u);
+    l.keep([&](const prefix& who, const std::string&) { return who.is_single(); });
+    BOOST_TEST((l.open(now) == std::vector<live_grant>{{alice, "ssh", 30s}}));
+}
 
 BOOST_AUTO_TEST_CASE(a_closed_grant_is_not_open_and_was) {
     ledger l;

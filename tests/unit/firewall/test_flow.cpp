@@ -1,4 +1,5 @@
 #include "firewall/flow.hpp"
+#include "firewall/listening.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -38,6 +39,11 @@ BOOST_AUTO_TEST_CASE(ipv4_within_ipv6_is_ipv4) {
     BOOST_REQUIRE_EQUAL(open.size(), 2u);
     BOOST_TEST((open[0] == flow{transport::tcp, *address::parse("2001:db8::2"), 0x8000, 22}));
     BOOST_TEST((open[1] == flow{transport::tcp, *address::parse("192.0.2.7"), 0x8001, 22}));
+}
+
+BOOST_AUTO_TEST_CASE(ports_at_which_a_socket_listens) {
+    BOOST_TEST((firewall::parse_listening_ports(tcp4) == std::set<std::uint16_t>{22}));
+    BOOST_TEST(firewall::parse_listening_ports(tcp6).empty());
 }
 
 BOOST_AUTO_TEST_CASE(lines_of_another_form_are_passed_over) {

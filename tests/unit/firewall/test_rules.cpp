@@ -41,6 +41,25 @@ BOOST_AUTO_TEST_CASE(a_set_name_reads_back) {
     BOOST_TEST(set_name(make_service("ssh", {"tcp/22"}, 3), 6).starts_with("grant6_3_ssh."));
 }
 
+BOOST_AUTO_TEST_CASE(a_set_of_networks_says_their_length) {
+    const auto ssh = make_service("ssh", {"tcp/22"}), three = make_service("ssh", {"tcp/22"}, 3);
+    BOOST_TEST(set_name(ssh, 4, 24).starts_with("net4_24_ssh."));
+    BOOST_TEST(set_name(three, 6, 64).starts_with("net6_64_3_ssh."));
+    for (const auto& s : {ssh, three})
+        for (const auto* text : {"192.0.2.0/24", "192.0.2.7", "2001:db8::/64", "2001:db8::7"}) {
+            const auto who = *prefix::parse(text);
+            const auto set = parse_set_name(set_name(s, who));
+            BOOST_REQUIRE(set.has_value());
+            BOOST_TEST((set->service == "ssh" && set->uses == s.uses));
+            BOOST_TEST((set->family == who.network.family() && set->length.has_value() != who.is_single()));
+            BOOST_TEST((who_of(*set, who.network) == who));
+        }
+    for (const auto* name : {"net4_ssh.00000000", "net4_0_ssh.00000000", "net4_32_ssh.00000000",
+                             "net6_128_ssh.00000000", "net4_24_0_ssh.00000000", "net4_24_.00000000",
+                             "net5_24_ssh.00000000", "net4_24_3_2_ssh.00000000", "net4_24_ssh"})
+        BOOST_TEST(!parse_set_name(name), name);
+}
+
 BOOST_AUTO_TEST_CASE(a_set_name_tells_the_ports_whatever_their_order) {
     const auto name = [](std::initializer_list<const char*> ports) {
         return set_name(make_service("ssh", ports), 4);
@@ -199,6 +218,31 @@ BOOST_AUTO_TEST_CASE(live_grants_stay_and_stale_sets_go) {
     BOOST_TEST(has(text, "delete chain inet chronoknock forward\n")); // nothing is translated
     there.sets = {"tcp4; flush ruleset"};
     BOOST_TEST(!setup_script(r, there, {}));
+}
+
+BOOST_AUTO_TEST_CASE(grants_to_networks_have_sets_by_length) {
+    rules r;
+    r.services = {make_service("ssh", {"tcp/22"}, 1), make_service("vpn", {"udp/51820"})};
+    auto& ssh = r.services[0];
+    ssh.prefixes4 = {24};
+    ssh.prefixes6 = {56, 64};
+    const auto text = *setup_script(r, {}, {});
+    const auto net4 = set_name(ssh, 4, 24), net6 = set_name(ssh, 6, 56);
+    BOOST_TEST(has(text, "set " + net4 + " { type ipv4_addr; flags dynamic,timeout; "));
+    BOOST_TEST(has(text, "set " + set_name(ssh, 6, 64) + " { type ipv6_addr; "));
+    BOOST_TEST(has(text, "tcp dport { 22 } ip saddr @" + set_name(ssh, 4) + " add")); // single ones, too
+    BOOST_TEST(has(text, "tcp dport { 22 } ip saddr & 255.255.255.0 @" + net4 + " add"));
+    BOOST_TEST(has(text, "tcp dport { 22 } ip6 saddr & ffff:ffff:ffff:ff00:: @" + net6 + " add"));
+    BOOST_TEST(has(text, "delete @" + net4 + " { ip saddr & 255.255.255.0 } accept"));
+    BOOST_TEST(!has(text, "udp dport { 51820 } ip saddr &"));
+    // A length that no key has any more is gone, with its grants; the others stay.
+    firewall::table_state there;
+    there.sets = {set_name(ssh, 4), net4, net6};
+    ssh.prefixes6 = {64};
+    const auto next = *setup_script(r, there, {});
+    BOOST_TEST(has(next, "delete set inet chronoknock " + net6 + "\n"));
+    BOOST_TEST(!has(next, "delete set inet chronoknock " + net4));
+    BOOST_TEST(!has(next, "delete set inet chronoknock " + set_name(ssh, 4)));
 }
 
 BOOST_AUTO_TEST_CASE(what_was_admitted_goes_on) {

@@ -14,7 +14,8 @@ BOOST_AUTO_TEST_CASE(a_claim_that_closes_is_burnt_as_well) {
         auto c = w.of(0, -1);
         c.what = claim::wish::close;
         BOOST_TEST((w.judge({c}) == actions{redeem{3, {w.burnt_of(c)}}}));
-        BOOST_TEST((w.redeemed(3, fine) == actions{close_services{4, here, {{"ssh", {}}, {"web", {}}}}}));
+        BOOST_TEST(
+            (w.redeemed(3, fine) == actions{close_services{4, {{here, "ssh", {}}, {here, "web", {}}}}}));
         const std::string closes = "key alice closes ssh, web to 192.0.2.1, window -1";
         const auto said = w.carried_out(4, works ? fine : full);
         BOOST_TEST((said == (works ? actions{tell{severity::info, closes + " (0.00 ms)"},
@@ -51,7 +52,7 @@ BOOST_AUTO_TEST_CASE(what_another_key_holds_as_well_stays_open_for_that) {
     auto c = w.of(0, 11);
     c.what = claim::wish::close;
     w.judge({c});
-    BOOST_TEST((w.redeemed(5, fine) == actions{close_services{6, here, {{"ssh", 19s}, {"web", 49s}}}}));
+    BOOST_TEST((w.redeemed(5, fine) == actions{close_services{6, {{here, "ssh", 19s}, {here, "web", 49s}}}}));
     w.carried_out(6, fine);
     // And each end is the history's by its own key.
     w.now = 30s;
@@ -62,7 +63,7 @@ BOOST_AUTO_TEST_CASE(what_another_key_holds_as_well_stays_open_for_that) {
     auto last = w.of(1, 31);
     last.what = claim::wish::close;
     w.judge({last});
-    BOOST_TEST((w.redeemed(7, fine) == actions{close_services{8, here, {{"web", {}}}}}));
+    BOOST_TEST((w.redeemed(7, fine) == actions{close_services{8, {{here, "web", {}}}}}));
 }
 
 BOOST_AUTO_TEST_CASE(a_shorter_grant_does_not_cut_short_that_of_another_key) {
@@ -91,7 +92,7 @@ BOOST_AUTO_TEST_CASE(what_could_not_be_opened_is_not_held) {
     auto c = w.of(0, 2);
     c.what = claim::wish::close;
     w.judge({c});
-    BOOST_TEST((w.redeemed(7, fine) == actions{close_services{8, here, {{"ssh", {}}, {"web", {}}}}}));
+    BOOST_TEST((w.redeemed(7, fine) == actions{close_services{8, {{here, "ssh", {}}, {here, "web", {}}}}}));
 }
 
 BOOST_AUTO_TEST_CASE(what_was_opened_before_a_restart_is_its_keys_yet) {
@@ -115,10 +116,10 @@ BOOST_AUTO_TEST_CASE(what_was_opened_before_a_restart_is_its_keys_yet) {
         w.judge({c});
     };
     close(here); // bob's ends 5 s after the start, a second of which is over; web is not hers
-    BOOST_TEST((w.redeemed(1, fine) == actions{close_services{2, here, {{"ssh", 4s}}}}));
+    BOOST_TEST((w.redeemed(1, fine) == actions{close_services{2, {{here, "ssh", 4s}}}}));
     w.carried_out(2, fine);
     close(there); // web is not open there
-    BOOST_TEST((w.redeemed(3, fine) == actions{close_services{4, there, {{"ssh", {}}}}}));
+    BOOST_TEST((w.redeemed(3, fine) == actions{close_services{4, {{there, "ssh", {}}}}}));
 }
 
 BOOST_AUTO_TEST_CASE(what_a_service_no_longer_is_nobody_holds) {
@@ -128,7 +129,7 @@ BOOST_AUTO_TEST_CASE(what_a_service_no_longer_is_nobody_holds) {
     auto c = w.of(0, -1);
     c.what = claim::wish::close;
     w.judge({c});
-    BOOST_TEST((w.redeemed(3, fine) == actions{close_services{4, here, {{"web", {}}}}}));
+    BOOST_TEST((w.redeemed(3, fine) == actions{close_services{4, {{here, "web", {}}}}}));
 }
 
 BOOST_AUTO_TEST_CASE(a_grant_whose_time_is_over_is_noted) {

@@ -5,6 +5,8 @@
 #include <boost/asio/post.hpp>
 #include <boost/test/unit_test.hpp>
 #include <map>
+#include <set>
+#include <utility>
 
 using namespace chronoknock;
 using namespace std::chrono_literals;
@@ -19,8 +21,16 @@ struct simple_backend final : io::firewall_backend {
     void prepare(firewall::rules, answer done) override { done({}); }
     result<void> prepare_now(const firewall::rules&) override { return {}; }
     void list(listing done) override { done(std::vector<io::live_grant>()); }
-    void withdraw(answer done) override { done({}); }
+    void on_unclosed(closed_one told) override { unclosed = std::move(told); }
+    bool holds(const prefix&, const std::string& service) const override { return held.contains(service); }
+    void withdraw(answer done) override {
+        ++withdrawals;
+        if (failures > 0) return --failures, done(error{"no"});
+        open.clear();
+        done({});
+    }
     void apply(std::vector<change> changes, answer done) override {
+        if (waits) return waiting.push_back({std::move(changes), std::move(done)});
         boost::asio::post(context, [this, changes = std::move(changes), done = std::move(done)] {
             if (failures > 0) return --failures, done(error{"no"});
             for (const auto& c : changes)
@@ -34,7 +44,12 @@ struct simple_backend final : io::firewall_backend {
 
     boost::asio::io_context& context;
     std::map<std::string, instant> open;
+    std::set<std::string> held;
     int failures = 0;
+    int withdrawals = 0;
+    closed_one unclosed;
+    bool waits = false; ///< for the test to answer
+    std::vector<std::pair<std::vector<change>, answer>> waiting;
 };
 
 struct world {
@@ -131,6 +146,74 @@ BOOST_AUTO_TEST_CASE(what_an_earlier_process_left_is_closed_when_it_should_have_
     BOOST_TEST(is_open("soon"));
     BOOST_TEST(run_until([&] { return !is_open("soon"); }));
     BOOST_TEST(is_open("later"));
+}
+
+BOOST_AUTO_TEST_CASE(of_several_keys_for_one_grant_the_longest_counts) {
+    for (const auto* service : {"ssh", "web"}) simple->open[service] = io::boot_now();
+    backend.recall({{who, "ssh", 1h, "alice"}, {who, "ssh", -1s, "bob"}, {who, "web", -1s, "bob"}});
+    BOOST_TEST(run_until([&] { return !is_open("web"); }));
+    BOOST_TEST(is_open("ssh"));
+}
+
+BOOST_AUTO_TEST_CASE(one_that_is_opened_while_it_is_closed_has_an_end_though_it_was_said_to_have_failed) {
+    BOOST_TEST(apply("ssh", 100ms).has_value());
+    simple->waits = true;
+    BOOST_TEST(run_until([&] { return simple->waiting.size() == 1u; })); // it is being closed
+    int failed = 0;
+    backend.apply({{who, "ssh", {}}}, [&](const result<void>&) {}); // by its owner as well
+    backend.apply({{who, "ssh", 300ms}}, [&](const result<void>& r) { failed += !r; });
+    simple->waits = false;
+    auto waiting = std::exchange(simple->waiting, {});
+    BOOST_TEST_REQUIRE(waiting.size() == 3u);
+    waiting[0].second({});
+    waiting[1].second({});
+    waiting[2].second(error{"it hung after it had opened"});
+    BOOST_TEST(failed == 1);
+    BOOST_TEST(run_until([&] { return !is_open("ssh"); }));
+}
+
+BOOST_AUTO_TEST_CASE(a_closing_that_fails_leaves_the_end_of_what_was_opened_meanwhile) {
+    BOOST_TEST(apply("ssh", 100ms).has_value());
+    simple->waits = true;
+    BOOST_TEST(run_until([&] { return simple->waiting.size() == 1u; }));
+    backend.apply({{who, "ssh", 1h}}, [](const result<void>&) {});
+    simple->waits = false;
+    auto waiting = std::exchange(simple->waiting, {});
+    BOOST_TEST_REQUIRE(waiting.size() == 2u);
+    waiting[1].second({});
+    waiting[0].second(error{"no"});
+    const auto end = io::boot_now() + 1500ms; // a failed closing is tried again after a second
+    run_until([&] { return io::boot_now() > end; });
+    BOOST_TEST(is_open("ssh"));
+}
+
+BOOST_AUTO_TEST_CASE(what_the_backend_could_not_close_unasked_is_closed_again) {
+    simple->open["gone"] = io::boot_now();
+    simple->unclosed(who, "gone");
+    BOOST_TEST(run_until([&] { return !is_open("gone"); }));
+}
+
+BOOST_AUTO_TEST_CASE(a_service_that_is_gone_keeps_its_deadlines_while_its_door_is_open) {
+    BOOST_TEST(apply("web", 200ms).has_value());
+    simple->held = {"web"};
+    BOOST_TEST(backend.prepare_now({}).has_value());
+    BOOST_TEST(run_until([&] { return !is_open("web"); }));
+}
+
+BOOST_AUTO_TEST_CASE(a_withdrawal_that_fails_is_tried_again_and_nothing_is_opened_any_more) {
+    BOOST_TEST(apply("ssh", 1h).has_value());
+    simple->failures = 2;
+    std::optional<result<void>> withdrawn;
+    backend.withdraw([&](const result<void>& r) { withdrawn = r; });
+    BOOST_TEST(!withdrawn.has_value());
+    BOOST_TEST(is_open("ssh"));
+    const auto opened = apply("web", 1h);
+    BOOST_TEST_REQUIRE(!opened.has_value());
+    BOOST_TEST(opened.error().text == "firewall: the server is stopping");
+    BOOST_TEST(run_until([&] { return withdrawn.has_value(); }));
+    BOOST_TEST(withdrawn->has_value());
+    BOOST_TEST(simple->withdrawals == 3);
+    BOOST_TEST(simple->open.empty());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -32,10 +32,10 @@ public:
         return step(
             "translates", [&] { return real_.translates(); }, false);
     }
-    result<std::optional<std::string>> run(std::string_view script) override {
+    result<std::optional<std::string>> run(const firewall::nft_order& order) override {
         using answer = result<std::optional<std::string>>;
         return step(
-            "run", [&] { return real_.run(script); }, answer(error{"nft: no answer"}));
+            "run", [&] { return real_.run(order); }, answer(error{"nft: no answer"}));
     }
     io::nft_result<void> change(std::span<const io::nft_element> elements) override {
         return netlink("change", [&] { return real_.change(elements); });

@@ -112,7 +112,7 @@ BOOST_AUTO_TEST_CASE(of_a_key_the_newest_are_kept_and_what_is_open_and_that_ther
             w.store->note({opened("alice", n).until, history_entry::kind::expired, "alice", numbered(n),
                            "ssh, web", ""});
     const auto addresses = [&] {
-        std::set<address> found;
+        std::set<prefix> found;
         for (const auto& g : w.of("alice").grants) found.insert(g.who);
         return found;
     };
@@ -124,7 +124,7 @@ BOOST_AUTO_TEST_CASE(of_a_key_the_newest_are_kept_and_what_is_open_and_that_ther
     BOOST_TEST((w.of("alice").forgotten == std::set<std::string>{"ssh", "web"}));
     BOOST_TEST(w.of("bob").forgotten.empty());
     BOOST_TEST((w.store->opened_by({"bob", "carol"}).value() ==
-                std::set<std::pair<address, std::string>>{{numbered(1), "ssh"}}));
+                std::set<std::pair<prefix, std::string>>{{numbered(1), "ssh"}}));
     BOOST_TEST(w.store->open_grants().value().size() == 3u); // two of alice's, one of bob's
 }
 
@@ -141,6 +141,19 @@ BOOST_AUTO_TEST_CASE(what_ended_is_open_no_more_unless_it_is_opened_anew) {
     BOOST_TEST((w.store->newest_opened().value().at(0).who == numbered(3)));
 }
 
+BOOST_AUTO_TEST_CASE(one_without_a_known_end_ends_as_the_others_do) {
+    using enum history_entry::kind;
+    world w;
+    auto idle = opened("alice", 1);
+    idle.until = unix_time::max();
+    w.open({idle});
+    BOOST_TEST((w.store->open_grants().value() == std::vector{idle}));
+    w.store->note({idle.at - 1s, expired, "alice", numbered(1), "ssh", "the one before"});
+    BOOST_TEST((w.store->open_grants().value() == std::vector{idle}));
+    w.store->note({idle.at + 1h, expired, "alice", numbered(1), "ssh", "the last connection has ended"});
+    BOOST_TEST(w.store->open_grants().value().empty());
+}
+
 BOOST_AUTO_TEST_CASE(the_end_of_a_grant_is_none_of_the_next_one_s) {
     using enum history_entry::kind;
     for (const auto how : {expired, revoked}) {
@@ -155,6 +168,29 @@ BOOST_AUTO_TEST_CASE(the_end_of_a_grant_is_none_of_the_next_one_s) {
         w.store->note({begin + 51s, how, "alice", numbered(1), "ssh", ""});
         BOOST_TEST(w.store->open_grants().value().empty());
     }
+}
+
+BOOST_AUTO_TEST_CASE(what_may_be_open_after_its_time_stays_until_it_is_closed_for_all_keys) {
+    world w;
+    w.open({opened("alice", 1), opened("bob", 1), opened("bob", 2)});
+    for (const auto* key : {"alice", "bob"})
+        w.store->note({begin + 40s, history_entry::kind::expired, key, numbered(1), "ssh", ""}, true);
+    BOOST_TEST(w.store->open_grants().value().size() == 3u);
+    w.store->closed(numbered(1), "ssh");
+    BOOST_TEST((w.store->open_grants().value() == std::vector{opened("bob", 2)}));
+    w.store->closed(numbered(2), "ssh");
+    w.open({opened("carol", 2)}); // before the closing is written
+    BOOST_TEST((w.store->open_grants().value() == std::vector{opened("carol", 2)}));
+}
+
+BOOST_AUTO_TEST_CASE(it_knows_to_which_backend_grants_went) {
+    world w;
+    BOOST_TEST(w.store->exchange_backend("command").value() == "");
+    BOOST_TEST(w.store->exchange_backend("command").value() == "command");
+    w.store.reset();
+    w.store = io::sqlite_store::open(w.context, w.path).value();
+    BOOST_TEST(w.store->exchange_backend("nft-set").value() == "command");
+    BOOST_TEST(w.store->exchange_backend("nft-set").value() == "nft-set");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -34,6 +34,21 @@ BOOST_AUTO_TEST_CASE(a_file_takes_the_place_of_another) {
     BOOST_TEST(files_in(f) == 1);
 }
 
+BOOST_AUTO_TEST_CASE(a_folder_is_moved_aside_where_that_is_wanted) {
+    folder f;
+    const auto path = f / "guard.nft";
+    BOOST_REQUIRE(::mkdir(path.c_str(), 0700) == 0);
+    BOOST_TEST(!put_in_place(path, "x"));
+    BOOST_REQUIRE(replace_file(path, "one"));
+    BOOST_TEST(read_file(path).value() == "one");
+    BOOST_TEST(files_in(f) == 1); // an empty one is removed
+    ::unlink(path.c_str());
+    BOOST_REQUIRE(replace_file(path + "/inside", "x")); // makes the folder
+    BOOST_REQUIRE(replace_file(path, "two"));
+    BOOST_TEST(read_file(path).value() == "two");
+    BOOST_TEST(files_in(f) == 2);
+}
+
 BOOST_AUTO_TEST_CASE(what_is_no_file_is_not_replaced) {
     folder f;
     BOOST_TEST(!publish_file(f.path(), "x", 0644));

@@ -296,6 +296,26 @@ BOOST_FIXTURE_TEST_CASE(another_address_takes_for_others, lab) {
     BOOST_TEST((claims[0].unfit.empty() && claims[0].beneficiary == who));
 }
 
+BOOST_FIXTURE_TEST_CASE(a_pair_is_of_both_families, lab) {
+    key(0);
+    server.keys.back().pair = true;
+    auto v = make();
+    const auto m = asking();
+    const auto v4 = m.who;
+    BOOST_TEST((send(v, seal_text(to_text(m))).at(0).paired == std::nullopt)); // from there itself
+    who = *address::parse("2001:db8::1");
+    auto c = send(v, seal_text(to_text(m))).at(0);
+    BOOST_TEST(c.unfit == "");
+    BOOST_TEST((c.beneficiary == who && c.paired == v4));
+    auto unnamed = m;
+    unnamed.who = address();
+    BOOST_TEST(outcome(v, seal_text(to_text(unnamed))) ==
+               "it names no address to open for: that takes for_others");
+    who = *address::parse("192.0.2.200");
+    BOOST_TEST(outcome(v, seal_text(to_text(m))) ==
+               "it is for another address than it came from: that takes for_others");
+}
+
 BOOST_FIXTURE_TEST_CASE(opens_the_services_of_its_key_that_have_a_port_asked_for, lab) {
     key(0);
     auto v = make();

@@ -71,7 +71,8 @@ BOOST_AUTO_TEST_CASE(otp_key_files) {
     BOOST_TEST(row.security_bits(settings, {}) == 61.0);
     BOOST_TEST(*row.left(settings, std::nullopt) == 100);
     BOOST_TEST(*row.left(settings, 0) == 99);
-    const packet::capture_wish expected{.datagrams = {{*port_set::parse("1024-65535"), {11, 128}}}};
+    const packet::capture_wish expected{
+        .datagrams = {{*port_set::parse("1024-65535"), {11, 128}, packet::content::ascii}}};
     BOOST_TEST((row.wants(settings) == expected));
 }
 

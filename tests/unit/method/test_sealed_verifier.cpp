@@ -78,6 +78,51 @@ BOOST_FIXTURE_TEST_CASE(another_address_needs_for_others, lab) {
     BOOST_TEST(see(v, datagram(seal(r)), 1)[0].unfit == "it asks for a service that the key may not open");
 }
 
+BOOST_FIXTURE_TEST_CASE(a_pair_is_of_both_families, lab) {
+    key().pair = true;
+    auto v = make();
+    auto r = asks(1);
+    const auto v6 = *address::parse("2001:db8::7");
+    r.who = v6;
+    for (const bool close : {false, true}) {
+        r.close = close;
+        const auto c = see(v, datagram(seal(r)), 1).at(0);
+        BOOST_TEST(c.unfit == "");
+        BOOST_TEST((c.beneficiary == who));
+        BOOST_TEST((c.paired == v6));
+    }
+    // Of the same family, or none: as without it. An IPv4-mapped address is the IPv4 address.
+    for (const auto* same : {"192.0.2.9", "::ffff:192.0.2.9"}) {
+        r.who = *address::parse(same);
+        const auto c = see(v, datagram(seal(r)), 1).at(0);
+        BOOST_TEST(c.unfit == "it asks for 192.0.2.9, and for_others is not set");
+        BOOST_TEST(!c.paired.has_value());
+    }
+    r.who = who;
+    BOOST_TEST((see(v, datagram(seal(r)), 1).at(0).unfit.empty()));
+    r.who.reset();
+    BOOST_TEST((see(v, datagram(seal(r)), 1).at(0).unfit != ""));
+    // By DNS the source may be a resolver's.
+    r.who = v6;
+    const auto question = packet::make_dns_question(to_name(seal(r), "knock.example"), 7);
+    const auto c = see(v, datagram(question, 53), 1).at(0);
+    BOOST_TEST(c.unfit == "it asks for 2001:db8::7, and for_others is not set");
+    BOOST_TEST(!c.paired.has_value());
+}
+
+BOOST_FIXTURE_TEST_CASE(for_others_and_a_pair, lab) {
+    auto& k = key();
+    k.pair = k.for_others = true;
+    auto v = make();
+    auto r = asks(1);
+    r.who = *address::parse("192.0.2.9"); // of the same family: for that alone
+    auto c = see(v, datagram(seal(r)), 1).at(0);
+    BOOST_TEST((c.unfit.empty() && c.beneficiary == *r.who && !c.paired));
+    r.who = *address::parse("2001:db8::7");
+    c = see(v, datagram(seal(r)), 1).at(0);
+    BOOST_TEST((c.unfit.empty() && c.beneficiary == who && c.paired == r.who));
+}
+
 BOOST_FIXTURE_TEST_CASE(close_is_a_claim_as_well, lab) {
     key();
     auto v = make();

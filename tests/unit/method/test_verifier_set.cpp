@@ -50,6 +50,7 @@ BOOST_AUTO_TEST_CASE(events_are_shown_to_those_who_wish_for_them) {
         {.datagrams = {{pool, whole}, {*port_set::parse("53,1000"), {19, 512}}}, .echoes = whole},
         {.datagrams = {{pool, {0, 0}}}},
         {.syns = pool, .datagrams = {{*port_set::parse("1999-3000")}}},
+        {.datagrams = {{pool, {11, 128}, packet::content::ascii}}},
     };
     using counts = std::vector<std::size_t>;
     counts shown(wishes.size());
@@ -57,23 +58,25 @@ BOOST_AUTO_TEST_CASE(events_are_shown_to_those_who_wish_for_them) {
     for (std::size_t i = 0; i < wishes.size(); ++i)
         all.push_back({std::make_unique<stub>("", &shown[i]), wishes[i]});
     method::verifier_set set(std::move(all));
-    const auto show = [&](packet::kind kind, std::uint16_t port, std::size_t size) {
-        const std::vector<std::uint8_t> payload(size);
+    const auto show = [&](packet::kind kind, std::uint16_t port, std::size_t size, std::uint8_t byte = 0xff) {
+        const std::vector<std::uint8_t> payload(size, byte);
         std::ranges::fill(shown, 0u);
         set.observe({.kind = kind, .port = port, .payload = payload}, {});
         return shown;
     };
     using enum packet::kind;
-    BOOST_TEST((show(syn, 1000, 0) == counts{1, 0, 0, 1}));
-    BOOST_TEST((show(syn, 2001, 0) == counts{0, 0, 0, 0}));
-    BOOST_TEST((show(datagram, 1500, 57) == counts{0, 1, 0, 0}));
-    BOOST_TEST((show(datagram, 1500, 56) == counts{0, 0, 0, 0}));
-    BOOST_TEST((show(datagram, 1500, 58) == counts{0, 0, 0, 0}));
-    BOOST_TEST((show(datagram, 1500, 0) == counts{0, 0, 1, 0}));
-    BOOST_TEST((show(datagram, 2000, 0) == counts{0, 0, 1, 1}));
-    BOOST_TEST((show(datagram, 3000, 1200) == counts{0, 0, 0, 1}));
-    BOOST_TEST((show(datagram, 1000, 57) == counts{0, 1, 0, 0})); // once, though it is wished for twice
-    BOOST_TEST((show(datagram, 53, 100) == counts{0, 1, 0, 0}));
-    BOOST_TEST((show(echo, 0, 57) == counts{0, 1, 0, 0}));
-    BOOST_TEST((show(echo, 0, 56) == counts{0, 0, 0, 0}));
+    BOOST_TEST((show(syn, 1000, 0) == counts{1, 0, 0, 1, 0}));
+    BOOST_TEST((show(syn, 2001, 0) == counts{0, 0, 0, 0, 0}));
+    BOOST_TEST((show(datagram, 1500, 57) == counts{0, 1, 0, 0, 0}));
+    BOOST_TEST((show(datagram, 1500, 56) == counts{0, 0, 0, 0, 0}));
+    BOOST_TEST((show(datagram, 1500, 58) == counts{0, 0, 0, 0, 0}));
+    BOOST_TEST((show(datagram, 1500, 0) == counts{0, 0, 1, 0, 0}));
+    BOOST_TEST((show(datagram, 2000, 0) == counts{0, 0, 1, 1, 0}));
+    BOOST_TEST((show(datagram, 3000, 1200) == counts{0, 0, 0, 1, 0}));
+    BOOST_TEST((show(datagram, 1000, 57) == counts{0, 1, 0, 0, 0})); // once, though it is wished for twice
+    BOOST_TEST((show(datagram, 1500, 57, 'A') == counts{0, 1, 0, 0, 1}));
+    BOOST_TEST((show(datagram, 1500, 56, 'A') == counts{0, 0, 0, 0, 1}));
+    BOOST_TEST((show(datagram, 53, 100) == counts{0, 1, 0, 0, 0}));
+    BOOST_TEST((show(echo, 0, 57) == counts{0, 1, 0, 0, 0}));
+    BOOST_TEST((show(echo, 0, 56) == counts{0, 0, 0, 0, 0}));
 }

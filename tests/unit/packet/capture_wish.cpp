@@ -33,6 +33,15 @@ BOOST_AUTO_TEST_CASE(wishes_add_up) {
     BOOST_TEST((forth.sum() == expected));
     BOOST_TEST((back.sum() == expected));
     BOOST_TEST((packet::wish_sum().sum() == packet::capture_wish()));
+
+    // What one method would not look at another one may.
+    packet::wish_sum both;
+    both.add({.datagrams = {{*port_set::parse("7"), {57, 57}, packet::content::ascii}}});
+    both.add({.datagrams = {{*port_set::parse("7"), {57, 57}}}});
+    const packet::capture_wish apart{
+        .datagrams = {{*port_set::parse("7"), {57, 57}},
+                      {*port_set::parse("7"), {57, 57}, packet::content::ascii}}};
+    BOOST_TEST((both.sum() == apart));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -67,6 +67,46 @@ BOOST_AUTO_TEST_CASE(each_wish_for_datagrams_has_sizes_of_its_own) {
     for (const std::size_t size : {0u, 56u, 57u, 58u}) BOOST_TEST(is_wanted(echo, 0, size) == (size == 57));
 }
 
+BOOST_AUTO_TEST_CASE(bounds_of_datagrams_reach_to_the_ends) {
+    const std::vector<std::uint8_t> bytes(65535);
+    const auto is_wanted = [&](packet::datagram_wish wish, std::uint16_t port, std::size_t size) {
+        packet::sieve s({.datagrams = {std::move(wish)}});
+        s.set_destinations(prefix_set(std::vector{*prefix::parse("192.0.2.2")}));
+        auto e = to("192.0.2.2", port, packet::kind::datagram);
+        e.payload = std::span(bytes).first(size);
+        return s.judge(e) == verdict::wanted;
+    };
+    for (const std::uint16_t port : std::vector<std::uint16_t>{0, 1, 65534, 65535})
+        for (const std::size_t size : {0u, 1u, 65534u, 65535u}) {
+            BOOST_TEST(is_wanted({*port_set::parse("0-65535")}, port, size));
+            BOOST_TEST(is_wanted({*port_set::parse("1-65534"), {1, 65534}}, port, size) ==
+                       (port % 65535 != 0 && size % 65535 != 0));
+            BOOST_TEST(is_wanted({*port_set::parse("65535"), {0, 0}}, port, size) ==
+                       (port == 65535 && size == 0));
+            BOOST_TEST(is_wanted({*port_set::parse("0"), {65535, 65535}}, port, size) ==
+                       (port == 0 && size == 65535));
+        }
+}
+
+BOOST_AUTO_TEST_CASE(text_is_wished_for_by_its_first_eight_bytes) {
+    packet::sieve s({.datagrams = {{*port_set::parse("7"), {0, 128}, packet::content::ascii}}});
+    s.set_destinations(prefix_set(std::vector{*prefix::parse("192.0.2.2")}));
+    const auto is_wanted = [&](std::span<const std::uint8_t> payload) {
+        auto e = to("192.0.2.2", 7, packet::kind::datagram);
+        e.payload = payload;
+        return s.judge(e) == verdict::wanted;
+    };
+    const std::vector<std::uint8_t> text(57, 0x7f);
+    for (const std::size_t size : {0u, 7u, 8u, 57u}) BOOST_TEST(is_wanted(std::span(text).first(size)));
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        auto other = text;
+        other[i] = 0x80;
+        BOOST_TEST(is_wanted(other) == (i >= 8));
+        // Too short to tell: whoever wished for it looks.
+        if (i < 7) BOOST_TEST(is_wanted(std::span(other).first(7)));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(only_what_is_addressed_here_counts) {
     const auto s = make();
     BOOST_TEST(s.judge(to("192.0.2.3", 1000)) == verdict::elsewhere);

@@ -27,9 +27,10 @@ const std::map<std::string, names> may_include = {
     {"method", {"base", "key", "packet", "grant", "config", "client", "method"}},
     {"client", {"base", "key", "packet", "client"}},
     {"notify", {"base", "grant", "config", "notify"}},
+    {"helper", {"base", "key", "firewall", "helper"}},
     {"io",
      {"base", "key", "packet", "timesync", "firewall", "supervisor", "grant", "config", "method", "client",
-      "notify", "report", "io"}},
+      "notify", "report", "helper", "io"}},
     {"report", {"base", "grant", "report"}},
 };
 

@@ -1,0 +1,174 @@
+#include "io/confinement.hpp"
+
+#include "io/log/log.hpp"
+#include "io/system/account.hpp"
+#include "io/system/files.hpp"
+#include "io/system/landlock.hpp"
+#include "io/system/privileges.hpp"
+#include "io/system/seccomp.hpp"
+
+#include <ctime>
+#include <filesystem>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace chronoknock::io {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* default_user = "chronoknock";
+
+std::string folder_of(const std::string& path) {
+    const auto folder = fs::path(path).parent_path().string();
+    return folder.empty() ? "." : folder;
+}
+
+/// Where a file may be replaced by a new one its folder is needed; what is in / or /etc is named by itself.
+std::string place_of(const std::string& path) {
+    const auto folder = folder_of(path);
+    return folder == "/" || folder == "/etc" ? path : folder;
+}
+
+bool listens_at_path(const config::server& c) { return c.metrics.listen && !c.metrics.listen->path.empty(); }
+
+open_paths paths_of(const config::server& c) {
+    open_paths p;
+    // Of the kernel, of libraries and of the time zone; certificates of time servers. Nothing secret.
+    p.readable = {"/proc",
+                  "/usr",
+                  "/lib",
+                  "/lib64",
+                  "/etc/ssl/certs",
+                  "/etc/ssl/cert.pem",
+                  "/etc/ssl/openssl.cnf",
+                  "/etc/ca-certificates",
+                  "/etc/pki/ca-trust",
+                  "/etc/pki/tls/certs",
+                  "/etc/pki/tls/cert.pem",
+                  "/etc/pki/tls/openssl.cnf",
+                  "/etc/crypto-policies",
+                  "/var/lib/ca-certificates",
+                  "/etc/localtime",
+                  "/etc/nsswitch.conf",
+                  "/etc/group",
+                  "/etc/passwd",
+                  "/etc/ld.so.cache",
+                  "/dev/urandom"};
+    p.writable = {folder_of(c.state), "/dev/null"};
+    // To take the socket away at the end; a folder of others, /run say, is not worth that.
+    if (is_ours(folder_of(c.control))) p.writable.push_back(folder_of(c.control));
+    if (!c.log.file.empty()) p.readable.push_back(place_of(c.log.file));
+    if (!c.metrics.file.empty()) p.writable.push_back(folder_of(c.metrics.file));
+    if (listens_at_path(c)) p.writable.push_back(folder_of(c.metrics.listen->path));
+    return p;
+}
+
+/// A place that we may not even look at is none.
+bool is_within(const std::string& path, const std::vector<std::string>& places) {
+    std::error_code hidden;
+    const auto whole = fs::weakly_canonical(path, hidden);
+    if (hidden) return false;
+    for (const auto& place : places) {
+        const auto around = fs::weakly_canonical(place, hidden);
+        if (hidden) continue;
+        const auto relative = whole.lexically_relative(around);
+        if (!relative.empty() && *relative.begin() != "..") return true;
+    }
+    return false;
+}
+
+std::string own_name() {
+    const auto* const found = ::getpwuid(::geteuid());
+    return found ? found->pw_name : std::to_string(::geteuid());
+}
+
+result<void> change_user(const std::string& name, const config::server& c) {
+    // Without [server] control_group, which may be one that opens more: the socket is that group's already.
+    const auto who = find_account(name);
+    if (!who) return who.error();
+    if (who->user == ::geteuid()) return {};
+    if (::geteuid() != 0)
+        return error{
+            "[server] user: expected root to start the server, or no user: only root becomes another"};
+    if (const auto given = hand_over(c.state, *who); !given) return given;
+    return become(*who);
+}
+
+/// Of all that the helper does not open itself.
+void open_what_stays_open() { ::tzset(); }
+
+} // namespace
+
+std::string user_to_become(const config::server& c) {
+    if (!c.user.empty()) return c.user;
+    return ::geteuid() == 0 && is_user(default_user) ? default_user : "";
+}
+
+result<confinement> confine(const config::server& c, const helper_process& helper, bool has_control) {
+    confinement in_force;
+    open_what_stays_open();
+    if (const auto name = user_to_become(c); !name.empty())
+        if (const auto changed = change_user(name, c); !changed) {
+            if (!c.user.empty()) return changed.error();
+            log::warning(changed.error().text + ": the server stays who it is");
+        }
+    if (::geteuid() == 0) take_back(c.state);
+    make_folders(folder_of(c.state)); // what is not there when Landlock takes effect is never reached
+    in_force.user = own_name();
+    in_force.helper = helper.pid();
+    if (const auto kept = keep_privileges(network_rights::all); !kept) return kept.error();
+
+    in_force.reach = paths_of(c);
+    if (const auto version = restrict_files(in_force.reach); version)
+        in_force.landlock = *version;
+    else
+        log::warning(version.error().text);
+    if (in_force.landlock == 0) log::warning("files are not restricted: this kernel has no Landlock");
+
+    in_force.opens_path_sockets = ::geteuid() != 0 || !has_control || listens_at_path(c);
+    const auto own = in_force.opens_path_sockets ? path_sockets::any : path_sockets::none;
+    auto listener = restrict_calls(packet_sockets::listener, own);
+    in_force.opens_packet_sockets = !listener || !helper.opens_packet_sockets_for(std::move(*listener));
+    in_force.seccomp = bool(listener);
+    if (!listener) {
+        const auto plain = restrict_calls(packet_sockets::itself, own);
+        in_force.seccomp = bool(plain);
+        log::warning("the server opens packet sockets itself, and keeps CAP_NET_RAW: " +
+                     listener.error().text);
+        if (!plain) log::warning("system calls are not restricted: " + plain.error().text);
+    }
+    if (!in_force.opens_packet_sockets)
+        if (const auto kept = keep_privileges(network_rights::admin); !kept) return kept.error();
+    in_force.capabilities = capabilities();
+    if (::geteuid() == 0 && user_to_become(c).empty())
+        log::info("the server runs as root: there is no user chronoknock, and [server] user names none");
+    return in_force;
+}
+
+result<void> stays_within(const confinement& now, const config::server& next) {
+    if (now.seccomp && !now.opens_path_sockets && listens_at_path(next))
+        return error{
+            "[metrics] listen: the running server stays root, and opens no socket by a path any more; "
+            "a restart changes that"};
+    if (now.landlock == 0) return {};
+    const auto& reach = now.reach;
+    const auto reached = [&](const std::string& path, bool to_write) {
+        return path.empty() || is_within(path, reach.writable) ||
+               (!to_write && is_within(path, reach.readable));
+    };
+    const auto refuse = [](const char* field, const std::string& path) {
+        return error{std::string(field) + ": " + path +
+                     " is in a folder that the running server cannot reach; "
+                     "a restart changes that"};
+    };
+    if (!reached(next.log.file, false)) return refuse("[capture] log", next.log.file);
+    if (!reached(next.metrics.file, true)) return refuse("[metrics] file", next.metrics.file);
+    if (next.metrics.listen && !reached(next.metrics.listen->path, true))
+        return refuse("[metrics] listen", next.metrics.listen->path);
+    return {};
+}
+
+} // namespace chronoknock::io

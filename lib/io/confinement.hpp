@@ -1,0 +1,40 @@
+#pragma once
+
+#include "base/error.hpp"
+#include "config/server.hpp"
+#include "io/helper/helper_process.hpp"
+#include "io/system/landlock.hpp"
+
+#include <string>
+#include <sys/types.h>
+#include <vector>
+
+namespace chronoknock::io {
+
+/// What keeps the server from doing more than it needs, as far as it is in force.
+struct confinement {
+    std::string user; ///< who it is
+    std::vector<std::string> capabilities;
+    int landlock = 0; ///< the kernel's version of it; 0: not in force
+    bool seccomp = false;
+    bool opens_packet_sockets = true; ///< by itself, and not by the helper
+    bool opens_path_sockets = true;   ///< a server that stays root does not
+    pid_t helper = 0;
+    open_paths reach; ///< of Landlock
+};
+
+/// The user that a server becomes: [server] user, or `chronoknock` where there is one, or none.
+std::string user_to_become(const config::server& c);
+
+/// Gives up, for good, all that the helper does for the server: becomes its user, keeps CAP_NET_ADMIN, and
+/// CAP_NET_RAW where the helper cannot open packet sockets for it; reaches the files of the configuration
+/// only (Landlock), and makes no other system calls than it needs (seccomp). What this kernel, or whoever
+/// started us, does not let us do costs a line in the log; an error is what no waiting will mend. Before
+/// there is a second thread. has_control: the control socket is open, so that a server that stays root needs
+/// no other, unless metrics do.
+result<confinement> confine(const config::server& c, const helper_process& helper, bool has_control);
+
+/// Whether a server that is confined so can go over to another configuration: it reaches the files of that.
+result<void> stays_within(const confinement& now, const config::server& next);
+
+} // namespace chronoknock::io

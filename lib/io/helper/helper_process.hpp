@@ -1,0 +1,56 @@
+#pragma once
+
+#include "base/error.hpp"
+#include "helper/answers.hpp"
+#include "helper/requests.hpp"
+#include "io/helper/site.hpp"
+#include "io/system/descriptor.hpp"
+
+#include <optional>
+#include <string>
+#include <sys/types.h>
+#include <vector>
+
+namespace chronoknock::io {
+
+/// The server's end of its helper (helper/requests.hpp): a process that keeps what the server gives up, and
+/// ends with it. Any thread may ask; whoever asks waits for the answer, unless it says otherwise.
+class helper_process {
+public:
+    /// Forks it. The calling process must have one thread only, and nothing secret in its memory yet. The
+    /// helper gives away at once what it does not need itself.
+    static result<helper_process> start(const helper_site& site);
+
+    pid_t pid() const { return pid_; }
+    /// Readable when the helper has ended.
+    int channel() const { return channel_.get(); }
+
+    result<helper::refusal_of_nft> write_guard(const firewall::nft_order& order) const;
+    result<void> keep_guard(const firewall::rules& rules) const;
+    result<void> restore_guard() const;
+    /// True: there was a table.
+    result<bool> remove_guard() const;
+    result<bool> find_translation() const;
+    result<helper::configuration_texts> read_configuration() const;
+    result<std::vector<address>> look_up(const std::string& host) const;
+
+    /// Does not wait. The stream is readable when the program has ended, or could not be run: end_of() tells.
+    /// To shut the stream down for writing kills the program with all that it has started; so does its end.
+    result<descriptor> run_program(helper::program which, std::vector<std::string> command,
+                                   std::vector<std::string> facts) const;
+    static result<helper::program_end> end_of(int stream);
+
+    /// From now on the helper opens the packet sockets that the server's seccomp filter reports
+    /// (packet_sockets.hpp). The listener is the server's no more.
+    bool opens_packet_sockets_for(descriptor listener) const;
+
+private:
+    helper_process(pid_t pid, descriptor channel) : pid_(pid), channel_(std::move(channel)) {}
+    result<descriptor> begin(const helper::request& r) const;
+    result<key::secret_text> ask(const helper::request& r, std::size_t most) const;
+
+    pid_t pid_;
+    descriptor channel_;
+};
+
+} // namespace chronoknock::io
