@@ -210,7 +210,7 @@ void tracker::append(slot s, const seen& one) {
         const auto few = e.few;
         const auto taken = take_block(s);
         std::ranges::copy(few, pool_[taken].syns.begin());
-        e.blocks = {taken, taken};
+        e.blocks = {taken, taken, port_filter::all()};
         e.head = 0;
     }
     const auto at = (e.head + e.count) % per_block;
@@ -220,7 +220,7 @@ void tracker::append(slot s, const seen& one) {
             pool_[e.blocks.last].next = taken;
             e.blocks.last = taken;
         } else { // it was the address's own, its only one
-            e.blocks = {taken, taken};
+            e.blocks = {taken, taken, port_filter::all()};
             e.head = 0;
             e.oldest = one.tick;
         }

@@ -86,6 +86,34 @@ public:
     std::uint8_t spent(slot s) const { return slots_[s].spent; }
     /// Whether it sent what can begin a knock; false again when nothing is remembered of it.
     bool& promising(slot s) { return slots_[s].promising; }
+    /// Ports as a Bloom filter, one bit in each half: a port that is none of them is taken for one seldom.
+    struct port_filter {
+        std::uint32_t one, other;
+
+        static constexpr port_filter none() { return {0, 0}; }
+        static constexpr port_filter all() { return {~0u, ~0u}; }
+        static constexpr port_filter of(std::uint16_t port) {
+            const std::uint32_t mixed = port * 0x9e3779b1u;
+            return {1u << (mixed >> 27), 1u << (mixed >> 22 & 31)};
+        }
+        constexpr void add(std::uint16_t port) {
+            one |= of(port).one;
+            other |= of(port).other;
+        }
+        constexpr bool may_have(std::uint16_t port) const {
+            return (one & of(port).one) != 0 && (other & of(port).other) != 0;
+        }
+    };
+    /// False if what it was looked at for cannot be complete before other ports than this one have come. Of
+    /// whom three SYNs or fewer are remembered, each can be the one.
+    bool awaits(slot s, std::uint16_t port) const {
+        const entry& e = slots_[s];
+        return !e.chained() || e.blocks.awaited.may_have(port);
+    }
+    /// Says which these are; until then, and again when nothing was remembered of it, all.
+    void await(slot s, port_filter ports) {
+        if (slots_[s].chained()) slots_[s].blocks.awaited = ports;
+    }
     /// What can begin a knock is something else from now on.
     void judge_anew() { ++judgement_; }
     /// True once after judge_anew() for a slot of which something was remembered before.
@@ -125,6 +153,7 @@ private:
     struct chain {
         std::uint32_t first;
         std::uint32_t last;
+        port_filter awaited;
     };
 
     struct alignas(64) entry {

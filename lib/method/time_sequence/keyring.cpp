@@ -49,6 +49,7 @@ keyring::keyring(const config::server& server, std::span<const std::uint32_t> ke
         const auto& k = kind.psk_of(settings);
         const auto* const before = held_.empty() ? nullptr : &held_.back();
         const bool same_pool = before && k.ports == before->psk->ports;
+        one_pool_ &= same_pool || !before;
         for (const auto range : same_pool ? std::span<const port_range>() : k.ports.ranges())
             for (std::uint32_t port = range.first; port <= range.last; ++port) pool_.set(port);
         const bool same_draw = same_pool && k.length == before->psk->length;
@@ -77,6 +78,15 @@ keyring::keyring(const config::server& server, std::span<const std::uint32_t> ke
     std::partial_sum(expected_.begin(), expected_.end(), expected_.begin());
     for (std::uint32_t l = 0; l < sequences_.size(); ++l) schedule_.push({unix_time::min(), l});
     nodes_.reserve(most_nodes); // to grow with many keys would hold up a batch
+}
+
+double keyring::expected_selectors(std::span<const std::uint16_t> ports) const {
+    const auto of = [this](std::uint16_t port) { return double{std::max(0.0f, expected_[port])}; };
+    if (ports.empty()) return 0;
+    if (one_pool_) return static_cast<double>(ports.size()) * of(ports.front());
+    double sum = 0;
+    for (const auto port : ports) sum += of(port);
+    return sum;
 }
 
 bool keyring::advance(unix_time t, std::size_t sequences) {

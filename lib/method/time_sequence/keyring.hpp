@@ -67,8 +67,9 @@ public:
     /// True if there is one. (8 KiB, where by_port_ has 256: it is asked for each SYN.)
     bool is_selector(std::uint16_t port) const { return selectors_[port]; }
     const live& at(std::uint32_t index) const { return nodes_[index]; }
-    /// How many selectors that are acceptable now a port has, on the average of all secrets.
-    float expected_selectors(std::uint16_t port) const { return expected_[port]; }
+    /// How many selectors that are acceptable now these ports of the pools have, on the average of all
+    /// secrets.
+    double expected_selectors(std::span<const std::uint16_t> ports) const;
 
     std::span<const std::uint32_t> plain_sequences() const { return plain_; }
 
@@ -119,7 +120,8 @@ private:
     std::vector<std::uint32_t> by_port_;
     std::bitset<65536> selectors_; ///< ports that by_port_ has one for
     std::bitset<65536> pool_;
-    std::vector<float> expected_;
+    std::vector<float> expected_; ///< of each port
+    bool one_pool_ = true;        ///< of all keys
     std::uint32_t least_syns_ = ~0u;
     std::priority_queue<due, std::vector<due>, std::greater<>> schedule_;
     unix_time latest_{}; ///< t at its most since it was stepped back

@@ -95,12 +95,19 @@ void matcher::take(const method::tracker::arrival& a) {
     const auto s = tracker_.observe(a, now_);
     // Without a selector among its SYNs an address has no sequence of an hmac key.
     auto& promising = tracker_.promising(s);
-    if (tracker_.take_outdated(s))
+    bool worth_it = keyring_.is_selector(a.port) || !keyring_.plain_sequences().empty();
+    if (tracker_.take_outdated(s)) {
         promising = std::ranges::any_of(
             tracker_.recall(s), [this](const method::seen& one) { return keyring_.is_selector(one.port); });
-    promising = promising || keyring_.is_selector(a.port) || !keyring_.plain_sequences().empty();
+        worth_it |= promising;
+    }
+    promising |= worth_it;
     if (!promising) return tracker_.mark_looked_at(s);
     if (tracker_.count(s) < keyring_.least_syns()) return;
+    // All that its selectors stand for was derived when it was looked at last, and is without a port yet that
+    // this one is not: it need not be looked at again.
+    if (!worth_it && tracker_.fresh(s) == 1 && tracker_.waits(s) == 0 && !tracker_.awaits(s, a.port))
+        return tracker_.mark_looked_at(s);
     if (!(tracker_.waits(s) & method::tracker::soon)) {
         tracker_.waits(s) |= method::tracker::soon;
         dirty_.push_back(s);
@@ -160,7 +167,10 @@ void matcher::look(method::tracker::slot s) {
     }
     if (!keyring_.plain_sequences().empty()) seen_to &= take_turn(plain);
     // Whoever was turned away is looked at again when his next SYN comes.
-    if (seen_to && tracker_.waits(s) <= method::tracker::soon) tracker_.mark_looked_at(s);
+    if (seen_to && tracker_.waits(s) <= method::tracker::soon) {
+        tracker_.mark_looked_at(s);
+        tracker_.await(s, view_.awaited);
+    }
     close_view();
 }
 
@@ -178,7 +188,9 @@ void matcher::serve(turn t) {
         if (!done) return;
         waiting.pop_front();
         tracker_.waits(s) &= static_cast<std::uint8_t>(~bit(t));
-        if (tracker_.waits(s) <= method::tracker::soon) tracker_.mark_looked_at(s);
+        if (tracker_.waits(s) > method::tracker::soon) continue;
+        tracker_.mark_looked_at(s);
+        tracker_.await(s, method::tracker::port_filter::all()); // for the other turns
     }
 }
 
@@ -208,15 +220,15 @@ void matcher::open_view(method::tracker::slot s) {
              {tracker_.recall(s), tracker_.fresh(s), tracker_.memory(), tracker_.timeout_ticks()},
              found_.size()};
     distinct_.clear();
+    selectors_.clear();
     for (const auto& syn : view_.r.syns) {
         if (ports_[syn.port]) continue;
         ports_.set(syn.port);
         distinct_.push_back(syn.port);
+        if (keyring_.is_selector(syn.port)) selectors_.push_back(syn.port);
     }
     find_candidates();
-    tracker_.promising(s) =
-        !timely_.empty() || !untimely_.empty() ||
-        std::ranges::any_of(distinct_, [this](auto p) { return keyring_.is_selector(p); });
+    tracker_.promising(s) = !selectors_.empty();
 }
 
 void matcher::close_view() {
@@ -240,20 +252,22 @@ void matcher::find_candidates() {
         __builtin_prefetch(&keyring_.at(n));
         walk_.push_back(n);
     };
-    for (const auto port : distinct_) follow(keyring_.first_with_selector(port));
+    for (const auto port : selectors_) follow(keyring_.first_with_selector(port));
     for (std::size_t i = 0; i < walk_.size(); ++i) {
         const auto n = walk_[i];
         const auto& live = keyring_.at(n);
         follow(live.next);
-        if (distinct_.size() < live.distinct.least) continue;
+        if (distinct_.size() < live.distinct.least) {
+            view_.awaited = method::tracker::port_filter::all();
+            continue;
+        }
         const unix_time begin{seconds(live.t0)};
         const bool in_time = live.g == 0 || (begin <= latest && earliest < begin + seconds(2 * live.g));
         (in_time && distinct_.size() >= live.distinct.usually ? timely_ : untimely_).push_back(n);
     }
     if (timely_.empty()) return;
     // With many keys chance hits more: the mean, and twice the deviation.
-    double mean = 0;
-    for (const auto port : distinct_) mean += std::max(0.0f, keyring_.expected_selectors(port));
+    const double mean = keyring_.expected_selectors(distinct_);
     const auto allowed = static_cast<std::uint32_t>(selectors_of_a_knock + mean + 2 * std::sqrt(mean));
     auto& spent = tracker_.spent(view_.s);
     if (spent >= looks_of_a_knock * allowed) spent = all_spent;
@@ -295,7 +309,10 @@ bool matcher::try_sequence(std::uint32_t l, std::int64_t t0, turn t) {
     const auto h = hash(l, t0, view_.who);
     auto& hint = hints_[h % hint_count];
     lanes_[t].spend(of_a_hint);
-    if (((hint ^ h) & ~port_bits) == 0 && !arrived(hint & port_bits, keyring_.mode(l))) return true;
+    if (((hint ^ h) & ~port_bits) == 0 && !arrived(hint & port_bits, keyring_.mode(l))) {
+        view_.awaited.add(hint & port_bits);
+        return true;
+    }
     if (derived_at_once_ == most_at_once) return false;
     ++derived_at_once_;
     lanes_[t].spend(1);
@@ -312,6 +329,10 @@ bool matcher::try_sequence(std::uint32_t l, std::int64_t t0, turn t) {
                          : missing == sequence_.end()     ? sequence_.front()
                                                           : *missing;
     hint = (h & ~port_bits) | awaited;
+    // All may be there, but not within what counts: then each can be the one that is needed again.
+    if (missing == sequence_.end() && mode == config::matching::set)
+        view_.awaited = method::tracker::port_filter::all();
+    view_.awaited.add(awaited);
     if (missing != sequence_.end()) return true;
 
     const auto complete = mode == config::matching::set

@@ -96,8 +96,9 @@ private:
         method::tracker::slot s;
         address who;
         method::remembered r;
-        std::size_t found_before = 0;  ///< what was found when the look began
-        bool looks_like_first = false; ///< its timely sequences are few enough for a knock
+        std::size_t found_before = 0;              ///< what was found when the look began
+        bool looks_like_first = false;             ///< its timely sequences are few enough for a knock
+        method::tracker::port_filter awaited = {}; ///< no sequence is complete before one of these comes
     };
 
     static std::array<method::lane, turns> make_lanes(std::uint32_t tracked);
@@ -134,13 +135,14 @@ private:
     zero_pages<std::uint64_t> hints_;
     view view_{};
     std::uint32_t derived_at_once_ = 0;
-    std::bitset<65536> ports_;            ///< those remembered of the address being looked at
-    std::vector<std::uint16_t> distinct_; ///< the same, as a list
-    std::vector<std::uint32_t> walk_;     ///< live sequences of selectors among them
-    std::vector<std::uint32_t> timely_;   ///< those for which it is the time
-    std::vector<std::uint32_t> untimely_; ///< the others: derived to tell the log why they are refused
-    std::bitset<65536> used_;             ///< ports of what was complete in it
-    std::vector<std::uint16_t> sequence_; ///< the one being tried
+    std::bitset<65536> ports_;             ///< those remembered of the address being looked at
+    std::vector<std::uint16_t> distinct_;  ///< the same, as a list
+    std::vector<std::uint16_t> selectors_; ///< those of them that are some
+    std::vector<std::uint32_t> walk_;      ///< live sequences of these
+    std::vector<std::uint32_t> timely_;    ///< those for which it is the time
+    std::vector<std::uint32_t> untimely_;  ///< the others: derived to tell the log why they are refused
+    std::bitset<65536> used_;              ///< ports of what was complete in it
+    std::vector<std::uint16_t> sequence_;  ///< the one being tried
     std::vector<match> found_;
     instant now_{};     ///< of the batch
     instant t_at_{};    ///< when the clock was asked last
