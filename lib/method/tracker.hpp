@@ -86,29 +86,33 @@ public:
     std::uint8_t spent(slot s) const { return slots_[s].spent; }
     /// Whether it sent what can begin a knock; false again when nothing is remembered of it.
     bool& promising(slot s) { return slots_[s].promising; }
-    /// Ports as a Bloom filter, one bit in each half: a port that is none of them is taken for one seldom.
-    struct port_filter {
-        std::uint32_t one, other;
-
-        static constexpr port_filter none() { return {0, 0}; }
-        static constexpr port_filter all() { return {~0u, ~0u}; }
-        static constexpr port_filter of(std::uint16_t port) {
-            const std::uint32_t mixed = port * 0x9e3779b1u;
-            return {1u << (mixed >> 27), 1u << (mixed >> 22 & 31)};
-        }
+    /// Ports as a Bloom filter, one bit in each word: a port that is none of them is taken for one seldom (of
+    /// ten, one in fifty).
+    class port_filter {
+    public:
+        static constexpr port_filter all() { return {~0u, ~0u, ~0u}; }
+        port_filter() = default; // {}: none
         constexpr void add(std::uint16_t port) {
-            one |= of(port).one;
-            other |= of(port).other;
+            for (std::size_t i = 0; i < words_.size(); ++i) words_[i] |= bit(port, i);
         }
         constexpr bool may_have(std::uint16_t port) const {
-            return (one & of(port).one) != 0 && (other & of(port).other) != 0;
+            return (words_[0] & bit(port, 0)) != 0 && (words_[1] & bit(port, 1)) != 0 &&
+                   (words_[2] & bit(port, 2)) != 0;
         }
+
+    private:
+        constexpr port_filter(std::uint32_t a, std::uint32_t b, std::uint32_t c) : words_{a, b, c} {}
+        static constexpr std::uint32_t bit(std::uint16_t port, std::size_t word) {
+            return 1u << (port * 0x9e3779b1u >> (27 - 5 * word) & 31);
+        }
+        std::array<std::uint32_t, 3> words_;
     };
     /// False if what it was looked at for cannot be complete before other ports than this one have come. Of
     /// whom three SYNs or fewer are remembered, each can be the one.
-    bool awaits(slot s, std::uint16_t port) const {
+    bool awaits(slot s, std::uint16_t port) const { return awaited(s).may_have(port); }
+    port_filter awaited(slot s) const {
         const entry& e = slots_[s];
-        return !e.chained() || e.blocks.awaited.may_have(port);
+        return e.chained() ? e.blocks.awaited : port_filter::all();
     }
     /// Says which these are; until then, and again when nothing was remembered of it, all.
     void await(slot s, port_filter ports) {

@@ -100,6 +100,7 @@ void matcher::take(const method::tracker::arrival& a) {
         promising = std::ranges::any_of(
             tracker_.recall(s), [this](const method::seen& one) { return keyring_.is_selector(one.port); });
         worth_it |= promising;
+        tracker_.await(s, method::tracker::port_filter::all());
     }
     promising |= worth_it;
     if (!promising) return tracker_.mark_looked_at(s);
@@ -219,6 +220,11 @@ void matcher::open_view(method::tracker::slot s) {
              tracker_.who(s),
              {tracker_.recall(s), tracker_.fresh(s), tracker_.memory(), tracker_.timeout_ticks()},
              found_.size()};
+    // What was derived before is without a port yet that has not come since.
+    const auto before = tracker_.awaited(s);
+    view_.only_fresh = std::ranges::none_of(
+        view_.r.fresh_syns(), [&](const method::seen& one) { return before.may_have(one.port); });
+    if (view_.only_fresh) view_.awaited = before;
     distinct_.clear();
     selectors_.clear();
     for (const auto& syn : view_.r.syns) {
@@ -279,7 +285,8 @@ bool matcher::work(turn t) {
     derived_at_once_ = 0;
     const auto try_all = [&](const std::vector<std::uint32_t>& candidates) {
         return std::ranges::all_of(candidates, [&](std::uint32_t n) {
-            return try_sequence(keyring_.at(n).sequence, keyring_.at(n).t0, t);
+            const auto& live = keyring_.at(n);
+            return (view_.only_fresh && !is_fresh(live.port)) || try_sequence(live.sequence, live.t0, t);
         });
     };
     if (t != plain && !try_all(timely_)) return false;
@@ -359,8 +366,11 @@ bool matcher::try_sequence(std::uint32_t l, std::int64_t t0, turn t) {
 bool matcher::arrived(std::uint16_t port, config::matching mode) const {
     if (!ports_[port]) return false;
     if (mode == config::matching::set) return true;
-    const auto fresh = view_.r.syns.last(std::min<std::size_t>(view_.r.fresh, view_.r.syns.size()));
-    return std::ranges::any_of(fresh, [port](const method::seen& s) { return s.port == port; });
+    return is_fresh(port);
+}
+
+bool matcher::is_fresh(std::uint16_t port) const {
+    return std::ranges::any_of(view_.r.fresh_syns(), [port](const auto& one) { return one.port == port; });
 }
 
 // Keyed, so that nobody can make his knock's hint another's.

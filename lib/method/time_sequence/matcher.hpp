@@ -96,8 +96,9 @@ private:
         method::tracker::slot s;
         address who;
         method::remembered r;
-        std::size_t found_before = 0;              ///< what was found when the look began
-        bool looks_like_first = false;             ///< its timely sequences are few enough for a knock
+        std::size_t found_before = 0;  ///< what was found when the look began
+        bool looks_like_first = false; ///< its timely sequences are few enough for a knock
+        bool only_fresh = false;       ///< only selectors that came since the last look have something new
         method::tracker::port_filter awaited = {}; ///< no sequence is complete before one of these comes
     };
 
@@ -111,6 +112,7 @@ private:
     void open_view(method::tracker::slot s);
     void close_view();
     void find_candidates();
+    bool is_fresh(std::uint16_t port) const;
     bool take_turn(turn t);
     bool work(turn t);
     bool try_plain(turn t);
