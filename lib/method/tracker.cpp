@@ -51,10 +51,12 @@ std::uint32_t tracker::hash_of(const address& a) const {
         fold(fold(high ^ seed_[0], (seed_[1] ^ large) | 1) ^ low ^ seed_[2], (seed_[3] ^ large) | 1));
 }
 
-tracker::arrival tracker::expect(const packet::event& syn) const {
-    const auto hash = hash_of(syn.source);
-    __builtin_prefetch(&cells_[hash & (cells_.size() - 1)]);
-    return {syn.source, syn.port, retransmission_id(syn), hash};
+void tracker::expect(const packet::event& syn, arrival& out) const {
+    out.hash = hash_of(syn.source);
+    __builtin_prefetch(&cells_[out.hash & (cells_.size() - 1)]);
+    out.who = syn.source;
+    out.port = syn.port;
+    out.id = retransmission_id(syn);
 }
 
 void tracker::fetch(const arrival& a) const {
@@ -106,6 +108,22 @@ void tracker::make_newest(slot s) {
     newest_ = s;
 }
 
+/// Those that are the next to go are in no cache, and under a flood of new addresses they are wanted soon:
+/// has the processor fetch one of them, with where it is found, when `given` goes to another address.
+void tracker::fetch_oldest(slot given) {
+    if (given == scout_ || scout_ == none) { // all before it went to others, or were heard of
+        scout_ = given;
+        for (std::uint32_t i = 0; i < scouted && slots_[scout_].newer != none; ++i)
+            scout_ = slots_[scout_].newer;
+    }
+    const auto next = slots_[scout_].newer;
+    scout_ = next;
+    if (next == none) return; // it was heard of itself
+    const entry& e = slots_[next];
+    __builtin_prefetch(&cells_[hash_of(e.who) & (cells_.size() - 1)], 1);
+    if (e.newer != none) __builtin_prefetch(&slots_[e.newer], 1);
+}
+
 tracker::slot tracker::replace_oldest(const arrival& a) {
     // Far fewer wait than there are slots: see matcher.
     while (slots_[oldest_].waits > soon) {
@@ -117,12 +135,7 @@ tracker::slot tracker::replace_oldest(const arrival& a) {
     entry& e = slots_[s];
     // Slots that were never given stand before all others.
     if (newcomers_ >= slots_.size()) remove(hash_of(e.who), s);
-    // The next to go are in no cache; under a flood of new addresses they are wanted soon.
-    if (e.newer != none) {
-        const entry& next = slots_[e.newer];
-        __builtin_prefetch(&cells_[hash_of(next.who) & (cells_.size() - 1)], 1);
-        if (next.newer != none) __builtin_prefetch(&slots_[next.newer], 1);
-    }
+    fetch_oldest(s);
     e.who = a.who;
     enter(a.hash, s);
     e.count = e.fresh = 0;

@@ -54,14 +54,18 @@ public:
         std::uint16_t id;   ///< seen::id
         std::uint32_t hash; ///< of `who`
     };
-    /// Makes one of an event, and has the processor fetch where its address may be found: observing it is
-    /// cheaper some packets later, after fetch() of it.
-    arrival expect(const packet::event& syn) const;
+    /// Makes one of an event in place, and has the processor fetch where its address may be found: observing
+    /// it is cheaper some packets later, after fetch() of it.
+    void expect(const packet::event& syn, arrival& out) const;
     /// Has the processor fetch what is remembered of its address.
     void fetch(const arrival& a) const;
     /// Remembers a SYN that arrived at `now` (never earlier than the one before). Gives the address's slot.
     slot observe(const arrival& a, instant now);
-    slot observe(const packet::event& syn, instant now) { return observe(expect(syn), now); }
+    slot observe(const packet::event& syn, instant now) {
+        arrival a;
+        expect(syn, a);
+        return observe(a, now);
+    }
 
     /// What is remembered of a slot, the oldest first; valid until the next call.
     std::span<const seen> recall(slot s) const;
@@ -123,7 +127,13 @@ public:
     /// True once after judge_anew() for a slot of which something was remembered before.
     bool take_outdated(slot s) { return std::exchange(slots_[s].judgement, judgement_) != judgement_; }
 
-    std::uint16_t tick(instant t) const { return static_cast<std::uint16_t>(t.time_since_epoch() / unit_); }
+    std::uint16_t tick(instant t) const {
+        if (t != ticked_at_) {
+            ticked_at_ = t;
+            tick_ = static_cast<std::uint16_t>(t.time_since_epoch() / unit_);
+        }
+        return tick_;
+    }
     /// How long before `now` a SYN arrived, rounded up to whole ticks.
     nanoseconds age(const seen& s, instant now) const {
         return static_cast<std::uint16_t>(tick(now) - s.tick) * unit_;
@@ -144,6 +154,7 @@ public:
 private:
     static constexpr std::uint32_t none = ~0u;
     static constexpr std::uint32_t per_block = 9;
+    static constexpr std::uint32_t scouted = 8;
 
     /// SYNs of one address, one after another.
     struct alignas(64) block {
@@ -194,6 +205,7 @@ private:
     void enter(std::uint32_t hash, slot s);
     void remove(std::uint32_t hash, slot s);
     slot replace_oldest(const arrival& a);
+    void fetch_oldest(slot given);
     void make_newest(slot s);
     void unlink(slot s);
 
@@ -213,8 +225,11 @@ private:
     zero_pages<cell> cells_;
     std::uint32_t oldest_block_ = 0; ///< the one that was taken longest ago
     mutable std::vector<seen> scratch_;
+    mutable instant ticked_at_{}; ///< the last that tick() was asked for: many SYNs are of one moment
+    mutable std::uint16_t tick_ = 0;
     slot newest_ = none;
     slot oldest_ = none;
+    slot scout_ = none; ///< the newest that was fetched of those that go soon
     std::uint64_t newcomers_ = 0;
     std::uint8_t judgement_ = 0;
 };

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/port_table.hpp"
 #include "config/server.hpp"
 #include "key/deriver.hpp"
 #include "packet/event.hpp"
@@ -81,7 +82,7 @@ public:
     void sequence(std::uint32_t l, const address& who, std::int64_t t0, std::span<std::uint16_t> out);
 
     /// True if some key's pool has the port.
-    bool in_any_pool(std::uint16_t port) const { return pool_[port]; }
+    bool in_any_pool(std::uint16_t port) const { return pool_.contains(port); }
     /// Fewest SYNs of one address that are worth a look: those that complete some key's sequence.
     std::uint32_t least_syns() const { return least_syns_; }
     std::size_t live_count() const { return nodes_.size() - free_.size(); }
@@ -119,7 +120,7 @@ private:
     std::vector<std::uint32_t> free_;
     std::vector<std::uint32_t> by_port_;
     std::bitset<65536> selectors_; ///< ports that by_port_ has one for
-    std::bitset<65536> pool_;
+    port_table pool_;
     std::vector<float> expected_; ///< of each port
     bool one_pool_ = true;        ///< of all keys
     std::uint32_t least_syns_ = ~0u;

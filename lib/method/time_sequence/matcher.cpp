@@ -79,7 +79,7 @@ void matcher::observe(const packet::event& e, instant now) {
     }
     if (now != now_ || expected_.size() == expected_.capacity()) take_expected();
     now_ = now;
-    expected_.push_back(tracker_.expect(e));
+    tracker_.expect(e, expected_.emplace_back());
 }
 
 /// What throws is the SYN's that was being dealt with: the others are next.
