@@ -1,7 +1,6 @@
 #include "method/tracker.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <memory>
 
 namespace chronoknock::method {
@@ -19,9 +18,6 @@ std::size_t blocks_for(std::size_t addresses) {
     return addresses == 0 ? 0 : std::max(least_blocks, addresses + addresses / 2);
 }
 
-// Half of the cells are free at the least, so that the next free one is near.
-std::size_t cells_for(std::size_t addresses) { return addresses == 0 ? 0 : std::bit_ceil(2 * addresses); }
-
 std::uint16_t retransmission_id(const packet::event& syn) {
     const std::uint32_t mixed = (syn.sequence ^ std::uint32_t{syn.source_port} << 16) * 0x9e3779b1u;
     return static_cast<std::uint16_t>(mixed >> 16);
@@ -33,14 +29,14 @@ tracker::tracker(const settings& s, const hash_seed& seed)
     : settings_(s), seed_(seed), capacity_(s.memory + s.slack),
       unit_(std::max(nanoseconds(1), (s.timeout + nanoseconds(ticks_per_timeout - 1)) / ticks_per_timeout)),
       timeout_ticks_(static_cast<std::uint16_t>((s.timeout + unit_ - nanoseconds(1)) / unit_)),
-      slots_(s.addresses), pool_(blocks_for(s.addresses)), cells_(cells_for(s.addresses)) {
+      slots_(s.addresses), pool_(blocks_for(s.addresses)), index_(s.addresses) {
     scratch_.reserve(capacity_);
     std::uninitialized_default_construct(slots_.begin(), slots_.end());
     for (slot i = 0; i < s.addresses; ++i) make_newest(i);
 }
 
 std::size_t tracker::bytes() const {
-    return slots_.size() * sizeof(entry) + pool_.size() * sizeof(block) + cells_.size() * sizeof(cell);
+    return slots_.size() * sizeof(entry) + pool_.size() * sizeof(block) + index_.bytes();
 }
 
 std::uint32_t tracker::hash_of(const address& a) const {
@@ -53,45 +49,21 @@ std::uint32_t tracker::hash_of(const address& a) const {
 
 void tracker::expect(const packet::event& syn, arrival& out) const {
     out.hash = hash_of(syn.source);
-    __builtin_prefetch(&cells_[out.hash & (cells_.size() - 1)]);
+    index_.fetch(out.hash);
     out.who = syn.source;
     out.port = syn.port;
     out.id = retransmission_id(syn);
 }
 
 void tracker::fetch(const arrival& a) const {
-    const auto mask = cells_.size() - 1;
-    for (std::size_t at = a.hash & mask; cells_[at].place != 0; at = (at + 1) & mask)
-        if (cells_[at].hash == a.hash) return __builtin_prefetch(&slots_[cells_[at].place - 1], 1);
+    index_.find(a.hash, [this](slot s) {
+        __builtin_prefetch(&slots_[s], 1);
+        return false;
+    });
 }
 
 tracker::slot tracker::find(const arrival& a) const {
-    const auto mask = cells_.size() - 1;
-    for (std::size_t at = a.hash & mask; cells_[at].place != 0; at = (at + 1) & mask)
-        if (cells_[at].hash == a.hash && slots_[cells_[at].place - 1].who == a.who)
-            return cells_[at].place - 1;
-    return none;
-}
-
-void tracker::enter(std::uint32_t hash, slot s) {
-    const auto mask = cells_.size() - 1;
-    std::size_t at = hash & mask;
-    while (cells_[at].place != 0) at = (at + 1) & mask;
-    cells_[at] = {hash, s + 1};
-}
-
-void tracker::remove(std::uint32_t hash, slot s) {
-    const auto mask = cells_.size() - 1;
-    std::size_t at = hash & mask;
-    while (cells_[at].place != s + 1) at = (at + 1) & mask;
-    // What was entered behind it and would not be found across a free cell moves up.
-    for (auto next = (at + 1) & mask; cells_[next].place != 0; next = (next + 1) & mask) {
-        const auto away = (next - cells_[next].hash) & mask; // from where it was looked for first
-        if (away < ((next - at) & mask)) continue;
-        cells_[at] = cells_[next];
-        at = next;
-    }
-    cells_[at] = {};
+    return index_.find(a.hash, [&](slot s) { return slots_[s].who == a.who; });
 }
 
 void tracker::unlink(slot s) {
@@ -120,7 +92,7 @@ void tracker::fetch_oldest(slot given) {
     scout_ = next;
     if (next == none) return; // it was heard of itself
     const entry& e = slots_[next];
-    __builtin_prefetch(&cells_[hash_of(e.who) & (cells_.size() - 1)], 1);
+    index_.fetch(hash_of(e.who));
     if (e.newer != none) __builtin_prefetch(&slots_[e.newer], 1);
 }
 
@@ -134,10 +106,10 @@ tracker::slot tracker::replace_oldest(const arrival& a) {
     const slot s = oldest_;
     entry& e = slots_[s];
     // Slots that were never given stand before all others.
-    if (newcomers_ >= slots_.size()) remove(hash_of(e.who), s);
+    if (newcomers_ >= slots_.size()) index_.remove(hash_of(e.who), s);
     fetch_oldest(s);
     e.who = a.who;
-    enter(a.hash, s);
+    index_.enter(a.hash, s);
     e.count = e.fresh = 0;
     e.head = entry::unchained;
     e.waits = e.spent = 0;

@@ -4,6 +4,7 @@
 #include "base/hash.hpp"
 #include "base/time.hpp"
 #include "base/zero_pages.hpp"
+#include "method/address_index.hpp"
 #include "packet/event.hpp"
 
 #include <array>
@@ -152,7 +153,7 @@ public:
     std::uint64_t newcomers() const { return newcomers_; }
 
 private:
-    static constexpr std::uint32_t none = ~0u;
+    static constexpr std::uint32_t none = address_index::none;
     static constexpr std::uint32_t per_block = 9;
     static constexpr std::uint32_t scouted = 8;
 
@@ -194,16 +195,8 @@ private:
     };
     static_assert(sizeof(entry) == 64, "a stranger's SYN costs one cache line");
 
-    /// Where an address is found: in the first free cell from that of its hash on.
-    struct cell {
-        std::uint32_t hash;
-        std::uint32_t place; ///< its slot and one; 0: the cell is free
-    };
-
     std::uint32_t hash_of(const address& a) const;
     slot find(const arrival& a) const;
-    void enter(std::uint32_t hash, slot s);
-    void remove(std::uint32_t hash, slot s);
     slot replace_oldest(const arrival& a);
     void fetch_oldest(slot given);
     void make_newest(slot s);
@@ -222,7 +215,7 @@ private:
     std::uint16_t timeout_ticks_;
     zero_pages<entry> slots_;
     zero_pages<block> pool_;
-    zero_pages<cell> cells_;
+    address_index index_;
     std::uint32_t oldest_block_ = 0; ///< the one that was taken longest ago
     mutable std::vector<seen> scratch_;
     mutable instant ticked_at_{}; ///< the last that tick() was asked for: many SYNs are of one moment

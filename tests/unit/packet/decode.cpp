@@ -141,13 +141,19 @@ BOOST_AUTO_TEST_CASE(a_frame_is_what_its_packet_is) {
         }
         if (random() % 4 == 0) frame.resize(14 + random() % (frame.size() - 13));
         if (frame.size() > 14 && frame[14] / 16 == 6) continue; // raw IP goes by it
-        packet::event of_frame, of_packet;
+        packet::event of_frame, of_packet, of_cooked;
         const auto found = packet::decode(link_type::ethernet, frame, of_frame);
         BOOST_REQUIRE(found == packet::decode(link_type::raw_ip,
                                               std::span<const std::uint8_t>(frame).subspan(14), of_packet));
         BOOST_REQUIRE((of_frame.source == of_packet.source && of_frame.destination == of_packet.destination));
         BOOST_REQUIRE((of_frame.kind == of_packet.kind && of_frame.source_port == of_packet.source_port &&
                        of_frame.port == of_packet.port && of_frame.sequence == of_packet.sequence));
+        const auto cooked = cooked_v2(0x0800, {frame.begin() + 14, frame.end()});
+        BOOST_REQUIRE(found == packet::decode(link_type::cooked_v2, cooked, of_cooked));
+        BOOST_REQUIRE((of_cooked.source == of_packet.source && of_cooked.port == of_packet.port &&
+                       of_cooked.destination == of_packet.destination &&
+                       of_cooked.source_port == of_packet.source_port &&
+                       of_cooked.sequence == of_packet.sequence));
         events += found == verdict::event;
     }
     BOOST_TEST(events > 50'000u);
