@@ -6,6 +6,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #ifdef __SSE2__
 #include <emmintrin.h>
 #endif
@@ -23,7 +24,7 @@ public:
     /// slots: how many there may be at once.
     explicit address_index(std::size_t slots) : buckets_(buckets_for(slots)) {}
 
-    std::size_t bytes() const { return buckets_.size() * sizeof(bucket); }
+    std::span<const std::byte> memory() const { return buckets_.memory(); }
 
     /// Has the processor fetch what find() of that hash looks at first.
     void fetch(std::uint32_t hash) const { __builtin_prefetch(&buckets_[home(hash)], 1); }

@@ -36,7 +36,7 @@ tracker::tracker(const settings& s, const hash_seed& seed)
 }
 
 std::size_t tracker::bytes() const {
-    return slots_.size() * sizeof(entry) + pool_.size() * sizeof(block) + index_.bytes();
+    return slots_.size() * sizeof(entry) + pool_.size() * sizeof(block) + index_.memory().size();
 }
 
 std::uint32_t tracker::hash_of(const address& a) const {

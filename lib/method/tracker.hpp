@@ -145,8 +145,8 @@ public:
 
     /// Bytes held, all of them from the start.
     std::size_t bytes() const;
-    /// What of it was not touched at the start.
-    std::span<const std::byte> pool() const { return pool_.memory(); }
+    /// What of it was not touched at the start: for SYNs, and for where addresses are found.
+    std::array<std::span<const std::byte>, 2> tables() const { return {pool_.memory(), index_.memory()}; }
     /// How many blocks the pool has.
     std::size_t blocks() const { return pool_.size(); }
     /// Addresses that were new to the table, ever.

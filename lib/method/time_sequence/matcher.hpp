@@ -74,7 +74,10 @@ public:
     std::vector<std::pair<std::string_view, std::uint64_t>> count_by_name() const;
     const method::tracker& addresses() const { return tracker_; }
     /// Tables that were not touched at the start.
-    std::vector<std::span<const std::byte>> tables() const { return {tracker_.pool(), hints_.memory()}; }
+    std::vector<std::span<const std::byte>> tables() const {
+        const auto [syns, index] = tracker_.tables();
+        return {syns, index, hints_.memory()};
+    }
     const keyring& keys() const { return keyring_; }
 
 private:

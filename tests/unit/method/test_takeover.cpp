@@ -137,7 +137,7 @@ BOOST_FIXTURE_TEST_CASE(another_setting_of_the_table_makes_another_one, change) 
     auto next = server;
     next.knock.tracked *= 2;
     v = follow(std::move(v), next);
-    BOOST_TEST(v->count("tracker_bytes") == bytes + 64 * (64 + 2 * 8)); // both have the smallest pool
+    BOOST_TEST(v->count("tracker_bytes") == bytes + 64 * (64 + 8)); // both have the smallest pool
     BOOST_TEST(batch(*v, ip(1), std::span(all).subspan(8)).empty());
     BOOST_TEST(batch(*v, ip(1), all).size() == 1u);
 }
