@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs a command in the tree as it is committed, in a Debian of its own with all that the build needs:
 
-    sudo tests/support/in_debian.py trixie [--out FOLDER] COMMAND...
+    sudo tests/support/in_debian.py trixie [--out FOLDER] COMMAND
 
 The Debian (debootstrap's, kept in /var/cache/chronoknock-tests) stays as it is; what the command leaves in /out is in
 FOLDER afterwards. COMMAND is one of the shell.
@@ -52,9 +52,9 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("suite", choices=["bookworm", "trixie"])
     p.add_argument("--out", default=SOURCE / "build/out")
-    p.add_argument("command", nargs=argparse.REMAINDER)
+    p.add_argument("command", help="of the shell")
     options = p.parse_args()
-    sys.exit(run(options.suite, " ".join(options.command), options.out))
+    sys.exit(run(options.suite, options.command, options.out))
 
 
 if __name__ == "__main__":
