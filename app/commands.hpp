@@ -16,8 +16,6 @@ inline constexpr int not_opened = 3; ///< knocked, and the door stayed shut
 
 /// The commands: results to standard output, messages to standard error; each returns its exit status.
 int run_server(const arguments& args);
-/// Signals that come before run_server() can listen for them wait until it does, instead of ending it.
-void hold_signals();
 int run_check(const arguments& args);
 int run_knock(const arguments& args);
 int run_connect(const arguments& args);

@@ -1,5 +1,6 @@
 #include "app/command_table.hpp"
 #include "app/options.hpp"
+#include "app/signals.hpp"
 #include "base/words.hpp"
 #include "commit.hpp" // made by app/version.cmake
 
@@ -34,6 +35,8 @@ int run(const app::arguments& args) {
     const auto commands = app::command_table();
     const auto found = std::ranges::find(commands, name, &app::command::name);
     if (found == commands.end()) {
+        if (const auto there = app::elsewhere(name); !there.empty())
+            return app::say(app::bad_usage, "no command '" + name + "': " + std::string(there));
         std::vector<std::string_view> known;
         for (const auto& c : commands) known.push_back(c.name);
         const auto meant = nearest(name, known);

@@ -19,12 +19,6 @@ std::string site::key_file(const std::string& name) const {
     return config::folder_of(config) + "keys/" + name + ".key";
 }
 
-io::folder_lock lock_folder_of(const std::string& file) {
-    auto lock = io::folder_lock::take(file, patience_with_others);
-    if (!lock) throw stop{say(failed, lock.error().text)};
-    return std::move(*lock);
-}
-
 site find_site(const po::variables_map& options) {
     const auto found = find_server(options);
     site s;

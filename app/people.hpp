@@ -1,15 +1,15 @@
 #pragma once
 
+#include "app/folder_change.hpp"
 #include "app/options.hpp"
 #include "config/server.hpp"
 #include "io/system/file_changes.hpp"
-#include "io/system/folder_lock.hpp"
 
 #include <optional>
 #include <string>
 #include <vector>
 
-/// What `invite`, `uninvite` and `profile` have in common: they change a configuration.
+/// What `invite` and `uninvite` have in common: they change a server's configuration.
 namespace chronoknock::app {
 
 /// Where a server's configuration has its parts.
@@ -21,12 +21,6 @@ struct site {
 
     std::string key_file(const std::string& name) const;
 };
-
-/// How long another command that changes the same files is waited for.
-inline constexpr nanoseconds patience_with_others = seconds(5);
-
-/// Takes the lock of a file's folder for a change. Throws stop.
-io::folder_lock lock_folder_of(const std::string& file);
 
 /// The site of find_server(), locked; what changes that were broken off had put aside is deleted. Reads no
 /// more of the configuration than that, so that it need not be good yet. Throws stop.

@@ -1,4 +1,4 @@
-#include "app/people.hpp"
+#include "app/folder_change.hpp"
 #include "app/request.hpp"
 #include "base/ini_edit.hpp"
 #include "config/fields.hpp"

@@ -1,4 +1,5 @@
 #include "app/options.hpp"
+#include "app/signals.hpp"
 #include "io/config_texts.hpp"
 #include "io/helper/helper_process.hpp"
 #include "io/log/log.hpp"
@@ -8,6 +9,7 @@
 #include "io/system/groups.hpp"
 #include "io/system/privileges.hpp"
 #include "io/system/run_loop.hpp"
+#include "io/system/service_manager.hpp"
 
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
@@ -33,22 +35,15 @@ using namespace std::chrono_literals;
 constexpr nanoseconds shortest_trial = 5s;
 constexpr nanoseconds longest_trial = 24h;
 
-void mask_signals(int how) {
-    sigset_t set;
-    sigemptyset(&set);
-    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
-    sigprocmask(how, &set, nullptr);
-}
-
 } // namespace
-
-void hold_signals() { mask_signals(SIG_BLOCK); }
 
 int run_server(const arguments& args) {
     boost::asio::io_context context(1);
     boost::asio::signal_set signals(context, SIGTERM, SIGINT, SIGHUP);
-    mask_signals(SIG_UNBLOCK);
+    let_signals_come();
     const auto options = parse_options(args, server_usage());
+    io::service_manager manager(context);
+    manager.read_environment();
     std::optional<nanoseconds> trial;
     if (const auto lasts = given(options, "trial")) {
         const auto t = parse_duration(*lasts, shortest_trial, longest_trial);
@@ -77,6 +72,7 @@ int run_server(const arguments& args) {
     if (const auto apart = io::keeps_record_apart(*configuration, file); !apart)
         return say(bad_usage, apart.error().text);
     io::log::start();
+    if (const auto heard = manager.connect(); !heard) io::log::warning(heard.error().text);
 
     io::runtime runtime(context, std::move(*configuration));
     runtime.reads_by(load);
@@ -91,6 +87,8 @@ int run_server(const arguments& args) {
     });
     if (trial) runtime.on_trial(*trial, [&context] { context.stop(); });
     if (const auto started = runtime.start(); !started) return say(failed, started.error().text);
+    // Also where it takes no knocks yet, and tries again: the guard stands, and the network may come.
+    manager.ready();
 
     std::function<void()> listen = [&] {
         signals.async_wait([&](boost::system::error_code failed_to_wait, int signal) {
@@ -98,6 +96,7 @@ int run_server(const arguments& args) {
             listen();
             if (signal != SIGHUP) {
                 io::log::info("stopping");
+                manager.stopping();
                 return runtime.stop([&context] { context.stop(); });
             }
             runtime.reload([](const io::runtime::changes& reloaded) {

@@ -21,6 +21,8 @@ fi
 
 buildah bud --format docker --isolation chroot -t chronoknock -f docker/Dockerfile .
 buildah images chronoknock
+size=$(podman image inspect --format '{{.Size}}' chronoknock)
+[ "$size" -lt 80000000 ] || { echo "docker/try.sh: the image has $size bytes, expected less than 80,000,000" >&2; exit 1; }
 
 # The client of the demo is the image's own program.
 container=$(buildah from chronoknock)

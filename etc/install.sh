@@ -10,6 +10,13 @@ role=${1:-}
 case $role in server | client | remove) ;; *) echo "usage: sudo etc/install.sh server|client|remove" >&2; exit 2 ;; esac
 [ "$(id -u)" = 0 ] || { echo "etc/install.sh: needs root: sudo etc/install.sh $role" >&2; exit 1; }
 
+for package in chronoknock chronoknock-client; do
+  if [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ]; then
+    echo "etc/install.sh: the Debian package $package is installed: that is apt's to upgrade and to remove" >&2
+    exit 1
+  fi
+done
+
 program=/usr/bin/chronoknock
 units=/etc/systemd/system
 folder=/etc/chronoknock

@@ -1,17 +1,32 @@
 #!/usr/bin/env bash
 # Installs the named sections of etc/packages: sudo etc/packages.sh build run
-# apt is asked only when something is missing. With --list it prints the names and installs nothing.
+# apt is asked only when something is missing. With --list it prints the names and installs nothing; with
+# --list --release trixie those of another Debian than this one.
 set -euo pipefail
 
 list=$(dirname "$(readlink -f "$0")")/packages
 only_print=
 if [ "${1:-}" = --list ]; then only_print=1; shift; fi
-[ $# -gt 0 ] || { echo "usage: packages.sh [--list] SECTION..., one of: $(sed -n 's/^\[\(.*\)\].*/\1/p' "$list" | tr '\n' ' ')" >&2; exit 2; }
+if [ "${1:-}" = --release ]; then
+  release=${2:?expected the name of a release}
+  shift 2
+else
+  release=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
+fi
+sections=$(sed -n 's/^\[\([^]]*\)\].*/\1/p' "$list")
+[ $# -gt 0 ] || { echo "usage: packages.sh [--list [--release NAME]] SECTION..., one of: ${sections//$'\n'/ }" >&2; exit 2; }
+if grep -q '@' "$list" && ! grep -q "@$release\b" "$list"; then
+  echo "packages.sh: $list knows nothing of the release '$release': $(grep -o '@[a-z]*' "$list" | sort -u | tr '\n' ' ')" >&2
+  exit 1
+fi
 
 names=()
 for section in "$@"; do
-  grep -q "^\[$section\]" "$list" || { echo "packages.sh: no section [$section] in $list" >&2; exit 2; }
-  mapfile -t -O ${#names[@]} names < <(sed -n "/^\[$section\]/,/^\[/p" "$list" | sed 's/#.*//; /^\[/d; s/[[:space:]]//g; /^$/d')
+  grep -qx "$section" <<<"$sections" || { echo "packages.sh: no section [$section] in $list" >&2; exit 2; }
+  mapfile -t -O ${#names[@]} names < <(awk -v section="[$section]" -v release="@$release" '
+    { sub(/#.*/, "") }
+    /^\[/ { within = $1 == section; next }
+    within && NF && (NF == 1 || $2 == release) { print $1 }' "$list")
 done
 if [ "$only_print" ]; then printf '%s\n' "${names[@]}"; exit; fi
 

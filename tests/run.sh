@@ -1,39 +1,153 @@
 #!/usr/bin/env bash
-# Installs what is missing, builds with warnings as errors and runs every test; then the unit tests and the fuzz
-# targets once more under AddressSanitizer and UndefinedBehaviorSanitizer. Root is needed: the end-to-end tests
-# make network namespaces (and touch nothing outside them). --fast leaves the sanitizers out.
+# The tests, in rings, the quickest first; the first that fails ends it, and a summary stands at the end.
+#   sudo tests/run.sh [RING...]
+# Without a ring: lint build unit e2e sanitizers, which is what CI runs. The rings:
+#   lint        clang-format, shellcheck, cppcheck
+#   build       everything, by g++ with warnings as errors
+#   unit        the unit tests, and the fuzz targets on their seeds and some thousands of mutations of them
+#   e2e         the program as it was built, in network namespaces (root is needed; nothing outside them is touched)
+#   sanitizers  unit tests and fuzz targets once more, under AddressSanitizer and UndefinedBehaviorSanitizer
+# and by name only, since they take longer, or ask Debian's mirror for much:
+#   tidy        clang-tidy, with the checks of .clang-tidy, on all of lib/ and app/
+#   clang       everything by clang, with warnings as errors, and the unit tests
+#   tsan        unit tests of what has threads, under ThreadSanitizer
+#   libfuzzer   each fuzz target for FUZZ_SECONDS (60), by libFuzzer; says executions and coverage
+#   static      the client without shared libraries, tried in an empty chroot
+#   same        two builds in two folders, byte by byte
+#   trixie      build and unit tests in a Debian 13; bookworm: in a fresh Debian 12
+#   packages    Debian's packages: built, installed, upgraded, removed in fresh Debians 12 and 13 (tests/packages.py)
+# It installs what is missing; run it on a machine made for tests.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
 
-sanitizers=1
 case ${1:-} in
-  '') ;;
-  --fast) sanitizers= ;;
-  *) echo "usage: sudo tests/run.sh [--fast]" >&2; exit 2 ;;
+  '') rings=(lint build unit e2e sanitizers) ;;
+  --fast) rings=(lint build unit e2e) ;;
+  -*) sed -n '2,/^# It installs/p' "$0" | sed 's/^# \{0,1\}//' >&2; exit 2 ;;
+  *) rings=("$@") ;;
 esac
+for ring in "${rings[@]}"; do
+  grep -qE "^ring_$ring\(\)" "$0" || { echo "tests/run.sh: no ring '$ring': tests/run.sh --help lists them" >&2; exit 2; }
+done
 [ "$(id -u)" = 0 ] || { echo "tests/run.sh: network namespaces need root: sudo tests/run.sh" >&2; exit 1; }
 
-etc/packages.sh build run test
-
+jobs=$(nproc)
 # What is built belongs to whoever the tree belongs to, not to root.
 owner=$(stat -c %U .)
-as_owner() { case $owner in root|UNKNOWN) "$@" ;; *) runuser -u "$owner" -- "$@" ;; esac; }
-
-build() { # preset, targets
+as_owner() { case $owner in root | UNKNOWN) "$@" ;; *) runuser -u "$owner" -- "$@" ;; esac; }
+build() { # PRESET TARGET...
   as_owner cmake --preset "$1" >/dev/null
   as_owner cmake --build "build/$1" --target "${@:2}"
 }
+tests() { # PRESET EXPRESSION [OPTION...]
+  ctest --test-dir "build/$1" --output-on-failure --no-tests=error -j "${3:-$jobs}" -R "$2"
+}
+asked_for() { printf '%s\n' "${rings[@]}" | grep -qx "$1"; }
 
-build release all
-if [ -n "$sanitizers" ]; then
+ring_lint() {
+  find app lib tests -name '*.[ch]pp' -print0 | xargs -0 clang-format-14 --dry-run -Werror
+  find etc tests docker -name '*.sh' -print0 |
+    xargs -0 shellcheck .ci/run etc/debian/stage etc/debian/chronoknock.{postinst,prerm,postrm}
+  # Of what is decided below io/, where strangers have a say. What tests/cppcheck.txt lists is not so.
+  as_owner mkdir -p build/cppcheck
+  cppcheck --quiet --std=c++20 --error-exitcode=1 --enable=warning,portability -j "$jobs" \
+    --cppcheck-build-dir=build/cppcheck --library=boost --library=openssl -I lib --suppressions-list=tests/cppcheck.txt \
+    lib/base lib/packet lib/key lib/method lib/timesync lib/helper lib/grant lib/config
+}
+
+asan=
+ring_build() {
+  build release all
+  asked_for sanitizers && asked_for e2e || return 0
   # Beside the tests, which wait more than they compute; idle priority, so that they do not notice.
   set -m # a process group of its own
   (renice -n 19 $BASHPID >/dev/null && build asan unit_and_fuzz) >build/asan.log 2>&1 &
   set +m
   asan=$!
-  trap 'kill -- -"$asan" 2>/dev/null || true' EXIT
-fi
-ctest --test-dir build/release --output-on-failure --no-tests=error -j "$(($(nproc) + 1))"
-[ -n "$sanitizers" ] || exit 0
-wait "$asan" || { cat build/asan.log; exit 1; }
-ctest --test-dir build/asan --output-on-failure --no-tests=error -j "$(nproc)" -R '^(unit|fuzz)\.'
+}
+
+ring_unit() {
+  [ -e build/release/build.ninja ] || ring_build
+  tests release '^(unit|fuzz)\.'
+}
+
+ring_e2e() {
+  [ -e build/release/build.ninja ] || ring_build
+  tests release '^e2e\.' $((jobs + 1))
+}
+
+ring_sanitizers() {
+  if [ "$asan" ]; then
+    wait "$asan" || { asan=; cat build/asan.log; return 1; }
+    asan=
+  else
+    build asan unit_and_fuzz
+  fi
+  tests asan '^(unit|fuzz)\.'
+}
+
+ring_tidy() {
+  build release commit
+  find lib app -name '*.cpp' -not -name no_netlink.cpp -print0 | xargs -0 -P "$jobs" -n 4 \
+    clang-tidy-19 -p build/release --quiet --extra-arg=-Wno-unknown-warning-option
+}
+
+ring_clang() {
+  build clang all
+  tests clang '^(unit|fuzz)\.'
+}
+
+ring_tsan() {
+  build tsan test_io test_helper test_timesync
+  tests tsan '^unit\.(io|helper|timesync)$'
+}
+
+ring_libfuzzer() {
+  build fuzz unit_and_fuzz
+  as_owner tests/fuzz/long.sh build/fuzz "${FUZZ_SECONDS:-60}"
+}
+
+ring_static() {
+  build static-client chronoknock_client
+  tests/support/empty_chroot.sh build/static-client/app/chronoknock
+}
+
+ring_same() { as_owner tests/reproducible.sh; }
+
+in_debian() {
+  tests/support/in_debian.py "$1" --out "build/out-$1" "cmake --preset release >/dev/null &&
+    cmake --build build/release && ctest --test-dir build/release --output-on-failure -R '^(unit|fuzz)\.' -j $jobs"
+}
+ring_trixie() { in_debian trixie; }
+ring_bookworm() { in_debian bookworm; }
+
+ring_packages() { tests/packages.py; }
+
+declare -A needs=([lint]=lint [build]='build unit run' [unit]='build unit run' [e2e]='build unit run test'
+  [sanitizers]='build unit run' [tidy]='build unit run tidy' [clang]='build unit run clang' [tsan]='build unit run'
+  [libfuzzer]='build unit run clang' [static]=build [same]=build [trixie]=debian [bookworm]=debian [packages]='debian demo')
+sections=()
+for ring in "${rings[@]}"; do read -ra more <<<"${needs[$ring]}"; sections+=("${more[@]}"); done
+mapfile -t sections < <(printf '%s\n' "${sections[@]}" | sort -u)
+etc/packages.sh "${sections[@]}"
+
+said=() passed=0 failed=0
+finish() {
+  [ -z "$asan" ] || kill -- -"$asan" 2>/dev/null || true
+  [ ${#said[@]} -gt 0 ] || return 0
+  printf '\n%-12s %-7s %s\n' ring '' time
+  printf '%s\n' "${said[@]}"
+  echo "rings: $passed passed, $failed failed"
+}
+trap finish EXIT
+for ring in "${rings[@]}"; do
+  printf '\n== %s\n' "$ring"
+  started=$SECONDS
+  failed=1
+  said+=("$(printf '%-12s %-7s' "$ring" failed)")
+  "ring_$ring" # set -e: it ends here if that fails
+  failed=0
+  passed=$((passed + 1))
+  took=$((SECONDS - started))
+  said[-1]=$(printf '%-12s %-7s %d:%02d' "$ring" passed $((took / 60)) $((took % 60)))
+done

@@ -49,18 +49,19 @@ def _hierarchies():
     return found
 
 
-def run_packages():
-    """What the program needs to run: etc/packages, section run."""
-    return subprocess.run([_SOURCE / "etc/packages.sh", "--list", "run"], check=True, capture_output=True,
-                          text=True).stdout.split()
+def packages_of(suite, *sections):
+    """What a Debian needs: sections of etc/packages."""
+    return subprocess.run([_SOURCE / "etc/packages.sh", "--list", "--release", suite, *sections], check=True,
+                          capture_output=True, text=True).stdout.split()
 
 
-def debian(suite="bookworm"):
-    """The folder of a Debian with what the program needs and nothing of ours; made by the first who asks."""
+def debian(suite="bookworm", kind="", packages=()):
+    """The folder of a Debian with what the program needs and nothing of ours; or one of another kind, with other
+    packages. Made by the first who asks."""
     _CACHE.mkdir(mode=0o700, exist_ok=True)
-    packages = sorted(_MORE + run_packages())
-    base = _CACHE / suite
-    with open(_CACHE / "lock", "w", encoding="ascii") as lock:
+    packages = sorted(packages or _MORE + packages_of(suite, "run"))
+    base = _CACHE / f"{suite}{kind}"
+    with open(_CACHE / f"lock-{base.name}", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         made_of = base / "made-of"
         if made_of.exists() and made_of.read_text(encoding="ascii").split() == packages:
@@ -68,26 +69,43 @@ def debian(suite="bookworm"):
         for old in (base, base.with_suffix(".part")):
             shutil.rmtree(old, ignore_errors=True)
         part = base.with_suffix(".part")
-        done = subprocess.run(["debootstrap", "--variant=minbase", "--include=" + ",".join(packages), suite, part],
-                              capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise AssertionError(f"debootstrap {suite}:\n{done.stdout[-2000:]}{done.stderr}")
+        # Who depends on alternatives is apt's to install: debootstrap takes the first.
+        tools = kind == "-tools"
+        made = [["debootstrap", "--variant=minbase", *([] if tools else ["--include=" + ",".join(packages)]), suite, part]]
+        if tools:
+            made += [["chroot", part, "apt-get", "update", "-q"],
+                     ["chroot", part, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "-q", "-y",
+                      "--no-install-recommends", *packages]]
+        for command in made:
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            if done.returncode != 0:
+                raise AssertionError(f"{command[0]} {suite}:\n{done.stdout[-2000:]}{done.stderr}")
         shutil.rmtree(part / "var/cache/apt/archives")
         (part / "made-of").write_text("\n".join(packages), encoding="ascii")
         part.rename(base)
     return base
 
 
+def builder(suite):
+    """The folder of a Debian in which the tree can be built, tested by units, and packaged."""
+    return debian(suite, "-tools", {*packages_of(suite, "build", "unit", "run", "package"), "ccache"})
+
+
+def fresh(suite):
+    """The folder of a Debian as it is when it was just installed, with an sshd."""
+    return debian(suite, "-fresh", _MORE)
+
+
 class Booted:
     """Not yet booted at first: write() what it is to find."""
 
-    def __init__(self, host, hosts=None, suite="bookworm"):
-        """hosts: name -> its addresses, as /etc/hosts has them."""
+    def __init__(self, host, hosts=None, base=None):
+        """hosts: name -> its addresses, as /etc/hosts has them. base: the folder of a Debian; debian()."""
         self.host = host
         self._base = host.home / "disk"
         self._base.mkdir()
         self._disk = host.spawn(["unshare", "--mount", "--propagation", "private", "sh", "-c", _DISK, self._base,
-                                 debian(suite), host.path], log=host.home / "disk.log")
+                                 base or debian(), host.path], log=host.home / "disk.log")
         self._disk.wait_for_text("ready")
         self._nspawn = self._init = None
         self._cgroups = []

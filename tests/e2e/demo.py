@@ -44,10 +44,11 @@ def container(image, lab):
     return name, ["podman", "--runtime", "runc", "run", "--rm", "--no-healthcheck", "--name", name, "--network", "host",
                   "--cap-drop", "all", "--cap-add", "NET_ADMIN,NET_RAW,SETUID,SETGID,SETPCAP,CHOWN", "--security-opt", "no-new-privileges",
                   "--read-only", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024",
-                  "--volume", f"{lab.folder}:{lab.folder}", image]
+                  "--volume", f"{lab.folder}:{lab.folder}",
+                  "--volume", f"{lab.folder}/server/chronoknock:/etc/chronoknock:ro", image]
 
 
-def demo(lab, launcher):
+def demo(lab, launcher, name):
     server, laptop, stranger = lab.host("server"), lab.host("laptop"), lab.host("stranger")
     say(f"""
 A server ({server.ip4}) with a web server on port {_PORT}, a laptop ({laptop.ip4}) with the key,
@@ -62,6 +63,9 @@ a stranger ({stranger.ip4}) who sees every packet between them.""")
                             keys={"laptop": (key, "web")}, launcher=launcher)
     show("the laptop's connection", laptop.door(server.ip4, _PORT), "silent")
     show("the stranger's connection", stranger.door(server.ip4, _PORT), "silent")
+    if name:  # it finds the control socket by the configuration
+        health = subprocess.run(["podman", "--runtime", "runc", "exec", name, "chronoknock", "status"], capture_output=True, text=True)
+        show("what the image's health check asks", health.stderr or "answered", "answered")
 
     say(f"\n2. The laptop knocks. (A server that never ran before takes knocks of windows that begin from now on:"
         f" {_WINDOW} s at most.)")
@@ -109,7 +113,7 @@ def main():
         with Lab(given.program) as lab:
             if given.image:
                 name, launcher = container(given.image, lab)
-            demo(lab, launcher)
+            demo(lab, launcher, name)
     except (Failed, AssertionError) as e:
         sys.exit(f"\nIt does not work: {e}")
     finally:

@@ -278,6 +278,31 @@ IPv6AcceptRA=no
         self.machine.run("systemctl stop chronoknock")
         self.assertEqual(self.machine.run("ls /run/chronoknock", check=False).stdout, "")
 
+    def test_what_it_says_to_systemd(self):
+        self.machine.write("/etc/systemd/system/chronoknock.service.d/soon.conf",
+                           "[Service]\nWatchdogSec=2\nTimeoutAbortSec=1\n")
+        self.machine.boot()
+        self.machine.wait_unit("chronoknock")
+        self.assertEqual(self.machine.unit("chronoknock", "Type"), "notify")
+        self.status()  # it answers as soon as the unit is active
+        self.knock_until_open()
+        opened = self.grants()
+        said = self.machine.unit("chronoknock", "WatchdogTimestampMonotonic")
+        wait_for(lambda: self.machine.unit("chronoknock", "WatchdogTimestampMonotonic") != said, "it to say that it lives")
+        # One that hangs is started anew, and what is open stays.
+        first = self.machine.unit("chronoknock", "MainPID")
+        self.machine.run(f"kill -STOP {first}")
+        wait_for(lambda: self.machine.unit("chronoknock", "NRestarts") == "1", "systemd to end it", 30, every=0.1)
+        self.machine.wait_unit("chronoknock")
+        self.assertEqual(self.grants(), opened)
+        self.assertEqual(self.stranger.door(self.server.ip4, 22), "silent")
+        # One that cannot take knocks yet serves: nobody waits for what it tries again and again.
+        self.machine.run("systemctl stop chronoknock && rm /var/lib/chronoknock/state.db* && "
+                         "mkdir /var/lib/chronoknock/state.db && systemctl start chronoknock")
+        self.assertEqual(self.machine.unit("chronoknock", "ActiveState"), "active")
+        self.assertIn("taking no knocks", self.machine.run("journalctl --no-pager -u chronoknock").stdout)
+        self.assertEqual(self.stranger.door(self.server.ip4, 22), "silent")
+
     def test_an_upgrade_and_a_kill_leave_the_door_as_it_is(self):
         self.machine.boot()
         self.await_server()

@@ -1,0 +1,179 @@
+#!/usr/bin/env python3
+"""The life of the packages, from etc/package.sh to their purge, in fresh Debians with a systemd of their own:
+
+    sudo tests/packages.py [bookworm|trixie]...
+
+For each release they are built in it (tests/support/in_debian.py) and looked at by lintian; then a server is installed
+that guards its sshd, a client that knocks; an upgrade while a grant is open; one to a program that does not take the
+configuration; removal and purge. With DEBS=FOLDER, what an earlier run has built (build/packages) is taken from there.
+"""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import unittest
+
+SOURCE = pathlib.Path(__file__).parents[1]
+sys.path[:0] = [str(SOURCE / "tests/e2e"), str(SOURCE / "tests/support")]
+import in_debian  # noqa: E402
+from booted import Booted, fresh  # noqa: E402
+from lab import Lab, wait_for  # noqa: E402
+from test_boot import Watch  # noqa: E402
+
+CONFIG = "/etc/chronoknock/chronoknock.ini"
+APT = "DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends -o Dpkg::Options::=--force-confold"
+
+
+def newer(deb, suffix):
+    """The same package as a later version, beside it."""
+    tree = deb.with_suffix(".tree")
+    subprocess.run(["dpkg-deb", "-R", deb, tree], check=True)
+    control = tree / "DEBIAN/control"
+    control.write_text(re.sub(r"(?m)^(Version: .*)$", rf"\1{suffix}", control.read_text()))
+    made = deb.with_name(deb.name.replace("_amd64", f"{suffix}_amd64"))
+    subprocess.run(["dpkg-deb", "--root-owner-group", "-b", tree, made], check=True, capture_output=True)
+    shutil.rmtree(tree)
+    return made
+
+
+class Life:
+    release = ""
+
+    @classmethod
+    def setUpClass(cls):
+        folder = pathlib.Path(os.environ.get("DEBS", SOURCE / "build/packages")) / cls.release
+        if "DEBS" not in os.environ:
+            shutil.rmtree(folder, ignore_errors=True)
+            status = in_debian.run(cls.release, "etc/package.sh --out /out --check", folder)
+            if status != 0:
+                raise AssertionError(f"etc/package.sh in {cls.release}: status {status}")
+        cls.debs = {name: next(folder.glob(f"{name}_*_amd64.deb")) for name in ("chronoknock", "chronoknock-client")}
+
+    def setUp(self):
+        self.lab = Lab(program=shutil.which("true"))
+        self.addCleanup(self.lab.close)
+        self.server_host, self.client_host, self.stranger = (self.lab.host(n) for n in ("server", "client", "stranger"))
+        self.server = self.machine(self.server_host, "chronoknock")
+        self.client = self.machine(self.client_host, "chronoknock-client")
+
+    def machine(self, host, package):
+        """A fresh Debian with the package in /root, and in apt's cache what else that needs: the lab has no mirror."""
+        machine = Booted(host, base=fresh(self.release))
+        root = pathlib.Path(machine.path("/"))
+        shutil.copy(self.debs[package], root / "root/package.deb")
+        shutil.copy("/etc/resolv.conf", root / "etc/resolv.conf")
+        for command in ("apt-get -q update", f"{APT} install --download-only /root/package.deb"):
+            done = subprocess.run(["chroot", root, "sh", "-c", command], capture_output=True, text=True, check=False)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        (root / "etc/resolv.conf").write_text("")
+        machine.boot()
+        machine.wait_unit("multi-user.target")
+        machine.run("systemctl disable -q --now ssh.service && systemctl enable -q --now ssh.socket")
+        return machine
+
+    def apt(self, machine, words):
+        done = machine.run(f"{APT} {words} 2>&1", check=False)
+        self.assertEqual(done.returncode, 0, done.stdout)
+        return done.stdout
+
+    def status(self):
+        return json.loads(self.server.run("chronoknock status --json").stdout)
+
+    def grants(self):
+        return [(g["address"], g["service"])
+                for g in json.loads(self.server.run("chronoknock grants --json").stdout)["list"]]
+
+    def tables(self):
+        return self.server.run("nft list tables").stdout
+
+    def door(self, host=None):
+        return (host or self.stranger).door(self.server_host.ip4, 22)
+
+    def test_from_installation_to_purge(self):
+        server, client = self.server, self.client
+        before = (self.door(), self.door(self.client_host))
+        self.assertEqual(before, ("open", "open"))
+
+        # Installed, nothing is shut.
+        self.assertIn("nothing is guarded yet", self.apt(server, "install /root/package.deb"))
+        self.assertEqual(server.unit("chronoknock", "UnitFileState"), "disabled")
+        self.assertEqual(server.unit("chronoknock-guard", "UnitFileState"), "disabled")
+        self.assertEqual(server.unit("chronoknock", "ActiveState"), "inactive")
+        self.assertEqual((self.door(), self.tables().strip()), ("open", ""))
+        self.assertEqual(server.run(f"stat -c '%U %a' {CONFIG} /etc/chronoknock/keys /etc/chronoknock/conf.d").stdout.split("\n"),
+                         ["root 600", "root 700", "root 700", ""])
+        self.assertEqual(server.run("stat -c '%U %G %a' /var/lib/chronoknock").stdout.strip(), "root chronoknock 1770")
+        self.assertIn(f"{CONFIG} ", server.run("dpkg-query -W -f '${Conffiles}' chronoknock").stdout)
+
+        # A port is guarded.
+        server.run(f"sed -i 's/^servers = .*/servers =/; s/^# tracked = .*/tracked = 1024/; s/^open_for = 30/open_for = 120/' {CONFIG}")
+        line = server.run(f"chronoknock invite alice --service ssh --host {self.server_host.ip4}").stdout
+        uri = re.search(r"chronoknock://\S+", line)[0]
+        server.run(f"chronoknock check --config {CONFIG}")
+        server.run("systemctl enable -q --now chronoknock")
+        self.assertEqual(self.status()["privileges"]["user"], "chronoknock")
+        self.assertEqual(server.unit("chronoknock", "Type"), "notify")
+        self.assertEqual((self.door(), self.door(self.client_host)), ("silent", "silent"))
+
+        # And opened by a knock of the client's package.
+        self.apt(client, "install /root/package.deb")
+        for program, left_out in (("chronoknock", "libpcap|libseccomp|libcap-ng|libre2"),):
+            self.assertNotRegex(client.run(f"ldd /usr/bin/{program}").stdout, left_out)
+        self.assertNotRegex(client.run("dpkg-query -W -f '${Depends}' chronoknock-client").stdout, "nftables|libpcap")
+        client.run("chronoknock profile add home -", stdin=uri + "\n")
+        client.run("chronoknock knock home --time-server none --wait 22")
+        self.assertEqual((self.door(), self.door(self.client_host)), ("silent", "open"))
+        opened = self.grants()
+        self.assertEqual(opened, [(self.client_host.ip4, "ssh")])
+
+        # An upgrade, while that grant and a connection are open.
+        first = server.unit("chronoknock", "MainPID")
+        shutil.copy(newer(self.debs["chronoknock"], "+1"), server.path("/root/newer.deb"))
+        with self.client_host.connect(self.server_host.ip4, 22) as connection:
+            self.assertIn(b"SSH-2.0", connection.recv(100))
+            with Watch(self.stranger, self.server_host.ip4) as out, Watch(self.client_host, self.server_host.ip4) as let_in:
+                self.apt(server, "install /root/newer.deb")
+                self.assertEqual(self.grants(), opened)
+            self.assertEqual(out.met, {"silent"})
+            self.assertNotIn("silent", let_in.met)
+            connection.sendall(b"SSH-2.0-still-here\r\n")
+            self.assertTrue(connection.recv(100))
+        second = server.unit("chronoknock", "MainPID")
+        self.assertNotEqual(first, second)
+
+        # One with a configuration that it does not take: the old server goes on.
+        server.run(f"cp {CONFIG} /root/good.ini && echo 'nonsense = 1' >>{CONFIG}")
+        shutil.copy(newer(self.debs["chronoknock"], "+2"), server.path("/root/newest.deb"))
+        self.assertIn("the old server goes on", self.apt(server, "install /root/newest.deb"))
+        self.assertEqual(server.unit("chronoknock", "MainPID"), second)
+        self.assertEqual((self.grants(), self.door()), (opened, "silent"))
+        server.run(f"cp /root/good.ini {CONFIG} && systemctl reload chronoknock")
+
+        # Removed: the guard goes, and that is said; configuration and record stay, until it is purged.
+        self.assertIn("the guard is gone", self.apt(server, "remove chronoknock"))
+        self.assertEqual((self.door(), self.tables().strip()), ("open", ""))
+        self.assertEqual(server.unit("chronoknock", "ActiveState"), "inactive")
+        server.run("test -e /var/lib/chronoknock/state.db && test -e /etc/chronoknock/keys/alice.key")
+        self.assertIn("nothing is guarded", self.apt(server, "purge chronoknock"))
+        self.assertEqual(server.run("ls -d /var/lib/chronoknock /etc/chronoknock", check=False).stdout, "")
+        self.assertEqual(self.door(), "open")
+        server.run("systemctl daemon-reload && ! systemctl cat chronoknock", check=False)
+        self.assertEqual(server.unit("chronoknock", "LoadState"), "not-found")
+        self.apt(client, "purge chronoknock-client")
+        client.run("! command -v chronoknock")
+
+
+class Bookworm(Life, unittest.TestCase):
+    release = "bookworm"
+
+
+class Trixie(Life, unittest.TestCase):
+    release = "trixie"
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0], "-v", *(name.capitalize() for name in sys.argv[1:])])
