@@ -127,6 +127,14 @@ std::vector<std::string> ledger::find(const is_meant& meant, unix_time t) const 
     return names;
 }
 
+bool ledger::has(const granting::burnt& token, const std::string& host, unix_time t) const {
+    return std::ranges::any_of(cells_, [&](const auto& one) {
+        const auto& g = one.second.grant;
+        return one.second.live && g.until > t && g.host == host && g.key == token.key &&
+               g.place == token.place && g.identity == token.identity;
+    });
+}
+
 void ledger::prune(unix_time t) {
     std::erase_if(cells_, [&](const auto& one) { return one.second.grant.until + at_its_end < t; });
 }

@@ -41,6 +41,8 @@ public:
     using is_meant = std::function<bool(const granting::shared_grant&)>;
     /// Names of grants that are live at t.
     std::vector<std::string> find(const is_meant& meant, unix_time t) const;
+    /// True if a grant is live that was given for this token by this host.
+    bool has(const granting::burnt& token, const std::string& host, unix_time t) const;
     /// Forgets what is over.
     void prune(unix_time t);
     std::size_t live(unix_time t) const;

@@ -23,18 +23,18 @@ link::link(std::vector<std::string> endpoints, instant now) : answered_(now) {
     for (auto& name : endpoints) ends_.push_back({std::move(name)});
 }
 
-void link::answered(std::size_t endpoint, instant now) {
-    ends_[endpoint].problem.clear();
-    ends_[endpoint].asked = now;
+void link::answered(std::size_t which, instant now) {
+    ends_[which].problem.clear();
+    ends_[which].asked = now;
     answered_ = now;
-    if (!ends_[current_].problem.empty()) current_ = endpoint;
+    if (!ends_[current_].problem.empty()) current_ = which;
     settle(now);
 }
 
-void link::failed(std::size_t endpoint, const std::string& why, instant now) {
-    ends_[endpoint].problem = why.empty() ? "no answer" : why;
-    ends_[endpoint].asked = now;
-    if (endpoint == current_) current_ = (current_ + 1) % ends_.size();
+void link::failed(std::size_t which, const std::string& why, instant now) {
+    ends_[which].problem = why.empty() ? "no answer" : why;
+    ends_[which].asked = now;
+    if (which == current_) current_ = (current_ + 1) % ends_.size();
     settle(now);
 }
 

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace chronoknock::fleet {
@@ -26,13 +27,13 @@ public:
     /// The one to be asked.
     std::size_t current() const { return current_; }
     std::size_t size() const { return ends_.size(); }
-    const std::string& name(std::size_t endpoint) const { return ends_[endpoint].name; }
+    const std::string& name(std::size_t which) const { return ends_[which].name; }
     /// Why it does not answer; empty: it does, or was not asked.
-    const std::string& problem(std::size_t endpoint) const { return ends_[endpoint].problem; }
+    const std::string& problem(std::size_t which) const { return ends_[which].problem; }
 
-    void answered(std::size_t endpoint, instant now);
+    void answered(std::size_t which, instant now);
     /// The next one is to be asked then.
-    void failed(std::size_t endpoint, const std::string& why, instant now);
+    void failed(std::size_t which, const std::string& why, instant now);
     /// One that does not answer, and is to be asked again now whether it does; none: none is.
     std::optional<std::size_t> to_probe(instant now);
 
