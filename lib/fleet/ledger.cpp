@@ -120,11 +120,11 @@ void ledger::erased_here(const std::string& name, std::int64_t revision) {
     known->second.revision = revision;
 }
 
-std::vector<std::string> ledger::find(const is_meant& meant, unix_time t) const {
-    std::vector<std::string> names;
+std::vector<ledger::place> ledger::find(const is_meant& meant, unix_time t) const {
+    std::vector<place> found;
     for (const auto& [name, c] : cells_)
-        if (c.live && c.grant.until > t && meant(c.grant)) names.push_back(name);
-    return names;
+        if (c.live && c.grant.until > t && meant(c.grant)) found.push_back({name, c.revision, c.grant.until});
+    return found;
 }
 
 bool ledger::has(const granting::burnt& token, const std::string& host, unix_time t) const {

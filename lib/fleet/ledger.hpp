@@ -39,8 +39,14 @@ public:
     void erased_here(const std::string& name, std::int64_t revision);
 
     using is_meant = std::function<bool(const granting::shared_grant&)>;
-    /// Names of grants that are live at t.
-    std::vector<std::string> find(const is_meant& meant, unix_time t) const;
+    /// A grant's name, and the revision of its last change.
+    struct place {
+        std::string name;
+        std::int64_t revision = 0;
+        unix_time until;
+    };
+    /// Of the grants that are live at t.
+    std::vector<place> find(const is_meant& meant, unix_time t) const;
     /// True if a grant is live that was given for this token by this host.
     bool has(const granting::burnt& token, const std::string& host, unix_time t) const;
     /// Forgets what is over.

@@ -13,6 +13,7 @@ namespace chronoknock::granting {
 redeem pipeline::redeem_shared(const claim& c, knock k) {
     redeem r{++last_number_, {k.once}, {}, shared_claim{c.once.slack, k.key}};
     record(c, k, r.grants);
+    for (const auto& o : k.openings) r.shared->longest = std::max(r.shared->longest, o.open_for);
     if (k.wish == claim::wish::close)
         for (const auto& o : k.openings) r.shared->closes.emplace_back(o.who, o.service);
     std::vector<knock> one;

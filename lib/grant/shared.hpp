@@ -39,6 +39,7 @@ struct shared_changes {
 struct shared_claim {
     std::int64_t slack = 0; ///< token::slack
     std::string key_name;
+    nanoseconds longest{0}; ///< that it opens something for
     /// What it closes: an address, and the name of a service.
     std::vector<std::pair<prefix, std::string>> closes = {};
     bool operator==(const shared_claim&) const = default;
