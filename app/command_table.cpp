@@ -18,6 +18,7 @@ constexpr std::array commands = {
     command{"status", run_status, "ask the running daemon what it sees and does"},
     command{"watch", run_watch, "the same, live; to a pipe a line for each event"},
     command{"grants", run_grants, "list who may reach what, by whose key, for how long yet"},
+    command{"fleet", run_fleet, "list the hosts of the fleet"},
     command{"revoke", run_revoke, "end the grants, and connections, of a key or an address"},
     command{"history", run_history, "list what was granted, refused, revoked"},
     command{"report", run_report, "write a page with pictures of what the daemon has seen"},

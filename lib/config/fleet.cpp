@@ -41,8 +41,7 @@ result<std::string> parse_name(std::string_view text) {
 }
 
 result<std::string> parse_user(std::string_view text) {
-    if (text.empty() || printable(text) != text)
-        return error{"expected the name of a user of etcd"};
+    if (text.empty() || printable(text) != text) return error{"expected the name of a user of etcd"};
     return {boost::system::in_place_value, text};
 }
 

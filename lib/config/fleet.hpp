@@ -26,8 +26,8 @@ struct fleet_endpoint {
 /// [fleet]
 struct fleet_settings {
     std::vector<fleet_endpoint> endpoints; ///< of etcd; none: there is no fleet
-    std::string ca_file;              ///< field ca; empty: the system's authorities
-    std::string cert_file;            ///< field cert, with key: this host's certificate; empty: it has none
+    std::string ca_file;                   ///< field ca; empty: the system's authorities
+    std::string cert_file; ///< field cert, with key: this host's certificate; empty: it has none
     std::string key_file;
     std::string user; ///< with password_file; empty: none
     std::string password_file;

@@ -91,7 +91,7 @@ struct key_settings {
     std::uint32_t max_grants = 0;   ///< most that it has live at once; 0: any number
     std::uint8_t prefix4 = 32;      ///< a grant is to the network of that length around the address
     std::uint8_t prefix6 = 128;     ///< the same of IPv6
-    bool pair = false; ///< a knock that names an address of the other family opens for its source as well
+    bool pair = false;  ///< a knock that names an address of the other family opens for its source as well
     bool fleet = false; ///< its knocks count on all hosts of the fleet
 };
 

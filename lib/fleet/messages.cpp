@@ -145,9 +145,10 @@ std::string to_json(const transaction& t) {
 std::string to_json(const range& r) { return json::serialize(object_of(r)); }
 
 std::string watch_request(const std::string& name, const std::string& end, std::int64_t revision) {
-    return json::serialize(json::object{{"create_request", json::object{{"key", bytes_of(name)},
-                                                                        {"range_end", bytes_of(end)},
-                                                                        {"start_revision", number_of(revision)}}}});
+    return json::serialize(
+        json::object{{"create_request", json::object{{"key", bytes_of(name)},
+                                                     {"range_end", bytes_of(end)},
+                                                     {"start_revision", number_of(revision)}}}});
 }
 
 std::string lease_request(std::int64_t seconds) {

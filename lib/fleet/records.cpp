@@ -59,7 +59,8 @@ prefix take_prefix(reader& r) {
 
 /// What `take` makes of all the bytes.
 template <class Take>
-auto decode(std::string_view bytes, form f, Take take) -> std::optional<decltype(take(std::declval<reader&>()))> {
+auto decode(std::string_view bytes, form f, Take take)
+    -> std::optional<decltype(take(std::declval<reader&>()))> {
     reader r(bytes_of(bytes));
     if (r.u8() != static_cast<std::uint8_t>(f)) return {};
     auto taken = take(r);

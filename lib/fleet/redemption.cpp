@@ -27,8 +27,8 @@ transaction redemption::request(const leases& l) const {
         t.then.push_back(put{top_name_, seal_->close(top_record{b.key, b.place})});
         // What the new place refuses by itself need not be remembered.
         if (b.place >= std::numeric_limits<std::int64_t>::min() + order_.slack)
-            t.then.push_back(erase{seal_->first_burnt(b.key),
-                                   seal_->first_burnt_of(b.key, b.place - order_.slack)});
+            t.then.push_back(
+                erase{seal_->first_burnt(b.key), seal_->first_burnt_of(b.key, b.place - order_.slack)});
     }
     for (const auto& g : order_.grants)
         t.then.push_back(put{seal_->name_of_grant(g.key, g.who, g.service), seal_->close(g), l.grants});
@@ -54,7 +54,8 @@ redemption::step redemption::answered(const transaction_answer& a, unix_time now
     if (!found.empty()) {
         const auto b = seal_->open_burnt(found.front().name, found.front().value);
         if (!b) {
-            met_forged_ = true; // no host of the fleet wrote it; who did can keep knocks out by it, and no more
+            met_forged_ =
+                true; // no host of the fleet wrote it; who did can keep knocks out by it, and no more
             return end(kind::refused, "something that is not the fleet's stands in its place in etcd");
         }
         if (b->host == order_.host && b->attempt == order_.attempt) {

@@ -15,7 +15,8 @@
 /// What a fleet keeps in etcd: names and sealed records (chronoknock-protocol(7), FLEET).
 namespace chronoknock::fleet {
 
-/// The same in each try to burn a token, and in no other's: whoever finds it there has burnt the token itself.
+/// The same in each try to burn a token, and in no other's: whoever finds it there has burnt the token
+/// itself.
 using attempt_id = std::array<std::uint8_t, 16>;
 
 struct burnt_record {

@@ -102,8 +102,8 @@ void pipeline::share_opened(std::span<const shared_grant> opened, instant now, u
 
 void pipeline::open_shared(knock k, bool is_new, instant now, unix_time t, actions& todo) {
     const auto& fingerprint = k.once.key;
-    k.line = "key " + k.key + " opens " + in_words(k.openings, true) + ", by a knock on " +
-             k.shared.front().host;
+    k.line =
+        "key " + k.key + " opens " + in_words(k.openings, true) + ", by a knock on " + k.shared.front().host;
     const auto number = ++last_number_;
     if (!is_new) {
         todo.push_back(open(number, k, now));

@@ -22,7 +22,7 @@ struct shared_grant {
     std::int64_t place = 0;
     std::string identity;
     unix_time accepted;
-    unix_time until; ///< by the clock
+    unix_time until;  ///< by the clock
     std::string host; ///< which took the knock
     bool operator==(const shared_grant&) const = default;
 };

@@ -3,8 +3,8 @@
 #include "base/each_of.hpp"
 #include "base/prefix_lengths.hpp"
 #include "firewall/rules.hpp"
-#include "io/log/level_of.hpp"
 #include "io/fleet/fleet_store.hpp"
+#include "io/log/level_of.hpp"
 #include "io/store/sqlite_store.hpp"
 #include "io/system/clock.hpp"
 
@@ -261,8 +261,7 @@ void granter::revoke(granting::revocation r, const std::optional<cutting>& cut, 
         if (!open) return done(open.error());
         auto revoking = pipeline_->revoke(r, *open, boot_now(), when);
         if (r.who && cuts) meant = flows_from(*r.who, revoking.changes, services, allowed);
-        if (member_) end_in_fleet(r);
-        counted.grants = revoking.grants;
+        counted.grants = std::max(revoking.grants, end_in_fleet(r));
         counted.coming = revoking.coming;
         end(std::move(revoking), [this, counted, meant, done](const result<void>& made) {
             if (!made) return done(made.error());

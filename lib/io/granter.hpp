@@ -124,7 +124,7 @@ private:
     result<void> join_fleet(const config::fleet_settings& f, resolver names, const granting::terms& t);
     void redeem_shared(granting::redeem& r);
     void share();
-    void end_in_fleet(const granting::revocation& r);
+    std::size_t end_in_fleet(const granting::revocation& r);
     void end(granting::pipeline::revoking r, std::function<void(const result<void>&)> done);
     using flow_predicate = std::function<bool(const firewall::flow&)>;
     result<flow_predicate> flows_of(const std::string& key, const opened_by_key& record, const cutting& c);

@@ -84,7 +84,8 @@ void granter::due(instant now) {
 }
 
 /// On the other hosts, whether this one has it open or not.
-void granter::end_in_fleet(const granting::revocation& r) {
+std::size_t granter::end_in_fleet(const granting::revocation& r) {
+    if (!member_) return 0;
     const auto fingerprint = pipeline_->fingerprint_of(r.key);
     const auto meant = [&](const granting::shared_grant& g) {
         return (r.key.empty() || g.key_name == r.key || (!fingerprint.empty() && g.key == fingerprint)) &&
@@ -94,6 +95,7 @@ void granter::end_in_fleet(const granting::revocation& r) {
     if (count > 0 && member_->is_lost())
         log::warning("the fleet's cluster is lost: its other hosts end " + std::to_string(count) +
                      (count == 1 ? " grant" : " grants") + " once it is back, or in their time");
+    return count;
 }
 
 } // namespace chronoknock::io

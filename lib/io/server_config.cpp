@@ -18,7 +18,8 @@ namespace {
 /// The error names the field.
 result<void> read_fleet_files(config::fleet_settings& f, const config_source& from) {
     if (!f.is_set()) return {};
-    const auto read_public = [&](const char* field, const std::string& file, std::string& to) -> result<void> {
+    const auto read_public = [&](const char* field, const std::string& file,
+                                 std::string& to) -> result<void> {
         if (file.empty()) return {};
         auto text = from.authorities(file);
         if (!text) return error{std::string(field) + ": " + text.error().text};

@@ -21,7 +21,8 @@ result<std::shared_ptr<asio::ssl::context>> fleet_context(const config::fleet_se
     if (ec) return error{"cert: " + printable(f.cert_file) + ": expected a certificate in PEM"};
     context->use_private_key(asio::buffer(f.key_text.data(), f.key_text.size()), asio::ssl::context::pem, ec);
     if (ec || SSL_CTX_check_private_key(context->native_handle()) != 1)
-        return error{"key: " + printable(f.key_file) + ": expected the private key of cert in PEM, not encrypted"};
+        return error{"key: " + printable(f.key_file) +
+                     ": expected the private key of cert in PEM, not encrypted"};
     return context;
 }
 

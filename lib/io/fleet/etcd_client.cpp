@@ -141,6 +141,12 @@ asio::awaitable<void> etcd_client::probe(std::size_t which, std::string path, st
     const auto self = shared_from_this();
     const auto generation = generation_;
     const auto peer = peers_[which];
+    if (!user_.empty() && token_.empty()) {
+        auto given = co_await authenticate(peer, one_try);
+        if (generation != generation_) co_return;
+        if (!given) co_return failed(which, given.error().text);
+        token_ = std::move(*given);
+    }
     http_question q;
     q.path = std::move(path);
     q.body = std::move(body);

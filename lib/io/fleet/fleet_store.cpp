@@ -29,20 +29,21 @@ void fleet_store::burn_here(std::shared_ptr<redeeming> r) {
 void fleet_store::redeem_shared(granting::burnt token, std::vector<granting::opened_grant> grants,
                                 granting::shared_claim claim, shared_answer done) {
     fleet_member::order o{token, grants, std::move(claim)};
-    const auto r = std::make_shared<redeeming>(
-        redeeming{std::move(token), std::move(grants), std::move(done)});
+    const auto r =
+        std::make_shared<redeeming>(redeeming{std::move(token), std::move(grants), std::move(done)});
     if (member_->is_lost() && member_->settings().when_lost == config::on_loss::local) {
         member_->redeem_later(std::move(o));
         return burn_here(r);
     }
-    member_->redeem(std::move(o), [this, r, alive = std::weak_ptr(alive_)](
-                                      const granting::shared_outcome& outcome) {
-        if (alive.expired()) return;
-        if (outcome.is == kind::burnt) return burn_here(r);
-        // It is burnt, if not by this host: that is remembered here as well.
-        if (outcome.is != kind::failed) local_->redeem({r->token}, {}, [](const result<void>&) {});
-        r->done(outcome);
-    });
+    member_->redeem(std::move(o),
+                    [this, r, alive = std::weak_ptr(alive_)](const granting::shared_outcome& outcome) {
+                        if (alive.expired()) return;
+                        if (outcome.is == kind::burnt) return burn_here(r);
+                        // It is burnt, if not by this host: that is remembered here as well.
+                        if (outcome.is != kind::failed)
+                            local_->redeem({r->token}, {}, [](const result<void>&) {});
+                        r->done(outcome);
+                    });
 }
 
 result<void> fleet_store::close_cleanly() {

@@ -45,8 +45,7 @@ public:
     result<std::vector<granting::history_entry>> history(std::size_t most) override {
         return local_->history(most);
     }
-    result<std::vector<granting::numbered_entry>>
-    find_in_history(const granting::history_query& q) override {
+    result<std::vector<granting::numbered_entry>> find_in_history(const granting::history_query& q) override {
         return local_->find_in_history(q);
     }
     void keep(const report::period& p) override { local_->keep(p); }

@@ -74,7 +74,8 @@ public:
         if (late_) return {std::string(step) + ": no answer in time"};
         const auto verdict = SSL_get_verify_result(stream.native_handle());
         if (verdict != X509_V_OK)
-            return {std::string("its certificate is not accepted: ") + X509_verify_cert_error_string(verdict)};
+            return {std::string("its certificate is not accepted: ") +
+                    X509_verify_cert_error_string(verdict)};
         return {std::string(step) + ": " + printable(ec.message())};
     }
 
@@ -91,7 +92,8 @@ private:
     bool late_ = false;
 };
 
-https_peer::https_peer(asio::any_io_executor executor, config::fleet_endpoint where, std::shared_ptr<lookup> names)
+https_peer::https_peer(asio::any_io_executor executor, config::fleet_endpoint where,
+                       std::shared_ptr<lookup> names)
     : executor_(std::move(executor)), where_(std::move(where)), names_(std::move(names)) {
     if (const auto a = address::parse(where_.host)) addresses_ = {*a};
 }
@@ -130,7 +132,8 @@ asio::awaitable<result<https_peer::connection>> https_peer::connect(nanoseconds 
     const auto deadline = boot_now() + limit;
     for (const auto& a : addresses) {
         const auto c = std::make_shared<https_connection>(executor_, tls_);
-        if (!expect_host(c->stream.native_handle(), where_.host)) co_return error{"TLS does not take the name"};
+        if (!expect_host(c->stream.native_handle(), where_.host))
+            co_return error{"TLS does not take the name"};
         c->limit(deadline - boot_now());
         const tcp::endpoint to{to_asio(a), where_.port};
         const auto [refused] = co_await c->stream.next_layer().async_connect(to, token);

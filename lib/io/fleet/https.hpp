@@ -37,7 +37,8 @@ class https_connection;
 class https_peer : public std::enable_shared_from_this<https_peer> {
 public:
     using tls = std::shared_ptr<boost::asio::ssl::context>;
-    https_peer(boost::asio::any_io_executor executor, config::fleet_endpoint where, std::shared_ptr<lookup> names);
+    https_peer(boost::asio::any_io_executor executor, config::fleet_endpoint where,
+               std::shared_ptr<lookup> names);
 
     /// For connections to come; those that there are end.
     void use(tls context);
@@ -45,8 +46,8 @@ public:
     boost::asio::awaitable<result<http_answer>> ask(http_question q, nanoseconds limit);
 
     using on_line = std::function<void(std::string_view)>;
-    /// Asks for a stream, and tells each of its lines until it ends, which is an error. limit: until the first
-    /// byte. Ends at once by hang_up().
+    /// Asks for a stream, and tells each of its lines until it ends, which is an error. limit: until the
+    /// first byte. Ends at once by hang_up().
     boost::asio::awaitable<error> follow(http_question q, nanoseconds limit, on_line told);
     void hang_up();
 

@@ -140,7 +140,8 @@ asio::awaitable<result<std::int64_t>> fleet_member::lease(nanoseconds least, ins
     if (const auto known = leases_.find(least, boot_now())) co_return *known;
     const auto length = fleet::lease_book::length_for(least);
     const auto begun = boot_now();
-    const auto body = co_await client_->ask(fleet::lease_path, fleet::lease_request(length), deadline - begun);
+    const auto body =
+        co_await client_->ask(fleet::lease_path, fleet::lease_request(length), deadline - begun);
     if (!body) co_return body.error();
     const auto given = fleet::parse_lease_answer(*body);
     if (!given) co_return given.error();
@@ -178,7 +179,8 @@ asio::awaitable<void> fleet_member::run_redemption(self me, fleet::redemption r,
             o.why = "the fleet's cluster: " + leased.error().text;
             break;
         }
-        const auto body = co_await me->client_->ask(fleet::txn_path, to_json(r.request(l)), deadline - boot_now());
+        const auto body =
+            co_await me->client_->ask(fleet::txn_path, to_json(r.request(l)), deadline - boot_now());
         if (!body) {
             o.why = "the fleet's cluster: " + body.error().text;
             if (!lost_its_lease(body.error())) break;

@@ -26,7 +26,7 @@ struct fleet_report {
         std::string name;
         std::string problem; ///< empty: it answers, or was not asked
     };
-    std::string name;    ///< this host's
+    std::string name; ///< this host's
     fleet::link::state state{};
     std::string problem; ///< why knocks of the fleet's keys are not taken; empty: they are
     std::vector<endpoint> endpoints;

@@ -21,7 +21,7 @@ namespace {
 constexpr auto token = asio::as_tuple(asio::use_awaitable);
 constexpr nanoseconds patience = seconds(3);
 constexpr nanoseconds turn = milliseconds(250);
-constexpr nanoseconds quiet = seconds(1);             // then some host beats
+constexpr nanoseconds quiet = seconds(1);               // then some host beats
 constexpr nanoseconds heard_within = milliseconds(700); // of a beat
 constexpr nanoseconds first_pause = milliseconds(100);
 constexpr nanoseconds last_pause = seconds(1);
@@ -103,7 +103,8 @@ void fleet_member::heed(std::string_view line) {
         return client_->hang_up("compacted", false);
     }
     if (a->canceled)
-        return client_->hang_up("its watch ended: " + (a->reason.empty() ? "no reason given" : a->reason), true);
+        return client_->hang_up("its watch ended: " + (a->reason.empty() ? "no reason given" : a->reason),
+                                true);
     watching_ = true;
     client_->heard();
     heard_ = boot_now();
