@@ -67,9 +67,9 @@ void check_files(const config::server& s, const std::string& file, online_findin
     // Whoever may add a file to the folder of included ones, be it empty, adds a key of his own.
     if (!s.include.empty()) owners.add_file(folder_of(s.include), "the folder of configuration or keys");
     for (const auto& k : s.keys) owners.add_file(k.file, "the key"); // who can read it was asked already
-    for (const auto& file :
+    for (const auto& one :
          {s.fleet.ca_file, s.fleet.cert_file, s.fleet.key_file, s.fleet.password_file, s.fleet.seal_file})
-        if (!file.empty()) owners.add_file(file, "a file of [fleet]");
+        if (!one.empty()) owners.add_file(one, "a file of [fleet]");
     if (!s.time.ca_file.empty()) owners.add_file(s.time.ca_file, "the list of authorities");
     const auto state = folder_of(s.state);
     if (struct stat st{}; ::stat(state.c_str(), &st) != 0 && errno == ENOENT)
