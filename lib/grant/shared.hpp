@@ -29,10 +29,10 @@ struct shared_grant {
 
 /// What became known of a fleet at once.
 struct shared_changes {
-    std::vector<shared_grant> opened;
-    std::vector<shared_grant> closed; ///< before their time
-    std::vector<burnt> tokens;        ///< burnt, by whichever host
-    bool whole = false;               ///< it is all that lives: what else was opened by the fleet has ended
+    std::vector<shared_grant> opened = {};
+    std::vector<shared_grant> closed = {}; ///< before their time
+    std::vector<burnt> tokens = {};        ///< burnt, by whichever host
+    bool whole = false;                    ///< it is all that lives: what else was opened by the fleet has ended
 };
 
 /// What the redeeming of a claim takes besides, when its key is the fleet's.
