@@ -61,7 +61,8 @@ std::optional<opening> pipeline::to_share(const shared_grant& g, instant, unix_t
     const auto* const k = shared_key(g.key);
     if (!k || (k->until && t >= *k->until) || !may_open(*k, g.who, g.service)) return {};
     const auto& s = *std::ranges::find(terms_.services, g.service, &terms::service::name);
-    const auto left = std::min(g.until - t, s.most_open_for);
+    // In whole milliseconds, as people read them.
+    const nanoseconds left = std::min<nanoseconds>(std::chrono::floor<milliseconds>(g.until - t), s.most_open_for);
     if (left <= nanoseconds(0)) return {};
     return opening{g.who, g.service, left};
 }
