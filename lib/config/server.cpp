@@ -177,13 +177,14 @@ private:
         if (name == "events") return read_section(part_->file, section, tables_->events, out_.events);
         if (name == "metrics")
             return read_metrics(part_->file, section, folder_of(part_->file), out_.metrics);
+        if (name == "fleet") return read_fleet(part_->file, section, folder_of(part_->file), out_.fleet);
         if (name.starts_with(service_mark)) return read_service(section);
         if (name.starts_with(key_mark)) {
             keys_.emplace_back(part_, &section);
             return {};
         }
         return complain(section, "unknown section; expected server, capture, time, knock, firewall, events, "
-                                 "metrics, service.NAME or key.NAME");
+                                 "metrics, fleet, service.NAME or key.NAME");
     }
 
     result<void> read_capture(const ini_section& section) {
@@ -284,6 +285,8 @@ private:
             return complain(section, "file",
                             "expected a key of its own, and [key." + other->second + "] has the same secret");
         k.key = std::move(*key);
+        if (read.fleet && !out_.fleet.is_set())
+            return complain(section, "fleet", "expected false, or a section [fleet]");
         if (const auto unfit = set_grants(k, read)) return complain(section, unfit->name, unfit->expected);
         for (const auto index : k.services) {
             if (k.prefix4 < 32) out_.services[index].prefixes4.insert(k.prefix4);

@@ -24,7 +24,10 @@ pipeline::recalled pipeline::remember(std::span<const opened_grant> record,
         const std::pair one(g.who, g.service);
         const auto live = left.find(one);
         if (live == left.end()) {
-            found.over.push_back(g);
+            if (shared_key(g.fingerprint))
+                recallable_.insert_or_assign({g.key, one}, g); // the fleet knows whether it is over
+            else
+                found.over.push_back(g);
             continue;
         }
         explained.insert(one);

@@ -24,7 +24,8 @@ struct terms {
         /// Its grants are to the networks of these lengths around the address.
         std::uint8_t prefix4 = 32;
         std::uint8_t prefix6 = 128;
-        bool bound = true; ///< no knock of it opens for another when a copy comes from elsewhere
+        bool bound = true;   ///< no knock of it opens for another when a copy comes from elsewhere
+        bool shared = false; ///< it is the fleet's
     };
     struct service {
         std::string name;

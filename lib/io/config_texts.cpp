@@ -50,6 +50,12 @@ config_source recording(bool allow_loose_permissions, std::vector<file>& files) 
                 files.push_back({source::authorities, path, "", text ? secret(*text) : key::secret_text(),
                                  text ? "" : text.error().text});
                 return text;
+            },
+            [&files, allow_loose_permissions](const std::string& path) {
+                auto text = read_key_text(path, allow_loose_permissions);
+                files.push_back({source::secret, path, "", text ? *text : key::secret_text(),
+                                 text ? "" : text.error().text});
+                return text;
             }};
 }
 
@@ -120,7 +126,14 @@ result<config::server> load_server_config(const std::string& path, const helper:
                                   }
                                   return all;
                               },
-                              [&](const std::string& name) { return text_of(source::authorities, name); }};
+                              [&](const std::string& name) { return text_of(source::authorities, name); },
+                              [&](const std::string& name) -> result<key::secret_text> {
+                                  const auto& found = files.find(source::secret, name);
+                                  if (found.empty()) return not_read(name);
+                                  const auto* const f = found.front();
+                                  if (!f->problem.empty()) return error{f->problem};
+                                  return f->text;
+                              }};
     return load_server_config(path, given, none);
 }
 

@@ -22,6 +22,7 @@ runtime::runtime(boost::asio::io_context& context, config::server configuration)
       notices_(context, configuration_->events), trial_(context), started_(boot_now()), minute_(started_),
       pruned_(started_), sampler_(started_),
       exporter_(context, beside_, [this] { return metrics_of(take_snapshot()); }), beside_(context) {
+    granter_.clock_by([this] { return time_ ? time_->now(boot_now()) : std::nullopt; });
     granter_.on_note([this](const granting::history_entry& e) { notices_.happened(e); });
 }
 
@@ -116,7 +117,8 @@ void runtime::set_up() {
     start_up_.begin({[this] { return set_up_guard(); }, [this] { return open_control(); },
                      [this] {
                          if (granter_.is_open()) return result<void>();
-                         return granter_.open(configuration_->state, terms_of(*configuration_));
+                         return granter_.open(configuration_->state, terms_of(*configuration_),
+                                              configuration_->fleet, names());
                      },
                      [this]() -> result<void> {
                          // Once: from then on the configuration has no secrets.
@@ -217,6 +219,7 @@ result<void> runtime::fits(const config::server& next) const try {
                      "`chronoknock uninvite` takes the last one out"};
     if (firewall_ && next.firewall.backend != old.firewall.backend)
         return error{"[firewall] backend: expected as it was; a restart changes it"};
+    if (const auto same = fits_fleet(next.fleet); !same) return same;
     if (next.user != old.user) return error{"[server] user: expected as it was; a restart changes it"};
     return confined_ ? stays_within(*confined_, next) : result<void>();
 } catch (const std::exception& e) {
@@ -278,6 +281,7 @@ void runtime::go_over() {
     std::swap(s.configuration, configuration_);
     if (granter_.is_open()) {
         s.terms = granter_.set_terms(std::move(s.terms));
+        granter_.use(configuration_->fleet);
         granter_.revoke_unentitled(clock());
     }
     notices_.set(configuration_->events);
@@ -345,9 +349,7 @@ record_view runtime::record() {
 }
 
 std::unique_ptr<time_service> runtime::make_time(const config::server& c) {
-    auto time = std::make_unique<time_service>(
-        context_, c.time, time_service::role::daemon,
-        [helper = helper_](const std::string& host) { return helper->look_up(host); });
+    auto time = std::make_unique<time_service>(context_, c.time, time_service::role::daemon, names());
     time->not_before(granter_.newest());
     time->on_update([this] { tick(); });
     return time;
