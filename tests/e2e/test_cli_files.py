@@ -174,14 +174,15 @@ class Configuration(Case):
         (self.folder / "conf.d").mkdir()
         apart = self.put("c", "[server]\nstate = chronoknock/state.db\nuser = 65534\ninclude = conf.d/*.ini\n"
                          + self.MINIMAL)
+        apart_text = apart.read_text()
         self.assertIn("chronoknock/state.db", self.run_program("check", "--config", apart).stdout)
         for where, text, there in (
-                ("c", apart.read_text().replace("chronoknock/state.db", "state.db"), f"{self.folder}/c"),
+                ("c", apart_text.replace("chronoknock/state.db", "state.db"), f"{self.folder}/c"),
                 ("chronoknock/c", "[server]\nstate = state.db\nuser = 65534\n" + self.MINIMAL.replace("a.key", "../a.key"),
                  f"{self.folder}/chronoknock/c"),
-                ("c", apart.read_text().replace("conf.d/", "chronoknock/"), f"{self.folder}/chronoknock/*.ini"),
-                ("c", apart.read_text().replace("a.key", "chronoknock/a.key"), f"{self.folder}/chronoknock/a.key"),
-                ("c", apart.read_text().replace("chronoknock/state.db", "chronoknock/d/../../conf.d/s"),
+                ("c", apart_text.replace("conf.d/", "chronoknock/"), f"{self.folder}/chronoknock/*.ini"),
+                ("c", apart_text.replace("a.key", "chronoknock/a.key"), f"{self.folder}/chronoknock/a.key"),
+                ("c", apart_text.replace("chronoknock/state.db", "chronoknock/d/../../conf.d/s"),
                  f"{self.folder}/conf.d/*.ini")):
             with self.subTest(there):
                 self.put("chronoknock/a.key", SECRET)
@@ -191,12 +192,12 @@ class Configuration(Case):
                     self.assertTrue(refused.startswith(f"{config}: [server] state: expected a folder of its own"), refused)
                     self.assertTrue(refused.endswith(f"there is {there} as well"), refused)
         # By names alone, from their own folder.
-        self.put("c", apart.read_text().replace("chronoknock/state.db", "state.db"))
+        self.put("c", apart_text.replace("chronoknock/state.db", "state.db"))
         here = self.run_program("check", "--config", "c", cwd=self.folder)
         self.assertEqual((here.returncode, here.stderr), (
             2, "chronoknock: c: [server] state: expected a folder of its own, since the user nobody makes files in it; "
             "in . there is c as well\n"))
-        self.put("c", apart.read_text().replace("chronoknock/state.db", "state.db").replace("65534", "0"))
+        self.put("c", apart_text.replace("chronoknock/state.db", "state.db").replace("65534", "0"))
         self.assertEqual(self.run_program("check", "--config", self.folder / "c").returncode, 0)  # it stays root
 
     def test_missing_file(self):
