@@ -107,8 +107,7 @@ void matcher::take(const method::tracker::arrival& a) {
     if (tracker_.count(s) < keyring_.least_syns()) return;
     // All that its selectors stand for was derived when it was looked at last, and is without a port yet that
     // this one is not: it need not be looked at again.
-    if (!worth_it && tracker_.fresh(s) == 1 && tracker_.waits(s) == 0 && !tracker_.awaits(s, a.port))
-        return tracker_.mark_looked_at(s);
+    if (!worth_it && tracker_.fresh(s) == 1 && !tracker_.awaits(s, a.port)) return tracker_.mark_looked_at(s);
     if (!(tracker_.waits(s) & method::tracker::soon)) {
         tracker_.waits(s) |= method::tracker::soon;
         dirty_.push_back(s);

@@ -44,6 +44,11 @@ struct noisy : lab {
         server.knock.memory = 28;
     }
     std::uint16_t any_port() { return static_cast<std::uint16_t>(2000 + random() % 400); }
+    std::vector<std::uint16_t> noise(std::size_t count) {
+        std::vector<std::uint16_t> ports(count);
+        for (auto& p : ports) p = static_cast<std::uint16_t>(1024 + random() % 64512);
+        return ports;
+    }
     /// A knock with noise between its ports, some of which came long before.
     std::vector<std::uint16_t> noisy_knock(const std::vector<std::uint16_t>& sequence) {
         std::vector<std::uint16_t> ports;
@@ -111,6 +116,58 @@ BOOST_FIXTURE_TEST_CASE(who_sends_on_and_on_is_looked_at_seldom, noisy) {
     BOOST_TEST(m.count().tracked == syns);
     BOOST_TEST(m.count().looks > 0u);
     BOOST_TEST(m.count().looks < syns / 10);
+}
+
+BOOST_FIXTURE_TEST_CASE(what_had_too_few_ports_to_be_derived_is_derived_later, noisy) {
+    auto m = make();
+    const auto wanted = sequence(0, ip(1), epoch);
+    std::vector<std::uint16_t> repeated(20, wanted[0]);
+    repeated.push_back(wanted[1]);
+    knock(m, ip(1), repeated, at(1));
+    std::size_t found = 0;
+    for (const auto port : std::span(wanted).subspan(2))
+        found += knock(m, ip(1), std::vector{port}, at(1)).size();
+    BOOST_TEST(found == 1u);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_port_that_came_when_there_were_too_few_syns_counts_with_the_next, noisy) {
+    server.knock.timeout = seconds(2);
+    auto m = make();
+    const auto wanted = sequence(0, ip(1), epoch);
+    knock(m, ip(1), noise(30), at(0));
+    knock(m, ip(1), std::span(wanted).first(9), at(1)); // it is derived now, and waits for the tenth
+    BOOST_TEST(m.count().derivations == 1u);
+    std::size_t found = 0; // the noise counts no more
+    for (const auto port : std::span(wanted).subspan(9))
+        found += knock(m, ip(1), std::vector{port}, at(2.5)).size();
+    BOOST_TEST(found == 1u);
+}
+
+BOOST_FIXTURE_TEST_CASE(who_was_served_later_is_looked_at_again, noisy) {
+    narrow();
+    server.knock.memory = 256;
+    server.knock.tracked = 4096;
+    auto m = make();
+    const auto wanted = sequence(0, ip(1), epoch);
+    std::vector<std::uint16_t> many;
+    for (int i = 0; i < 60; ++i) many.push_back(any_port());
+    knock(m, ip(1), many, at(1));
+    for (std::uint32_t n = 2; n < 4000 && !m.waiting(); ++n) {
+        std::vector<std::uint16_t> more;
+        for (int i = 0; i < 60; ++i) more.push_back(any_port());
+        knock(m, ip(n), more, at(1));
+    }
+    BOOST_REQUIRE(m.waiting());
+    const auto postponed = m.count().postponed;
+    knock(m, ip(1), std::span(wanted).first(12), at(1));
+    BOOST_REQUIRE(m.count().postponed > postponed);
+    double now = 1;
+    while (m.waiting()) knock(m, ip(1), {}, at(now += 0.001));
+    std::size_t found = 0;
+    for (const auto port : std::span(wanted).subspan(12))
+        for (const auto& f : knock(m, ip(1), std::vector{port}, at(now += 0.001)))
+            found += f.id.key == 0 && f.t0 == epoch;
+    BOOST_TEST(found == 1u);
 }
 
 BOOST_AUTO_TEST_CASE(an_address_awaits_all_until_told_otherwise_and_again_when_it_is_another) {
