@@ -56,7 +56,7 @@ int main(int argc, char** argv) {
     pcap_set_immediate_mode(p, 1);
     if (pcap_activate(p) < 0 || pcap_set_datalink(p, DLT_LINUX_SLL2) != 0) return fail(pcap_geterr(p));
     pcap_setdirection(p, PCAP_D_IN);
-    capture_wish wish;
+    packet::capture_wish wish;
     wish.syns = std::move(*pool);
     bpf_program program{};
     if (pcap_compile(p, &program, packet::filter(wish, false).c_str(), 1, PCAP_NETMASK_UNKNOWN) ||

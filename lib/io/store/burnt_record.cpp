@@ -135,15 +135,19 @@ result<void> burnt_record::close_cleanly() {
     return {};
 }
 
-/// Renews the mark that is next, with all that is to be burnt; with nothing that could be taken for it if
-/// that is more than a mark holds, or some of it is not known any more.
+/// Renews the mark that is next, with all that is to be burnt and opened, or what is to be burnt alone if both
+/// are more than a mark holds; with nothing that could be taken for it if that is, or some of it is not known
+/// any more.
 result<void> burnt_record::renew_mark() {
     mark_holds_unburnt_ = mark_is_enough_ = false;
     const auto count = std::max({std::int64_t{0}, marks_[0].now().count, marks_[1].now().count}) + 1;
-    const auto held = lacks_some_ ? "" : encode(marks_[last_].now(), unburnt_, unopened_);
+    std::string held;
+    if (!lacks_some_) held = encode(marks_[last_].now(), unburnt_, unopened_);
+    const bool all = !held.empty();
+    if (!lacks_some_ && !all) held = encode(marks_[last_].now(), unburnt_, {});
     const auto renewed = marks_[next()].renew(count, held);
     mark_holds_unburnt_ = bool(renewed);
-    mark_is_enough_ = renewed && !held.empty();
+    mark_is_enough_ = renewed && all;
     return renewed;
 }
 
