@@ -76,7 +76,7 @@ class Life:
         return machine
 
     def apt(self, machine, words):
-        done = machine.run(f"{APT} {words} 2>&1", check=False)
+        done = machine.run(f"{APT} {words} 2>&1", check=False, timeout=300)
         self.assertEqual(done.returncode, 0, done.stdout)
         return done.stdout
 
