@@ -76,7 +76,7 @@ class Life:
         return machine
 
     def apt(self, machine, words):
-        done = machine.run(f"{APT} {words} 2>&1", check=False)
+        done = machine.run(f"{APT} {words} 2>&1", check=False, timeout=300)
         self.assertEqual(done.returncode, 0, done.stdout)
         return done.stdout
 
@@ -109,8 +109,11 @@ class Life:
         self.assertEqual(server.run("stat -c '%U %G %a' /var/lib/chronoknock").stdout.strip(), "root chronoknock 1770")
         self.assertIn(f"{CONFIG} ", server.run("dpkg-query -W -f '${Conffiles}' chronoknock").stdout)
 
+        shutil.copy(newer(self.debs["chronoknock"], "+1"), server.path("/root/newer.deb"))
+        shutil.copy(newer(self.debs["chronoknock"], "+2"), server.path("/root/newest.deb"))
+
         # A port is guarded.
-        server.run(f"sed -i 's/^servers = .*/servers =/; s/^# tracked = .*/tracked = 1024/; s/^open_for = 30/open_for = 120/' {CONFIG}")
+        server.run(f"sed -i 's/^servers = .*/servers =/; s/^# tracked = .*/tracked = 1024/; s/^open_for = 30/open_for = 900/' {CONFIG}")
         line = server.run(f"chronoknock invite alice --service ssh --host {self.server_host.ip4}").stdout
         uri = re.search(r"chronoknock://\S+", line)[0]
         server.run(f"chronoknock check --config {CONFIG}")
@@ -132,7 +135,6 @@ class Life:
 
         # An upgrade, while that grant and a connection are open.
         first = server.unit("chronoknock", "MainPID")
-        shutil.copy(newer(self.debs["chronoknock"], "+1"), server.path("/root/newer.deb"))
         with self.client_host.connect(self.server_host.ip4, 22) as connection:
             self.assertIn(b"SSH-2.0", connection.recv(100))
             with Watch(self.stranger, self.server_host.ip4) as out, Watch(self.client_host, self.server_host.ip4) as let_in:
@@ -147,7 +149,6 @@ class Life:
 
         # One with a configuration that it does not take: the old server goes on.
         server.run(f"cp {CONFIG} /root/good.ini && echo 'nonsense = 1' >>{CONFIG}")
-        shutil.copy(newer(self.debs["chronoknock"], "+2"), server.path("/root/newest.deb"))
         self.assertIn("the old server goes on", self.apt(server, "install /root/newest.deb"))
         self.assertEqual(server.unit("chronoknock", "MainPID"), second)
         self.assertEqual((self.grants(), self.door()), (opened, "silent"))

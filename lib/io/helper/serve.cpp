@@ -7,6 +7,7 @@
 #include "io/system/privileges.hpp"
 
 #include <algorithm>
+#include <boost/mp11/algorithm.hpp>
 #include <cerrno>
 #include <csignal>
 #include <iterator>
@@ -27,7 +28,7 @@ constexpr std::size_t most_closers = 16;
 
 /// The place of a kind among the requests.
 template <class Request>
-constexpr auto place_of = static_cast<std::uint8_t>(helper::request(Request()).index());
+constexpr auto place_of = static_cast<std::uint8_t>(boost::mp11::mp_find<helper::request, Request>::value);
 
 /// What ends the server is not for us, nor for a child that is at work: the guard may have to be put back
 /// until it has ended.
