@@ -119,7 +119,7 @@ class Cluster:
     def keys(self, prefix=""):
         """name -> value (bytes) of what stands there."""
         import base64
-        got = json.loads(self.ctl("get", prefix or "\0", *(["--prefix"] if prefix else ["--from-key"]), "-w", "json").stdout)
+        got = json.loads(self.ctl("get", prefix, "--prefix", "-w", "json").stdout)
         return {base64.b64decode(e["key"]).decode(): base64.b64decode(e.get("value", ""))
                 for e in got.get("kvs", [])}
 

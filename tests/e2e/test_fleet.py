@@ -236,7 +236,7 @@ class Loss(FleetTest):
             beta.wait_log("the fleet's cluster is lost: knocks of its keys are refused", 20)
             self.assertEqual(self.fleet.state(beta)["state"], "lost")
             self.knock(self.beta)
-            beta.wait_log("not opened: the fleet's cluster is lost")
+            beta.wait_log("not opened: the fleet's cluster: it is lost")
             self.assert_shut(self.beta)
             self.knock(self.alpha, self.other)
             self.wait_open(self.alpha, self.gamma, client=self.other)
