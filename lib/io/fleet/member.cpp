@@ -199,8 +199,9 @@ asio::awaitable<void> fleet_member::run_redemption(self me, fleet::redemption r,
     const auto& token = r.what().token;
     if (o.is != outcome::kind::failed) me->tops_[token.key] = r.top();
     if (r.met_forged())
-        log::warning("the fleet: an entry of key " + token.key +
-                     " in etcd is not the fleet's: somebody else can write there");
+        log::warning(
+            "the fleet: what stands in etcd in the place of a knock, or of its key's newest one, is not "
+            "sealed by it: somebody else can write there");
     if (o.is == outcome::kind::burnt && r.revision() != 0) {
         ++me->burnt_;
         for (const auto& g : r.what().grants) me->ledger_.put_here(g, r.revision());
