@@ -36,12 +36,12 @@ class FleetTest(unittest.TestCase):
     def shortDescription(self):
         return None
 
-    def start(self, key=None, open_for=30, **options):
+    def start(self, key=None, open_for=30, granularity=WINDOW, **options):
         self.key = key or self.lab.key("alice", granularity=WINDOW, ports=POOL)
         options.setdefault("more", self.more)
         self.fleet = Fleet(self.lab, self.cluster, self.hosts, self.key, port=PORT, open_for=open_for, **options)
         self.doors = [self.fleet.doors[h] for h in self.hosts]
-        self.lab.next_window(WINDOW, after=time.time() + CLOCK_ERROR)
+        self.lab.next_window(granularity, after=time.time() + CLOCK_ERROR)
 
     def knock(self, host, client=None, *options, service="web"):
         (client or self.client).knock(host, self.key, service, *options)

@@ -49,19 +49,6 @@ class Opens(FleetTest):
         self.assert_shut()
         self.assertEqual(sum(self.granted()), 2)
 
-    def test_the_order_of_a_key_is_the_fleets(self):
-        sequences = Sequences(self.lab)
-        self.start(key=sequences.file)
-        sender = self.lab.sender(self.client)
-        t0 = self.lab.next_window(WINDOW)
-        sender.send(sequences.packets(self.client.ip4, self.alpha.ip4, t0))
-        self.wait_open()
-        sender.send(sequences.packets(self.other.ip4, self.beta.ip4, t0 - 2 * WINDOW))
-        self.lab.until(t0 + WINDOW)
-        self.assert_shut(client=self.other)
-        sender.send(sequences.packets(self.other.ip4, self.beta.ip4, t0))
-        self.wait_open(client=self.other)
-
     def test_revoke_and_close_reach_all(self):
         key = self.lab.folder / "s.key"
         self.lab.hosts[0].run([self.lab.program, "keygen", "--method", "sealed", "--out", key])

@@ -2,9 +2,10 @@
 
 import shutil
 import subprocess
+import time
 import unittest
 
-from case import PORT, WINDOW
+from case import PORT
 from etcdlab import Sequences
 from fleet_case import AGREE, FleetTest
 from lab import wait_for
@@ -49,16 +50,17 @@ class Forged(FleetTest):
         self.knock(self.beta, self.other)
         self.wait_open(client=self.other)  # the entry was heard of before
         self.assert_shut()
+        time.sleep(1.5)  # what ended is on the record within a second
         self.doors[2].sigkill()
         self.doors[2].restart()
         self.wait_open(self.gamma, client=self.other)
         self.assert_shut()
 
     def test_what_is_burnt_stays_so_though_etcd_forgets(self):
-        sequences = Sequences(self.lab)
-        self.start(key=sequences.file, open_for=3)
+        sequences = Sequences(self.lab, granularity=10)
+        self.start(key=sequences.file, open_for=60, granularity=10)
         sender = self.lab.sender(self.client)
-        t0 = self.lab.next_window(WINDOW)
+        t0 = sequences.window()
         sender.send(sequences.packets(self.client.ip4, self.alpha.ip4, t0))
         self.wait_open()
         self.cluster.ctl("del", "/chronoknock/", "--prefix")
@@ -74,14 +76,14 @@ class Forged(FleetTest):
 
 class PutBack(FleetTest):
     def test_a_cluster_from_an_old_backup_revives_nothing(self):
-        sequences = Sequences(self.lab)
-        self.start(key=sequences.file, open_for=4)
+        sequences = Sequences(self.lab, granularity=10)
+        self.start(key=sequences.file, open_for=4, granularity=10)
         sender = self.lab.sender(self.client)
         backup = self.lab.folder / "backup"
         self.knock(self.gamma, self.other)
         self.wait_open(client=self.other)
         self.cluster.ctl("snapshot", "save", backup, member=self.cluster.members[0])
-        t0 = self.lab.next_window(WINDOW)
+        t0 = sequences.window()
         sender.send(sequences.packets(self.client.ip4, self.alpha.ip4, t0))
         self.wait_open()
         for m in self.cluster.members:
