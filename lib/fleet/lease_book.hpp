@@ -23,7 +23,7 @@ public:
         std::erase_if(ends_, [now](const auto& one) { return one.second <= now; });
         std::optional<std::int64_t> best;
         for (const auto& [id, end] : ends_)
-            if (end - now >= least + margin && end - now <= seconds(length_for(least)) &&
+            if (end - now >= least + margin && end - now <= 2 * seconds(length_for(least)) &&
                 (!best || end < ends_.at(*best)))
                 best = id;
         return best;

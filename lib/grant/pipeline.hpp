@@ -222,6 +222,7 @@ private:
     std::optional<opening> to_share(const shared_grant& g, instant now, unix_time t) const;
     void share_opened(std::span<const shared_grant> opened, instant now, unix_time t, actions& todo);
     void open_shared(knock k, bool is_new, instant now, unix_time t, actions& todo);
+    void add_gone(std::span<const shared_grant> all, std::vector<shared_grant>& closed);
     bool was_open_before(const shared_grant& g, const std::string& key) const;
     void record(const claim& c, const knock& k, std::vector<opened_grant>& grants) const;
     std::string too_many(const claim& c, std::span<const knock> accepted, instant now) const;
@@ -258,6 +259,8 @@ private:
     std::map<std::pair<prefix, std::string>, std::vector<earlier>> earlier_; ///< by address and service
     /// What a key of the fleet (its name) has on the record, and the firewall has lost.
     std::map<std::pair<std::string, grant>, opened_grant> recallable_;
+    /// What such keys had open when this process began: the fleet knows whether that is to go on.
+    std::set<std::pair<std::string, grant>> recalled_;
     std::vector<shared_grant> unopened_;
     std::map<std::uint64_t, ending> ending_;
     std::map<grant, idle_grant> idle_;

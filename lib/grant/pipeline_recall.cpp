@@ -31,6 +31,8 @@ pipeline::recalled pipeline::remember(std::span<const opened_grant> record,
             continue;
         }
         explained.insert(one);
+        // One that lives as long as its connections may have outlived what the fleet knows of it.
+        if (shared_key(g.fingerprint) && !is_until_idle(g.service)) recalled_.insert({g.key, one});
         if (g.until == unix_time::max() && is_until_idle(g.service)) { // whatever time it is
             const auto end = now + live->second + grace_of(g.service);
             holders_.settle(g.key, g.who, g.service, holders_.hold(g.key, g.who, g.service, end, now), false);

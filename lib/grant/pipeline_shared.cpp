@@ -125,6 +125,22 @@ void pipeline::open_shared(knock k, bool is_new, instant now, unix_time t, actio
     todo.push_back(std::move(r));
 }
 
+/// What was open when this process began, and the fleet has no more.
+void pipeline::add_gone(std::span<const shared_grant> all, std::vector<shared_grant>& closed) {
+    for (const auto& [key, one] : std::exchange(recalled_, {})) {
+        const auto fingerprint = fingerprint_of(key);
+        const auto same = [&](const shared_grant& g) {
+            return g.key == fingerprint && g.who == one.first && g.service == one.second;
+        };
+        if (std::ranges::any_of(all, same)) continue;
+        shared_grant g;
+        g.key = fingerprint;
+        g.who = one.first;
+        g.service = one.second;
+        closed.push_back(std::move(g));
+    }
+}
+
 pipeline::sharing pipeline::share(const shared_changes& changes, instant now, unix_time t) {
     clock_ = t;
     carry_on(now, t);
@@ -135,21 +151,23 @@ pipeline::sharing pipeline::share(const shared_changes& changes, instant now, un
             recallable_.insert_or_assign({k->name, {g.who, g.service}},
                                          opened_grant{k->name, g.key, g.who, g.service, g.accepted, g.until});
     std::ranges::copy(changes.opened, std::back_inserter(opened));
-    if (!changes.closed.empty()) {
+    auto closed = changes.closed;
+    if (changes.whole) add_gone(changes.opened, closed);
+    if (!closed.empty()) {
         const auto is_meant = [&](const std::string& key, const prefix& who, const std::string& service) {
             const auto fingerprint = fingerprint_of(key);
-            return std::ranges::any_of(changes.closed, [&](const shared_grant& g) {
+            return std::ranges::any_of(closed, [&](const shared_grant& g) {
                 return g.key == fingerprint && g.who == who && g.service == service;
             });
         };
         // A knock on its way that is not the one that was closed comes after it.
         const auto is_coming = [&](const knock& k) {
-            return std::ranges::any_of(changes.closed, [&](const shared_grant& g) {
+            return std::ranges::any_of(closed, [&](const shared_grant& g) {
                 return g.key == k.once.key && g.place == k.once.place && g.identity == k.once.identity;
             });
         };
         s.ends = end(is_meant, {}, "closed on another host of the fleet", now, t, is_coming);
-        for (const auto& g : changes.closed)
+        for (const auto& g : closed)
             if (const auto* const k = shared_key(g.key)) recallable_.erase({k->name, {g.who, g.service}});
     }
     share_opened(opened, now, t, s.todo);

@@ -40,12 +40,12 @@ double resident_mib() {
 } // namespace
 
 int main(int argc, char** argv) try {
-    std::string endpoints, ca, cert, key, prefix;
+    std::string endpoints, ca, cert, key, under;
     unsigned hosts = 0, rate = 0, lasts = 0, keys = 0, first = 0;
     po::options_description options;
     options.add_options()("endpoints", po::value(&endpoints)->required())("ca", po::value(&ca)->required())(
         "cert", po::value(&cert)->required())("key", po::value(&key)->required())(
-        "prefix", po::value(&prefix)->default_value("/bench"))(
+        "prefix", po::value(&under)->default_value("/bench"))(
         "hosts", po::value(&hosts)->default_value(200))("rate", po::value(&rate)->default_value(1000),
                                                         "knocks a second")(
         "seconds", po::value(&lasts)->default_value(60))("keys", po::value(&keys)->default_value(1000))(
@@ -56,7 +56,7 @@ int main(int argc, char** argv) try {
 
     config::fleet_settings f;
     const auto sections = parse_ini("[fleet]\nendpoints = " + endpoints + "\nname = x\nseal = x\nca = " + ca +
-                                    "\ncert = " + cert + "\nkey = " + key + "\nprefix = " + prefix + "\n");
+                                    "\ncert = " + cert + "\nkey = " + key + "\nprefix = " + under + "\n");
     if (const auto read = config::read_fleet("options", sections.value().back(), "", f); !read)
         throw std::runtime_error(read.error().text);
     f.ca_text = io::read_file(ca).value();

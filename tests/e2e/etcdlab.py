@@ -10,7 +10,6 @@ import signal
 import subprocess
 
 from lab import wait_for
-from netns import Namespace  # noqa: F401
 from services import _tool, start_http
 
 CLIENT, PEER = 2379, 2380
@@ -119,7 +118,7 @@ class Cluster:
     def keys(self, prefix=""):
         """name -> value (bytes) of what stands there."""
         import base64
-        got = json.loads(self.ctl("get", prefix or "\0", *(["--prefix"] if prefix else ["--from-key"]), "-w", "json").stdout)
+        got = json.loads(self.ctl("get", prefix, "--prefix", "-w", "json").stdout)
         return {base64.b64decode(e["key"]).decode(): base64.b64decode(e.get("value", ""))
                 for e in got.get("kvs", [])}
 
@@ -232,10 +231,10 @@ class Fleet:
 class Sequences:
     """Makes knocks of a key of the default kind by itself, for any source: quicker than to ask the program for each."""
 
-    GRANULARITY = 2
     FIRST, LAST = 10000, 60000
 
-    def __init__(self, lab, name="fleet"):
+    def __init__(self, lab, name="fleet", granularity=2):
+        self.GRANULARITY = granularity
         self.secret = secrets.token_bytes(64)
         self.file = lab.key(name, secret=self.secret.hex(), granularity=self.GRANULARITY,
                             ports=f"{self.FIRST}-{self.LAST}")
@@ -255,13 +254,12 @@ class Sequences:
         return self._ports(self._expand(head + b"selector\0" + when, 2)) + self._ports(
             self._expand(head + b"sequence\0\4" + bytes(map(int, source.split("."))) + when, 30))
 
-    @classmethod
-    def window(cls):
+    def window(self):
         """The window that has begun for certain."""
         import time
         from lab import CLOCK_ERROR
         now = int(time.time() - CLOCK_ERROR)
-        return now - now % cls.GRANULARITY
+        return now - now % self.GRANULARITY
 
     def packets(self, source, target, t0=None):
         """The SYNs of a knock."""

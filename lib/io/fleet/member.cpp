@@ -162,51 +162,51 @@ asio::awaitable<result<void>> fleet_member::ask_leases(nanoseconds longest, inst
     co_return result<void>();
 }
 
-asio::awaitable<void> fleet_member::run_redemption(self me, fleet::redemption r, nanoseconds longest,
-                                                   redeemed done) {
-    co_await asio::post(me->context_, asio::use_awaitable); // the answer comes in a later turn
+/// Until the cluster has said something for good, or for some seconds.
+asio::awaitable<outcome> fleet_member::decide(fleet::redemption& r, nanoseconds longest) {
     const auto deadline = boot_now() + patience;
-    outcome o;
-    bool over = false;
-    if (me->client_->is_lost()) {
-        o.why = "the fleet's cluster is lost: " + me->client_->link().problem();
-        over = true;
-    }
-    while (!over) {
+    const auto failed = [](const std::string& why) {
+        return outcome{outcome::kind::failed, "the fleet's cluster: " + why};
+    };
+    for (;;) {
+        if (client_->is_lost()) co_return failed("it is lost: " + client_->link().problem());
         fleet::redemption::leases l;
-        const auto leased = co_await me->ask_leases(longest, deadline, l);
-        if (!leased) {
-            o.why = "the fleet's cluster: " + leased.error().text;
-            break;
-        }
-        const auto body =
-            co_await me->client_->ask(fleet::txn_path, to_json(r.request(l)), deadline - boot_now());
+        const auto leased = co_await ask_leases(longest, deadline, l);
+        if (!leased) co_return failed(leased.error().text);
+        auto question = to_json(r.request(l));
+        const auto body = co_await client_->ask(fleet::txn_path, std::move(question), deadline - boot_now());
         if (!body) {
-            o.why = "the fleet's cluster: " + body.error().text;
-            if (!lost_its_lease(body.error())) break;
-            me->leases_.clear(); // the cluster is another one, or was put back
+            if (!lost_its_lease(body.error())) co_return failed(body.error().text);
+            leases_.clear(); // the cluster is another one, or was put back
             continue;
         }
         const auto a = fleet::parse_transaction_answer(*body);
-        if (!a) {
-            o.why = "the fleet's cluster: " + a.error().text;
-            break;
-        }
-        if (r.answered(*a, me->clock_()) == fleet::redemption::step::again) continue;
-        o = r.outcome();
-        over = true;
+        if (!a) co_return failed(a.error().text);
+        if (r.answered(*a, clock_()) == fleet::redemption::step::over) co_return r.outcome();
+    }
+}
+
+asio::awaitable<void> fleet_member::run_redemption(self me, fleet::redemption r, nanoseconds longest,
+                                                   redeemed done) {
+    co_await asio::post(me->context_, asio::use_awaitable); // the answer comes in a later turn
+    outcome o;
+    try {
+        o = co_await me->decide(r, longest);
+    } catch (const std::exception& e) {
+        o.why = e.what();
     }
     if (me->closed_) co_return;
     const auto& token = r.what().token;
     if (o.is != outcome::kind::failed) me->tops_[token.key] = r.top();
     if (r.met_forged())
-        log::warning("the fleet: an entry of key " + r.what().token.key +
-                     " in etcd is not the fleet's: somebody else can write there");
+        log::warning(
+            "the fleet: what stands in etcd in the place of a knock, or of its key's newest one, is not "
+            "sealed by it: somebody else can write there");
     if (o.is == outcome::kind::burnt && r.revision() != 0) {
         ++me->burnt_;
         for (const auto& g : r.what().grants) me->ledger_.put_here(g, r.revision());
         for (const auto& name : r.what().closes) me->ledger_.erased_here(name, r.revision());
-    } else if (o.is != outcome::kind::burnt && me->ledger_.has(token, me->settings_.name, me->clock_())) {
+    } else if (me->ledger_.has(token, me->settings_.name, me->clock_())) {
         o = {outcome::kind::burnt, {}}; // its answer was lost, and the watch had it
     }
     done(o);

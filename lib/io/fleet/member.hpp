@@ -82,11 +82,14 @@ private:
     using task = boost::asio::awaitable<T>;
 
     static task<void> run_redemption(self me, fleet::redemption r, nanoseconds longest, redeemed done);
+    task<granting::shared_outcome> decide(fleet::redemption& r, nanoseconds longest);
     static task<void> watch(self me);
     static task<void> beat(self me);
     static task<void> find_hosts(self me, host_list done);
     task<result<std::int64_t>> lease(nanoseconds least, instant deadline);
     task<result<void>> ask_leases(nanoseconds longest, instant deadline, fleet::redemption::leases& l);
+    task<void> watch_once();
+    task<void> beat_once();
     task<bool> list();
     task<bool> is_same_cluster();
     task<void> follow();

@@ -124,21 +124,25 @@ asio::awaitable<void> fleet_member::follow() {
     watching_ = false;
 }
 
+asio::awaitable<void> fleet_member::watch_once() {
+    bool ready = false;
+    if (has_listed_) ready = co_await is_same_cluster();
+    // Where that fails it may be another cluster: a listing tells.
+    if (!ready && !closed_) ready = co_await list();
+    if (ready && !closed_) co_await follow();
+}
+
+/// What fails for want of memory, say, is tried again.
 asio::awaitable<void> fleet_member::watch(self me) {
     nanoseconds rest = first_pause;
-    bool fresh = true;
     while (!me->closed_) {
-        bool ready = false;
-        if (me->has_listed_ && !fresh) ready = co_await me->is_same_cluster();
-        // Where that fails it may be another cluster: a listing tells.
-        if (!ready && !me->closed_) ready = co_await me->list();
-        fresh = false;
-        if (me->closed_) co_return;
-        if (ready) {
-            const auto begun = boot_now();
-            co_await me->follow();
-            if (boot_now() - begun > last_pause) rest = first_pause;
+        const auto begun = boot_now();
+        try {
+            co_await me->watch_once();
+        } catch (const std::exception& e) {
+            log::error(std::string("the fleet's watch: ") + e.what());
         }
+        if (boot_now() - begun > last_pause) rest = first_pause;
         co_await me->wait(rest);
         rest = std::min(2 * rest, last_pause);
     }
@@ -178,35 +182,39 @@ asio::awaitable<void> fleet_member::tell_presence() {
     if (body) seen_ = boot_now();
 }
 
+asio::awaitable<void> fleet_member::beat_once() {
+    const auto now = boot_now();
+    if (const auto which = client_->to_probe(now)) {
+        fleet::range r{seal_.name_of_echo()};
+        r.count_only = true;
+        asio::co_spawn(context_, client_->probe(*which, fleet::range_path, to_json(r)), asio::detached);
+    }
+    if (now - heard_ >= quiet + jitter_) {
+        co_await echo();
+        heard_ = boot_now(); // not again at once, whatever came of it
+    }
+    if (closed_ || client_->is_lost()) co_return;
+    if (!to_erase_.empty() || !to_redeem_.empty()) co_await carry_out_errands();
+    if (!closed_ && (seen_ == instant{} || boot_now() - seen_ >= presence_every)) {
+        // A knock is not to wait for a lease.
+        (void)co_await lease(remembered, boot_now() + patience);
+        for (const auto length : lengths_)
+            (void)co_await lease(length + 2 * presence_every, boot_now() + patience);
+        co_await tell_presence();
+    }
+    if (closed_ || now - pruned_ < prune_every) co_return;
+    pruned_ = now;
+    ledger_.prune(clock_());
+}
+
 asio::awaitable<void> fleet_member::beat(self me) {
     while (!me->closed_) {
         co_await me->wait(turn);
-        if (me->closed_) co_return;
-        const auto now = boot_now();
-        if (const auto which = me->client_->to_probe(now)) {
-            fleet::range r{me->seal_.name_of_echo()};
-            r.count_only = true;
-            asio::co_spawn(me->context_, me->client_->probe(*which, fleet::range_path, to_json(r)),
-                           asio::detached);
+        try {
+            if (!me->closed_) co_await me->beat_once();
+        } catch (const std::exception& e) {
+            log::error(std::string("the fleet: ") + e.what());
         }
-        if (now - me->heard_ >= quiet + me->jitter_) {
-            co_await me->echo();
-            if (me->closed_) co_return;
-            me->heard_ = boot_now(); // not again at once, whatever came of it
-        }
-        if (me->client_->is_lost()) continue;
-        if (!me->to_erase_.empty() || !me->to_redeem_.empty()) co_await me->carry_out_errands();
-        if (me->closed_) co_return;
-        if (me->seen_ == instant{} || boot_now() - me->seen_ >= presence_every) {
-            // A knock is not to wait for a lease.
-            (void)co_await me->lease(remembered, boot_now() + patience);
-            for (const auto length : me->lengths_) (void)co_await me->lease(length, boot_now() + patience);
-            co_await me->tell_presence();
-        }
-        if (me->closed_) co_return;
-        if (now - me->pruned_ < prune_every) continue;
-        me->pruned_ = now;
-        me->ledger_.prune(me->clock_());
     }
 }
 

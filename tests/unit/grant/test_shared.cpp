@@ -222,6 +222,25 @@ BOOST_AUTO_TEST_CASE(what_this_host_had_open_before_it_broke_down_is_opened_agai
     BOOST_TEST(again.shared({.opened = {g}, .whole = true}).empty());
 }
 
+BOOST_AUTO_TEST_CASE(what_was_closed_while_this_host_was_away_is_closed) {
+    const auto g = from("beta", "x");
+    const auto of_other = shared_grant{"a", "alice", there, "web", epoch, "y", clock(), clock() + 30s, "beta"};
+    const std::vector<opened_grant> record{{"alice", "a", here, "web", g.accepted, g.until},
+                                           {"alice", "a", there, "web", g.accepted, g.until},
+                                           {"bob", "b", here, "web", g.accepted, g.until}};
+    const std::vector<firewall::live_grant> open{{here, "web", 20s}, {there, "web", 20s}};
+    world again;
+    again.line = pipeline(replay_guard({}, {}), known());
+    again.line.remember(record, open, again.now);
+    again.shared({}); // part of it tells nothing
+    BOOST_TEST(again.ends.number == 0u);
+    again.shared({.opened = {of_other}, .whole = true});
+    // The firewall's opening goes on: it is another key's as well.
+    BOOST_TEST((again.ends.changes == std::vector<firewall::change>{{here, "web", 20s}}));
+    BOOST_TEST((again.line.keys_of(here, "web", again.now) == std::vector<std::string>{"bob"}));
+    BOOST_TEST((again.line.keys_of(there, "web", again.now) == std::vector<std::string>{"alice"}));
+}
+
 BOOST_AUTO_TEST_CASE(what_the_firewall_failed_to_open_is_tried_again) {
     opens = false;
     shared({.opened = {from("beta", "x")}});
