@@ -1,6 +1,7 @@
 #include "method/time_sequence/matcher.hpp"
 
 #include "grant/windows.hpp"
+#include "method/time_sequence/hints.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -32,11 +33,6 @@ constexpr double selectors_of_a_knock = 2;
 constexpr std::uint32_t looks_of_a_knock = 2;
 constexpr std::uint8_t all_spent = 255; // no first knock spends that much
 
-// 512 KiB. They are for who is looked at again within moments: a knock that is not complete yet, and whoever
-// sends on and on. Of 10,000 keys and 4,096 addresses that send 300,000 SYNs a second in turn, 1,460 are
-// served a second; with 32 times as many hints 2,040.
-constexpr std::size_t hint_count = std::size_t{1} << 16;
-
 method::tracker::settings tracker_settings(const config::knock_settings& k) {
     return {k.tracked, k.memory, slack, k.timeout};
 }
@@ -49,13 +45,16 @@ matcher::matcher(const config::server& server, std::span<const std::uint32_t> ke
     : seed_(seed), packets_(kind.packets), known_(std::move(is_known)), keyring_(server, keys, kind),
       inherits_(before && before->tracker_.made_with() == tracker_settings(server.knock)),
       tracker_(inherits_ ? method::tracker::settings{} : tracker_settings(server.knock), seed),
-      lanes_(make_lanes(server.knock.tracked)), hints_(before ? 0 : hint_count) {}
+      lanes_(make_lanes(server.knock.tracked)) {
+    const auto hints = hints_for(server, keys, kind);
+    if (!before || before->hints_.size() != hints) hints_ = zero_pages<std::uint64_t>(hints);
+}
 
 void matcher::take_over(matcher& before) {
     before.take_expected();
     counters_ = before.counters_;
     // What the hints say of lines that have other numbers now is under hashes of another seed.
-    hints_ = std::move(before.hints_);
+    if (hints_.size() == 0) hints_ = std::move(before.hints_);
     if (!inherits_) return;
     tracker_ = std::move(before.tracker_);
     tracker_.judge_anew();
@@ -313,7 +312,7 @@ bool matcher::try_plain(turn t) {
 bool matcher::try_sequence(std::uint32_t l, std::int64_t t0, turn t) {
     constexpr std::uint64_t port_bits = 0xffff;
     const auto h = hash(l, t0, view_.who);
-    auto& hint = hints_[h % hint_count];
+    auto& hint = hints_[h & (hints_.size() - 1)];
     lanes_[t].spend(of_a_hint);
     if (((hint ^ h) & ~port_bits) == 0 && !arrived(hint & port_bits, keyring_.mode(l))) {
         view_.awaited.add(hint & port_bits);
