@@ -141,7 +141,7 @@ class Life:
                 self.apt(server, "install /root/newer.deb")
                 self.assertEqual(self.grants(), opened)
             self.assertEqual(out.met, {"silent"})
-            self.assertNotIn("silent", let_in.met)
+            self.assertIn("open", let_in.met)  # a try may take longer than it waits, on a busy machine
             connection.sendall(b"SSH-2.0-still-here\r\n")
             self.assertTrue(connection.recv(100))
         second = server.unit("chronoknock", "MainPID")
