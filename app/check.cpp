@@ -113,6 +113,15 @@ void print_settings(const config::server& s) {
                  (m.listen->path.empty() ? ", on this machine" : ", if he can reach its folder"));
 }
 
+void print_fleet(const config::fleet_settings& f) {
+    if (!f.is_set()) return;
+    line("fleet", f.name + ", of the fleet in the cluster " +
+                      joined(f.endpoints, [](const auto& e) { return e.to_string(); }) + ", under " +
+                      f.prefix);
+    line("", std::string("while the cluster is lost, knocks of the fleet's keys ") +
+                 (f.when_lost == config::on_loss::local ? "count on this host alone" : "are refused"));
+}
+
 void print_events(const config::event_settings& e) {
     if (e.command.empty()) return;
     const auto kind = [](config::event_kind k) {
@@ -169,6 +178,7 @@ void print_key(const config::server& s, const config::key_settings& k, const new
                                std::to_string(k.prefix6) + " of IPv6");
     if (k.pair)
         line("  pair", "a knock that names an address of the other family opens for that and for its source");
+    if (k.fleet) line("  fleet", "its knocks count, and are used up, on all hosts of the fleet");
     if (k.knock_delay > 0s) line("  knock delay", to_string(k.knock_delay));
     std::cout << std::left << std::setw(14) << "  budget" << std::fixed << std::setprecision(1)
               << method::security_bits(k, s) << " bits against one packet of a stranger\n";
@@ -189,6 +199,8 @@ void print(const online_findings& found) {
                                  : ": no answer" + (s.problem.empty() ? "" : ": " + s.problem)));
     }
     if (!found.verdict.empty()) line("time now", found.verdict);
+    for (const auto& [name, problem] : found.endpoints)
+        line("fleet", name + (problem.empty() ? " answers" : ": " + problem));
     if (!found.state_to_come.empty())
         line("state folder", found.state_to_come + " is not there yet: the server makes it");
     tell_doubts(found.doubts);
@@ -204,6 +216,8 @@ int run_check(const arguments& args) {
         io::load_server_config(*given(options, "config"), options.count("allow-loose-permissions") != 0, {},
                                io::without_keys::once_served);
     if (!server) return say(bad_usage, server.error().text);
+    if (const auto apart = io::keeps_record_apart(*server, *given(options, "config")); !apart)
+        return say(bad_usage, apart.error().text);
     result<newest_places> recorded = newest_places();
     if (std::ranges::any_of(server->keys,
                             [](const auto& k) { return method::method_of(*k.key).left != nullptr; }))
@@ -212,6 +226,7 @@ int run_check(const arguments& args) {
     const bool as_json = options.count("json") != 0;
     if (!as_json) {
         print_settings(*server);
+        print_fleet(server->fleet);
         print_events(server->events);
         print_services(*server);
         for (const auto& k : server->keys) print_key(*server, k, used);
@@ -220,6 +235,8 @@ int run_check(const arguments& args) {
     if (!recorded)
         doubts.push_back("the record cannot be read, so what is left of passwords is not known: " +
                          recorded.error().text);
+    const auto becomes = io::can_become_user(*server);
+    if (!becomes && server->user.empty()) doubts.push_back(becomes.error().text + io::stays_who_it_is);
     if (!as_json) tell_doubts(doubts);
     std::optional<online_findings> online;
     if (options.count("online")) {
@@ -237,6 +254,7 @@ int run_check(const arguments& args) {
                   << " --trial 10m: the guard goes away by itself\n"
                      "               unless `chronoknock confirm` comes\n";
     }
+    if (!becomes && !server->user.empty()) return say(failed, becomes.error().text);
     if (online && !online->obstacle.empty()) return say(failed, online->obstacle);
     return done;
 }

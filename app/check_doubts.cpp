@@ -53,6 +53,13 @@ std::vector<std::string> doubts_on(const config::server& s, const newest_places&
     doubt_pools(s.time, doubt);
     for (const auto& p : s.firewall.always_allow)
         if (p.length == 0) doubt("[firewall] always_allow: " + p.to_string() + " lets everybody in");
+    if (s.fleet.is_set()) {
+        if (std::ranges::none_of(s.keys, &config::key_settings::fleet))
+            doubt("[fleet] no key has fleet = true: nothing is shared");
+        if (s.fleet.when_lost == config::on_loss::local)
+            doubt("[fleet] on_loss: while the cluster is lost, whoever hears a knock can use it once on each "
+                  "other host, unless the key's knocks name the address");
+    }
     if (s.keys.empty()) doubt("there is no section [key.NAME]: nobody gets in");
     for (std::size_t i = 0; i < s.services.size(); ++i)
         if (std::ranges::none_of(s.keys,

@@ -32,6 +32,14 @@ json::object time_json(const config::time_settings& t) {
             {"max_error", in_seconds(t.max_error)}};
 }
 
+json::object fleet_json(const config::fleet_settings& f) {
+    return {{"name", f.name},
+            {"endpoints", all(f.endpoints, [](const auto& e) { return text_of(e); })},
+            {"prefix", f.prefix},
+            {"user", f.user},
+            {"on_loss", f.when_lost == config::on_loss::local ? "local" : "refuse"}};
+}
+
 json::object service_json(const config::server& s, std::size_t index) {
     const auto& service = s.services[index];
     json::array keys;
@@ -62,6 +70,7 @@ json::object key_json(const config::server& s, const config::key_settings& k, co
                    {"prefix4", k.prefix4},
                    {"prefix6", k.prefix6},
                    {"knock_delay", in_seconds(k.knock_delay)},
+                   {"fleet", k.fleet},
                    {"max_grants", k.max_grants}};
     if (k.until) o["until"] = to_seconds(*k.until);
     if (const auto left = passwords_left(k, used)) o["left"] = *left;
@@ -98,6 +107,7 @@ json::object describe(const config::server& s, const newest_places& used) {
         {"event_command", all(s.events.command, [](const auto& word) { return printable(word); })},
         {"metrics_file", s.metrics.file},
         {"metrics_listen", s.metrics.listen ? s.metrics.listen->to_string() : std::string()}};
+    if (s.fleet.is_set()) o["fleet"] = fleet_json(s.fleet);
     json::array services, keys;
     for (std::size_t i = 0; i < s.services.size(); ++i) services.emplace_back(service_json(s, i));
     for (const auto& k : s.keys) keys.emplace_back(key_json(s, k, used));
@@ -116,7 +126,11 @@ json::object to_json(const online_findings& found) {
         }
         servers.emplace_back(std::move(o));
     }
+    json::array endpoints;
+    for (const auto& [name, problem] : found.endpoints)
+        endpoints.emplace_back(json::object{{"endpoint", name}, {"problem", problem}});
     return {{"time_servers", std::move(servers)},
+            {"fleet", std::move(endpoints)},
             {"verdict", found.verdict},
             {"takes_knocks", found.obstacle.empty()},
             {"obstacle", found.obstacle}};

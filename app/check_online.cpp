@@ -2,12 +2,14 @@
 
 #include "firewall/backend.hpp"
 #include "io/confinement.hpp"
+#include "io/fleet/try_endpoints.hpp"
 #include "io/system/account.hpp"
 #include "io/system/groups.hpp"
 #include "io/system/include.hpp"
 #include "io/system/ownership.hpp"
 #include "io/time/timesync.hpp"
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <cerrno>
 #include <filesystem>
@@ -65,6 +67,9 @@ void check_files(const config::server& s, const std::string& file, online_findin
     // Whoever may add a file to the folder of included ones, be it empty, adds a key of his own.
     if (!s.include.empty()) owners.add_file(folder_of(s.include), "the folder of configuration or keys");
     for (const auto& k : s.keys) owners.add_file(k.file, "the key"); // who can read it was asked already
+    for (const auto& one :
+         {s.fleet.ca_file, s.fleet.cert_file, s.fleet.key_file, s.fleet.password_file, s.fleet.seal_file})
+        if (!one.empty()) owners.add_file(one, "a file of [fleet]");
     if (!s.time.ca_file.empty()) owners.add_file(s.time.ca_file, "the list of authorities");
     const auto state = folder_of(s.state);
     if (struct stat st{}; ::stat(state.c_str(), &st) != 0 && errno == ENOENT)
@@ -103,6 +108,12 @@ bool ask_time(const config::time_settings& t, online_findings& found) {
 online_findings check_online(const config::server& s, const std::string& file) {
     online_findings found;
     const bool knows_time = ask_time(s.time, found);
+    if (s.fleet.is_set()) {
+        found.endpoints = io::try_endpoints(s.fleet);
+        if (std::ranges::none_of(found.endpoints, [](const auto& e) { return e.second.empty(); }))
+            found.doubts.push_back("[fleet] endpoints: none answers: a server would take no knock of the "
+                                   "fleet's keys now");
+    }
     check_files(s, file, found);
     if (s.firewall.always_allow.empty() && firewall::backend_named(s.firewall.backend).can.guard)
         found.doubts.push_back(

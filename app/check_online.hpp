@@ -4,6 +4,7 @@
 #include "config/server.hpp"
 
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace chronoknock::app {
@@ -18,14 +19,15 @@ struct online_findings {
         std::string problem;
     };
     std::vector<time_server> servers;
-    std::string verdict;             ///< what they come to; empty: there are none to ask
+    std::string verdict; ///< what they come to; empty: there are none to ask
+    std::vector<std::pair<std::string, std::string>> endpoints; ///< of [fleet]; problem, empty: it answers
     std::string state_to_come;       ///< the folder of the record, if it is not there yet
     std::vector<std::string> doubts; ///< a line each
     std::string obstacle;            ///< why a server could take no knock now; empty: it could
 };
 
-/// Asks the time servers, and reads owners and modes of all files that the configuration `file` is made of,
-/// and of the folders they are in.
+/// Asks the time servers and the fleet's cluster, and reads owners and modes of all files that the
+/// configuration `file` is made of, and of the folders they are in.
 online_findings check_online(const config::server& s, const std::string& file);
 
 } // namespace chronoknock::app

@@ -12,8 +12,8 @@ constexpr std::array commands = {
     rows::time,   rows::profile, rows::sequence, rows::completions,
 };
 
-constexpr std::array<std::string_view, 14> of_the_server = {
-    "server",  "check",  "guard",  "status",  "watch",  "grants",   "revoke",
+constexpr std::array<std::string_view, 15> of_the_server = {
+    "fleet",   "server", "check",  "guard",   "status", "watch",    "grants", "revoke",
     "history", "report", "reload", "confirm", "invite", "uninvite", "import",
 };
 

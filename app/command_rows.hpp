@@ -19,6 +19,7 @@ inline constexpr command status{"status", run_status, "ask the running daemon wh
 inline constexpr command watch{"watch", run_watch, "the same, live; to a pipe a line for each event"};
 inline constexpr command grants{"grants", run_grants,
                                 "list who may reach what, by whose key, for how long yet"};
+inline constexpr command fleet{"fleet", run_fleet, "list the hosts of the fleet"};
 inline constexpr command revoke{"revoke", run_revoke,
                                 "end the grants, and connections, of a key or an address"};
 inline constexpr command history{"history", run_history, "list what was granted, refused, revoked"};

@@ -27,6 +27,7 @@ int run_guard(const arguments& args);
 int run_import(const arguments& args);
 int run_status(const arguments& args);
 int run_watch(const arguments& args);
+int run_fleet(const arguments& args);
 int run_grants(const arguments& args);
 int run_revoke(const arguments& args);
 int run_history(const arguments& args);

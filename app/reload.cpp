@@ -11,7 +11,7 @@ int run_reload(const arguments& args) {
             "Has the running server read its configuration again, and says what has changed. A broken one\n"
             "changes nothing: the one line says why, and the exit status is 2. The grants of keys that are\n"
             "gone, have another secret, or may not open that any more end with it; connections go on (see\n"
-            "`revoke --cut`). Only root and the server's own user may."};
+            "`revoke --cut`). Only root and who has started the server may."};
     add_asking_options(u);
     const auto options = parse_options(args, u);
     const auto o = ask_server(options, {"reload"}, io::reload_limits);

@@ -18,7 +18,7 @@ usage revoke_usage() {
             "that it opened for, whoever's grant they came by (the 64 newest at least; once some are\n"
             "forgotten, all TCP connections to its services that no other key's record explains). A key\n"
             "that is named like an address is meant before the address, and as well as it once it is\n"
-            "removed. Only root and the server's own user may."};
+            "removed. Only root and who has started the server may."};
     u.options.add_options()("cut", "end connections, too");
     u.hidden.add_options()("whose", po::value<std::string>());
     u.positional.add("whose", 1);

@@ -69,6 +69,8 @@ int run_server(const arguments& args) {
     if (!configuration) return say(bad_usage, configuration.error().text);
     if (const auto there = io::find_user(*configuration); !there)
         return say(bad_usage, file + ": " + there.error().text);
+    if (const auto apart = io::keeps_record_apart(*configuration, file); !apart)
+        return say(bad_usage, apart.error().text);
     io::log::start();
     if (const auto heard = manager.connect(); !heard) io::log::warning(heard.error().text);
 

@@ -210,11 +210,8 @@ int run_time(const arguments& args) {
     if (!servers) return say(bad_usage, servers.error().text);
     settings.servers = std::move(*servers);
     settings.ca_file = given(options, "nts-ca").value_or("");
-    if (!settings.ca_file.empty()) {
-        auto authorities = io::read_authorities(settings.ca_file);
-        if (!authorities) return unfit("nts-ca", authorities.error());
-        settings.ca_text = std::move(*authorities);
-    }
+    if (const auto added = io::add_authorities(settings, io::read_authorities); !added)
+        return unfit("nts-ca", added.error());
 
     boost::asio::io_context context;
     std::optional<io::time_service> service;

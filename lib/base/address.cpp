@@ -4,12 +4,21 @@
 
 #include <algorithm>
 #include <arpa/inet.h>
+#include <cstring>
 
 namespace chronoknock {
 
 address address::v4(std::span<const std::uint8_t, 4> bytes) {
+    // Written as a whole: one is made for each packet, and what is read as a whole soon after it was written
+    // in parts has to wait for the parts.
+    using whole [[gnu::vector_size(16)]] = std::uint32_t;
+    whole value{};
+    std::uint32_t number = 0;
+    std::memcpy(&number, bytes.data(), sizeof number);
+    value[0] = number;
     address a;
-    std::ranges::copy(bytes, a.bytes_.begin());
+    static_assert(sizeof value == sizeof a.bytes_);
+    std::memcpy(a.bytes_.data(), &value, sizeof value);
     return a;
 }
 

@@ -60,6 +60,7 @@ std::string change_of(const server& before, const key_settings& a, const server&
     if (a.prefix4 != b.prefix4) all.push_back("prefix4 " + std::to_string(b.prefix4));
     if (a.prefix6 != b.prefix6) all.push_back("prefix6 " + std::to_string(b.prefix6));
     if (a.pair != b.pair) all.push_back(b.pair ? "pair" : "no pair");
+    if (a.fleet != b.fleet) all.push_back(b.fleet ? "the fleet's" : "not the fleet's");
     if (a.until != b.until)
         all.push_back(b.until ? "good until " + utc(to_seconds(*b.until)) + " UTC" : "good for ever");
     if (a.max_grants != b.max_grants)
@@ -99,6 +100,7 @@ std::vector<std::string> differences(const server& before, const server& after) 
     section(before.knock == after.knock, "[knock]");
     section(before.firewall == after.firewall, "[firewall]");
     section(before.metrics == after.metrics, "[metrics]");
+    section(before.fleet == after.fleet, "[fleet]");
     compare(
         "service", before.services, after.services,
         [](const service& a, const service& b) { return change_of(a, b); }, all);

@@ -32,7 +32,8 @@ fields<key_section> key_fields(const std::string& folder) {
             {"max_grants", number(&key_section::max_grants, 0, most_max_grants)},
             {"pair", boolean(&key_section::pair)},
             {"prefix4", number(&key_section::prefix4, least_prefix4, 32)},
-            {"prefix6", number(&key_section::prefix6, least_prefix6, 128)}};
+            {"prefix6", number(&key_section::prefix6, least_prefix6, 128)},
+            {"fleet", boolean(&key_section::fleet)}};
 }
 
 std::optional<unfit_field> set_grants(key_settings& k, const key_section& section) {
@@ -42,6 +43,12 @@ std::optional<unfit_field> set_grants(key_settings& k, const key_section& sectio
     if (k.pair && !k.key->names_address())
         return unfit_field{"pair", "expected false: knocks of the method " + std::string(k.key->method()) +
                                        " name no address"};
+    k.fleet = section.fleet;
+    if (k.fleet && k.key->never_changes())
+        return unfit_field{"fleet", "expected false: nothing of a key whose knocks never change is burnt"};
+    if (k.fleet && k.services.size() > most_fleet_services)
+        return unfit_field{"fleet", "expected false, or at most " + std::to_string(most_fleet_services) +
+                                        " services: etcd burns and opens in one transaction"};
     k.max_grants = section.max_grants;
     // A knock that names no service opens all of them, or nothing.
     const auto asked = k.services.size() * (k.pair ? 2 : 1);

@@ -24,6 +24,7 @@ struct key_section {
     bool pair = false;
     std::uint8_t prefix4 = 32;
     std::uint8_t prefix6 = 128;
+    bool fleet = false;
 };
 
 /// The table of its fields, for a configuration in one folder ("" or ending in /).

@@ -21,9 +21,8 @@ using namespace std::chrono_literals;
 constexpr std::size_t most_socket_path = 107;
 // Linux: IFNAMSIZ, without the zero.
 constexpr std::size_t most_interface_name = 15;
-// What `tracked` may come to, for each the SYNs that count, some more and the address itself: a gigabyte.
-constexpr std::int64_t most_remembered = 1 << 27;
-constexpr std::int64_t beside_memory = 80;
+// Addresses that all methods together may remember: some 0.7 GiB.
+constexpr std::int64_t most_tracked = 1 << 22;
 
 constexpr std::string_view service_mark = "service.";
 constexpr std::string_view key_mark = "key.";
@@ -104,7 +103,7 @@ struct tables {
         {"mode", choice(&knock_settings::mode, {{"set", matching::set}, {"strict", matching::strict}})},
         {"memory", number(&knock_settings::memory, 2, 4096)},
         {"timeout", duration(&knock_settings::timeout, 100ms, 1h)},
-        {"tracked", number(&knock_settings::tracked, 1, 1 << 24)}};
+        {"tracked", number(&knock_settings::tracked, 1, most_tracked)}};
     fields<firewall_settings> firewall = firewall_fields();
     fields<event_settings> events = event_fields();
     fields<service> service_section{
@@ -178,13 +177,14 @@ private:
         if (name == "events") return read_section(part_->file, section, tables_->events, out_.events);
         if (name == "metrics")
             return read_metrics(part_->file, section, folder_of(part_->file), out_.metrics);
+        if (name == "fleet") return read_fleet(part_->file, section, folder_of(part_->file), out_.fleet);
         if (name.starts_with(service_mark)) return read_service(section);
         if (name.starts_with(key_mark)) {
             keys_.emplace_back(part_, &section);
             return {};
         }
         return complain(section, "unknown section; expected server, capture, time, knock, firewall, events, "
-                                 "metrics, service.NAME or key.NAME");
+                                 "metrics, fleet, service.NAME or key.NAME");
     }
 
     result<void> read_capture(const ini_section& section) {
@@ -285,6 +285,8 @@ private:
             return complain(section, "file",
                             "expected a key of its own, and [key." + other->second + "] has the same secret");
         k.key = std::move(*key);
+        if (read.fleet && !out_.fleet.is_set())
+            return complain(section, "fleet", "expected false, or a section [fleet]");
         if (const auto unfit = set_grants(k, read)) return complain(section, unfit->name, unfit->expected);
         for (const auto index : k.services) {
             if (k.prefix4 < 32) out_.services[index].prefixes4.insert(k.prefix4);
@@ -306,15 +308,10 @@ private:
         std::set<std::string_view> methods;
         for (const auto& k : out_.keys)
             if (k.key->least_memory() > 0) methods.insert(k.key->method());
-        const auto most =
-            most_remembered / static_cast<std::int64_t>(std::max<std::size_t>(methods.size(), 1));
-        if (std::int64_t{out_.knock.tracked} * (out_.knock.memory + beside_memory) > most)
-            return fail("tracked",
-                        "expected tracked times (memory + " + std::to_string(beside_memory) +
-                            ") to be at most " + std::to_string(most) +
-                            (methods.size() < 2
-                                 ? ""
-                                 : ", with keys of " + std::to_string(methods.size()) + " methods"));
+        const auto most = most_tracked / static_cast<std::int64_t>(std::max<std::size_t>(methods.size(), 1));
+        if (out_.knock.tracked > most)
+            return fail("tracked", "expected at most " + std::to_string(most) + " with keys of " +
+                                       std::to_string(methods.size()) + " methods");
         for (const auto& k : out_.keys)
             if (k.mode == matching::set && k.key->least_memory() > out_.knock.memory)
                 return fail("memory", "expected at least " + std::to_string(k.key->least_memory()) +

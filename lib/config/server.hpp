@@ -4,6 +4,7 @@
 #include "base/service.hpp"
 #include "config/events.hpp"
 #include "config/firewall.hpp"
+#include "config/fleet.hpp"
 #include "config/metrics.hpp"
 #include "config/parts.hpp"
 #include "firewall/rules.hpp"
@@ -71,6 +72,8 @@ struct knock_settings {
 
 /// The greatest max_grants of a key.
 inline constexpr std::int64_t most_max_grants = 1000;
+/// The most services of a key of the fleet.
+inline constexpr std::size_t most_fleet_services = 50;
 
 /// [key.NAME]
 struct key_settings {
@@ -88,7 +91,8 @@ struct key_settings {
     std::uint32_t max_grants = 0;   ///< most that it has live at once; 0: any number
     std::uint8_t prefix4 = 32;      ///< a grant is to the network of that length around the address
     std::uint8_t prefix6 = 128;     ///< the same of IPv6
-    bool pair = false; ///< a knock that names an address of the other family opens for its source as well
+    bool pair = false;  ///< a knock that names an address of the other family opens for its source as well
+    bool fleet = false; ///< its knocks count on all hosts of the fleet
 };
 
 /// The whole server configuration (chronoknock.ini(5)), checked; nothing changes it later.
@@ -106,6 +110,7 @@ struct server {
     firewall_settings firewall;
     event_settings events;
     metrics_settings metrics;
+    fleet_settings fleet;
     std::vector<service> services;
     std::vector<key_settings> keys;
 };

@@ -1,7 +1,5 @@
 #include "firewall/flow.hpp"
 
-#include "firewall/listening.hpp"
-
 #include <charconv>
 #include <cstring>
 #include <optional>

@@ -4,6 +4,7 @@
 #include "base/service.hpp"
 
 #include <cstdint>
+#include <set>
 #include <string_view>
 #include <vector>
 
@@ -22,5 +23,9 @@ struct flow {
 /// The open TCP connections (established, or half closed) in the text of /proc/net/tcp or tcp6. Lines of
 /// another form are passed over. (proc(5); addresses there are words in the byte order of this machine.)
 std::vector<flow> parse_proc_net_tcp(std::string_view text);
+
+/// The ports at which a socket listens, in the text of /proc/net/tcp or tcp6. Lines of another form are
+/// passed over. (proc(5))
+std::set<std::uint16_t> parse_listening_ports(std::string_view text);
 
 } // namespace chronoknock::firewall

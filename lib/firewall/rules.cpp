@@ -119,6 +119,13 @@ result<void> check(const rules& r) {
     return {};
 }
 
+bool holds(const rules& standing, rules asked) {
+    asked.translated = standing.translated;
+    asked.table = standing.table;
+    asked.trial_left = standing.trial_left;
+    return asked == standing;
+}
+
 std::string admission_script(const rules& r, std::span<const flow> admitted) {
     std::string text;
     for (const auto protocol : {transport::tcp, transport::udp})

@@ -73,6 +73,11 @@ struct rules {
     bool operator==(const rules&) const = default;
 };
 
+/// True if a table that was written by `standing` is what `asked` would have written there: where it is, what
+/// translates addresses and how much of a trial is left do not come with what is asked for. (Most reloads are
+/// about keys, and nft takes 30 ms.)
+bool holds(const rules& standing, rules asked);
+
 /// While it has elements a guard on trial guards. They end by themselves.
 inline constexpr const char* trial_set = "trial";
 

@@ -5,6 +5,7 @@
 #include "grant/burnt.hpp"
 #include "grant/history.hpp"
 #include "grant/opened.hpp"
+#include "grant/shared.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -16,10 +17,12 @@
 namespace chronoknock::granting {
 
 /// Burn these, all or none of them, with the record of what they are to open, and tell pipeline::redeemed().
+/// One that is shared is a claim of a key of the fleet: pipeline::shared_redeemed() is told.
 struct redeem {
     std::uint64_t batch;
     std::vector<burnt> tokens;
     std::vector<opened_grant> grants = {};
+    std::optional<shared_claim> shared = {};
     bool operator==(const redeem&) const = default;
 };
 

@@ -21,7 +21,8 @@ std::string in_milliseconds(nanoseconds d) {
 
 } // namespace
 
-void pipeline::set_terms(terms t) {
+terms pipeline::set_terms(terms t) {
+    t.index();
     const auto same = [&](const opening& o) {
         const auto was = std::ranges::find(terms_.services, o.service, &terms::service::name);
         const auto is = std::ranges::find(t.services, o.service, &terms::service::name);
@@ -32,17 +33,19 @@ void pipeline::set_terms(terms t) {
         for (auto& k : knocks) k.outdated = k.outdated || !std::ranges::all_of(k.openings, same);
     holders_.keep([&](const std::string& service) { return same({{}, service, {}}); });
     std::erase_if(earlier_, [&](const auto& one) { return !same({{}, one.first.second, {}}); });
-    std::map<std::string_view, std::string_view> secrets;
-    for (const auto& k : t.keys) secrets.emplace(k.name, k.fingerprint);
-    for (const auto& was : terms_.keys)
-        if (const auto is = secrets.find(was.name); is != secrets.end() && is->second != was.fingerprint)
-            renewed_.insert(was.name);
-    std::erase_if(of_keys_, [&](const auto& one) { return !secrets.contains(one.first); });
-    terms_ = std::move(t);
+    std::size_t next = 0; // most stand in the order in which they stood
+    for (const auto& was : terms_.keys) {
+        const auto* const is = t.find(was.name, next);
+        if (is && is->fingerprint != was.fingerprint) renewed_.insert(was.name);
+        if (is) next = static_cast<std::size_t>(is - t.keys.data()) + 1;
+    }
+    std::erase_if(of_keys_, [&](const auto& one) { return !t.find(one.first); });
+    std::swap(terms_, t);
     std::erase_if(idle_, [&](const auto& one) {
         const auto& [who, service] = one.first;
         return !is_until_idle(service) || holders_.keys_of(who, service, instant{}).empty();
     });
+    return t;
 }
 
 /// For the history: what became of what a knock asks for, to one address.
@@ -61,7 +64,7 @@ actions pipeline::judge(std::span<const claim> claims, instant now, const time_e
     clock_ = t.t;
     carry_on(now, t.t);
     actions todo;
-    redeem batch{last_number_ + 1, {}};
+    redeem batch{0, {}};
     std::vector<knock> accepted;
     for (const auto& c : claims) {
         if (!c.unfit.empty()) {
@@ -87,12 +90,18 @@ actions pipeline::judge(std::span<const claim> claims, instant now, const time_e
             guard_.failed(replay_guard::burnt_of(c.once, c.beneficiary, t.t));
             continue;
         }
-        accepted.push_back(why.empty() ? accept(c, now, t.t) : use_up(c, now, t.t));
+        auto k = why.empty() ? accept(c, now, t.t) : use_up(c, now, t.t);
+        if (key.shared) {
+            todo.push_back(redeem_shared(c, std::move(k)));
+            continue;
+        }
+        accepted.push_back(std::move(k));
         batch.tokens.push_back(accepted.back().once);
         record(c, accepted.back(), batch.grants);
     }
     if (accepted.empty()) return todo;
-    redeeming_.emplace(++last_number_, std::move(accepted));
+    batch.batch = ++last_number_;
+    redeeming_.emplace(batch.batch, std::move(accepted));
     todo.push_back(std::move(batch));
     return todo;
 }
@@ -142,6 +151,8 @@ pipeline::knock pipeline::accept(const claim& c, instant now, unix_time t) const
     const auto& key = terms_.keys[c.key];
     knock k{replay_guard::burnt_of(c.once, c.beneficiary, t), c.what, key.name, openings_of(c), {}, now};
     const bool opens = c.what == claim::wish::open;
+    k.source = c.source;
+    k.description = c.description;
     k.line = "key " + key.name + (opens ? " opens " : " closes ") + in_words(k.openings, opens) + ", " +
              c.description;
     return k;
@@ -155,16 +166,21 @@ pipeline::knock pipeline::use_up(const claim& c, instant now, unix_time t) const
 }
 
 void pipeline::refuse(const claim& c, const std::string& why, instant now, unix_time t, actions& todo) {
-    ++counters_.refused;
-    ++counters_of(terms_.keys[c.key].name).refused;
-    const auto& key = terms_.keys[c.key].name;
-    const auto what = "key " + key + ", " + c.description + ": " + why;
-    if (!refusals_.refused(c.source, what, now)) return;
-    todo.push_back(tell{severity::warning, "refused a knock from " + c.source.to_string() + ", " + what});
     std::string services;
     for (const auto index : c.services)
         services += (services.empty() ? "" : ", ") + terms_.services[index].name;
-    todo.push_back(note{{t, history_entry::kind::refused, key, c.source, std::move(services), why}});
+    refuse(terms_.keys[c.key].name, c.source, c.description, services, why, now, t, todo);
+}
+
+void pipeline::refuse(const std::string& key, const address& source, const std::string& description,
+                      const std::string& services, const std::string& why, instant now, unix_time t,
+                      actions& todo) {
+    ++counters_.refused;
+    ++counters_of(key).refused;
+    const auto what = "key " + key + ", " + description + ": " + why;
+    if (!refusals_.refused(source, what, now)) return;
+    todo.push_back(tell{severity::warning, "refused a knock from " + source.to_string() + ", " + what});
+    todo.push_back(note{{t, history_entry::kind::refused, key, source, services, why}});
 }
 
 actions pipeline::redeemed(std::uint64_t batch, const result<void>& done, instant now) {
@@ -261,11 +277,12 @@ actions pipeline::carried_out(std::uint64_t number, const result<void>& done, in
     }
     if (!done) {
         fail(k, done.error(), now, todo);
+        std::ranges::copy(k.shared, std::back_inserter(unopened_));
         return todo;
     }
     guard_.opened(k.once);
-    ++counters_.granted;
-    if (opens) {
+    ++(k.shared.empty() ? counters_.granted : counters_.shared);
+    if (opens && k.shared.empty()) {
         delays_.add(now - k.seen);
         auto& of_key = counters_of(k.key);
         ++of_key.granted;

@@ -10,6 +10,7 @@
 #include "grant/holders.hpp"
 #include "grant/noise.hpp"
 #include "grant/replay_guard.hpp"
+#include "grant/terms.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -22,32 +23,6 @@
 #include <vector>
 
 namespace chronoknock::granting {
-
-/// What the configuration says that claims are judged by; their indices count in it.
-struct terms {
-    struct key {
-        std::string name;
-        nanoseconds knock_delay{0};
-        std::string fingerprint = {};             ///< of another secret it is another key
-        std::vector<std::uint32_t> services = {}; ///< what it may open, as indices
-        std::optional<unix_time> until = {};      ///< from then on its claims earn nothing
-        std::uint32_t max_grants = 0; ///< it may have so many at once, on their way or open; 0: any number
-        /// Its grants are to the networks of these lengths around the address.
-        std::uint8_t prefix4 = 32;
-        std::uint8_t prefix6 = 128;
-        bool bound = true; ///< no knock of it opens for another when a copy comes from elsewhere
-    };
-    struct service {
-        std::string name;
-        nanoseconds open_for;
-        nanoseconds most_open_for; ///< what a claim may ask for
-        std::vector<endpoint_range> ports = {};
-        std::uint32_t uses = 0;
-        bool until_idle = false; ///< a grant lives until its last connection has ended
-    };
-    std::vector<key> keys;
-    std::vector<service> services;
-};
 
 /// Whose grants are to end before their time.
 struct revocation {
@@ -66,6 +41,7 @@ public:
         std::uint64_t repeated = 0; ///< later rounds of accepted knocks
         std::uint64_t refused = 0;  ///< replays and what else the replay guard refused
         std::uint64_t failed = 0;   ///< accepted, but the store or the firewall failed
+        std::uint64_t shared = 0;   ///< opened because another host of the fleet took the knock
     };
 
     /// What came of a key's knocks.
@@ -84,10 +60,11 @@ public:
         std::size_t coming = 0; ///< knocks on their way that open nothing any more
     };
 
-    pipeline(replay_guard guard, terms t) : guard_(std::move(guard)), terms_(std::move(t)) {}
+    pipeline(replay_guard guard, terms t) : guard_(std::move(guard)), terms_(std::move(t)) { terms_.index(); }
     /// For claims to come. What is being written down for a service that has other ports or uses from now on,
-    /// or is gone, is not opened any more: by the name it would open what was not asked for.
-    void set_terms(terms t);
+    /// or is gone, is not opened any more: by the name it would open what was not asked for. Gives the terms
+    /// that held: to put thousands of keys away takes time.
+    terms set_terms(terms t);
     void set_floor(unix_time floor, bool provisional) { guard_.set_floor(floor, provisional); }
 
     /// What came of a record of grants.
@@ -107,6 +84,24 @@ public:
     actions judge(std::span<const claim> claims, instant now, const time_estimate& t);
     /// The store's answer to `redeem`.
     actions redeemed(std::uint64_t batch, const result<void>& done, instant now);
+    /// The store's answer to a `redeem` that is shared.
+    actions shared_redeemed(std::uint64_t batch, const shared_outcome& o, instant now);
+    /// What share() comes to.
+    struct sharing {
+        actions todo;
+        revoking ends;                  ///< for revoked()
+        std::vector<opened_grant> over; ///< ended while nobody saw it
+    };
+    /// What other hosts of the fleet have opened, closed and burnt. A grant is opened here if its key is the
+    /// fleet's here, too, and may open the service, for as long as it is good by the clock (t), and no longer
+    /// than the service allows; once, whatever is told again.
+    sharing share(const shared_changes& changes, instant now, unix_time t);
+    /// True if something that was shared could not be opened: share({}) tries again.
+    bool owes_opening() const { return !unopened_.empty(); }
+    /// The fingerprint of a key (its name); empty: there is none.
+    std::string fingerprint_of(const std::string& key) const;
+    /// How many grants are held at `now`.
+    std::size_t held(instant now) const { return holders_.all(now).size(); }
     /// The firewall's answer to `open_services` or `close_services`.
     actions carried_out(std::uint64_t knock, const result<void>& done, instant now);
     /// Ends what is meant, and sees to it that nothing which is on its way opens any more; what of it was
@@ -172,6 +167,9 @@ private:
         std::string revoked = {};                  ///< why it is to open nothing any more
         std::vector<holders::ticket> tickets = {}; ///< of each of openings
         bool refused = false;                      ///< it is only to be burnt, and opens nothing
+        address source = {};                       ///< whom it came from
+        std::string description = {};              ///< the claim's
+        std::vector<shared_grant> shared = {};     ///< not a claim, but what another host has opened by one
     };
     /// Who holds a grant of an earlier process.
     struct earlier {
@@ -209,17 +207,28 @@ private:
         unix_time when; ///< it ends, by the clock
     };
     using meant = std::function<bool(const std::string& key, const prefix& who, const std::string& service)>;
+    using knock_meant = std::function<bool(const knock&)>; ///< none: each
 
     revoking end(const meant& is_meant, std::span<const firewall::live_grant> unheld, const std::string& why,
-                 instant now, unix_time when);
-    std::size_t stop_coming(const meant& is_meant, const std::string& why);
+                 instant now, unix_time when, const knock_meant& coming = {});
+    std::size_t stop_coming(const meant& is_meant, const std::string& why, const knock_meant& coming);
     void drop_revoked(const knock& k, actions& todo);
     std::vector<opening> openings_of(const claim& c) const;
     knock accept(const claim& c, instant now, unix_time t) const;
     knock use_up(const claim& c, instant now, unix_time t) const;
+    redeem redeem_shared(const claim& c, knock k);
+    bool may_open(const terms::key& k, const prefix& who, const std::string& service) const;
+    const terms::key* shared_key(const std::string& fingerprint) const;
+    std::optional<opening> to_share(const shared_grant& g, instant now, unix_time t) const;
+    void share_opened(std::span<const shared_grant> opened, instant now, unix_time t, actions& todo);
+    void open_shared(knock k, bool is_new, instant now, unix_time t, actions& todo);
+    void add_gone(std::span<const shared_grant> all, std::vector<shared_grant>& closed);
+    bool was_open_before(const shared_grant& g, const std::string& key) const;
     void record(const claim& c, const knock& k, std::vector<opened_grant>& grants) const;
     std::string too_many(const claim& c, std::span<const knock> accepted, instant now) const;
     void refuse(const claim& c, const std::string& why, instant now, unix_time t, actions& todo);
+    void refuse(const std::string& key, const address& source, const std::string& description,
+                const std::string& services, const std::string& why, instant now, unix_time t, actions& todo);
     void carry_on(instant now, unix_time t);
     action open(std::uint64_t number, knock& k, instant now);
     close_services close(std::uint64_t number, knock& k, instant now);
@@ -248,6 +257,11 @@ private:
     expiries expiries_;
     holders holders_;
     std::map<std::pair<prefix, std::string>, std::vector<earlier>> earlier_; ///< by address and service
+    /// What a key of the fleet (its name) has on the record, and the firewall has lost.
+    std::map<std::pair<std::string, grant>, opened_grant> recallable_;
+    /// What such keys had open when this process began: the fleet knows whether that is to go on.
+    std::set<std::pair<std::string, grant>> recalled_;
+    std::vector<shared_grant> unopened_;
     std::map<std::uint64_t, ending> ending_;
     std::map<grant, idle_grant> idle_;
     std::optional<instant> heeded_; ///< as of when flows were told last

@@ -60,8 +60,8 @@ void pipeline::note_idle(const prefix& who, const std::string& service, bool ope
 
 /// A key that is good no more has its grants end in their time, whatever connections live.
 bool pipeline::may_hold(const std::string& key, unix_time when) const {
-    const auto found = std::ranges::find(terms_.keys, key, &terms::key::name);
-    return found != terms_.keys.end() && (!found->until || when < *found->until);
+    const auto* const found = terms_.find(key);
+    return found && (!found->until || when < *found->until);
 }
 
 void pipeline::heed_nothing(instant now) {

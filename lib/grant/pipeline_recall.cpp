@@ -20,16 +20,19 @@ pipeline::recalled pipeline::remember(std::span<const opened_grant> record,
     std::map<grant, nanoseconds> left;
     std::set<grant> explained;
     for (const auto& g : open) left.emplace(std::pair(g.who, g.service), g.left);
-    std::map<std::string_view, std::string_view> secrets;
-    for (const auto& k : terms_.keys) secrets.emplace(k.name, k.fingerprint);
     for (const auto& g : record) {
         const std::pair one(g.who, g.service);
         const auto live = left.find(one);
         if (live == left.end()) {
-            found.over.push_back(g);
+            if (shared_key(g.fingerprint))
+                recallable_.insert_or_assign({g.key, one}, g); // the fleet knows whether it is over
+            else
+                found.over.push_back(g);
             continue;
         }
         explained.insert(one);
+        // One that lives as long as its connections may have outlived what the fleet knows of it.
+        if (shared_key(g.fingerprint) && !is_until_idle(g.service)) recalled_.insert({g.key, one});
         if (g.until == unix_time::max() && is_until_idle(g.service)) { // whatever time it is
             const auto end = now + live->second + grace_of(g.service);
             holders_.settle(g.key, g.who, g.service, holders_.hold(g.key, g.who, g.service, end, now), false);
@@ -37,9 +40,8 @@ pipeline::recalled pipeline::remember(std::span<const opened_grant> record,
         } else {
             earlier_[one].push_back({g.key, g.until, now + live->second});
         }
-        const auto secret = secrets.find(g.key);
-        if (!g.fingerprint.empty() && secret != secrets.end() && secret->second != g.fingerprint)
-            renewed_.insert(g.key);
+        const auto* const key = terms_.find(g.key);
+        if (!g.fingerprint.empty() && key && key->fingerprint != g.fingerprint) renewed_.insert(g.key);
     }
     found.unexplained = static_cast<std::size_t>(
         std::ranges::count_if(left, [&](const auto& l) { return !explained.contains(l.first); }));
@@ -47,10 +49,8 @@ pipeline::recalled pipeline::remember(std::span<const opened_grant> record,
 }
 
 void pipeline::remember_last(std::span<const opened_grant> newest) {
-    std::set<std::string_view> names;
-    for (const auto& k : terms_.keys) names.insert(k.name);
     for (const auto& g : newest) {
-        if (!names.contains(g.key)) continue;
+        if (!terms_.find(g.key)) continue;
         auto& k = counters_of(g.key);
         k.last = g.at;
         k.from = g.who;

@@ -20,19 +20,18 @@ pipeline::revoking pipeline::revoke(const revocation& r, std::span<const firewal
     return end(is_meant, unheld, r.why, now, when);
 }
 
+bool pipeline::may_open(const terms::key& k, const prefix& who, const std::string& service) const {
+    return (who.is_single() || around(who.network, k) == who) &&
+           std::ranges::any_of(k.services,
+                               [&](auto index) { return terms_.services[index].name == service; });
+}
+
 pipeline::revoking pipeline::revoke_unentitled(instant now, unix_time when) {
     auto renewed = std::exchange(renewed_, {});
     owes_revoking_ = false;
-    std::map<std::string_view, const terms::key*> keys;
-    for (const auto& k : terms_.keys) keys.emplace(k.name, &k);
-    const auto may_open = [&](const std::string& key, const prefix& who, const std::string& service) {
-        const auto k = keys.find(key);
-        return k != keys.end() && (who.is_single() || around(who.network, *k->second) == who) &&
-               std::ranges::any_of(k->second->services,
-                                   [&](auto index) { return terms_.services[index].name == service; });
-    };
     const auto is_meant = [&](const std::string& key, const prefix& who, const std::string& service) {
-        return renewed.contains(key) || !may_open(key, who, service);
+        const auto* const k = terms_.find(key);
+        return renewed.contains(key) || !k || !may_open(*k, who, service);
     };
     auto r = end(is_meant, {}, "its key is gone, or may not open it any more", now, when);
     if (r.number != 0) ending_.at(r.number).renewed = std::move(renewed);
@@ -41,11 +40,11 @@ pipeline::revoking pipeline::revoke_unentitled(instant now, unix_time when) {
 
 /// A knock that is being written down would open what has just been ended. It stays burnt: its later rounds,
 /// or a copy, earn nothing either.
-std::size_t pipeline::stop_coming(const meant& is_meant, const std::string& why) {
+std::size_t pipeline::stop_coming(const meant& is_meant, const std::string& why, const knock_meant& coming) {
     std::size_t stopped = 0;
     for (auto& [batch, knocks] : redeeming_)
         for (auto& k : knocks) {
-            if (k.wish != claim::wish::open || !k.revoked.empty()) continue;
+            if (k.wish != claim::wish::open || !k.revoked.empty() || (coming && !coming(k))) continue;
             const auto ends = [&](const opening& o) { return is_meant(k.key, o.who, o.service); };
             if (std::ranges::none_of(k.openings, ends)) continue;
             k.revoked = why;
@@ -63,7 +62,8 @@ void pipeline::drop_revoked(const knock& k, actions& todo) {
 }
 
 pipeline::revoking pipeline::end(const meant& is_meant, std::span<const firewall::live_grant> unheld,
-                                 const std::string& why, instant now, unix_time when) {
+                                 const std::string& why, instant now, unix_time when,
+                                 const knock_meant& coming) {
     carry_on(now, when);
 
     ending ends{{}, why, when, 0};
@@ -78,7 +78,7 @@ pipeline::revoking pipeline::end(const meant& is_meant, std::span<const firewall
     for (const auto& g : unheld)
         if (grants.emplace(g.who, g.service).second) ends.grants.push_back({g.who, g.service, "", 0});
 
-    revoking r{0, {}, grants.size(), stop_coming(is_meant, why)};
+    revoking r{0, {}, grants.size(), stop_coming(is_meant, why, coming)};
     for (const auto& [who, service] : grants) {
         r.changes.push_back(
             {who, service, has_uses(service) ? std::nullopt : left_for_others({}, who, service, now)});

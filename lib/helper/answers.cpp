@@ -122,7 +122,7 @@ result<configuration_texts> decode_texts(byte_view bytes) {
         a.files = take_all(r, most_files, [](reader& from) {
             file f;
             const auto source = from.u8();
-            if (source > static_cast<std::uint8_t>(file::source::authorities)) from.skip(~std::size_t{0});
+            if (source > static_cast<std::uint8_t>(file::source::secret)) from.skip(~std::size_t{0});
             f.from = static_cast<file::source>(source);
             f.name = take_text(from, most_text);
             f.path = take_text(from, most_text);

@@ -24,7 +24,7 @@ using refusal_of_nft = std::optional<std::string>;
 /// To read_configuration: what was read, or why it could not be, in the order in which it was.
 struct configuration_texts {
     struct file {
-        enum class source { main, included, key, authorities };
+        enum class source { main, included, key, authorities, secret };
         source from = source::main;
         std::string name; ///< its path; of an included one the pattern that it was found by
         std::string path; ///< of an included one; empty: none was found, or the folder cannot be read

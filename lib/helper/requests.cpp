@@ -64,6 +64,8 @@ request take_request(std::size_t kind, reader& r) {
         if (!is_known || !is_command(p.command) || !are_facts(p.facts)) r.skip(~std::size_t{0});
         return p;
     }
+    case 8:
+        return take_up{};
     default:
         r.skip(~std::size_t{0});
         return restore_guard{};
@@ -88,6 +90,7 @@ std::string encode(const request& r) {
                        put_words(w, p.command);
                        put_words(w, p.facts);
                    },
+                   [](const take_up&) {},
                },
                r);
     return w.text();

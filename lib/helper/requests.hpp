@@ -40,7 +40,8 @@ struct remove_guard {
     bool operator==(const remove_guard&) const = default;
 };
 
-/// Tell whether iptables-legacy translates addresses here, which only root can read.
+/// Tell whether iptables-legacy translates addresses here, which only root can read; a helper that is not
+/// root's says that it does.
 struct find_translation {
     bool operator==(const find_translation&) const = default;
 };
@@ -69,8 +70,14 @@ struct run_program {
     bool operator==(const run_program&) const = default;
 };
 
+/// From now on the configuration that was read last is the one in use. Not answered. Programs are run of that
+/// one, of the one read last, which the server may yet refuse, and those that close, of earlier ones.
+struct take_up {
+    bool operator==(const take_up&) const = default;
+};
+
 using request = std::variant<write_guard, keep_guard, restore_guard, remove_guard, find_translation,
-                             read_configuration, look_up, run_program>;
+                             read_configuration, look_up, run_program, take_up>;
 
 /// What is carried out at once of a kind, more being turned away, how long a request is at the most, and how
 /// long whoever asks waits: who carries it out ends then too.
@@ -89,6 +96,7 @@ inline constexpr limit limits[] = {
     {4, 1, seconds(60)},         // read_configuration
     {64, 512, seconds(60)},      // look_up
     {24, 512 << 10, seconds(0)}, // run_program
+    {4, 1, seconds(5)},          // take_up: done at once
 };
 
 inline constexpr std::size_t most_name = 253;  ///< of a host (RFC 1035, 2.3.4)

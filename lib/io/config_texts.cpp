@@ -6,6 +6,8 @@
 #include "method/method.hpp"
 
 #include <map>
+#include <string_view>
+#include <unordered_map>
 #include <utility>
 
 namespace chronoknock::io {
@@ -48,6 +50,12 @@ config_source recording(bool allow_loose_permissions, std::vector<file>& files) 
                 files.push_back({source::authorities, path, "", text ? secret(*text) : key::secret_text(),
                                  text ? "" : text.error().text});
                 return text;
+            },
+            [&files, allow_loose_permissions](const std::string& path) {
+                auto text = read_key_text(path, allow_loose_permissions);
+                files.push_back({source::secret, path, "", text ? *text : key::secret_text(),
+                                 text ? "" : text.error().text});
+                return text;
             }};
 }
 
@@ -55,17 +63,19 @@ config_source recording(bool allow_loose_permissions, std::vector<file>& files) 
 class index_of_files {
 public:
     explicit index_of_files(const helper::configuration_texts& texts) {
-        for (const auto& f : texts.files) files_[{f.from, f.name}].push_back(&f);
+        for (const auto& f : texts.files) files_[f.from][f.name].push_back(&f);
     }
     /// Several for the pattern of included ones.
     const std::vector<const file*>& find(source from, const std::string& name) const {
         static const std::vector<const file*> none;
-        const auto found = files_.find({from, name});
-        return found == files_.end() ? none : found->second;
+        const auto of_source = files_.find(from);
+        if (of_source == files_.end()) return none;
+        const auto found = of_source->second.find(name);
+        return found == of_source->second.end() ? none : found->second;
     }
 
 private:
-    std::map<std::pair<source, std::string>, std::vector<const file*>> files_;
+    std::map<source, std::unordered_map<std::string_view, std::vector<const file*>>> files_;
 };
 
 error not_read(const std::string& path) { return {path + ": the helper has not read it"}; }
@@ -116,7 +126,14 @@ result<config::server> load_server_config(const std::string& path, const helper:
                                   }
                                   return all;
                               },
-                              [&](const std::string& name) { return text_of(source::authorities, name); }};
+                              [&](const std::string& name) { return text_of(source::authorities, name); },
+                              [&](const std::string& name) -> result<key::secret_text> {
+                                  const auto& found = files.find(source::secret, name);
+                                  if (found.empty()) return not_read(name);
+                                  const auto* const f = found.front();
+                                  if (!f->problem.empty()) return error{f->problem};
+                                  return f->text;
+                              }};
     return load_server_config(path, given, none);
 }
 

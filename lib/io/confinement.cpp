@@ -21,11 +21,6 @@ namespace {
 
 constexpr const char* default_user = "chronoknock";
 
-std::string folder_of(const std::string& path) {
-    const auto folder = fs::path(path).parent_path().string();
-    return folder.empty() ? "." : folder;
-}
-
 /// Where a file may be replaced by a new one its folder is needed; what is in / or /etc is named by itself.
 std::string place_of(const std::string& path) {
     const auto folder = folder_of(path);
@@ -58,7 +53,8 @@ open_paths paths_of(const config::server& c) {
                   "/etc/ld.so.cache",
                   "/dev/urandom"};
     p.writable = {folder_of(c.state), "/dev/null"};
-    // To take the socket away at the end; a folder of others, /run say, is not worth that.
+    // For a server that stays root, which takes its socket away at its end, and makes one later that it could
+    // not make before. (A user cannot in root's folder.) A folder of others, /run say, is not worth that.
     if (is_ours(folder_of(c.control))) p.writable.push_back(folder_of(c.control));
     if (!c.log.file.empty()) p.readable.push_back(place_of(c.log.file));
     if (!c.metrics.file.empty()) p.writable.push_back(folder_of(c.metrics.file));
@@ -78,6 +74,15 @@ bool is_within(const std::string& path, const std::vector<std::string>& places) 
         if (!relative.empty() && *relative.begin() != "..") return true;
     }
     return false;
+}
+
+/// Whether a file is among those of a folder, by its name or by what that leads to.
+bool is_directly_in(const std::string& folder, const std::string& file) {
+    std::error_code hidden;
+    const auto whole = fs::weakly_canonical(folder, hidden);
+    if (hidden) return false;
+    const auto there = fs::weakly_canonical(folder_of(file), hidden);
+    return whole == there || whole == fs::weakly_canonical(file, hidden).parent_path();
 }
 
 std::string own_name() {
@@ -107,13 +112,37 @@ std::string user_to_become(const config::server& c) {
     return ::geteuid() == 0 && is_user(default_user) ? default_user : "";
 }
 
+result<void> can_become_user(const config::server& c) {
+    const auto name = user_to_become(c);
+    if (name.empty() || ::geteuid() != 0) return {};
+    const auto who = find_account(name);
+    if (!who) return who.error();
+    return who->user == 0 ? result<void>() : can_hand_over(c.state, *who);
+}
+
+result<void> keeps_record_apart(const config::server& c, const std::string& file) {
+    const auto name = user_to_become(c);
+    const auto folder = folder_of(c.state);
+    if (name.empty() || (c.user.empty() && !is_ours(folder))) return {};
+    const auto who = find_account(name);
+    if (!who || who->user == 0 || who->user == ::geteuid()) return {};
+    std::vector<std::string> files{file};
+    if (!c.include.empty()) files.push_back(c.include);
+    for (const auto& k : c.keys) files.insert(files.end(), {k.stands_in, k.file});
+    for (const auto& one : files)
+        if (is_directly_in(folder, one))
+            return error{file + ": [server] state: expected a folder of its own, since the user " +
+                         who->name + " makes files in it; in " + folder + " there is " + one + " as well"};
+    return {};
+}
+
 result<confinement> confine(const config::server& c, const helper_process& helper, bool has_control) {
     confinement in_force;
     open_what_stays_open();
     if (const auto name = user_to_become(c); !name.empty())
         if (const auto changed = change_user(name, c); !changed) {
             if (!c.user.empty()) return changed.error();
-            log::warning(changed.error().text + ": the server stays who it is");
+            log::warning(changed.error().text + stays_who_it_is);
         }
     if (::geteuid() == 0) take_back(c.state);
     make_folders(folder_of(c.state)); // what is not there when Landlock takes effect is never reached
@@ -146,6 +175,11 @@ result<confinement> confine(const config::server& c, const helper_process& helpe
     if (::geteuid() == 0 && user_to_become(c).empty())
         log::info("the server runs as root: there is no user chronoknock, and [server] user names none");
     return in_force;
+}
+
+bool can_make(const confinement& now, const std::string& path) {
+    if (now.landlock != 0 && !is_within(path, now.reach.writable)) return false;
+    return ::access(folder_of(path).c_str(), W_OK | X_OK) == 0;
 }
 
 result<void> stays_within(const confinement& now, const config::server& next) {

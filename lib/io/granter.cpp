@@ -3,6 +3,7 @@
 #include "base/each_of.hpp"
 #include "base/prefix_lengths.hpp"
 #include "firewall/rules.hpp"
+#include "io/fleet/fleet_store.hpp"
 #include "io/log/level_of.hpp"
 #include "io/store/sqlite_store.hpp"
 #include "io/system/clock.hpp"
@@ -65,19 +66,22 @@ std::vector<firewall::earlier_grant> earlier_grants(std::span<const granting::op
 
 } // namespace
 
-result<void> granter::open(const std::string& state, granting::terms t) {
+result<void> granter::open(const std::string& state, granting::terms t, const config::fleet_settings& f,
+                           resolver names) {
     auto opened = sqlite_store::open(context_, state);
     if (!opened) return opened.error();
     const auto burnt = (*opened)->load();
     if (!burnt) return burnt.error();
+    if (const auto joined = join_fleet(f, std::move(names), t); !joined) return joined.error();
     store_ = std::move(*opened);
+    if (member_) store_ = std::make_unique<fleet_store>(std::move(store_), member_);
     newest_ = store_->floor().value_or(unix_time{});
     for (const auto& b : *burnt) newest_ = std::max(newest_, b.accepted);
     pipeline_.emplace(
         granting::replay_guard(*burnt, store_->floor().value_or(unix_time::max()), store_->lacking()),
         std::move(t));
     recall_grants();
-    return {};
+    return member_ ? member_->begin() : result<void>();
 }
 
 /// So that keys can close what they opened before a restart, and what they may not open any more ends.
@@ -257,7 +261,7 @@ void granter::revoke(granting::revocation r, const std::optional<cutting>& cut, 
         if (!open) return done(open.error());
         auto revoking = pipeline_->revoke(r, *open, boot_now(), when);
         if (r.who && cuts) meant = flows_from(*r.who, revoking.changes, services, allowed);
-        counted.grants = revoking.grants;
+        counted.grants = std::max(revoking.grants, end_in_fleet(r));
         counted.coming = revoking.coming;
         end(std::move(revoking), [this, counted, meant, done](const result<void>& made) {
             if (!made) return done(made.error());
@@ -294,6 +298,7 @@ void granter::carry_out(granting::actions todo) {
         std::visit(
             each_of{
                 [this](granting::redeem& r) {
+                    if (r.shared) return redeem_shared(r);
                     ask_shell(
                         [&](const auto& take) {
                             store_->redeem(std::move(r.tokens), std::move(r.grants), take);

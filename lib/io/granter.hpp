@@ -4,8 +4,10 @@
 #include "grant/pipeline.hpp"
 #include "io/firewall/backend.hpp"
 #include "io/store/grant_store.hpp"
+#include "io/time/lookup.hpp"
 
 #include <boost/asio/io_context.hpp>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -16,13 +18,26 @@
 
 namespace chronoknock::io {
 
+class fleet_member;
+struct fleet_report;
+
 /// Has done what pipeline and gate ask for: by the store, the firewall and the log.
 class granter {
 public:
     explicit granter(boost::asio::io_context& context) : context_(context) {}
 
     /// Opens the store and reads what is burnt. Before that nothing else is to be asked.
-    result<void> open(const std::string& state, granting::terms t);
+    /// f: [fleet], if it is set; names: by which its endpoints are found.
+    result<void> open(const std::string& state, granting::terms t, const config::fleet_settings& f = {},
+                      resolver names = addresses_of);
+    /// How the time is told, for what other hosts of the fleet have opened; none: it is not known.
+    void clock_by(std::function<std::optional<time_estimate>()> f) { clock_ = std::move(f); }
+    /// Other endpoints, certificates, passwords of the fleet.
+    void use(const config::fleet_settings& f);
+    /// None: there is no fleet.
+    std::optional<fleet_report> fleet() const;
+    /// Null: there is none.
+    std::shared_ptr<fleet_member> member() const { return member_; }
     bool is_open() const { return store_ != nullptr; }
     /// By which grants go; it outlives their answers.
     /// name: the backend's.
@@ -34,7 +49,7 @@ public:
     result<void> close_cleanly();
 
     /// For claims to come; see pipeline.
-    void set_terms(granting::terms t) { pipeline_->set_terms(std::move(t)); }
+    granting::terms set_terms(granting::terms t) { return pipeline_->set_terms(std::move(t)); }
     /// Asks the gate again; see there. trusted: whether the clock is for keeping; what it costs to find out
     /// is spent where it matters only.
     void update_gate(const std::optional<time_estimate>& t, const std::function<bool()>& trusted);
@@ -76,7 +91,7 @@ public:
     void judge(std::span<const granting::claim> claims, instant now, const time_estimate& t) {
         carry_out(pipeline_->judge(claims, now, t));
     }
-    void due(instant now) { carry_out(pipeline_->due(now)); }
+    void due(instant now);
     void prune(unix_time now) { carry_out(pipeline_->prune(now)); }
 
     /// Whether an address opened a door before.
@@ -106,6 +121,10 @@ public:
     const granting::pipeline::key_counters* count_of(const std::string& key) const;
 
 private:
+    result<void> join_fleet(const config::fleet_settings& f, resolver names, const granting::terms& t);
+    void redeem_shared(granting::redeem& r);
+    void share();
+    std::size_t end_in_fleet(const granting::revocation& r);
     void end(granting::pipeline::revoking r, std::function<void(const result<void>&)> done);
     using flow_predicate = std::function<bool(const firewall::flow&)>;
     result<flow_predicate> flows_of(const std::string& key, const opened_by_key& record, const cutting& c);
@@ -122,6 +141,9 @@ private:
     std::string backend_;          ///< its name
     bool told_of_closing_ = false; ///< by it: a grant whose time is over may be open yet
     std::unique_ptr<grant_store> store_;
+    std::shared_ptr<fleet_member> member_;
+    std::function<std::optional<time_estimate>()> clock_;
+    std::deque<granting::shared_changes> shared_; ///< by other hosts, and not yet carried out here
     std::optional<granting::pipeline> pipeline_;
     granting::gate gate_;
     std::function<void(const granting::history_entry&)> noted_;

@@ -4,6 +4,7 @@
 #include "io/log/log.hpp"
 #include "io/metrics/gather.hpp"
 #include "io/system/clock.hpp"
+#include "io/system/files.hpp"
 #include "method/method.hpp"
 
 #include <algorithm>
@@ -21,6 +22,7 @@ runtime::runtime(boost::asio::io_context& context, config::server configuration)
       notices_(context, configuration_->events), trial_(context), started_(boot_now()), minute_(started_),
       pruned_(started_), sampler_(started_),
       exporter_(context, beside_, [this] { return metrics_of(take_snapshot()); }), beside_(context) {
+    granter_.clock_by([this] { return time_ ? time_->now(boot_now()) : std::nullopt; });
     granter_.on_note([this](const granting::history_entry& e) { notices_.happened(e); });
 }
 
@@ -34,12 +36,13 @@ result<void> runtime::start() {
     if (trial_end_ && !makes_guard())
         return error{"--trial: the backend " + backend + " sets up no guard that could go away"};
     if (confiner_) {
-        // Root's, so that root can ask without CAP_DAC_OVERRIDE; what fails is tried again, and told then.
+        // Root's, so that root can ask without CAP_DAC_OVERRIDE; what fails is told by open_control().
         (void)bind_control().has_value();
         auto confined = confiner_(*configuration_, control_.has_value());
         if (!confined) return confined.error();
         confined_ = std::move(*confined);
     }
+    helper_->take_up();
     exporter_.use(configuration_->metrics);
     carry_out(supervisor_.start());
     return {};
@@ -114,7 +117,8 @@ void runtime::set_up() {
     start_up_.begin({[this] { return set_up_guard(); }, [this] { return open_control(); },
                      [this] {
                          if (granter_.is_open()) return result<void>();
-                         return granter_.open(configuration_->state, terms_of(*configuration_));
+                         return granter_.open(configuration_->state, terms_of(*configuration_),
+                                              configuration_->fleet, names());
                      },
                      [this]() -> result<void> {
                          // Once: from then on the configuration has no secrets.
@@ -145,8 +149,12 @@ result<void> runtime::bind_control() {
 
 /// Who is answered finds the guard there.
 result<void> runtime::open_control() {
-    if (const auto bound = bind_control(); !bound) return bound;
-    return control_->listen();
+    const auto bound = bind_control();
+    if (bound) return control_->listen();
+    if (!confined_ || can_make(*confined_, configuration_->control)) return bound;
+    return error{bound.error().text +
+                 "; with nothing in its way it takes a restart: the server makes none in " +
+                 folder_of(configuration_->control) + " any more"};
 }
 
 void runtime::serve() {
@@ -211,6 +219,7 @@ result<void> runtime::fits(const config::server& next) const try {
                      "`chronoknock uninvite` takes the last one out"};
     if (firewall_ && next.firewall.backend != old.firewall.backend)
         return error{"[firewall] backend: expected as it was; a restart changes it"};
+    if (const auto same = fits_fleet(next.fleet); !same) return same;
     if (next.user != old.user) return error{"[server] user: expected as it was; a restart changes it"};
     return confined_ ? stays_within(*confined_, next) : result<void>();
 } catch (const std::exception& e) {
@@ -263,6 +272,7 @@ void runtime::take_over() {
 
 /// Puts what was read in the place of what there is.
 void runtime::go_over() {
+    helper_->take_up();
     successor s = std::move(*next_);
     next_.reset();
     if (verifiers_) s.verifiers->take_over(*verifiers_);
@@ -270,7 +280,8 @@ void runtime::go_over() {
     std::swap(s.verifiers, verifiers_);
     std::swap(s.configuration, configuration_);
     if (granter_.is_open()) {
-        granter_.set_terms(std::move(s.terms));
+        s.terms = granter_.set_terms(std::move(s.terms));
+        granter_.use(configuration_->fleet);
         granter_.revoke_unentitled(clock());
     }
     notices_.set(configuration_->events);
@@ -338,9 +349,7 @@ record_view runtime::record() {
 }
 
 std::unique_ptr<time_service> runtime::make_time(const config::server& c) {
-    auto time = std::make_unique<time_service>(
-        context_, c.time, time_service::role::daemon,
-        [helper = helper_](const std::string& host) { return helper->look_up(host); });
+    auto time = std::make_unique<time_service>(context_, c.time, time_service::role::daemon, names());
     time->not_before(granter_.newest());
     time->on_update([this] { tick(); });
     return time;

@@ -113,6 +113,8 @@ private:
     void populate();
     void was_kept(const result<void>& kept);
     result<void> fits(const config::server& next) const;
+    result<void> fits_fleet(const config::fleet_settings& next) const;
+    resolver names() const;
     void go_over();
     result<std::unique_ptr<listener>> start_capture(const config::server& c);
     std::unique_ptr<time_service> make_time(const config::server& c);
@@ -136,6 +138,7 @@ private:
     void history(const boost::json::object& arguments, const reply& r);
     void revoke(const boost::json::object& arguments, const reply& r);
     void confirm(const reply& r);
+    void fleet(const reply& r);
 
     boost::asio::io_context& context_;
     std::shared_ptr<const helper_process> helper_;

@@ -46,6 +46,7 @@ operations runtime::control_operations() {
     all.merge(operations{
         {"status", [this](const arguments&, const reply& r) { r(status()); }},
         {"grants", [this](const arguments&, const reply& r) { grants(r); }},
+        {"fleet", [this](const arguments&, const reply& r) { fleet(r); }},
         {"history", [this](const arguments& a, const reply& r) { history(a, r); }},
         {"revoke", {[this](const arguments& a, const reply& r) { revoke(a, r); }, access::owner}},
         {"confirm", {[this](const arguments&, const reply& r) { confirm(r); }, access::owner}},
@@ -84,8 +85,10 @@ snapshot runtime::take_snapshot() {
     if (verifiers_) s.count = [this](std::string_view name) { return verifiers_->count(name); };
     const auto c = granter_.count();
     s.knocks = {c.granted, c.repeated, c.refused, c.failed, untimely_};
+    s.shared = c.shared;
     s.burnt = granter_.burnt();
     s.delays = granter_.delays();
+    s.fleet = granter_.fleet();
     return s;
 }
 
@@ -99,6 +102,15 @@ void runtime::grants(const reply& r) {
         s.grants = std::move(open);
         s.keys_of = [this](const live_grant& g) { return granter_.keys_of(g.who, g.service); };
         r(grants_json(s, most_grants));
+    });
+}
+
+void runtime::fleet(const reply& r) {
+    const auto member = granter_.member();
+    if (!member) return r(refusal(error{"the configuration has no section [fleet]"}, 2));
+    member->list_hosts([this, r](const result<std::vector<fleet::host_record>>& hosts) {
+        if (!hosts) return r(hosts.error());
+        r(fleet_json(*granter_.fleet(), *hosts, clock()));
     });
 }
 

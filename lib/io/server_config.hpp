@@ -14,13 +14,14 @@ enum class without_keys {
     once_served ///< where a server has kept its record: all its keys have been taken out
 };
 
-/// Where a configuration comes from: its own file, key files by their paths, included ones by pattern, and
-/// the authorities of [time] nts_ca.
+/// Where a configuration comes from: its own file, key files by their paths, included ones by pattern,
+/// certificates ([time] nts_ca, [fleet]), and the secrets of [fleet], which nobody else may read.
 struct config_source {
     std::function<result<std::string>(const std::string& path)> text;
     config::key_loader key;
     config::includer included;
     std::function<result<std::string>(const std::string& path)> authorities;
+    std::function<result<key::secret_text>(const std::string& path)> secret;
 };
 
 /// Reads a server's configuration with the files that it includes and its key files, as they would be after

@@ -43,9 +43,11 @@ granting::terms terms_of(const config::server& c) {
                           k.max_grants,
                           k.prefix4,
                           k.prefix6,
-                          k.key->heeds_address() && !k.pair && !k.for_others});
+                          k.key->heeds_address() && !k.pair && !k.for_others,
+                          k.fleet});
     for (const auto& s : c.services)
         t.services.push_back({s.name, s.open_for, s.max_open_for, s.ports, s.uses, s.until_idle});
+    t.index();
     return t;
 }
 

@@ -62,6 +62,7 @@ result<void> set_realm(psk& k, std::string_view text) {
 
 result<void> set_secret(psk& k, std::string_view text) {
     secret_bytes bytes;
+    bytes.reserve(text.size() / 2);
     try {
         boost::algorithm::unhex(text.begin(), text.end(), std::back_inserter(bytes));
     } catch (const boost::algorithm::hex_decode_error&) {

@@ -3,6 +3,7 @@
 #include "base/port_set.hpp"
 #include "method/tracker.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -21,6 +22,8 @@ struct remembered {
     std::uint32_t fresh;
     std::uint32_t memory; ///< SYNs that count (set mode)
     std::uint16_t timeout_ticks;
+
+    std::span<const seen> fresh_syns() const { return syns.last(std::min<std::size_t>(fresh, syns.size())); }
 };
 
 /// Set mode (chronoknock-protocol(7), MATCHING): all ports of the sequence among the last `memory` SYNs

@@ -171,9 +171,37 @@ verdict decode_nflog(reader in, event& out) {
     return verdict::other; // a rule may leave the packet out
 }
 
+/// The same for what nearly every frame is, at a third of the cost: no tag, an IPv4 header without options,
+/// no fragment, a SYN. False if it is anything else; then nothing was written.
+template <std::size_t type_at, std::size_t ip_at>
+bool decode_usual(std::span<const std::uint8_t> frame, event& out) {
+    constexpr std::size_t tcp_at = ip_at + least_ipv4_header;
+    constexpr std::size_t through_flags = tcp_at + 14;
+    constexpr std::uint8_t version_and_length = 0x45;
+    if (frame.size() < through_flags) return false;
+    const auto* const at = frame.data();
+    const auto u16 = [at](std::size_t i) { return static_cast<std::uint16_t>(at[i] << 8 | at[i + 1]); };
+    const std::size_t header = std::size_t{at[tcp_at + 12]} / 16 * 4;
+    if (u16(type_at) != ethertype_ipv4 || at[ip_at] != version_and_length || at[ip_at + 9] != protocol_tcp ||
+        (u16(ip_at + 6) & (more_fragments | fragment_offset)) != 0 || header < least_tcp_header ||
+        least_ipv4_header + header > u16(ip_at + 2) || (at[tcp_at + 13] & (fin | syn | rst | ack)) != syn ||
+        is_for_many(frame.subspan<ip_at + 16, 4>()))
+        return false;
+    out.source = address::v4(frame.subspan<ip_at + 12, 4>());
+    out.destination = address::v4(frame.subspan<ip_at + 16, 4>());
+    out.kind = kind::syn;
+    out.source_port = u16(tcp_at);
+    out.port = u16(tcp_at + 2);
+    out.sequence = std::uint32_t{u16(tcp_at + 4)} << 16 | u16(tcp_at + 6);
+    out.payload = {};
+    return true;
+}
+
 } // namespace
 
 verdict decode(link type, std::span<const std::uint8_t> frame, event& out) {
+    if (type == link::ethernet && decode_usual<12, 14>(frame, out)) return verdict::event;
+    if (type == link::cooked_v2 && decode_usual<0, 20>(frame, out)) return verdict::event;
     reader in(frame);
     std::uint16_t ethertype = 0;
     switch (type) {

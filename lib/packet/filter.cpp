@@ -1,21 +1,43 @@
 #include "packet/filter.hpp"
 
 #include <algorithm>
+#include <functional>
+#include <numeric>
+#include <span>
 #include <vector>
 
 namespace chronoknock::packet {
 namespace {
 
 // Each range costs the kernel some instructions for every packet of the host, or for every datagram. With
-// more ranges all between is seen: few SYNs, but perhaps all of a host's datagrams of the sizes.
+// more of them the smallest gaps between them are passed too.
 constexpr std::size_t most_syn_ranges = 16;
 constexpr std::size_t most_datagram_ranges = 128; // of all wishes for datagrams together
 
 // Cooked 20 or Ethernet with two tags 22, IPv4 with options 60, then TCP up to its flags 14 or UDP or ICMP 8.
 constexpr std::uint32_t headers_of_syn = 22 + 60 + 14;
 constexpr std::uint32_t headers_of_datagram = 22 + 60 + 8;
-constexpr std::uint32_t least_snapshot = 128;
-static_assert(headers_of_syn <= least_snapshot);
+
+/// So many ranges at most (one at least) with all of these ports in them, and as few others as can be.
+std::vector<port_range> merged(std::span<const port_range> ranges, std::size_t most) {
+    most = std::max<std::size_t>(most, 1);
+    std::vector<port_range> some(ranges.begin(), ranges.end());
+    if (some.size() <= most) return some;
+    const auto gap_before = [&](std::size_t i) { return some[i].first - some[i - 1].last; };
+    std::vector<std::size_t> gaps(some.size() - 1);
+    std::iota(gaps.begin(), gaps.end(), std::size_t{1});
+    std::ranges::stable_sort(gaps, std::greater<>(), gap_before);
+    gaps.resize(most - 1); // those that stay
+    std::ranges::sort(gaps);
+    std::vector<port_range> few;
+    std::size_t begin = 0;
+    gaps.push_back(some.size());
+    for (const auto end : gaps) {
+        few.push_back({some[begin].first, some[end - 1].last});
+        begin = end;
+    }
+    return few;
+}
 
 /// " and (...)", or nothing when every port will do.
 std::string ports(const port_set& wanted, const std::string& protocol, std::size_t most_ranges) {
@@ -25,10 +47,8 @@ std::string ports(const port_set& wanted, const std::string& protocol, std::size
         return protocol + " dst portrange " + std::to_string(first) + "-" + std::to_string(last);
     };
     std::string text;
-    if (ranges.size() > most_ranges)
-        text = term(ranges.front().first, ranges.back().last);
-    else
-        for (const auto& range : ranges) text += (text.empty() ? "" : " or ") + term(range.first, range.last);
+    for (const auto& range : merged(ranges, most_ranges))
+        text += (text.empty() ? "" : " or ") + term(range.first, range.last);
     return " and (" + text + ")";
 }
 
@@ -99,7 +119,7 @@ std::uint32_t snapshot_length(const capture_wish& wish) {
     const std::uint32_t most = wish.most_of_payload();
     // One byte more shows that a payload is larger than wished: others may wish for it, and the filter may
     // pass it.
-    return std::max(least_snapshot, headers_of_datagram + most + 1);
+    return std::max(headers_of_syn, headers_of_datagram + most + 1);
 }
 
 } // namespace chronoknock::packet

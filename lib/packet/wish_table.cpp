@@ -19,7 +19,7 @@ wish_table::sized_ports::sized_ports(const datagram_wish& wish)
         within_ = std::make_shared<const std::bitset<65536>>(bits_of(wish.ports));
 }
 
-wish_table::wish_table(const capture_wish& wish) : syns_(bits_of(wish.syns)), echoes_(wish.echoes) {
+wish_table::wish_table(const capture_wish& wish) : syns_(wish.syns), echoes_(wish.echoes) {
     for (const auto& d : wish.datagrams)
         if (d.ports.size() != 0) datagrams_.emplace_back(d);
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/port_table.hpp"
 #include "packet/capture_wish.hpp"
 #include "packet/event.hpp"
 
@@ -53,7 +54,7 @@ public:
     bool contains(const event& e) const {
         switch (e.kind) {
         case kind::syn:
-            return syns_[e.port];
+            return syns_.contains(e.port);
         case kind::datagram:
             return std::ranges::any_of(datagrams_, [&e](const sized_ports& d) { return d.contains(e); });
         case kind::echo:
@@ -63,14 +64,16 @@ public:
     }
     /// True if it contains some of the kind.
     bool contains_some(kind k) const {
-        return k == kind::syn ? syns_.any() : k == kind::datagram ? !datagrams_.empty() : echoes_.has_value();
+        return k == kind::syn        ? !syns_.empty()
+               : k == kind::datagram ? !datagrams_.empty()
+                                     : echoes_.has_value();
     }
 
     /// What datagrams it contains: any of these.
     std::span<const sized_ports> datagrams() const { return datagrams_; }
 
 private:
-    std::bitset<65536> syns_;
+    port_table syns_;
     std::vector<sized_ports> datagrams_;
     std::optional<size_range> echoes_;
 };

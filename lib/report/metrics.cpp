@@ -149,6 +149,21 @@ void write_clock(writer& w, const metrics& m) {
     w.gauge("time_servers_needed", "Time servers that must agree.", std::to_string(m.servers_needed));
 }
 
+void write_fleet(writer& w, const metrics::fleet_figures& f) {
+    const auto flag = [](bool b) { return std::string(b ? "1" : "0"); };
+    w.gauge("fleet_connected", "Whether the fleet's cluster answers.", flag(!f.lost));
+    w.gauge("fleet_watching", "Whether this host hears of what the others do.", flag(f.watching));
+    w.gauge("fleet_endpoints", "Endpoints of the cluster.", std::to_string(f.endpoints));
+    w.gauge("fleet_endpoints_answering", "Endpoints of the cluster that answer.",
+            std::to_string(f.answering));
+    w.gauge("fleet_live_grants", "Live grants of the fleet's keys, on whichever host.",
+            std::to_string(f.grants));
+    w.counter("fleet_burnt", "Knocks that this host took for the fleet.", f.burnt);
+    w.counter("fleet_shared_grants", "Knocks on other hosts that opened something here.", f.shared);
+    w.counter("fleet_ignored_entries", "Entries in the cluster that are not the fleet's.", f.ignored);
+    w.counter("fleet_lost", "How often the cluster was lost.", f.times_lost);
+}
+
 } // namespace
 
 std::string to_text(const metrics& m, exposition form) {
@@ -162,6 +177,7 @@ std::string to_text(const metrics& m, exposition form) {
     if (m.grants)
         w.gauge("live_grants", "Grants that let in new connections now.", std::to_string(*m.grants));
     w.gauge("burnt_knocks", "Used knocks that are remembered.", std::to_string(m.burnt));
+    if (m.fleet) write_fleet(w, *m.fleet);
     w.gauge("configured_keys", "Keys of the configuration.", std::to_string(m.keys_configured));
     return w.take();
 }

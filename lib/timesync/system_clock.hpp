@@ -25,6 +25,9 @@ struct system_trust {
 /// what a hand may set it to.
 inline constexpr nanoseconds operators_word = milliseconds(500);
 
+/// The bound alone, which is asked for with each batch of packets.
+nanoseconds trusted_bound(const kernel_clock& k, nanoseconds max_error);
+
 /// The kernel's own bound where it says that its clock is synchronised to max_error, else the operator's
 /// word: a daemon that lost its servers must not lock the owner out, hours later.
 system_trust trust_system_clock(const kernel_clock& k, nanoseconds max_error);

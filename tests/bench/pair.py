@@ -23,16 +23,16 @@ _RATE = 150_000      # SYNs a second: less than any build loses some at
 _AIMED = {"source": "11.0.0.1", "sources": 4096}
 
 
-def _ratio(pairs):
+def ratio_of(pairs):
     """Of the lower quartiles."""
     a, b = (sorted(values)[(len(pairs) - 1) // 4] for values in zip(*pairs))
     return a / b
 
 
-def _interval(pairs):
+def interval_of(pairs):
     """Where the ratio is, in 9 of 10 cases."""
     chance = random.Random(1)
-    ratios = sorted(_ratio(chance.choices(pairs, k=len(pairs))) for _ in range(1000))
+    ratios = sorted(ratio_of(chance.choices(pairs, k=len(pairs))) for _ in range(1000))
     return ratios[50], ratios[949]
 
 
@@ -87,7 +87,7 @@ class Pairs:
 
     def into(self, table):
         for name, pairs in self.found.items():
-            ratio, (low, high) = _ratio(pairs), _interval(pairs)
+            ratio, (low, high) = ratio_of(pairs), interval_of(pairs)
             ours, others = (sorted(values)[(len(pairs) - 1) // 4] for values in zip(*pairs))
             met = "yes" if high <= GOAL else "NO" if low > GOAL else "unsure" if ratio > GOAL else "likely"
             table.add(name, ours, self.show[name], "before", others, f"<= {GOAL}", met,

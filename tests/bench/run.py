@@ -24,6 +24,7 @@ import time
 import traceback
 
 import beside
+import bystanders
 import clock
 import connect
 import crowd
@@ -31,13 +32,14 @@ import hostile
 import messages
 import pair
 import speed
+import start
 from table import Table
 from world import World, say
 
 PARTS = {part.__name__: part for part in (
     speed.table1, speed.open, speed.cpu, speed.keys, hostile.loss, hostile.disorder, hostile.noise, hostile.aimed, hostile.selectors,
-    messages.messages, crowd.memory, crowd.replay, crowd.many, crowd.grants, clock.clock,
-    connect.connect, beside.backends)}
+    messages.messages, messages.mixed, crowd.memory, crowd.replay, crowd.many, crowd.grants, clock.clock,
+    start.start, bystanders.bystanders, connect.connect, beside.backends)}
 _ROOT = pathlib.Path(__file__).parents[2]
 
 
@@ -48,7 +50,8 @@ def find_tools(program):
     for path in tried:
         bench = path.parent.parent / "tests/bench"
         if path.exists() and (bench / "probe").exists():
-            return {"chronoknock": path.resolve(), **{n: bench / n for n in ("probe", "flood", "count", "table1", "grant")}}
+            return {"chronoknock": path.resolve(), **{n: bench / n for n in ("probe", "flood", "count", "table1", "grant", "bystanders",
+                                                             "opener", "turns.so")}}
     sys.exit(f"no {tried[0]} with its tests/bench/probe beside it; build them:\n"
              "    cmake --preset release && cmake --build --preset release")
 

@@ -52,6 +52,11 @@ def open(world, table, quick):  # noqa: A001 (it is the part's name)
                 table.add(f"{name}, {how}, p99", p99(found), t.micro)
                 table.add(f"{name}, {how}, opened", opened(found), t.share)
             table.add(f"{name}: SYNs lost in that flood", lost, t.share)
+    with world.opener() as floor:
+        found = floor.knock(knocks)
+        for how, of, goal in (("median", median, 300), ("p99", p99, None)):
+            table.add(f"knock to open, 1 key, quiet, {how}", of(figures[1]), t.micro, "bare capture, 16 SYNs, a grant",
+                      of(found), goal and f"<= {t.micro(goal)}", goal and of(figures[1]) <= goal)
     for peer in (world.knockd, world.fwknopd):
         with peer() as daemon:
             found = daemon.knock(10 if quick else 100)

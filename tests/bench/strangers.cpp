@@ -1,8 +1,8 @@
 // What a stranger's packet costs the verifiers: for each method alone with so many keys, and for all methods
 // together with as many keys each. Packets are those that pass the kernel's filter: SYNs, datagrams of 57
 // bytes and empty ones to ports where some key has such, echo requests of 57 bytes and DNS questions, all
-// from random addresses, all of random content. No frame is decoded and nothing is captured: this is the
-// part that grows with methods and keys.
+// from random addresses or from so many in turn, all of random content. No frame is decoded and nothing is
+// captured: this is the part that grows with methods and keys.
 #include "base/hash.hpp"
 #include "method/method.hpp"
 #include "method/verifier_set.hpp"
@@ -85,6 +85,7 @@ std::vector<std::vector<std::uint8_t>> payloads_of(const stream& s) {
 
 /// Packets of one kind, to ports of the wish, with these payloads, which are to outlive them.
 std::vector<packet::event> packets(const stream& s, const method::capture_wish& wish, std::size_t count,
+                                   std::uint32_t sources,
                                    const std::vector<std::vector<std::uint8_t>>& payloads) {
     std::vector<port_range> ranges(wish.syns.ranges().begin(), wish.syns.ranges().end());
     if (s.kind == packet::kind::datagram) ranges.clear();
@@ -99,6 +100,9 @@ std::vector<packet::event> packets(const stream& s, const method::capture_wish& 
         packet::event e;
         std::array<std::uint8_t, 4> from;
         fill(from);
+        if (sources != 0)
+            for (std::size_t byte = 0; byte < 4; ++byte)
+                from[byte] = static_cast<std::uint8_t>(i % sources >> (24 - 8 * byte));
         e.source = address::v4(from);
         e.kind = s.kind;
         e.source_port = static_cast<std::uint16_t>(dice());
@@ -123,14 +127,14 @@ public:
     subject(std::string name, std::span<const method::row* const> some, std::size_t keys)
         : name_(std::move(name)), config_(std::make_unique<config::server>(configure(some, keys))),
           verifiers_(method::verifiers(
-              {*config_, {}, {11, 12, 13, 14}, [](const address&) { return false; }, fill})) {
+              {*config_, {}, {dice(), dice(), dice(), dice()}, [](const address&) { return false; }, fill})) {
         while (!verifiers_.advance(now_, clock(), ~std::size_t{0})) {
         }
     }
     const std::string& name() const { return name_; }
     packet::capture_wish wish() const { return method::wants(*config_); }
 
-    /// Nanoseconds a packet, in batches of 64.
+    /// Nanoseconds of CPU a packet, in batches of 64.
     double round(const std::vector<packet::event>& events) {
         const auto begin = computed();
         for (std::size_t i = 0; i < events.size();) {
@@ -156,17 +160,20 @@ private:
 
 /// Several rounds, each of them over all subjects in turn: a machine that is slow for a while is so to all of
 /// them. Of a subject the best round is shown; of all together compared with the dearest, the median round.
-void run(std::size_t keys, std::size_t count, std::size_t rounds) {
+void run(std::size_t keys, std::size_t count, std::uint32_t sources, std::size_t rounds,
+         const std::string& only) {
     std::vector<const method::row*> all;
     std::vector<subject> subjects;
     for (const auto& m : method::methods())
-        if (m.generate) {
+        if (!only.empty() && m.name != only) {
+            continue;
+        } else if (m.generate) {
             all.push_back(&m);
             subjects.emplace_back(std::string(m.name), std::span(&all.back(), 1), keys);
         } else {
             std::printf("%s: no key of it can be generated; left out\n", std::string(m.name).c_str());
         }
-    subjects.emplace_back("all together", all, keys);
+    if (only.empty()) subjects.emplace_back("all together", all, keys);
     constexpr double none = 1e9;
     std::vector<std::array<double, std::size(streams)>> best(subjects.size());
     for (auto& row : best) row.fill(none);
@@ -174,7 +181,8 @@ void run(std::size_t keys, std::size_t count, std::size_t rounds) {
     for (std::size_t s = 0; s < std::size(streams); ++s) {
         std::vector<std::vector<packet::event>> events;
         const auto payloads = payloads_of(streams[s]);
-        for (const auto& one : subjects) events.push_back(packets(streams[s], one.wish(), count, payloads));
+        for (const auto& one : subjects)
+            events.push_back(packets(streams[s], one.wish(), count, sources, payloads));
         std::vector<packet::event> shown; // from the same memory to all
         std::vector<double> ratios;
         for (std::size_t round = 0; round < rounds; ++round) {
@@ -197,6 +205,7 @@ void run(std::size_t keys, std::size_t count, std::size_t rounds) {
         std::printf("\n%-16s", subjects[i].name().c_str());
         for (const auto cost : best[i]) cost < none ? std::printf("%10.1f", cost) : std::printf("%10s", "-");
     }
+    if (!only.empty()) return static_cast<void>(std::printf("\n"));
     std::printf("\n%-16s", "  times dearest");
     for (const auto r : ratio) std::printf("%10.2f", r);
     std::printf("\n");
@@ -206,18 +215,22 @@ void run(std::size_t keys, std::size_t count, std::size_t rounds) {
 
 int main(int argc, char** argv) try {
     std::size_t keys = 1000, count = 200'000, rounds = 15;
+    std::uint32_t sources = 0;
+    std::string only;
     po::options_description options(
         "strangers: what a stranger's packet costs, by method and for all together");
     auto add = options.add_options();
     add("help", "this");
     add("keys", po::value(&keys), "keys of each method (1000)");
     add("packets", po::value(&count), "packets of each kind (200000)");
+    add("sources", po::value(&sources), "addresses in turn (0: random ones)");
+    add("method", po::value(&only), "that one alone");
     add("rounds", po::value(&rounds), "so often (15)");
     po::variables_map given;
     po::store(po::parse_command_line(argc, argv, options), given);
     if (given.count("help")) return std::cout << options, 0;
     po::notify(given);
-    run(keys, count, rounds);
+    run(keys, count, sources, rounds, only);
 } catch (const std::exception& e) {
     std::cerr << "strangers: " << e.what() << "\n";
     return 1;

@@ -120,6 +120,9 @@ class World:
     def chronoknock(self, keys=1, function="hmac-sha256", wait=True, sections=None, open_for=300):
         return Door(self, keys, function, wait, sections or {}, open_for)
 
+    def opener(self):
+        return Opener(self)
+
     def knockd(self, keys=1):
         return Knockd(self, keys)
 
@@ -287,6 +290,24 @@ class Door(Daemon):
         seen_after, dropped_after = self.losses()
         lost = (dropped_after - dropped) / max(1, dropped_after - dropped + seen_after - seen)
         return cost, lost, rate, share
+
+    def stop(self):
+        super().stop()
+        self.world.server.run(["nft", "delete", "table", "inet", "chronoknock"], check=False)
+
+
+class Opener(Daemon):
+    """The floor: opens to whoever sends 16 SYNs into the pool, whatever they are."""
+
+    def __init__(self, world):
+        self.world = world
+        self.process = world.server.spawn([world.tools["opener"], 16, POOL, DOOR])
+        self.process.wait_for_text("ready")
+
+    def knock(self, count, limit=2):
+        random = secrets.SystemRandom()
+        return self.world.probe([f"{source} tcp {' '.join(map(str, random.sample(range(1024, 65536), 16)))}"
+                                 for source in self.world.sources(count)], limit=limit)
 
     def stop(self):
         super().stop()

@@ -146,7 +146,7 @@ class Chronoknock:
         self.launcher = launcher or [lab.program]
         self.folder = host.home / "chronoknock"
         self.folder.mkdir(exist_ok=True)
-        self.config = self.folder / "chronoknock.ini"
+        self.config = host.home / "chronoknock.ini"  # not among what the server's user writes
         self.state = pathlib.Path(state) if state else self.folder / "state.db"
         self.control = self.folder / "control.sock"
         self.process = None

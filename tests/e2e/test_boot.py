@@ -206,6 +206,14 @@ IPv6AcceptRA=no
         self.configured_by_networkd()
         self.assertNotIn("open", self.boot_watched())
         self.assertIn("chronoknock", self.machine.run("cat /run/before-network").stdout)
+        # One that the server's user has put there is none.
+        last = "/var/lib/chronoknock/guard.nft"
+        self.machine.run(f"systemctl stop chronoknock-guard && rm {last}")
+        self.machine.run(f"runuser -u chronoknock -- sh -c 'echo add table inet planted >{last}'")
+        self.machine.run("systemctl start chronoknock-guard", check=False)
+        self.assertNotIn("planted", self.machine.run("nft list tables").stdout)
+        self.machine.run(f"chown root:root {last} && systemctl start chronoknock-guard")
+        self.assertIn("planted", self.machine.run("nft list tables").stdout)
 
     def test_an_interface_that_comes_after_the_boot(self):
         self.configure(capture="eth0")

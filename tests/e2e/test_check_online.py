@@ -46,7 +46,7 @@ class CheckOnline(LabTest):
         clean = self.check(guard)[1]
         self.assertIn("always_allow: nobody is let in", clean)
         for path, mode, said in ((guard.config, 0o664, "lets others change the configuration"),
-                                 (guard.folder, 0o777, "lets others change the folder"),
+                                 (guard.config.parent, 0o777, "lets others change the folder"),
                                  (folder, 0o755, "lets others into the record's folder"),
                                  (folder, 0o770, "lets others change the record's folder")):
             before = path.stat().st_mode & 0o7777

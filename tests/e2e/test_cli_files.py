@@ -168,6 +168,38 @@ class Configuration(Case):
             self.assertEqual(self.refused(*command, "--config", config),
                              f"{config}: [server] user: there is no user 'nosuch'")
 
+    def test_a_record_among_files_of_the_configuration(self):
+        """The server's user makes files in its folder: none of those that root goes by is there."""
+        (self.folder / "chronoknock/d").mkdir(parents=True)
+        (self.folder / "conf.d").mkdir()
+        apart = self.put("c", "[server]\nstate = chronoknock/state.db\nuser = 65534\ninclude = conf.d/*.ini\n"
+                         + self.MINIMAL)
+        apart_text = apart.read_text()
+        self.assertIn("chronoknock/state.db", self.run_program("check", "--config", apart).stdout)
+        for where, text, there in (
+                ("c", apart_text.replace("chronoknock/state.db", "state.db"), f"{self.folder}/c"),
+                ("chronoknock/c", "[server]\nstate = state.db\nuser = 65534\n" + self.MINIMAL.replace("a.key", "../a.key"),
+                 f"{self.folder}/chronoknock/c"),
+                ("c", apart_text.replace("conf.d/", "chronoknock/"), f"{self.folder}/chronoknock/*.ini"),
+                ("c", apart_text.replace("a.key", "chronoknock/a.key"), f"{self.folder}/chronoknock/a.key"),
+                ("c", apart_text.replace("chronoknock/state.db", "chronoknock/d/../../conf.d/s"),
+                 f"{self.folder}/conf.d/*.ini")):
+            with self.subTest(there):
+                self.put("chronoknock/a.key", SECRET)
+                config = self.put(where, text)
+                for command in ("check", "server"):
+                    refused = self.refused(command, "--config", config)
+                    self.assertTrue(refused.startswith(f"{config}: [server] state: expected a folder of its own"), refused)
+                    self.assertTrue(refused.endswith(f"there is {there} as well"), refused)
+        # By names alone, from their own folder.
+        self.put("c", apart_text.replace("chronoknock/state.db", "state.db"))
+        here = self.run_program("check", "--config", "c", cwd=self.folder)
+        self.assertEqual((here.returncode, here.stderr), (
+            2, "chronoknock: c: [server] state: expected a folder of its own, since the user nobody makes files in it; "
+            "in . there is c as well\n"))
+        self.put("c", apart_text.replace("chronoknock/state.db", "state.db").replace("65534", "0"))
+        self.assertEqual(self.run_program("check", "--config", self.folder / "c").returncode, 0)  # it stays root
+
     def test_missing_file(self):
         self.assertEqual(self.refused("check", "--config", "/none/c.ini"),
                          "/none/c.ini: cannot open: No such file or directory")

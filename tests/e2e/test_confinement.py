@@ -31,6 +31,14 @@ class Confined(LabTest):
         self.first_window(2)
         return guard, key
 
+    def checked(self, guard, status=0):
+        """What `check` says on standard error, with --online, too."""
+        plain, online = (self.server.run([self.lab.program, "check", *more, "--config", guard.config], check=False)
+                         for more in ((), ("--online",)))
+        self.assertEqual((plain.returncode, online.returncode), (status, status), (plain.stderr, online.stderr))
+        self.assertIn(plain.stderr.splitlines()[-1] if status else "", online.stderr)
+        return online.stderr
+
     def opens(self, guard, key):
         self.client.knock(self.server, key, "web")
         self.assert_opens(self.client)
@@ -101,8 +109,10 @@ class Rights(Confined):
         folder.mkdir()
         guard = self.small_guard(self.key(), wait=False, start=False, sections={"server": f"user = {NOBODY}"},
                                  state=folder / "state.db")
+        told = f"[server] state: {folder} cannot be written by the user nobody; expected chown root:nobody and chmod 1770"
+        self.assertIn(told, self.checked(guard, 1))
         guard.start(wait=False)
-        guard.wait_log("cannot be written by the user nobody; expected chown root:nobody and chmod 1770")
+        guard.wait_log(told)
         self.wait_for(lambda: not guard.process.alive(), "the server to end")
 
     def test_a_folder_that_is_a_link_is_judged_by_what_it_leads_to(self):
@@ -325,6 +335,31 @@ class Forbidden(Confined):
             guard.reload()
             self.wait_for(lambda n=again: guard.log().count("configuration read again") == n, "a reload")
         self.assertEqual(answer(), "it is not the program that the configuration names")
+
+    def test_a_program_of_the_configuration_in_use_is_run_however_many_others_were_refused(self):
+        program = os.environ.get("CHRONOKNOCK_FORBIDDEN")
+        if not program:
+            self.skipTest("CHRONOKNOCK_FORBIDDEN names no program")
+        scripts = [self.lab.folder / f"told{n}" for n in range(5)]
+        for script in scripts:
+            script.write_text(f"#!/bin/sh\necho told; touch {script}.ran\n")
+            script.chmod(0o755)
+        guard, key = self.confined(user=NOBODY, program=program, events=f"command = {scripts[0]}")
+        for refused, script in enumerate(scripts[1:], 1):
+            guard.write({"web": f"ports = tcp/{PORT}"}, {"alice": (key, "web")},
+                        {"server": "user = 0", "knock": "tracked = 1024", "events": f"command = {script}"})
+            guard.reload()
+            guard.wait_log("the configuration stays as it was", count=refused)
+
+        def answer(script):
+            answers = self.ask(guard, "try_helper", named=str(script))
+            return answers.get("result", answers)["named program"]
+        self.assertEqual(answer(scripts[0]), "told")
+        for script in scripts[1:-1]:
+            self.assertEqual(answer(script), "it is not the program that the configuration names")
+        pathlib.Path(f"{scripts[0]}.ran").unlink()
+        self.opens(guard, key)
+        self.wait_for(pathlib.Path(f"{scripts[0]}.ran").exists, "the event of the grant")
 
     # Where it is not in force the same is done: what refuses above is Landlock, and seccomp.
 

@@ -42,12 +42,36 @@ class Folders(test_confinement.Confined):
         folder.mkdir(parents=True)
         private.chmod(0o700)
         guard, _ = self.made(NOBODY, folder / "state.db")
+        told = (f"[server] state: {folder} cannot be reached by the user nobody, whom {private} does not let pass; "
+                f"expected chmod o+x {private}, or another folder")
+        self.assertIn(told, self.checked(guard, 1))
         guard.start(wait=False)
-        guard.wait_log(f"[server] state: {folder} cannot be reached by the user nobody, whom {private} does not let pass; "
-                       f"expected chmod o+x {private}, or another folder")
+        guard.wait_log(told)
         self.wait_for(lambda: not guard.process.alive(), "the server to end")
         private.chmod(0o711)
+        self.assertNotIn("[server] state", self.checked(guard))
         guard.start()
+
+    def test_one_that_is_to_be_made_is_none_that_check_makes(self):
+        guard, _ = self.made(NOBODY, self.server.home / "new" / "record" / "state.db")
+        self.assertNotIn("[server] state", self.checked(guard))
+        self.assertFalse((self.server.home / "new").exists())
+
+    def test_a_control_path_in_use_takes_a_restart_and_the_log_says_so(self):
+        guard, key = self.made(NOBODY, None)
+        guard.control = self.server.home / "run" / "control.sock"
+        guard.write({"web": f"ports = tcp/{PORT}"}, {"alice": (key, "web")},
+                    {"server": f"user = {NOBODY}", "knock": "tracked = 1024"})
+        guard.control.mkdir(parents=True)
+        guard.start(wait=False)
+        guard.wait_log(f"control socket {guard.control}: expected a socket or nothing there; with nothing in its way it takes "
+                       f"a restart: the server makes none in {guard.control.parent} any more: taking no knocks")
+        self.assert_shut(self.other)
+        guard.control.rmdir()
+        guard.process.stop()
+        guard.start()
+        self.first_window(2)
+        self.opens(guard, key)
 
     def test_a_reload_that_names_a_hidden_one_is_refused_and_others_go_on(self):
         guard, key = self.confined(user=NOBODY)
@@ -66,6 +90,27 @@ class Folders(test_confinement.Confined):
             guard.write(services, keys, sections)
             self.assertEqual(reload().returncode, 0)
         self.opens(guard, key)
+
+    def test_a_reload_while_it_waits_changes_none(self):
+        """It is confined to those of its start already, though nothing is open yet."""
+        guard, key = self.made(NOBODY, None)
+        guard.state.mkdir()
+        guard.start()
+        self.wait_for(lambda: not guard.status()["accepting"], "the server to wait")
+        first, blocked = (guard.state, guard.control), guard.state
+        services, keys = {"web": f"ports = tcp/{PORT}"}, {"alice": (key, "web")}
+        sections = {"server": f"user = {NOBODY}", "knock": "tracked = 1024"}
+        other = self.server.home / "other"
+        for refused, (guard.state, guard.control) in enumerate(((other / "state.db", first[1]), (first[0], other / "c.sock")), 1):
+            guard.write(services, keys, sections)
+            guard.reload()
+            guard.wait_log("[server] state, control and control_group: expected as they were", count=refused)
+        guard.state, guard.control = first
+        blocked.rmdir()
+        self.wait_for(lambda: guard.status()["accepting"], "the server to go to work")
+        self.first_window(2)
+        self.opens(guard, key)
+        self.assertFalse(other.exists())
 
     def test_one_in_the_place_of_the_last_guard_is_moved_aside(self):
         guard, _ = self.confined(user=NOBODY)

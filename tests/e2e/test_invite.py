@@ -22,7 +22,7 @@ class Invite(LabTest):
             keys={"admin": (self.key("admin"), "web")}, start=False,
             sections={"server": "include = conf.d/*.ini", "knock": "tracked = 1024"})
         self.guards.append(self.door)
-        self.conf_d, self.keys = self.door.folder / "conf.d", self.door.folder / "keys"
+        self.conf_d, self.keys = self.server.home / "conf.d", self.server.home / "keys"
 
     def program(self, host, *args, check=True, stdin=""):
         done = host.run([self.lab.program, *map(str, args)], check=False, stdin=stdin)
@@ -55,7 +55,7 @@ class Invite(LabTest):
         return next((k for k in self.door.status()["keys"] if k["name"] == name), None)
 
     def listing(self):
-        return {str(p): p.read_text() for p in self.door.folder.rglob("*") if p.is_file() and p.suffix in (".ini", ".key", ".new", ".removed")}
+        return {str(p): p.read_text() for p in self.server.home.rglob("*") if p.is_file() and p.suffix in (".ini", ".key", ".new", ".removed")}
 
     def knock_opens(self, profile="home", port=PORT):
         self.program(self.client, "knock", profile)

@@ -52,8 +52,8 @@ class Privileges(LabTest):
         self.server.run(["nft", "flush", "ruleset"])
         self.wait_for(lambda: "chronoknock" in self.server.run(["nft", "list", "tables"]).stdout, "the guard")
 
-    def test_not_root_with_the_two_handed_down(self):
-        """A user with ambient capabilities: the helper hands them to nft."""
+    def not_root(self):
+        """A server of a user with ambient capabilities."""
         key = self.key()
         self.lab.folder.chmod(0o755)
         guard = self.small_guard(key, wait=False, start=False, launcher=[
@@ -62,12 +62,29 @@ class Privileges(LabTest):
         for path in (self.server.home, guard.folder, guard.config, key):
             os.chown(path, 65534, 65534)
         guard.start()
+        return guard
+
+    def test_not_root_with_the_two_handed_down(self):
+        """The helper hands them to nft."""
+        guard = self.not_root()
         self.assertEqual(int(self.status_of(guard)["CapEff"], 16), _NET_ADMIN)
         helper = pathlib.Path(f"/proc/{guard.status()['privileges']['helper']}/status").read_text(encoding="ascii")
         self.assertIn(f"CapAmb:\t{_NET:016x}", helper)
         self.server.run(["nft", "flush", "ruleset"])
         self.wait_for(lambda: "chronoknock" in self.server.run(["nft", "list", "tables"]).stdout, "the guard")
         self.assert_shut(self.other)
+
+    def test_what_root_alone_may_know_of_translation_costs_rules(self):
+        """Whoever may not read whether iptables-legacy translates guards published ports as if it did."""
+        with self.server.inside():
+            names = pathlib.Path("/proc/thread-self/net/ip_tables_names")
+            if not names.exists() or names.read_text(encoding="ascii"):
+                self.skipTest("iptables-legacy is not there, or at work")
+        guard = self.not_root()
+        last = guard.folder / "guard.nft"
+        self.wait_for(last.exists, "guard.nft")
+        for text in (self.server.run(["nft", "list", "table", "inet", "chronoknock"]).stdout, last.read_text()):
+            self.assertIn("ct status dnat", text)
 
     def copies(self, guard, secret):
         """How often a secret stands in memory, as bytes and as text."""

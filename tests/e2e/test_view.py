@@ -107,6 +107,15 @@ class Group(AskingTest):
         self.assertIn("Permission denied",
                       self.ask(guard, "status", user=["--reuid", "12345", "--regid", "12345", "--clear-groups"], status=1))
 
+    def test_the_servers_user_is_a_member_like_others(self):
+        """Started by root, the server listens as root: its user is nobody whom it takes orders from."""
+        guard = self.guarded(f"user = 65534\ncontrol_group = {GROUP}")
+        self.ask(guard, "status", user=MEMBER)
+        for command in (["revoke", "alice"], ["reload"], ["confirm"]):
+            self.assertIn("expected root, or who has started the server",
+                          self.ask(guard, *command, user=MEMBER, status=1))
+        self.ask(guard, "reload")
+
     def test_without_a_group_only_the_owner(self):
         guard = self.guarded()
         self.assertEqual(guard.control.stat().st_mode & 0o777, 0o600)

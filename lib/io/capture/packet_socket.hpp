@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace chronoknock::io {
 
@@ -55,9 +56,15 @@ packet_socket::reading packet_socket::read(int most, Each each) {
     struct context {
         Each& each;
         std::exception_ptr thrown{};
+        std::uintptr_t last = 0; ///< where the one before stood
     } given{each};
     const auto on_frame = [](u_char* user, const pcap_pkthdr* header, const u_char* bytes) {
         auto& c = *reinterpret_cast<context*>(user);
+        // Another processor wrote the frames, at equal distances: those to come can be on their way already.
+        const auto at = reinterpret_cast<std::uintptr_t>(bytes);
+        const auto ahead = at + 4 * (at - std::exchange(c.last, at));
+        __builtin_prefetch(reinterpret_cast<const void*>(ahead - 64)); // libpcap asks there whether it is one
+        __builtin_prefetch(reinterpret_cast<const void*>(ahead));
         try {
             c.each(std::span<const std::uint8_t>(bytes, header->caplen));
         } catch (...) {

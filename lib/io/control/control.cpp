@@ -38,12 +38,11 @@ constexpr int rest = 4;                  // so many times as long as a member's 
 
 using turn = asio::steady_timer::time_point;
 
-/// Root, or our own user.
-bool is_owner(stream_protocol::socket& s) {
+bool is_owner(stream_protocol::socket& s, uid_t starter) {
     ucred who{};
     socklen_t size = sizeof who;
     return ::getsockopt(s.native_handle(), SOL_SOCKET, SO_PEERCRED, &who, &size) == 0 &&
-           (who.uid == 0 || who.uid == ::geteuid());
+           (who.uid == 0 || who.uid == starter);
 }
 
 /// One client: its request is read, worked on and answered, in that order.
@@ -119,7 +118,7 @@ private:
         if (found == table_->end())
             return finish(error{"unknown operation '" + printable(r->operation) + "'"});
         if (found->second.allowed == access::owner && members_)
-            return finish(error{r->operation + ": expected root or the server's own user"});
+            return finish(error{r->operation + ": expected root, or who has started the server"});
         try {
             found->second.run(r->arguments,
                               [self = shared_from_this()](const answer& a) { self->finish(a); });
@@ -251,7 +250,7 @@ private:
 
     /// False if there is no place. An owner may wait behind a member, so those who find none are turned away.
     bool serve(stream_protocol::socket socket) {
-        const bool own = is_owner(socket);
+        const bool own = is_owner(socket, starter_);
         if (!own && full(members_)) {
             const auto busy = to_frame(to_text(answer(error{"too many ask at once; ask again in a moment"})));
             (void)::send(socket.native_handle(), busy.data(), busy.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -287,6 +286,7 @@ private:
     std::string path_;
     std::shared_ptr<const operations> table_;
     milliseconds patience_;
+    uid_t starter_ = ::geteuid(); ///< before the server becomes its user, who is a member like others
     bool listens_ = false;
     bool accepting_ = false;
     std::vector<std::weak_ptr<session>> owners_;
@@ -303,14 +303,6 @@ control& control::operator=(control&& other) noexcept {
 }
 control::~control() {
     if (impl_) impl_->close();
-}
-
-result<control> control::open(asio::io_context& context, const std::string& path, operations table,
-                              milliseconds patience, const std::string& group) {
-    auto bound = bind(context, path, std::move(table), patience, group);
-    if (!bound) return bound;
-    if (const auto listening = bound->listen(); !listening) return listening.error();
-    return bound;
 }
 
 result<void> control::listen() { return impl_->listen(); }

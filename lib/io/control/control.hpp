@@ -19,7 +19,7 @@ using reply = std::function<void(const answer&)>;
 /// Who may have an operation done.
 enum class access {
     everybody, ///< who can connect: the owner, root, and the group that the socket is for
-    owner      ///< root and the daemon's own user, by SO_PEERCRED (unix(7))
+    owner      ///< root and whoever bound the socket, by SO_PEERCRED (unix(7))
 };
 /// What a request's operation does with its arguments. One that throws has failed.
 struct operation {
@@ -38,11 +38,9 @@ using operations = std::map<std::string, operation, std::less<>>;
 /// get a fifth at most.
 class control {
 public:
-    /// Listens. An error if it cannot, or if another daemon answers there.
+    /// Makes the socket. Nobody is answered yet: whoever connects is refused until listen(). An error if it
+    /// cannot, or if another daemon answers there.
     /// group: of whoever else may connect, by name or number; empty: nobody.
-    static result<control> open(boost::asio::io_context& context, const std::string& path, operations table,
-                                milliseconds patience = seconds(2), const std::string& group = "");
-    /// The same, and nobody is answered yet: whoever connects is refused until listen().
     static result<control> bind(boost::asio::io_context& context, const std::string& path, operations table,
                                 milliseconds patience = seconds(2), const std::string& group = "");
     result<void> listen();

@@ -84,7 +84,29 @@ json::array keys_json(const snapshot& s) {
     return keys;
 }
 
+json::object cluster_json(const fleet_report& r) {
+    json::array endpoints;
+    for (const auto& e : r.endpoints)
+        endpoints.push_back(json::object{{"endpoint", e.name}, {"problem", e.problem}});
+    return {{"name", r.name},         {"state", fleet::to_string(r.state)},
+            {"problem", r.problem},   {"watching", r.watching},
+            {"revision", r.revision}, {"grants", r.grants},
+            {"burnt", r.burnt},       {"ignored_entries", r.ignored},
+            {"times_lost", r.lost},   {"endpoints", std::move(endpoints)}};
+}
+
 } // namespace
+
+json::object fleet_json(const fleet_report& r, const std::vector<fleet::host_record>& hosts, unix_time now) {
+    json::array list;
+    for (const auto& h : hosts)
+        list.push_back(json::object{{"name", h.name},
+                                    {"version", h.version},
+                                    {"seen", in_seconds(h.seen.time_since_epoch())},
+                                    {"ago", in_seconds(now - h.seen)},
+                                    {"grants", h.grants}});
+    return {{"cluster", cluster_json(r)}, {"hosts", std::move(list)}};
+}
 
 json::object grants_json(const snapshot& s, std::size_t most) {
     if (!s.grants) return {{"error", s.grants.error().text}};
@@ -144,6 +166,10 @@ json::object status_json(const snapshot& s) {
         {"grants", grants_json(s, most_grants_listed)},
     };
     if (s.confined) o["privileges"] = privileges_json(*s.confined);
+    if (s.fleet) {
+        o["fleet"] = cluster_json(*s.fleet);
+        o["fleet"].as_object()["shared"] = s.shared;
+    }
     if (s.trial) o["trial"] = in_seconds(*s.trial);
     if (!s.configuration.log.file.empty())
         o["log"] = {{"lines_matched", p.lines_matched}, {"lines_passed_over", p.lines_passed_over}};

@@ -5,6 +5,7 @@
 #include "io/capture/capture.hpp"
 #include "io/confinement.hpp"
 #include "io/firewall/backend.hpp"
+#include "io/fleet/member.hpp"
 #include "timesync/synchroniser.hpp"
 
 #include <boost/json/object.hpp>
@@ -40,6 +41,8 @@ struct snapshot {
     /// What the verifiers count by a name.
     std::function<std::uint64_t(std::string_view)> count = [](std::string_view) { return 0; };
     std::size_t burnt = 0;
+    std::uint64_t shared = 0;            ///< grants by knocks on other hosts of the fleet
+    std::optional<fleet_report> fleet{}; ///< none: there is no fleet
     knock_counters knocks{};
     histogram delays{}; ///< from knock to grant
     result<std::vector<live_grant>> grants{};
@@ -54,5 +57,9 @@ struct snapshot {
 boost::json::object grants_json(const snapshot& s, std::size_t most);
 
 boost::json::object status_json(const snapshot& s);
+
+/// Of the fleet: its cluster, and its hosts. now: by the clock.
+boost::json::object fleet_json(const fleet_report& r, const std::vector<fleet::host_record>& hosts,
+                               unix_time now);
 
 } // namespace chronoknock::io

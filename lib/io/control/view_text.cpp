@@ -109,6 +109,26 @@ std::string keys_table(const json::object& status) {
     return table(rows);
 }
 
+/// "connected, 3 of 3 endpoints answer; 12 grants live"
+std::string cluster_text(const json::object& c) {
+    std::size_t answering = 0;
+    std::string problems;
+    const auto& endpoints = c.at("endpoints").as_array();
+    for (const auto& value : endpoints) {
+        const auto& e = value.as_object();
+        const auto problem = text_of(e.at("problem"));
+        answering += problem.empty() ? 1 : 0;
+        if (!problem.empty()) problems += "; " + text_of(e.at("endpoint")) + ": " + problem;
+    }
+    const auto state = text_of(c.at("state"));
+    const auto ignored = c.at("ignored_entries").to_number<std::uint64_t>();
+    return (state == "lost" ? "LOST" : state) + ", " + std::to_string(answering) + " of " +
+           std::to_string(endpoints.size()) + " endpoints answer" +
+           (c.at("watching").as_bool() ? "" : ", NOT WATCHING") + "; " + plain_json(c.at("grants")) +
+           " grants live" + (ignored == 0 ? "" : "; " + std::to_string(ignored) + " FORGED entries") +
+           problems;
+}
+
 std::string grants_table(const json::object& grants) {
     const auto& list = grants.at("list").as_array();
     if (list.empty()) return {};
@@ -170,6 +190,7 @@ result<std::string> status_text(const json::object& o) {
             text += line("rights", privileges_text(p->as_object()));
         text += line("time", text_of(o.at("time").at("verdict")));
         text += line("", counters(o.at("knocks").as_object()));
+        if (const auto* const f = o.if_contains("fleet")) text += line("fleet", cluster_text(f->as_object()));
         text += line("packets", counters(o.at("packets").as_object()));
         if (const auto* const log = o.if_contains("log")) text += line("log", counters(log->as_object()));
         const auto& grants = o.at("grants").as_object();
@@ -191,6 +212,21 @@ result<std::string> grants_text(const json::object& o) {
         if (const auto shown = o.at("list").as_array().size(); live > shown)
             text += "and " + std::to_string(live - shown) + " more\n";
         return text.empty() ? std::string("no grant is live\n") : text;
+    });
+}
+
+result<std::string> fleet_text(const json::object& o) {
+    return made([&] {
+        std::vector<row> rows{{"HOST", "LAST SEEN", "GRANTS", "VERSION"}};
+        const auto& cluster = o.at("cluster").as_object();
+        for (const auto& value : o.at("hosts").as_array()) {
+            const auto& h = value.as_object();
+            const auto name = text_of(h.at("name"));
+            rows.push_back({name + (name == text_of(cluster.at("name")) ? " (this one)" : ""),
+                            roughly(h.at("ago").to_number<double>()) + " ago", plain_json(h.at("grants")),
+                            text_of(h.at("version"))});
+        }
+        return line("cluster", cluster_text(cluster)) + "\n" + table(rows);
     });
 }
 

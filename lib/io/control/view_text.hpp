@@ -12,6 +12,8 @@ namespace chronoknock::io {
 result<std::string> status_text(const boost::json::object& status);
 /// Of operation "grants".
 result<std::string> grants_text(const boost::json::object& grants);
+/// Of operation "fleet": the cluster, and a table of hosts.
+result<std::string> fleet_text(const boost::json::object& fleet);
 /// Of operation "history": a line for each entry.
 result<std::string> history_text(const boost::json::object& history);
 /// One entry of it, a line without its end.

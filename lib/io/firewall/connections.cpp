@@ -1,6 +1,5 @@
 #include "io/firewall/connections.hpp"
 
-#include "firewall/listening.hpp"
 #include "io/firewall/netlink.hpp"
 
 #include <algorithm>

@@ -36,5 +36,8 @@ std::size_t cut_sockets(const std::function<bool(const firewall::flow&)>& meant)
 /// Whether iptables-legacy, of which nf_tables knows nothing, translates addresses here; none: only root may
 /// know (and without its module there is nothing to know).
 std::optional<bool> legacy_translates();
+/// What is taken for it where only root may know: a guard with rules too many holds, one with too few does
+/// not.
+inline constexpr bool may_translate = true;
 
 } // namespace chronoknock::io

@@ -16,7 +16,7 @@ error text_of(const char* what, const boost::system::error_code& e) {
 
 bool guard_table::legacy_translates() const {
     const auto known = io::legacy_translates();
-    return known ? *known : legacy_ && legacy_();
+    return known ? *known : legacy_ ? legacy_() : may_translate;
 }
 
 bool guard_table::translates() { return kernel_->translates() || legacy_translates(); }

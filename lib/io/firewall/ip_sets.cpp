@@ -130,19 +130,7 @@ private:
         m.nlmsg_flags |= NLM_F_ACK;
         m.nlmsg_seq = ++sequence_;
         if (mnl_socket_sendto(socket_.get(), &m, m.nlmsg_len) < 0) return last_error();
-        for (;;) {
-            const auto n = mnl_socket_recvfrom(socket_.get(), answer_.data(), answer_.size());
-            if (n < 0 && errno == EINTR) continue;
-            if (n < 0) return last_error();
-            int left = static_cast<int>(n);
-            for (auto* a = reinterpret_cast<const nlmsghdr*>(answer_.data()); mnl_nlmsg_ok(a, left);
-                 a = mnl_nlmsg_next(a, &left)) {
-                if (a->nlmsg_seq != sequence_ || a->nlmsg_type != NLMSG_ERROR) continue;
-                const int number = -static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(a))->error;
-                if (number != 0) return last_error(number);
-                return {};
-            }
-        }
+        return netlink_receive(*socket_, answer_, sequence_, sequence_);
     }
 
     netlink_ptr socket_;

@@ -19,8 +19,9 @@ std::string last_guard_path(const std::string& state) {
 
 result<void> keep_last_guard(const std::string& state, firewall::rules r) {
     // Set up over a guard that is there, it must not take away what that guards of published ports.
-    if (auto kernel = nft_socket::open())
-        r.translated = kernel->translates() || legacy_translates().value_or(false);
+    auto kernel = nft_socket::open();
+    r.translated =
+        (kernel ? kernel->translates() : may_translate) || legacy_translates().value_or(may_translate);
     const auto script = firewall::setup_script(r, {}, {});
     if (!script) return script.error();
     return replace_file(last_guard_path(state),

@@ -30,6 +30,33 @@ std::optional<address> address_of(std::span<const std::uint8_t> bytes) {
     return {};
 }
 
+netlink_result<void> netlink_receive(mnl_socket& socket, std::span<std::byte> buffer, std::uint32_t first,
+                                     std::uint32_t last, const std::function<void(const nlmsghdr&)>& each) {
+    boost::system::error_code failure;
+    for (;;) {
+        const auto n = mnl_socket_recvfrom(&socket, buffer.data(), buffer.size());
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return last_error();
+        int left = static_cast<int>(n);
+        for (auto* m = reinterpret_cast<const nlmsghdr*>(buffer.data()); mnl_nlmsg_ok(m, left);
+             m = mnl_nlmsg_next(m, &left)) {
+            if (static_cast<std::int32_t>(m->nlmsg_seq - first) < 0) continue; // late news of an older batch
+            if (m->nlmsg_flags & NLM_F_DUMP_INTR) failure = last_error(EINTR);
+            if (m->nlmsg_type == NLMSG_ERROR) {
+                const int number = -static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(m))->error;
+                if (number != 0 && !failure) failure = last_error(number);
+                if (number != 0 && m->nlmsg_seq == first) return failure;
+            } else if (m->nlmsg_type != NLMSG_DONE && each) {
+                each(*m);
+            }
+            const bool more = m->nlmsg_flags & NLM_F_MULTI && m->nlmsg_type != NLMSG_DONE;
+            if (m->nlmsg_seq != last || more) continue;
+            if (failure) return failure;
+            return {};
+        }
+    }
+}
+
 netlink_result<void> netlink_dump(mnl_socket& socket, nlmsghdr& request,
                                   const std::function<void(const nlmsghdr&)>& each) {
     request.nlmsg_flags |= NLM_F_REQUEST | NLM_F_DUMP;

@@ -43,6 +43,13 @@ nlmsghdr& netfilter_request(void* buffer, int type, std::uint8_t family);
 /// The address in 4 or 16 bytes; nothing if it is another number of them.
 std::optional<address> address_of(std::span<const std::uint8_t> bytes);
 
+/// Reads until the answer to message `last` has come: data, an acknowledgement, an error, or the end of a
+/// dump. Errors of earlier messages since `first` come before it; one of `first` itself is the kernel giving
+/// up the whole batch. Each message with data is given to `each`. buffer: for what is read.
+netlink_result<void> netlink_receive(mnl_socket& socket, std::span<std::byte> buffer, std::uint32_t first,
+                                     std::uint32_t last,
+                                     const std::function<void(const nlmsghdr&)>& each = {});
+
 /// Sends one request for a dump and gives each message of the answer.
 netlink_result<void> netlink_dump(mnl_socket& socket, nlmsghdr& request,
                                   const std::function<void(const nlmsghdr&)>& each);

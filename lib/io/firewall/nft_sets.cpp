@@ -186,33 +186,10 @@ private:
         return exchange(sequence_, each);
     }
 
-    /// Sends what was laid, and reads until the answer to message `last` has come. The kernel has all answers
-    /// ready when send() returns, those on earlier messages first; one on the first of a batch means that it
-    /// gave up the whole.
     netlink_result<void> exchange(std::uint32_t last, const std::function<void(const nlmsghdr&)>& each) {
         finish();
         if (mnl_socket_sendto(socket_.get(), buffer_.data(), size_) < 0) return last_error();
-        boost::system::error_code failure;
-        for (;;) {
-            const auto n = mnl_socket_recvfrom(socket_.get(), answer_.data(), answer_.size());
-            if (n < 0 && errno == EINTR) continue;
-            if (n < 0) return last_error();
-            int left = static_cast<int>(n);
-            for (auto* m = reinterpret_cast<const nlmsghdr*>(answer_.data()); mnl_nlmsg_ok(m, left);
-                 m = mnl_nlmsg_next(m, &left)) {
-                if (static_cast<std::int32_t>(m->nlmsg_seq - first_sequence_) < 0) continue;
-                if (m->nlmsg_type == NLMSG_ERROR) {
-                    const int number = -static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(m))->error;
-                    if (number != 0 && !failure) failure = last_error(number);
-                    if (number != 0 && m->nlmsg_seq == first_sequence_) return failure;
-                } else if (each) {
-                    each(*m);
-                }
-                if (m->nlmsg_seq != last) continue;
-                if (failure) return failure;
-                return {};
-            }
-        }
+        return netlink_receive(*socket_, answer_, first_sequence_, last, each);
     }
 
     netlink_ptr socket_;

@@ -42,46 +42,17 @@ boost::system::error_code nft_socket::send(std::span<const std::byte> messages) 
     return {};
 }
 
-/// Reads until the answer to message `last` has come: data, an acknowledgement, an error, or the end of a
-/// dump. Errors of earlier messages since `first` come before it; one of `first` itself is the kernel giving
-/// up the whole batch.
-nft_result<void> nft_socket::receive(std::uint32_t first, std::uint32_t last, const callback& each) {
-    boost::system::error_code failure;
-    for (;;) {
-        const auto n = mnl_socket_recvfrom(socket_.get(), answer_.data(), answer_.size());
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return last_error();
-        int left = static_cast<int>(n);
-        for (auto* m = reinterpret_cast<const nlmsghdr*>(answer_.data()); mnl_nlmsg_ok(m, left);
-             m = mnl_nlmsg_next(m, &left)) {
-            if (static_cast<std::int32_t>(m->nlmsg_seq - first) < 0) continue; // late news of an older batch
-            if (m->nlmsg_flags & NLM_F_DUMP_INTR) failure = last_error(EINTR);
-            if (m->nlmsg_type == NLMSG_ERROR) {
-                const int number = -static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(m))->error;
-                if (number != 0 && !failure) failure = last_error(number);
-                if (number != 0 && m->nlmsg_seq == first) return failure;
-            } else if (m->nlmsg_type != NLMSG_DONE && each) {
-                each(*m);
-            }
-            const bool more = m->nlmsg_flags & NLM_F_MULTI && m->nlmsg_type != NLMSG_DONE;
-            if (m->nlmsg_seq != last || more) continue;
-            if (failure) return failure;
-            return {};
-        }
-    }
-}
-
 nft_result<void> nft_socket::request(builder& one, const callback& each) {
     const auto sequence = one.sequence();
     if (const auto failed = send(one.bytes())) return failed;
-    return receive(sequence, sequence, each);
+    return netlink_receive(*socket_, answer_, sequence, sequence, each);
 }
 
 nft_result<void> nft_socket::commit(builder& batch, std::uint32_t first) {
     const auto last = batch.sequence();
     batch.end();
     if (const auto failed = send(batch.bytes())) return failed;
-    return receive(first, last, {});
+    return netlink_receive(*socket_, answer_, first, last);
 }
 
 result<std::optional<std::string>> nft_socket::run(const firewall::nft_order& order) {

@@ -47,7 +47,6 @@ private:
 
     explicit nft_socket(netlink_ptr s) : socket_(std::move(s)) {}
     boost::system::error_code send(std::span<const std::byte> messages);
-    nft_result<void> receive(std::uint32_t first, std::uint32_t last, const callback& each);
     nft_result<void> request(builder& one, const callback& each);
     nft_result<void> commit(builder& batch, std::uint32_t first);
     struct dump_request;

@@ -269,12 +269,12 @@ void nftables::pause() {
 
 result<void> nftables::prepare(const rules& r) {
     grants_.send(); // what was granted by the rules before is no grant by these
+    if (machine_.now() == guardian::state::standing && rules_ && firewall::holds(*rules_, r)) return {};
     failure_.reset();
     asked_ = r;
     carry_out(machine_.asked());
     asked_.reset();
-    if (failure_) return *failure_;
-    return {};
+    return failure_ ? result<void>(*failure_) : result<void>();
 }
 
 result<void> nftables::withdraw() {

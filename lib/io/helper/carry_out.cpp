@@ -126,11 +126,12 @@ void carry_out_request(int stream, std::uint8_t kind, const helper_site& site, c
                 return removed ? helper::encode_done(*removed) : helper::encode_error(removed.error().text);
             },
             [](const helper::find_translation&) {
-                return helper::encode_done(legacy_translates().value_or(false));
+                return helper::encode_done(legacy_translates().value_or(may_translate));
             },
             [&](const helper::read_configuration&) { return read_all(site, found); },
             [](const helper::look_up& r) { return look_up(r.host); },
             [&](const helper::run_program& r) { return helper::encode(run(r, programs, stream)); },
+            [](const helper::take_up&) { return helper::encode_done(); }, // not for a child
         },
         *asked);
     (void)send_frame(stream, {answer.data(), answer.size()});

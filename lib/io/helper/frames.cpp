@@ -18,6 +18,21 @@ constexpr int longest_queue = 1000; // ms: the helper forks for each request, an
 
 error failure(const char* action) { return {std::string("helper: ") + action + ": " + std::strerror(errno)}; }
 
+/// A message of one byte, with room for one descriptor.
+struct message_head {
+    explicit message_head(std::uint8_t& mark) : byte{&mark, 1} {
+        message.msg_iov = &byte;
+        message.msg_iovlen = 1;
+        message.msg_control = control;
+        message.msg_controllen = sizeof control;
+    }
+    message_head(const message_head&) = delete;
+
+    iovec byte;
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+    msghdr message{};
+};
+
 /// Reads all of it, until the deadline at most.
 result<void> receive_all(int stream, std::span<char> into, instant deadline) {
     while (!into.empty()) {
@@ -45,21 +60,15 @@ result<std::pair<descriptor, descriptor>> socket_pair(int type) {
 }
 
 bool send_descriptor(int channel, std::uint8_t mark, int passed) {
-    iovec bytes{&mark, 1};
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-    msghdr message{};
-    message.msg_iov = &bytes;
-    message.msg_iovlen = 1;
-    message.msg_control = control;
-    message.msg_controllen = sizeof control;
-    auto* const head = CMSG_FIRSTHDR(&message);
+    message_head m(mark);
+    auto* const head = CMSG_FIRSTHDR(&m.message);
     head->cmsg_level = SOL_SOCKET;
     head->cmsg_type = SCM_RIGHTS;
     head->cmsg_len = CMSG_LEN(sizeof passed);
     std::memcpy(CMSG_DATA(head), &passed, sizeof passed);
     ssize_t n = 0;
     // Asio, which watches the channel for its end, has made it nonblocking.
-    while ((n = ::sendmsg(channel, &message, MSG_NOSIGNAL)) < 0 && (errno == EINTR || errno == EAGAIN)) {
+    while ((n = ::sendmsg(channel, &m.message, MSG_NOSIGNAL)) < 0 && (errno == EINTR || errno == EAGAIN)) {
         pollfd room{channel, POLLOUT, 0};
         if (errno == EAGAIN && ::poll(&room, 1, longest_queue) <= 0) return false;
     }
@@ -68,18 +77,12 @@ bool send_descriptor(int channel, std::uint8_t mark, int passed) {
 
 std::optional<passed_descriptor> receive_descriptor(int channel) {
     passed_descriptor got;
-    iovec bytes{&got.mark, 1};
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-    msghdr message{};
-    message.msg_iov = &bytes;
-    message.msg_iovlen = 1;
-    message.msg_control = control;
-    message.msg_controllen = sizeof control;
+    message_head m(got.mark);
     ssize_t n = 0;
-    while ((n = ::recvmsg(channel, &message, MSG_CMSG_CLOEXEC)) < 0 && errno == EINTR) {
+    while ((n = ::recvmsg(channel, &m.message, MSG_CMSG_CLOEXEC)) < 0 && errno == EINTR) {
     }
     if (n != 1) return {};
-    const auto* const head = CMSG_FIRSTHDR(&message);
+    const auto* const head = CMSG_FIRSTHDR(&m.message);
     if (!head || head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS ||
         head->cmsg_len != CMSG_LEN(sizeof(int)))
         return {};

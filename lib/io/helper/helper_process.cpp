@@ -95,6 +95,8 @@ result<helper::configuration_texts> helper_process::read_configuration() const {
     return helper::decode_texts(bytes(*answer));
 }
 
+void helper_process::take_up() const { (void)begin(helper::take_up{}); }
+
 result<std::vector<address>> helper_process::look_up(const std::string& host) const {
     const auto answer = ask(helper::look_up{host}, helper::most_answer);
     if (!answer) return answer.error();

@@ -32,6 +32,8 @@ public:
     result<bool> remove_guard() const;
     result<bool> find_translation() const;
     result<helper::configuration_texts> read_configuration() const;
+    /// The configuration that was read last is in use now.
+    void take_up() const;
     result<std::vector<address>> look_up(const std::string& host) const;
 
     /// Does not wait. The stream is readable when the program has ended, or could not be run: end_of() tells.

@@ -112,12 +112,16 @@ private:
         const auto kind = got->mark;
         if (kind == listener_mark && !std::exchange(had_listener_, true)) listener_ = std::move(got->passed);
         if (kind >= std::size(helper::limits)) return true;
+        if (kind == place_of<helper::take_up>) {
+            take_up();
+            return true;
+        }
         if (count(kind) >= helper::limits[kind].at_once) return true; // turned away
         begin(kind, [&] {
             listener_ = descriptor();
             if (kind != place_of<helper::read_configuration>) told_ = descriptor();
-            auto programs = latest_;
-            for (const auto& more : {before_, older_, closers_})
+            auto programs = read_;
+            for (const auto& more : {in_use_, closers_})
                 programs.insert(programs.end(), more.begin(), more.end());
             carry_out_request(got->passed.get(), kind, site_, programs, told_.get());
         });
@@ -166,15 +170,18 @@ private:
     }
 
     void learn() {
-        while (auto program = next_found(found_.get())) {
-            if (program->command.empty()) {
-                if (latest_ != before_) older_ = std::exchange(before_, latest_);
-                latest_.clear();
-                continue;
-            }
-            if (program->which == helper::program::close) remember_closer(*program);
-            latest_.push_back(std::move(*program));
-        }
+        while (auto program = next_found(found_.get()))
+            if (program->command.empty())
+                read_.clear();
+            else
+                read_.push_back(std::move(*program));
+    }
+
+    void take_up() {
+        learn(); // what the child that has read it told before its answer
+        in_use_ = read_;
+        for (const auto& p : in_use_)
+            if (p.which == helper::program::close) remember_closer(p);
     }
 
     /// A door is closed by the program that was configured when it was opened, however many reloads ago.
@@ -187,14 +194,13 @@ private:
     descriptor channel_;
     descriptor server_; ///< its end can be read there
     const helper_site& site_;
-    descriptor listener_;       ///< of the server's seccomp filter
-    bool had_listener_ = false; ///< once: it comes before the server reads what strangers send
-    descriptor found_;          ///< programs that children have read of come here
-    descriptor told_;           ///< the children's end
-    known_programs latest_;     ///< of the configuration that was read last
-    known_programs before_;     ///< of the last one that named others, which the server may go on with,
-    known_programs older_;      ///< and of the one before that
-    known_programs closers_;    ///< the last first
+    descriptor listener_;                    ///< of the server's seccomp filter
+    bool had_listener_ = false;              ///< once: it comes before the server reads what strangers send
+    descriptor found_;                       ///< programs that children have read of come here
+    descriptor told_;                        ///< the children's end
+    known_programs read_;                    ///< of the configuration that was read last
+    known_programs in_use_;                  ///< of the one that the server goes by
+    known_programs closers_;                 ///< of this one and earlier ones, the last first
     std::map<pid_t, std::uint8_t> children_; ///< and what each does
 };
 

@@ -26,6 +26,18 @@ report::metrics metrics_of(const snapshot& s) {
     m.burnt = s.burnt;
     m.keys_configured = s.configuration.keys.size();
     m.delays = s.delays;
+    if (s.fleet) {
+        auto& f = m.fleet.emplace();
+        f.lost = s.fleet->state == fleet::link::state::lost || s.fleet->state == fleet::link::state::starting;
+        f.watching = s.fleet->watching;
+        f.endpoints = s.fleet->endpoints.size();
+        for (const auto& e : s.fleet->endpoints) f.answering += e.problem.empty() ? 1 : 0;
+        f.grants = s.fleet->grants;
+        f.burnt = s.fleet->burnt;
+        f.shared = s.shared;
+        f.ignored = s.fleet->ignored;
+        f.times_lost = s.fleet->lost;
+    }
     using counted = std::pair<const std::string*, const granting::pipeline::key_counters*>;
     std::vector<counted> used;
     for (const auto& k : s.configuration.keys)

@@ -105,13 +105,15 @@ result<void> burnt_record::write_floor(const std::string& boot, unix_time t) {
     });
     if (done) {
         last_ = next();
-        mark_holds_unburnt_ = false;
+        mark_holds_unburnt_ = mark_is_enough_ = false;
     }
     if (const auto quick = db_.run("pragma synchronous = normal"); done && !quick) return quick;
     return done;
 }
 
 result<void> burnt_record::set_floor(unix_time t) {
+    if (has_unburnt() && mark_is_enough_) // else the mark would be noted, and not be looked into any more
+        if (auto done = burn({}); !done) return done;
     auto done = write_floor(boot_id(), t);
     if (done) {
         floor_ = t;
@@ -133,14 +135,19 @@ result<void> burnt_record::close_cleanly() {
     return {};
 }
 
-/// Renews the mark that is next, with all that is to be burnt; with nothing that could be taken for it if
-/// that is more than a mark holds, or some of it is not known any more.
+/// Renews the mark that is next, with all that is to be burnt and opened, or what is to be burnt alone if both
+/// are more than a mark holds; with nothing that could be taken for it if that is, or some of it is not known
+/// any more.
 result<void> burnt_record::renew_mark() {
-    mark_holds_unburnt_ = false;
+    mark_holds_unburnt_ = mark_is_enough_ = false;
     const auto count = std::max({std::int64_t{0}, marks_[0].now().count, marks_[1].now().count}) + 1;
-    const auto renewed =
-        marks_[next()].renew(count, lacks_some_ ? "" : encode(marks_[last_].now(), unburnt_));
+    std::string held;
+    if (!lacks_some_) held = encode(marks_[last_].now(), unburnt_, unopened_);
+    const bool all = !held.empty();
+    if (!lacks_some_ && !all) held = encode(marks_[last_].now(), unburnt_, {});
+    const auto renewed = marks_[next()].renew(count, held);
     mark_holds_unburnt_ = bool(renewed);
+    mark_is_enough_ = renewed && all;
     return renewed;
 }
 
@@ -192,6 +199,7 @@ result<bool> burnt_record::is_whole() {
     if (!pending || pending->after != noted[last_]) return false;
     const auto done = db_.transaction([&]() -> result<void> {
         if (auto put = put_burnt(pending->tokens); !put) return put;
+        if (auto put = put_opened(db_, pending->grants); !put) return put;
         return note_mark(next());
     });
     if (!done) return done.error();
@@ -218,6 +226,19 @@ result<void> burnt_record::burn(std::span<const granting::burnt> tokens,
     unopened_.insert(unopened_.end(), grants.begin(), grants.end());
     if (!mark_holds_unburnt_ || !tokens.empty())
         if (const auto renewed = renew_mark(); !renewed) return keep_unburnt(renewed.error());
+    return commit();
+}
+
+result<void> burnt_record::note(std::vector<granting::burnt> tokens,
+                                std::vector<granting::opened_grant> grants) {
+    if (tokens.empty() || has_unburnt() || lacks_some_) return burn(tokens, grants);
+    unburnt_ = std::move(tokens);
+    unopened_ = std::move(grants);
+    if (const auto renewed = renew_mark(); !renewed) return keep_unburnt(renewed.error());
+    return mark_is_enough_ ? result<void>() : commit();
+}
+
+result<void> burnt_record::commit() {
     const auto done = db_.transaction([&]() -> result<void> {
         if (auto put = put_burnt(unburnt_); !put) return put;
         if (auto put = put_opened(db_, unopened_); !put) return put;
@@ -227,7 +248,7 @@ result<void> burnt_record::burn(std::span<const granting::burnt> tokens,
     if (!lacks_some_) last_ = next();
     unburnt_.clear();
     unopened_.clear();
-    mark_holds_unburnt_ = false;
+    mark_holds_unburnt_ = mark_is_enough_ = false;
     return {};
 }
 
@@ -244,7 +265,7 @@ error burnt_record::keep_unburnt(error why) {
     if (unburnt_.size() > most_unburnt) {
         unburnt_.clear();
         unopened_.clear();
-        mark_holds_unburnt_ = false;
+        mark_holds_unburnt_ = mark_is_enough_ = false;
         lacks_some_ = true;
     }
     return why;

@@ -34,11 +34,15 @@ public:
     static result<burnt_record> open(const std::string& path);
 
     result<std::vector<granting::burnt>> load();
-    /// And writes down what they open. If it fails, both are kept, and written by the next call that does
-    /// not.
+    /// Burns tokens, and writes down what they open. If it fails, both are kept, and written by the next
+    /// call that does not.
     result<void> burn(std::span<const granting::burnt> tokens,
                       std::span<const granting::opened_grant> grants = {});
-    /// True if tokens are kept that could not be burnt.
+    /// The same, but a mark that holds all of it is enough: that takes a tenth of the time of a commit, and
+    /// a kill loses no more of it. What only the mark has (has_unburnt) any next call of burn() commits, and
+    /// nothing else of the file is to be relied on before.
+    result<void> note(std::vector<granting::burnt> tokens, std::vector<granting::opened_grant> grants);
+    /// True if tokens are kept that are not in the database.
     bool has_unburnt() const { return !unburnt_.empty(); }
     result<void> forget(std::span<const granting::burnt> tokens);
 
@@ -65,6 +69,7 @@ private:
         : db_(std::move(d)), marks_{std::move(one), std::move(other)} {}
     result<void> write_floor(const std::string& boot, unix_time t);
     result<void> renew_mark();
+    result<void> commit();
     result<void> note_mark(std::size_t mark);
     result<void> put_burnt(std::span<const granting::burnt> tokens);
     result<bool> begins_now();
@@ -80,7 +85,8 @@ private:
     std::optional<unix_time> lacking_;
     std::vector<granting::burnt> unburnt_;
     std::vector<granting::opened_grant> unopened_; ///< what these open
-    bool mark_holds_unburnt_ = false;              ///< the mark that is next was renewed with all of them
+    bool mark_holds_unburnt_ = false;              ///< the mark that is next was renewed for all of them
+    bool mark_is_enough_ = false;                  ///< and they all fit into it
     /// It may lack tokens, so that no commit but a new floor's may say that it is as the marks have it.
     bool lacks_some_ = false;
 };

@@ -4,6 +4,7 @@
 #include "grant/burnt.hpp"
 #include "grant/history.hpp"
 #include "grant/opened.hpp"
+#include "grant/shared.hpp"
 #include "io/store/opened_table.hpp"
 #include "report/series.hpp"
 
@@ -34,6 +35,13 @@ public:
     /// an error they may be burnt nevertheless.
     virtual void redeem(std::vector<granting::burnt> tokens, std::vector<granting::opened_grant> grants,
                         answer done) = 0;
+    /// The same for one token of a key of the fleet: all of its hosts burn it once.
+    using shared_answer = std::function<void(const granting::shared_outcome&)>;
+    virtual void redeem_shared(granting::burnt token, std::vector<granting::opened_grant> grants,
+                               granting::shared_claim claim, shared_answer done) {
+        (void)token, (void)grants, (void)claim;
+        done({granting::shared_outcome::kind::failed, "there is no fleet"});
+    }
     /// These need not be remembered any more; sooner or later they are not.
     virtual void forget(std::vector<granting::burnt> tokens) = 0;
 

@@ -41,9 +41,8 @@ void sqlite_store::redeem(std::vector<granting::burnt> tokens, std::vector<grant
                           answer done) {
     const auto was_closed = [&](const auto& g) { return to_end_.contains({"", g.who, g.service}); };
     if (std::ranges::any_of(grants, was_closed)) (void)end_some();
-    for (const auto& g : grants) { // nor is what is opened anew to end
-        to_end_.erase({"", g.who, g.service});
-        to_end_.erase({g.key, g.who, g.service});
+    for (const auto& g : grants) {
+        spare(g);
         to_trim_.insert(g.key);
     }
     for (const auto& t : tokens) // what is burnt anew is not to be forgotten
@@ -62,12 +61,13 @@ void sqlite_store::redeem(std::vector<granting::burnt> tokens, std::vector<grant
         });
 }
 
-/// What the record cannot burn at once it keeps for the next time, whether somebody still waits or not.
+/// What the record cannot burn at once it keeps for the next time, whether somebody still waits or not. What
+/// it has only noted is committed behind what the answers lead to: the opening of a door.
 void sqlite_store::burn() {
     result<void> done;
     bool worth_waiting = false;
     try {
-        done = record_.burn(std::exchange(to_burn_, {}), std::exchange(to_open_, {}));
+        done = record_.note(std::exchange(to_burn_, {}), std::exchange(to_open_, {}));
         // With too much to keep it drops all: then nobody may wait for it any longer.
         worth_waiting = !done && record_.is_held() && record_.has_unburnt();
     } catch (const std::exception& e) { // no memory, say
@@ -91,9 +91,30 @@ void sqlite_store::burn() {
         retry_.async_wait([this](boost::system::error_code stopped) {
             if (!stopped) burn();
         });
-    } else if (record_.has_unburnt() || !to_trim_.empty()) {
-        do_chores_soon();
+        return;
     }
+    if (done && record_.has_unburnt())
+        boost::asio::post(context_, [this, alive = std::weak_ptr(alive_)] {
+            if (alive.expired()) return;
+            if (const auto settled = settle(); !settled && !record_.is_held())
+                log::error("what was opened is noted beside the state file only: " + settled.error().text);
+        });
+    if (record_.has_unburnt() || !to_trim_.empty()) do_chores_soon();
+}
+
+/// Commits what is only noted. Nothing else is read or changed before that is done: it may be about the same
+/// grants and tokens. What fails is tried again with the chores.
+result<void> sqlite_store::settle() {
+    if (!record_.has_unburnt()) return {};
+    result<void> done;
+    try {
+        done = record_.burn({});
+    } catch (const std::exception& e) { // no memory, say
+        done = error{e.what()};
+    }
+    if (done) return done;
+    do_chores_soon();
+    return done;
 }
 
 result<void> sqlite_store::set_floor(unix_time t) {
@@ -114,12 +135,20 @@ void sqlite_store::ends(opened_id grant, const ended_by& by) {
     if (to_end_.size() < most_to_end) to_end_.insert_or_assign(std::move(grant), by);
 }
 
+/// What is opened now is not to end by what waits to be written; what was opened before still is.
+void sqlite_store::spare(const granting::opened_grant& g) {
+    for (const auto& key : {std::string(), g.key})
+        if (const auto found = to_end_.find({key, g.who, g.service}); found != to_end_.end())
+            found->second.at = std::min(found->second.at, g.at - nanoseconds(1));
+}
+
 void sqlite_store::end(std::span<const granting::opened_grant> grants) {
     for (const auto& g : grants) ends({g.key, g.who, g.service}, {.at = g.at});
     do_chores_soon();
 }
 
 result<std::vector<granting::opened_grant>> sqlite_store::open_grants() {
+    if (const auto settled = settle(); !settled) return settled.error();
     (void)end_some();
     return io::open_grants(record_.connection());
 }
@@ -129,10 +158,12 @@ result<std::vector<granting::opened_grant>> sqlite_store::newest_opened() {
 }
 
 result<opened_by_key> sqlite_store::opened_of(const std::string& key) {
+    if (const auto settled = settle(); !settled) return settled.error();
     return io::opened_of(record_.connection(), key);
 }
 
 result<std::set<std::pair<prefix, std::string>>> sqlite_store::opened_by(const std::set<std::string>& keys) {
+    if (const auto settled = settle(); !settled) return settled.error();
     return io::opened_by(record_.connection(), keys);
 }
 
@@ -179,6 +210,7 @@ sqlite_store::find_in_history(const granting::history_query& q) {
 template <class Things, class Write>
 bool sqlite_store::write_off(Things& things, Write write, const std::string& complaint) {
     if (things.empty()) return true;
+    if (!settle() && record_.is_held()) return false;
     const result<void> done = write(things);
     if (!done && record_.is_held()) return false;
     if (!done) log::error(complaint + done.error().text);
@@ -234,7 +266,7 @@ bool sqlite_store::keep_series() {
 
 void sqlite_store::do_chores() {
     bool done = forget_some();
-    if (waiting_.empty() && record_.has_unburnt()) done &= bool(record_.burn({})); // why it failed was told
+    if (waiting_.empty()) done &= bool(settle()); // why it failed was told
     done &= end_some();
     done &= trim_some();
     done &= keep_notes();

@@ -13,7 +13,8 @@
 namespace chronoknock::io {
 
 /// The grant store in a file of SQLite's. While another process holds the database, what is to be written
-/// waits in memory and is tried again in later turns of the loop.
+/// waits in memory and is tried again in later turns of the loop. Tokens are answered for once a mark holds
+/// them (burnt_record), so that no door waits for a commit: that comes in the turn of the loop behind.
 class sqlite_store final : public grant_store {
 public:
     static result<std::unique_ptr<sqlite_store>> open(boost::asio::io_context& context,
@@ -49,10 +50,12 @@ private:
     };
 
     void burn();
+    result<void> settle();
     template <class Things, class Write>
     bool write_off(Things& things, Write write, const std::string& complaint);
     bool forget_some();
     void ends(opened_id grant, const ended_by& by);
+    void spare(const granting::opened_grant& g);
     bool end_some();
     bool trim_some();
     bool keep_notes();

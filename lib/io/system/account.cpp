@@ -48,8 +48,15 @@ void give_folder(const fs::path& folder, const account& to, mode_t mode) {
     if (may_change && ::fchown(held.get(), uid_t(-1), to.group) == 0) (void)!::fchmod(held.get(), mode);
 }
 
+/// Whether give_folder() would make it his, or make it.
+bool is_to_be_given(const fs::path& folder) {
+    struct stat s {};
+    if (::lstat(folder.c_str(), &s) != 0) return errno == ENOENT;
+    return S_ISDIR(s.st_mode) && s.st_uid == ::geteuid() && is_ours(folder);
+}
+
 /// What keeps the user from making files in a folder, as the kernel says it to him; empty: nothing.
-result<std::string> obstacle(const fs::path& folder, const account& who) {
+result<std::string> obstacle(const fs::path& folder, const account& who, bool is_writable) {
     std::string found;
     const auto asked = do_as(who, [&] {
         fs::path way;
@@ -59,7 +66,7 @@ result<std::string> obstacle(const fs::path& folder, const account& who) {
                         " does not let pass; expected chmod o+x " + way.string() + ", or another folder";
                 return;
             }
-        if (::access(folder.c_str(), W_OK | X_OK) != 0)
+        if (!is_writable && ::access(folder.c_str(), W_OK | X_OK) != 0)
             found = "cannot be written by the user " + who.name + "; expected chown root:" + who.name +
                     " and chmod 1770";
     });
@@ -67,9 +74,10 @@ result<std::string> obstacle(const fs::path& folder, const account& who) {
     return {boost::system::in_place_value, std::move(found)};
 }
 
-fs::path folder_of(const std::string& file) {
-    const auto folder = fs::path(file).parent_path();
-    return folder.empty() ? fs::path(".") : folder;
+result<void> judge(const std::string& folder, const result<std::string>& why_not) {
+    if (!why_not) return why_not.error();
+    if (!why_not->empty()) return error{"[server] state: " + folder + " " + *why_not};
+    return {};
 }
 
 /// A file that the user himself may have put there is left alone: no link leads us elsewhere.
@@ -107,12 +115,15 @@ result<account> find_account(const std::string& name) {
     return a;
 }
 
+result<void> can_hand_over(const std::string& state, const account& to) {
+    const auto folder = folder_of(state);
+    return judge(folder, obstacle(folder, to, is_to_be_given(folder)));
+}
+
 result<void> hand_over(const std::string& state, const account& to) {
     const auto folder = folder_of(state);
     give_folder(folder, to, of_record);
-    const auto why_not = obstacle(folder, to);
-    if (!why_not) return why_not.error();
-    if (!why_not->empty()) return error{"[server] state: " + folder.string() + " " + *why_not};
+    if (const auto fit = judge(folder, obstacle(folder, to, false)); !fit) return fit;
     for (const auto* const end : beside_record) give_file(state + end, to);
     return {};
 }

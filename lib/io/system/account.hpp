@@ -33,6 +33,9 @@ bool is_ours(const std::string& folder);
 /// listens there. Needs what do_as() needs.
 result<void> hand_over(const std::string& state, const account& to);
 
+/// Whether hand_over() would succeed, and the same error if not; nothing is changed.
+result<void> can_hand_over(const std::string& state, const account& to);
+
 /// The record that was handed over is ours again: without CAP_DAC_OVERRIDE root reads only what he owns.
 void take_back(const std::string& state);
 

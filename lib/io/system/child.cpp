@@ -2,8 +2,8 @@
 
 #include "base/text.hpp"
 #include "io/system/ownership.hpp"
+#include "io/system/privileges.hpp"
 
-#include <cap-ng.h>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -31,13 +31,6 @@ descriptor small_file() {
     if (!file || ftruncate(file.get(), most_kept) != 0 || fcntl(file.get(), F_ADD_SEALS, F_SEAL_GROW) != 0)
         return descriptor();
     return file;
-}
-
-/// Capabilities are a thread's own. With no_new_privs an exec gives none that the thread had not, root's
-/// neither (capabilities(7)).
-bool drop_capabilities() {
-    capng_clear(CAPNG_SELECT_CAPS);
-    return capng_apply(CAPNG_SELECT_CAPS) == 0;
 }
 
 std::vector<char*> pointers(const std::vector<std::string>& texts) {
@@ -97,7 +90,9 @@ std::string child::first_line() const {
 
 result<child> start_program(const std::vector<std::string>& command,
                             const std::vector<std::string>& environment, program_rights rights) {
-    if (rights == program_rights::none && !drop_capabilities()) return failure("giving up capabilities");
+    // With no_new_privs exec gives none that whoever calls it has not, to root neither (capabilities(7)).
+    if (rights == program_rights::none)
+        if (const auto dropped = drop_all_capabilities(); !dropped) return dropped.error();
     auto output = small_file();
     if (!output) return failure("memory for its output");
 

@@ -36,17 +36,17 @@ private:
     descriptor output_;
 };
 
-/// What a program has of the server's capabilities.
+/// What a program has of the capabilities of whoever starts it: the helper (keep_only_network_privileges()).
 enum class program_rights {
     none,
-    network ///< those that the server has kept (keep_only_network_privileges()): for firewalls
+    network ///< all of them: for firewalls
 };
 
 /// Starts a program with just this environment, in /, its standard input empty. Of what it writes the first
 /// bytes are kept, and writing more fails, without holding anybody up. It inherits no descriptor, no
-/// capability beyond its rights and no blocked or ignored signal, and can gain nothing by exec if the server
-/// has seen to that (keep_only_network_privileges()). With no rights the calling thread loses its
-/// capabilities for good: it must be one that does nothing else. Blocks until the program is loaded, which a
+/// capability beyond its rights and no blocked or ignored signal, and can gain nothing by exec if whoever
+/// starts it has seen to that (no_new_privs). With no rights the calling thread loses its capabilities for
+/// good: it must be one that does nothing else. Blocks until the program is loaded, which a
 /// dead network file system can delay for ever.
 result<child> start_program(const std::vector<std::string>& command,
                             const std::vector<std::string>& environment, program_rights rights);

@@ -50,8 +50,13 @@ template <class Text>
 result<Text> read_all(int fd, const std::string& path, std::size_t most) {
     constexpr std::size_t chunk = 4096;
     Text text;
+    // Its size and a byte, to see the end: a larger block of a secret's memory would be pages of its own,
+    // locked and given back for each of 10,000 keys.
+    struct stat s {};
+    if (::fstat(fd, &s) == 0 && s.st_size > 0)
+        text.resize(std::min(static_cast<std::size_t>(s.st_size), most) + 1);
     for (std::size_t read = 0;;) {
-        text.resize(std::max(read + chunk, 2 * read));
+        if (read == text.size()) text.resize(std::max(read + chunk, 2 * read));
         const auto n = ::read(fd, text.data() + read, text.size() - read);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return why(path, "cannot read");
@@ -252,6 +257,11 @@ result<void> put_in_place(const std::string& path, std::string_view text, const 
 result<void> replace_file(const std::string& path, std::string_view text) {
     make_folders(std::filesystem::path(path).parent_path());
     return put_in_place(path, text, {.over_folders = true});
+}
+
+std::string folder_of(const std::string& path) {
+    const auto folder = std::filesystem::path(path).parent_path().string();
+    return folder.empty() ? "." : folder;
 }
 
 void make_folders(const std::filesystem::path& folder) {

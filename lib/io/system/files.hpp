@@ -62,6 +62,9 @@ result<void> replace_file(const std::string& path, std::string_view text);
 /// Sees to it that the name of a file, or its absence, is on the disk: what its folder says is.
 void sync_folder(const std::string& path);
 
+/// The folder of a file, by its path: "." for a name alone.
+std::string folder_of(const std::string& path);
+
 /// Makes a folder and those above it, each for the user alone.
 void make_folders(const std::filesystem::path& folder);
 

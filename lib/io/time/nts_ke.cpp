@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "io/client/endpoint.hpp"
 #include "io/system/files.hpp"
+#include "io/system/tls.hpp"
 #include "io/time/lookup.hpp"
 
 #include <boost/asio/as_tuple.hpp>
@@ -51,14 +52,6 @@ std::shared_ptr<connection> make_connection(asio::any_io_executor executor, asio
         c->close();
     });
     return c;
-}
-
-/// The certificate must be for host, be that a name or an address. Never for the name in its subject, which
-/// RFC 9525, section 6.3 does not count.
-bool expect_host(SSL* ssl, const std::string& host) {
-    SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
-    if (address::parse(host)) return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host.c_str()) == 1;
-    return SSL_set1_host(ssl, host.c_str()) == 1 && SSL_set_tlsext_host_name(ssl, host.c_str()) == 1;
 }
 
 void expect_dates(SSL* ssl, const std::optional<timesync::judging_time>& judged) {
@@ -167,6 +160,15 @@ error no_authorities(const std::string& ca_file) {
 result<std::string> read_authorities(const std::string& ca_file) {
     auto text = read_file(ca_file);
     return text ? text : result<std::string>(no_authorities(ca_file));
+}
+
+result<void> add_authorities(config::time_settings& settings,
+                             const std::function<result<std::string>(const std::string&)>& read) {
+    if (settings.ca_file.empty()) return {};
+    auto text = read(settings.ca_file);
+    if (!text) return text.error();
+    settings.ca_text = std::move(*text);
+    return {};
 }
 
 result<asio::ssl::context> nts_context(const std::string& ca_file, std::string_view ca_text) {

@@ -2,12 +2,14 @@
 
 #include "base/error.hpp"
 #include "base/time.hpp"
+#include "config/server.hpp"
 #include "timesync/certificate_time.hpp"
 #include "timesync/nts.hpp"
 #include "timesync/settings.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ssl/context.hpp>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,6 +27,9 @@ struct nts_association {
 
 /// The text of a PEM file of authorities; one that cannot be read is an error.
 result<std::string> read_authorities(const std::string& ca_file);
+/// Puts that text into the settings that name such a file. read: read_authorities(), or what has done so.
+result<void> add_authorities(config::time_settings& settings,
+                             const std::function<result<std::string>(const std::string&)>& read);
 
 /// The TLS 1.3 client that trusts the authorities in the text of a PEM file; no file: those of the system.
 /// The only error is a text that has none. Opens no file.

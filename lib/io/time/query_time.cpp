@@ -31,11 +31,7 @@ result<time_fix> query_time(const std::vector<config::time_server>& servers, con
     config::time_settings settings;
     settings.servers = servers;
     settings.ca_file = options.ca_file;
-    if (!options.ca_file.empty()) {
-        auto authorities = read_authorities(options.ca_file);
-        if (!authorities) return authorities.error();
-        settings.ca_text = std::move(*authorities);
-    }
+    if (const auto added = add_authorities(settings, read_authorities); !added) return added.error();
     settings.require_nts = options.require_nts;
     if (options.require_nts && std::ranges::none_of(servers, &config::time_server::nts))
         return error{"only authenticated time counts, but no server is an nts:// one"};

@@ -39,6 +39,10 @@ public:
                std::ranges::any_of(queues_, [](const auto& q) { return !q.empty(); }) ||
                std::ranges::any_of(disturbed_, [](const auto& q) { return !q.empty(); });
     }
+    std::vector<std::span<const std::byte>> tables() const override {
+        const auto [syns, index] = tracker_.tables();
+        return {syns, index};
+    }
     std::vector<std::pair<std::string_view, std::uint64_t>> count() const override;
 
 private:

@@ -23,7 +23,10 @@ public:
     bool advance(instant, const time_estimate&, std::size_t) override { return true; }
     void observe(const packet::event& e, instant now) override;
     std::vector<granting::claim> end_batch(instant now) override;
-    std::vector<std::span<const std::byte>> tables() const override { return {tracker_.rings()}; }
+    std::vector<std::span<const std::byte>> tables() const override {
+        const auto [syns, index] = tracker_.tables();
+        return {syns, index};
+    }
     std::vector<std::pair<std::string_view, std::uint64_t>> count() const override;
 
 private:

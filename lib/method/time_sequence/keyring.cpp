@@ -44,13 +44,14 @@ keyring::keyring(const config::server& server, std::span<const std::uint32_t> ke
     : server_(server), by_port_(65536, none), expected_(65537, 0.0f) {
     held_.reserve(keys.size());
     std::size_t most_nodes = 0;
+    std::vector<port_range> pools;
     for (const auto index : keys) {
         const auto& settings = server.keys[index];
         const auto& k = kind.psk_of(settings);
         const auto* const before = held_.empty() ? nullptr : &held_.back();
         const bool same_pool = before && k.ports == before->psk->ports;
-        for (const auto range : same_pool ? std::span<const port_range>() : k.ports.ranges())
-            for (std::uint32_t port = range.first; port <= range.last; ++port) pool_.set(port);
+        one_pool_ &= same_pool || !before;
+        if (!same_pool) pools.insert(pools.end(), k.ports.ranges().begin(), k.ports.ranges().end());
         const bool same_draw = same_pool && k.length == before->psk->length;
         const auto distinct = same_draw ? before->distinct : distinct_of(k.length, k.ports.size());
         const auto held = static_cast<std::uint32_t>(held_.size());
@@ -73,10 +74,22 @@ keyring::keyring(const config::server& server, std::span<const std::uint32_t> ke
         most_nodes += (settings.services.size() + 1) *
                       (k.ignore_time ? 1 : static_cast<std::size_t>(span / seconds(k.granularity)) + 3);
     }
+    pool_ = port_table(port_set(std::move(pools)));
     // So far where it rises and falls.
     std::partial_sum(expected_.begin(), expected_.end(), expected_.begin());
+    if (one_pool_ && !pool_.empty()) { // the same for each: a quarter of a megabyte less
+        const float any = *std::ranges::max_element(expected_);
+        expected_ = std::vector<float>(1, any);
+    }
     for (std::uint32_t l = 0; l < sequences_.size(); ++l) schedule_.push({unix_time::min(), l});
     nodes_.reserve(most_nodes); // to grow with many keys would hold up a batch
+}
+
+double keyring::expected_selectors(std::span<const std::uint16_t> ports) const {
+    if (one_pool_) return static_cast<double>(ports.size()) * std::max(0.0f, expected_.front());
+    double sum = 0;
+    for (const auto port : ports) sum += std::max(0.0f, expected_[port]);
+    return sum;
 }
 
 bool keyring::advance(unix_time t, std::size_t sequences) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/port_table.hpp"
 #include "config/server.hpp"
 #include "key/deriver.hpp"
 #include "packet/event.hpp"
@@ -67,8 +68,9 @@ public:
     /// True if there is one. (8 KiB, where by_port_ has 256: it is asked for each SYN.)
     bool is_selector(std::uint16_t port) const { return selectors_[port]; }
     const live& at(std::uint32_t index) const { return nodes_[index]; }
-    /// How many selectors that are acceptable now a port has, on the average of all secrets.
-    float expected_selectors(std::uint16_t port) const { return expected_[port]; }
+    /// How many selectors that are acceptable now these ports of the pools have, on the average of all
+    /// secrets.
+    double expected_selectors(std::span<const std::uint16_t> ports) const;
 
     std::span<const std::uint32_t> plain_sequences() const { return plain_; }
 
@@ -80,7 +82,7 @@ public:
     void sequence(std::uint32_t l, const address& who, std::int64_t t0, std::span<std::uint16_t> out);
 
     /// True if some key's pool has the port.
-    bool in_any_pool(std::uint16_t port) const { return pool_[port]; }
+    bool in_any_pool(std::uint16_t port) const { return pool_.contains(port); }
     /// Fewest SYNs of one address that are worth a look: those that complete some key's sequence.
     std::uint32_t least_syns() const { return least_syns_; }
     std::size_t live_count() const { return nodes_.size() - free_.size(); }
@@ -118,8 +120,9 @@ private:
     std::vector<std::uint32_t> free_;
     std::vector<std::uint32_t> by_port_;
     std::bitset<65536> selectors_; ///< ports that by_port_ has one for
-    std::bitset<65536> pool_;
-    std::vector<float> expected_;
+    port_table pool_;
+    std::vector<float> expected_; ///< of each port
+    bool one_pool_ = true;        ///< of all keys
     std::uint32_t least_syns_ = ~0u;
     std::priority_queue<due, std::vector<due>, std::greater<>> schedule_;
     unix_time latest_{}; ///< t at its most since it was stepped back

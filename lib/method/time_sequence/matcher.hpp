@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <bitset>
+#include <boost/container/static_vector.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -58,7 +59,8 @@ public:
     /// Tells what the clock says at `now` and brings the live windows up to it; see keyring::advance. To be
     /// called before the first SYN and now and again (each batch will do).
     bool advance(instant now, const time_estimate& t, std::size_t sequences);
-    /// Takes one event of a batch that arrived at `now`; only SYNs count.
+    /// Takes one event of a batch that arrived at `now`; only SYNs count. It is looked at with the next few
+    /// or at the batch's end.
     void observe(const packet::event& e, instant now);
     /// Ends the batch: gives what was completed.
     std::vector<match> end_batch(instant now);
@@ -72,7 +74,10 @@ public:
     std::vector<std::pair<std::string_view, std::uint64_t>> count_by_name() const;
     const method::tracker& addresses() const { return tracker_; }
     /// Tables that were not touched at the start.
-    std::vector<std::span<const std::byte>> tables() const { return {tracker_.rings(), hints_.memory()}; }
+    std::vector<std::span<const std::byte>> tables() const {
+        const auto [syns, index] = tracker_.tables();
+        return {syns, index, hints_.memory()};
+    }
     const keyring& keys() const { return keyring_; }
 
 private:
@@ -96,9 +101,13 @@ private:
         method::remembered r;
         std::size_t found_before = 0;  ///< what was found when the look began
         bool looks_like_first = false; ///< its timely sequences are few enough for a knock
+        bool only_fresh = false;       ///< only selectors that came since the last look have something new
+        method::tracker::port_filter awaited = {}; ///< no sequence is complete before one of these comes
     };
 
     static std::array<method::lane, turns> make_lanes(std::uint32_t tracked);
+    void take_expected();
+    void take(const method::tracker::arrival& a);
     bool worth_a_look(method::tracker::slot s) const;
     bool can_be_served(method::tracker::slot s) const;
     void look(method::tracker::slot s);
@@ -106,6 +115,7 @@ private:
     void open_view(method::tracker::slot s);
     void close_view();
     void find_candidates();
+    bool is_fresh(std::uint16_t port) const;
     bool take_turn(turn t);
     bool work(turn t);
     bool try_plain(turn t);
@@ -119,6 +129,10 @@ private:
     keyring keyring_;
     bool inherits_; ///< the tracker is that of the one before
     method::tracker tracker_;
+    /// SYNs that came, until the processor has fetched for all of them what is remembered of their addresses:
+    /// one after the other, each would wait for memory by itself.
+    boost::container::static_vector<method::tracker::arrival, 16> expected_;
+    std::size_t taken_ = 0;                    ///< how many of them have been dealt with
     std::vector<method::tracker::slot> dirty_; ///< addresses that may have something complete
     std::array<method::lane, turns> lanes_;
     /// Of each sequence that was derived and not complete, one port that was missing, under a hash of
@@ -126,13 +140,14 @@ private:
     zero_pages<std::uint64_t> hints_;
     view view_{};
     std::uint32_t derived_at_once_ = 0;
-    std::bitset<65536> ports_;            ///< those remembered of the address being looked at
-    std::vector<std::uint16_t> distinct_; ///< the same, as a list
-    std::vector<std::uint32_t> walk_;     ///< live sequences of selectors among them
-    std::vector<std::uint32_t> timely_;   ///< those for which it is the time
-    std::vector<std::uint32_t> untimely_; ///< the others: derived to tell the log why they are refused
-    std::bitset<65536> used_;             ///< ports of what was complete in it
-    std::vector<std::uint16_t> sequence_; ///< the one being tried
+    std::bitset<65536> ports_;             ///< those remembered of the address being looked at
+    std::vector<std::uint16_t> distinct_;  ///< the same, as a list
+    std::vector<std::uint16_t> selectors_; ///< those of them that are some
+    std::vector<std::uint32_t> walk_;      ///< live sequences of these
+    std::vector<std::uint32_t> timely_;    ///< those for which it is the time
+    std::vector<std::uint32_t> untimely_;  ///< the others: derived to tell the log why they are refused
+    std::bitset<65536> used_;              ///< ports of what was complete in it
+    std::vector<std::uint16_t> sequence_;  ///< the one being tried
     std::vector<match> found_;
     instant now_{};     ///< of the batch
     instant t_at_{};    ///< when the clock was asked last

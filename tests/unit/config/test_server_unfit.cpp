@@ -83,9 +83,9 @@ constexpr sample unfit_fields[] = {
     {"[knock]\ntimeout = -1",
      "7: [knock] timeout: expected a duration from 100ms to 3600s (30, 500ms, 30s, 5m, "
      "1h), not '-1'"},
-    {"[knock]\ntracked = 0", "7: [knock] tracked: expected a whole number from 1 to 16777216, not '0'"},
-    {"[knock]\ntracked = 16777216",
-     "7: [knock] tracked: expected tracked times (memory + 80) to be at most 134217728"},
+    {"[knock]\ntracked = 0", "7: [knock] tracked: expected a whole number from 1 to 4194304, not '0'"},
+    {"[knock]\ntracked = 4194305",
+     "7: [knock] tracked: expected a whole number from 1 to 4194304, not '4194305'"},
     {"[knock]\nmode = set\nmode = set", "8: [knock] mode: stands twice"},
     {"[knock]\nmodes = set",
      "7: [knock] modes: unknown field; expected one of mode, memory, timeout, tracked"},
@@ -213,9 +213,8 @@ BOOST_AUTO_TEST_CASE(what_the_methods_remember_is_counted_together) {
         return minimal + "[key.bob]\nfile = /keys/fixed.key\nservices = ssh\n[knock]\ntracked = " +
                std::to_string(tracked) + "\n";
     };
-    BOOST_TEST(complaint(with(199728)) == "accepted"); // 2^26 / 336
-    BOOST_TEST(complaint(with(199729)) ==
-               "/etc/c.ini:10: [knock] tracked: expected tracked times (memory + 80) "
-               "to be at most 67108864, with keys of 2 methods");
-    BOOST_TEST(complaint(minimal + "[knock]\ntracked = 399457\n") == "accepted");
+    BOOST_TEST(complaint(with(2097152)) == "accepted");
+    BOOST_TEST(complaint(with(2097153)) ==
+               "/etc/c.ini:10: [knock] tracked: expected at most 2097152 with keys of 2 methods");
+    BOOST_TEST(complaint(minimal + "[knock]\ntracked = 4194304\n") == "accepted");
 }

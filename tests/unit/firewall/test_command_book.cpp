@@ -35,6 +35,15 @@ std::vector<std::string> run_all(command_book& b, run_end how = run_end::succeed
 }
 using texts = std::vector<std::string>;
 
+/// One in which a service is open to alice.
+command_book opened(const service& s = web) {
+    command_book b;
+    b.open(open(alice, s), s, now);
+    while (!run_all(b).empty()) {
+    }
+    return b;
+}
+
 } // namespace
 
 BOOST_AUTO_TEST_SUITE(programs_that_open_and_close)
@@ -90,9 +99,7 @@ BOOST_AUTO_TEST_CASE(what_may_be_open_is_closed_before_it_is_opened_again) {
 }
 
 BOOST_AUTO_TEST_CASE(what_cannot_be_closed_is_open_yet) {
-    command_book b;
-    b.open(open(alice, web), web, now);
-    run_all(b);
+    auto b = opened();
     b.close(alice, "web");
     BOOST_TEST((run_all(b, run_end::refused) == texts{"close web 80"}));
     BOOST_TEST(b.close(alice, "web").size() == 1u);
@@ -101,10 +108,7 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_closed_is_open_yet) {
 }
 
 BOOST_AUTO_TEST_CASE(what_was_closed_in_part_is_opened_as_a_whole) {
-    command_book b;
-    b.open(open(alice, ssh), ssh, now);
-    run_all(b);
-    run_all(b);
+    auto b = opened(ssh);
     b.close(alice, "ssh");
     BOOST_TEST((run_all(b, run_end::refused) == texts{"close ssh 22,2200-2210"}));
     BOOST_TEST((run_all(b) == texts{"close ssh 60000-61000"}));
@@ -127,9 +131,7 @@ BOOST_AUTO_TEST_CASE(closed_before_it_was_open_it_is_closed_for_sure) {
 }
 
 BOOST_AUTO_TEST_CASE(opened_again_while_it_is_closed) {
-    command_book b;
-    b.open(open(alice, web), web, now);
-    run_all(b);
+    auto b = opened();
     b.close(alice, "web");
     const auto closing = b.take();
     BOOST_TEST(b.open(open(alice, web), web, now)->size() == 1u);
@@ -192,10 +194,7 @@ BOOST_AUTO_TEST_CASE(a_closing_that_was_broken_off_proves_nothing) {
 }
 
 BOOST_AUTO_TEST_CASE(what_should_be_closed_is_told_until_it_is) {
-    command_book b;
-    b.open(open(alice, ssh), ssh, now);
-    run_all(b);
-    run_all(b);
+    auto b = opened(ssh);
     const std::vector<live_grant> over{{alice, "ssh", 0s}};
     BOOST_TEST((b.live(now + 31s) == over));
     const auto asked = b.close(alice, "ssh");
@@ -217,9 +216,7 @@ BOOST_AUTO_TEST_CASE(what_should_be_closed_is_told_until_it_is) {
 }
 
 BOOST_AUTO_TEST_CASE(one_that_could_not_be_closed_and_is_opened_again_is_closed_once) {
-    command_book b;
-    b.open(open(alice, web), web, now);
-    run_all(b);
+    auto b = opened();
     b.close(alice, "web");
     const auto closing = b.take().at(0);
     b.open(open(alice, web), web, now);
@@ -234,9 +231,7 @@ BOOST_AUTO_TEST_CASE(one_that_could_not_be_closed_and_is_opened_again_is_closed_
 }
 
 BOOST_AUTO_TEST_CASE(a_closing_that_fails_before_the_next_one_leaves_it_to_that) {
-    command_book b;
-    b.open(open(alice, web), web, now);
-    run_all(b);
+    auto b = opened();
     b.close(alice, "web");
     const auto closing = b.take().at(0);
     b.open(open(alice, web), web, now);
@@ -267,8 +262,7 @@ BOOST_AUTO_TEST_CASE(a_door_is_closed_by_the_program_of_its_time) {
 }
 
 BOOST_AUTO_TEST_CASE(a_service_that_is_gone_or_has_other_ports_is_closed_by_the_old_ones) {
-    command_book b;
-    b.open(open(alice, web), web, now);
+    auto b = opened();
     b.open(open(alice, ssh), ssh, now);
     run_all(b);
     run_all(b);
@@ -315,9 +309,7 @@ BOOST_AUTO_TEST_CASE(one_key_holds_up_nobody) {
 }
 
 BOOST_AUTO_TEST_CASE(what_is_to_be_closed_is_closed_before_others_are_opened) {
-    command_book b;
-    b.open(open(alice, web), web, now);
-    run_all(b);
+    auto b = opened();
     for (std::size_t n = 0; n < 100; ++n) b.open(by("key" + std::to_string(n), n), web, now);
     b.open(open(bob, web), web, now);
     b.close(alice, "web");

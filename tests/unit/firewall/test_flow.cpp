@@ -1,5 +1,4 @@
 #include "firewall/flow.hpp"
-#include "firewall/listening.hpp"
 
 #include <boost/test/unit_test.hpp>
 

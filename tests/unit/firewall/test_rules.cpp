@@ -268,3 +268,31 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_expressed_is_refused) {
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(what_holds)
+
+BOOST_AUTO_TEST_CASE(a_table_holds_to_rules_that_would_write_the_same_and_to_no_others) {
+    rules asked;
+    asked.services = {make_service("ssh", {"tcp/22"})};
+    auto standing = asked;
+    standing.translated = true;
+    standing.table = firewall::spare_table;
+    standing.trial_left = seconds(9);
+    BOOST_TEST(firewall::holds(standing, asked));
+    const auto with = [&](const auto& change) {
+        auto other = asked;
+        change(other);
+        return other;
+    };
+    for (const auto& other :
+         {with([](rules& r) { r.services[0] = make_service("ssh", {"tcp/23"}); }),
+          with([](rules& r) { r.services[0].uses = 1; }), with([](rules& r) { r.services.clear(); }),
+          with([](rules& r) { r.services[0].prefixes4 = {24}; }),
+          with([](rules& r) { r.unauthorized = firewall::unauthorized::reset; }),
+          with([](rules& r) { r.always_allow = {prefix::parse("192.0.2.0/24").value()}; }),
+          with([](rules& r) { r.also_for = {prefix::parse("192.0.2.0/24").value()}; }),
+          with([](rules& r) { r.trial_end = instant{} + seconds(60); })})
+        BOOST_TEST(!firewall::holds(standing, other));
+}
+
+BOOST_AUTO_TEST_SUITE_END()

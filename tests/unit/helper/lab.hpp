@@ -43,6 +43,7 @@ inline std::vector<helper::request> one_of_each() {
             helper::remove_guard{},
             helper::find_translation{},
             helper::read_configuration{},
+            helper::take_up{},
             helper::look_up{"ntp1.example"},
             helper::run_program{helper::program::open,
                                 {"/usr/local/bin/told", "a b"},

@@ -35,7 +35,7 @@ BOOST_AUTO_TEST_CASE(a_request_that_is_cut_or_too_long_is_refused) {
                        "kind " << r.index() << ", " << n << " bytes");
         BOOST_TEST(!helper::decode(bytes(text + '\0')));
     }
-    BOOST_TEST(!helper::decode(bytes(std::string(1, '\x08'))));
+    BOOST_TEST(!helper::decode(bytes(std::string(1, '\x09'))));
 }
 
 BOOST_AUTO_TEST_CASE(values_that_no_configuration_can_have_are_refused) {

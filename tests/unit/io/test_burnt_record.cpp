@@ -1,5 +1,6 @@
 #include "folder.hpp"
 #include "io/store/burnt_record.hpp"
+#include "io/store/opened_table.hpp"
 #include "io/system/files.hpp"
 
 #include <algorithm>
@@ -237,6 +238,68 @@ BOOST_AUTO_TEST_CASE(a_kill_before_the_commit_costs_nothing) {
     auto s = files.open();
     BOOST_TEST((s.floor() == floor_set));
     BOOST_TEST(has_all(s, 12));
+}
+
+BOOST_AUTO_TEST_CASE(a_kill_behind_what_is_only_noted_costs_nothing) {
+    const state_files files;
+    BOOST_REQUIRE(files.open().set_floor(floor_set));
+    const granting::opened_grant grant{"alice", "0123",    prefix::parse("192.0.2.0/24").value(),
+                                       "web",   floor_set, floor_set + seconds(30)};
+    for (int burnt = 0; burnt < 4; ++burnt) {
+        files.kill_before_commit([&](io::burnt_record& s) {
+            if (!s.note(knocks_of(burnt, 1), {grant})) std::abort();
+        });
+        auto s = files.open();
+        BOOST_TEST((s.floor() == floor_set));
+        BOOST_TEST(has_all(s, burnt + 1));
+        BOOST_TEST((io::open_grants(s.connection()).value() == std::vector{grant}));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(what_is_only_noted_is_burnt_with_whatever_comes_next) {
+    for (int next = 0; next < 5; ++next) {
+        const state_files files;
+        auto s = files.open();
+        BOOST_REQUIRE(s.set_floor(floor_set));
+        BOOST_REQUIRE(s.note(knocks_of(0, 1), {}));
+        BOOST_TEST(s.has_unburnt());
+        BOOST_TEST(!has_all(s, 1));
+        const int burnt = next < 2 ? 2 : 1;
+        if (next == 0) BOOST_REQUIRE(s.note(knocks_of(1, 1), {}));
+        if (next == 1) BOOST_REQUIRE(s.burn(knocks_of(1, 1)));
+        if (next == 2) BOOST_REQUIRE(s.burn({}));
+        if (next == 3) BOOST_REQUIRE(s.set_floor(floor_set));
+        if (next == 4) BOOST_REQUIRE(s.close_cleanly());
+        BOOST_TEST(!s.has_unburnt());
+        auto again = files.open();
+        BOOST_TEST(has_all(again, burnt));
+        BOOST_TEST((again.floor() == floor_set));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(more_than_a_mark_holds_is_committed_at_once) {
+    const state_files files;
+    auto s = files.open();
+    BOOST_REQUIRE(s.set_floor(floor_set));
+    BOOST_REQUIRE(s.note(knocks_of(0, 200), {}));
+    BOOST_TEST(!s.has_unburnt());
+    BOOST_TEST(has_all(s, 200));
+}
+
+BOOST_AUTO_TEST_CASE(no_floor_is_set_over_what_only_a_mark_has) {
+    const state_files files;
+    auto s = files.open();
+    BOOST_REQUIRE(s.set_floor(floor_set));
+    BOOST_REQUIRE(s.note(knocks_of(0, 1), {}));
+    {
+        auto holder = io::database::open(files.path, "").value();
+        BOOST_REQUIRE(holder.run("begin immediate"));
+        BOOST_TEST(!s.set_floor(floor_set));
+        BOOST_REQUIRE(holder.run("rollback"));
+    }
+    auto again = files.open(); // as after a kill
+    BOOST_TEST(has_all(again, 1));
+    BOOST_TEST((again.floor() == floor_set));
 }
 
 BOOST_AUTO_TEST_CASE(more_knocks_than_a_mark_holds_are_missed_after_such_a_kill) {

@@ -33,7 +33,7 @@ struct world {
     boost::asio::io_context context;
     std::list<io::reply> kept;
     io::control control =
-        io::control::open(
+        io::control::bind(
             context, path,
             {{"status",
               [this](const json::object&, const io::reply& r) {
@@ -47,6 +47,7 @@ struct world {
              {"later", [this](const json::object&, io::reply r) { kept.push_back(std::move(r)); }}},
             patience)
             .value();
+    world() { BOOST_REQUIRE(control.listen()); }
 
     struct client {
         stream_protocol::socket socket;

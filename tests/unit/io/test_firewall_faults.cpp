@@ -208,6 +208,27 @@ BOOST_AUTO_TEST_CASE(what_we_change_ourselves_is_no_reason_to_read_the_table) {
     BOOST_TEST(run_until([&] { return f.calls["fingerprint"] > before.at("fingerprint"); }));
 }
 
+BOOST_AUTO_TEST_CASE(rules_that_hold_are_not_written_again) {
+    auto backend = faulty();
+    BOOST_TEST(backend->prepare_now(asked).has_value());
+    settle();
+    const auto before = f.calls;
+    BOOST_TEST(try_set_up(backend).has_value()); // as the reload of a key does
+    settle();
+    BOOST_TEST((f.calls == before));
+    // A guard that was taken away meanwhile is not taken for one that stands.
+    lab::run("nft flush ruleset");
+    BOOST_TEST(try_set_up(backend).has_value());
+    BOOST_TEST(run_until([&] { return try_from(stranger, 22) == "silent"; }));
+    // One that cannot be read is written whoever asks.
+    f.failing["fingerprint"] = 1000;
+    asked.services.pop_back();
+    BOOST_TEST(try_set_up(backend).has_value());
+    const auto runs = f.calls["run"];
+    BOOST_TEST(try_set_up(backend).has_value());
+    BOOST_TEST(f.calls["run"] > runs);
+}
+
 BOOST_AUTO_TEST_CASE(connections_that_nft_gave_no_answer_for_are_admitted_again) {
     constexpr int many = 6000; // more than a guard waits for
     guarded().reset();         // a table that a second server finds

@@ -62,13 +62,47 @@ BOOST_AUTO_TEST_CASE(it_answers_in_a_later_turn_when_all_is_burnt) {
     BOOST_TEST(w.answers.empty());
     w.run_until([&] { return w.answers.size() == 2; });
     BOOST_TEST((w.answers[0] && w.answers[1]));
-    BOOST_TEST(w.store->load().value().size() == 3u);
+    w.run_until([&] { return w.store->load().value().size() == 3; });
+}
+
+BOOST_AUTO_TEST_CASE(the_answer_does_not_wait_for_the_database_and_what_is_asked_next_finds_all_in_it) {
+    world w;
+    const granting::opened_grant grant{
+        "alice", "key", prefix(here), "ssh", unix_time{seconds(1)}, unix_time{seconds(31)}};
+    std::size_t committed = 9;
+    w.store->redeem({token(1)}, {grant}, [&](const result<void>& done) {
+        BOOST_TEST(done.has_value());
+        committed = w.store->load().value().size();
+    });
+    w.run_until([&] { return committed != 9; });
+    BOOST_TEST(committed == 0u);
+    BOOST_TEST((w.store->opened_of("alice").value().grants == std::vector{grant}));
+    BOOST_TEST(w.store->load().value().size() == 1u);
+    // And of itself, with nothing asked.
+    w.redeem({token(2)});
+    w.run_until([&] { return w.store->load().value().size() == 2; });
+}
+
+BOOST_AUTO_TEST_CASE(the_grant_of_a_knock_can_be_ended_before_it_is_in_the_database) {
+    world w;
+    const granting::opened_grant grant{
+        "alice", "key", prefix(here), "ssh", unix_time{seconds(1)}, unix_time{seconds(31)}};
+    auto holder = w.holder();
+    w.store->redeem({token(1)}, {grant}, [&](const result<void>&) { w.store->end({&grant, 1}); });
+    w.run_until([&] { return w.context.poll_one() == 0; });
+    BOOST_TEST(!w.store->opened_of("alice")); // what it lacks may be just that
+    BOOST_REQUIRE(holder.run("rollback"));
+    BOOST_TEST(w.store->open_grants().value().empty());
+    BOOST_TEST(w.store->opened_of("alice").value().grants.size() == 1u);
 }
 
 BOOST_AUTO_TEST_CASE(while_another_process_holds_the_database_the_loop_goes_on) {
     world w;
     auto holder = w.holder();
     w.redeem({token(1)});
+    w.run_until([&] { return w.answers.size() == 1; }); // a mark has it
+    w.answers.clear();
+    w.redeem({token(2)});
     int ticks = 0;
     boost::asio::steady_timer timer(w.context);
     std::function<void()> tick = [&] {
@@ -81,21 +115,24 @@ BOOST_AUTO_TEST_CASE(while_another_process_holds_the_database_the_loop_goes_on) 
     BOOST_REQUIRE(holder.run("rollback"));
     longest = std::max(longest, w.run_until([&] { return !w.answers.empty(); }));
     BOOST_TEST(w.answers.front().has_value());
-    BOOST_TEST(w.store->load().value().size() == 1u);
+    BOOST_TEST(w.store->load().value().size() == 2u);
     BOOST_TEST((longest < 1s)); // on a busy machine; waiting for SQLite's lock took two
 }
 
 BOOST_AUTO_TEST_CASE(held_for_too_long_it_fails_and_is_burnt_when_it_can_be) {
     world w;
     auto holder = w.holder();
-    const auto begin = steady_clock::now();
     w.redeem({token(1)});
+    w.run_until([&] { return w.answers.size() == 1; }); // a mark has it
+    w.answers.clear();
+    const auto begin = steady_clock::now();
+    w.redeem({token(2)});
     w.run_until([&] { return !w.answers.empty(); });
     BOOST_TEST(!w.answers.front().has_value());
     BOOST_TEST((steady_clock::now() - begin < 10s));
     BOOST_REQUIRE(holder.run("rollback"));
-    w.run_until([&] { return w.store->load().value().size() == 1; });
-    w.redeem({token(1)}); // tried again
+    w.run_until([&] { return w.store->load().value().size() == 2; });
+    w.redeem({token(2)}); // tried again
     w.run_until([&] { return w.answers.size() == 2; });
     BOOST_TEST(w.answers.back().has_value());
 }
@@ -124,6 +161,27 @@ BOOST_AUTO_TEST_CASE(what_is_forgotten_while_it_is_held_is_forgotten_later_unles
     w.run_until([&] { return w.store->load().value().size() == 1; });
     BOOST_TEST((w.store->load().value().front() == token(2)));
     BOOST_TEST(w.answers.size() == 2u);
+}
+
+BOOST_AUTO_TEST_CASE(a_closing_that_waits_ends_what_was_opened_before_and_not_what_is_opened_meanwhile) {
+    world w;
+    const auto opened = [](const char* key, int at) {
+        return granting::opened_grant{key, "", here, "ssh", unix_time{seconds(at)}, unix_time{seconds(100)}};
+    };
+    const auto redeem = [&](int n, const granting::opened_grant& g) {
+        w.store->redeem({token(n)}, {g}, [&w](const result<void>& done) { w.answers.push_back(done); });
+    };
+    redeem(1, opened("alice", 10));
+    redeem(2, opened("bob", 11));
+    w.run_until([&] { return w.answers.size() == 2; });
+    auto holder = w.holder();
+    w.store->closed(here, "ssh");
+    redeem(3, opened("carol", 20));
+    redeem(4, opened("bob", 21));
+    BOOST_REQUIRE(holder.run("rollback"));
+    w.run_until([&] { return w.answers.size() == 4; });
+    const auto open = w.store->open_grants().value();
+    BOOST_TEST((open == std::vector{opened("carol", 20), opened("bob", 21)}));
 }
 
 BOOST_AUTO_TEST_CASE(what_happened_is_kept) {
@@ -185,11 +243,11 @@ BOOST_AUTO_TEST_CASE(whatever_it_has_no_memory_for_it_answers_and_goes_on) {
             failed = none.failed();
         }
         BOOST_TEST_REQUIRE(w.answers.size() == 1u);
-        BOOST_TEST(w.answers.front().has_value() == !failed);
+        BOOST_TEST((failed || w.answers.front().has_value()));
         w.redeem({token(1)});
         w.run_until([&] { return w.answers.size() == 2; });
         BOOST_TEST(w.answers.back().has_value());
-        BOOST_TEST(w.store->load().value().size() == 1u);
+        w.run_until([&] { return w.store->load().value().size() == 1; });
     }
     BOOST_TEST(n > 3);
 }

@@ -41,6 +41,15 @@ BOOST_FIXTURE_TEST_CASE(request_becomes_a_claim_by_each_carrier, lab) {
     BOOST_TEST(counted(v, "decryptions") == 5u);
 }
 
+BOOST_FIXTURE_TEST_CASE(what_is_taken_at_the_start_has_the_memory_for_syns_in_it, lab) {
+    key();
+    server.knock.tracked = 65536;
+    auto v = make();
+    std::size_t bytes = 0;
+    for (const auto table : v.tables()) bytes += table.size();
+    BOOST_TEST(bytes >= 65536u * 3 / 2 * 64);
+}
+
 BOOST_FIXTURE_TEST_CASE(first_syn_says_when_a_knock_arrived, lab) {
     key();
     auto v = make();

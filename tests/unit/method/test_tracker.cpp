@@ -64,21 +64,26 @@ BOOST_AUTO_TEST_CASE(addresses_of_both_families_are_told_apart) {
     BOOST_TEST(t.newcomers() == 3u);
 }
 
-BOOST_AUTO_TEST_CASE(its_rings_are_not_touched_before_there_is_a_second_syn) {
+BOOST_AUTO_TEST_CASE(its_pool_is_not_touched_before_there_is_a_fourth_syn) {
     tracker t({4096, 256, 32, seconds(10)}, {1, 2, 3, 4});
-    BOOST_TEST(t.rings().size() == 4096u * 288 * sizeof(seen));
-    BOOST_TEST(t.bytes() == t.rings().size() + 4096 * (64 + 4));
+    const auto pool = t.tables()[0];
+    BOOST_TEST(pool.size() == t.blocks() * 64);
+    BOOST_TEST(t.bytes() == pool.size() + 4096 * (64 + 8));
     const auto touched = [&] {
-        std::vector<unsigned char> there(t.rings().size() / 4096);
-        BOOST_TEST_REQUIRE(
-            mincore(const_cast<std::byte*>(t.rings().data()), t.rings().size(), there.data()) == 0);
+        std::vector<unsigned char> there(pool.size() / 4096);
+        BOOST_TEST_REQUIRE(mincore(const_cast<std::byte*>(pool.data()), pool.size(), there.data()) == 0);
         return std::ranges::count_if(there, [](auto page) { return page & 1; });
     };
-    t.observe(syn(1, 100), lab::at(1));
+    for (std::uint16_t port = 100; port < 103; ++port) t.observe(syn(1, port), lab::at(1));
     BOOST_TEST(touched() == 0);
-    const auto s = t.observe(syn(1, 101), lab::at(1));
+    const auto s = t.observe(syn(1, 103), lab::at(1));
     BOOST_TEST(touched() > 0);
-    BOOST_TEST(populate(t.rings()));
-    BOOST_TEST(t.recall(s).size() == 2u);
-    BOOST_TEST(t.recall(s).back().port == 101);
+    BOOST_TEST(populate(pool));
+    BOOST_TEST(t.recall(s).size() == 4u);
+    BOOST_TEST(t.recall(s).back().port == 103);
+}
+
+BOOST_AUTO_TEST_CASE(a_table_of_the_default_size_is_small) {
+    BOOST_TEST(tracker({65536, 256, 64, seconds(10)}, {1, 2, 3, 4}).bytes() == (std::size_t{21} << 20) / 2);
+    BOOST_TEST(tracker({}, {1, 2, 3, 4}).bytes() == 0u);
 }

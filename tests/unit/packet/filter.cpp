@@ -39,9 +39,21 @@ BOOST_AUTO_TEST_CASE(few_ranges_are_named) {
     BOOST_TEST(packet::filter({.syns = every_tenth(16)}, false).find("1010-1010") != std::string::npos);
 }
 
-BOOST_AUTO_TEST_CASE(many_ranges_become_one) {
-    BOOST_TEST(packet::filter({.syns = every_tenth(17)}, false) ==
-               syns + " and (tcp dst portrange 1000-1160)");
+BOOST_AUTO_TEST_CASE(of_many_ranges_the_nearest_become_one) {
+    const auto tenths = every_tenth(15); // the last is 1140
+    std::vector<port_range> some(tenths.ranges().begin(), tenths.ranges().end());
+    some.insert(some.end(), {{994, 994}, {1143, 1143}, {1149, 1200}, {65000, 65000}});
+    const auto text = packet::filter({.syns = port_set(some)}, false);
+    BOOST_TEST(text.find("portrange 994-1000 or") != std::string::npos);
+    BOOST_TEST(text.find("portrange 1010-1010 or") != std::string::npos);
+    BOOST_TEST(text.find("portrange 1140-1200 or tcp dst portrange 65000-65000)") != std::string::npos);
+    std::size_t terms = 0;
+    for (auto at = text.find("portrange"); at != std::string::npos; at = text.find("portrange", at + 1))
+        ++terms;
+    BOOST_TEST(terms == 16u);
+    // All of them are still in it, and where one is all that may be, it is that from the first to the last.
+    BOOST_TEST(packet::filter({.syns = every_tenth(17)}, false).find("1000-") != std::string::npos);
+    BOOST_TEST(packet::filter({.syns = every_tenth(17)}, false).find("-1160)") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(tagged_frames_come_last) {
@@ -85,13 +97,16 @@ BOOST_AUTO_TEST_CASE(wishes_for_datagrams_share_the_ranges_that_can_be_named) {
         return count;
     };
     BOOST_TEST(named(packet::filter({.datagrams = {{every_tenth(128)}}}, false)) == 128u);
-    BOOST_TEST(named(packet::filter({.datagrams = {{every_tenth(129)}}}, false)) == 1u);
+    BOOST_TEST(named(packet::filter({.datagrams = {{every_tenth(129)}}}, false)) == 128u);
     const packet::capture_wish many{
         .datagrams = {{every_tenth(100), {0, 0}}, {every_tenth(28), {1, 1}}, {every_tenth(90), {2, 2}}}};
     const auto text = packet::filter(many, false);
-    BOOST_TEST(named(text) == 28u + 90 + 1);
-    BOOST_TEST(text.find("(udp[4:2] == 8 or (ip6[6] == 17 and ip6[44:2] == 8)) and "
-                         "(udp dst portrange 1000-1990)") != std::string::npos);
+    BOOST_TEST(named(text) == 28u + 90 + 10);
+    // Nothing is left for the last one: all from its first port to its last.
+    const packet::capture_wish more{.datagrams = {{every_tenth(128), {1, 1}}, {every_tenth(129), {0, 0}}}};
+    BOOST_TEST(packet::filter(more, false)
+                   .find("(udp[4:2] == 8 or (ip6[6] == 17 and ip6[44:2] == 8)) and "
+                         "(udp dst portrange 1000-2280)") != std::string::npos);
 }
 
 // ICMP has no length: what IP says, less its own header, counts a header of 8 bytes.
@@ -107,9 +122,9 @@ BOOST_AUTO_TEST_CASE(echo_requests_are_wished_beside_others_or_alone) {
 
 BOOST_AUTO_TEST_CASE(the_snapshot_holds_the_headers_and_more_than_the_wished_payload) {
     const auto ports = *port_set::parse("53");
-    BOOST_TEST(packet::snapshot_length({.syns = *port_set::parse("1024-65535")}) == 128u);
-    BOOST_TEST(packet::snapshot_length({.datagrams = {{ports}}}) == 128u); // nobody looks at what is in it
-    BOOST_TEST(packet::snapshot_length({.datagrams = {{ports, {0, 0}}}}) == 128u);
+    BOOST_TEST(packet::snapshot_length({.syns = *port_set::parse("1024-65535")}) == 22u + 60 + 14);
+    BOOST_TEST(packet::snapshot_length({.datagrams = {{ports}}}) == 96u); // nobody looks at what is in it
+    BOOST_TEST(packet::snapshot_length({.datagrams = {{ports, {0, 0}}}}) == 96u);
     // Ethernet with two tags, IPv4 with options, UDP; and one byte.
     const packet::capture_wish wish{.datagrams = {{ports, {0, 300}}, {ports}, {ports, {57, 57}}}};
     BOOST_TEST(packet::snapshot_length(wish) == 22u + 60 + 8 + 300 + 1);

@@ -64,6 +64,27 @@ BOOST_AUTO_TEST_CASE(what_is_not_known_is_left_out) {
     BOOST_TEST(has(text, "chronoknock_accepting 0"));
 }
 
+BOOST_AUTO_TEST_CASE(a_fleet_has_figures_of_its_own) {
+    BOOST_TEST(to_text(some(), exposition::prometheus).find("fleet") == std::string::npos);
+    auto m = some();
+    m.fleet = {.lost = false,
+               .watching = true,
+               .endpoints = 3,
+               .answering = 2,
+               .grants = 4,
+               .burnt = 7,
+               .shared = 5,
+               .ignored = 1,
+               .times_lost = 2};
+    const auto text = to_text(m, exposition::prometheus);
+    for (const auto* one :
+         {"chronoknock_fleet_connected 1", "chronoknock_fleet_watching 1", "chronoknock_fleet_endpoints 3",
+          "chronoknock_fleet_endpoints_answering 2", "chronoknock_fleet_live_grants 4",
+          "chronoknock_fleet_burnt_total 7", "chronoknock_fleet_shared_grants_total 5",
+          "chronoknock_fleet_ignored_entries_total 1", "chronoknock_fleet_lost_total 2"})
+        BOOST_TEST(has(text, one), one << " in\n" << text);
+}
+
 BOOST_AUTO_TEST_CASE(labels_are_escaped) {
     BOOST_TEST(label_value("a\"b\\c\nd\x01\xff") == "a\\\"b\\\\c\\nd??");
     auto m = some();

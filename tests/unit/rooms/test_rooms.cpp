@@ -25,18 +25,20 @@ const std::map<std::string, names> may_include = {
     {"grant", {"base", "key", "firewall", "grant"}},
     {"config", {"base", "key", "packet", "firewall", "config"}},
     {"method", {"base", "key", "packet", "grant", "config", "client", "method"}},
+    {"fleet", {"base", "key", "grant", "fleet"}},
     {"client", {"base", "key", "packet", "client"}},
     {"notify", {"base", "grant", "config", "notify"}},
     {"helper", {"base", "key", "firewall", "helper"}},
     {"io",
      {"base", "key", "packet", "timesync", "firewall", "supervisor", "grant", "config", "method", "client",
-      "notify", "report", "helper", "io"}},
+      "fleet", "notify", "report", "helper", "io"}},
     {"report", {"base", "grant", "report"}},
 };
 
-const names shells = {"io/capture/capture.hpp", "io/control/control.hpp",    "io/firewall/backend.hpp",
-                      "io/notify/notices.hpp",  "io/store/sqlite_store.hpp", "io/time/timesync.hpp"};
-const names where_shells_meet = {"runtime", "granter", "status"};
+const names shells = {"io/capture/capture.hpp",    "io/control/control.hpp", "io/firewall/backend.hpp",
+                      "io/fleet/fleet_store.hpp",  "io/fleet/member.hpp",    "io/notify/notices.hpp",
+                      "io/store/sqlite_store.hpp", "io/time/timesync.hpp"};
+const names where_shells_meet = {"runtime", "granter", "granter_fleet", "status"};
 
 const std::regex
     worldly("boost/asio|boost/log|pcap|sys/socket|sqlite3|libmnl|fstream|filesystem|iostream|unistd|"

@@ -1,0 +1,191 @@
+// Keys of a fleet: the claims that its store decides on, and what other hosts have made of theirs. The way of
+// a claim is in pipeline.cpp.
+#include "grant/openings.hpp"
+#include "grant/pipeline.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+namespace chronoknock::granting {
+
+/// A batch of its own: what the fleet says of it is no other claim's concern.
+redeem pipeline::redeem_shared(const claim& c, knock k) {
+    redeem r{++last_number_, {k.once}, {}, shared_claim{c.once.slack, k.key}};
+    record(c, k, r.grants);
+    for (const auto& o : k.openings) r.shared->longest = std::max(r.shared->longest, o.open_for);
+    if (k.wish == claim::wish::close)
+        for (const auto& o : k.openings) r.shared->closes.emplace_back(o.who, o.service);
+    std::vector<knock> one;
+    one.push_back(std::move(k));
+    redeeming_.emplace(r.batch, std::move(one));
+    return r;
+}
+
+actions pipeline::shared_redeemed(std::uint64_t batch, const shared_outcome& o, instant now) {
+    using kind = shared_outcome::kind;
+    if (o.is == kind::burnt) return redeemed(batch, {}, now);
+    if (o.is == kind::failed) return redeemed(batch, error{o.why}, now);
+    actions todo;
+    auto found = redeeming_.extract(batch);
+    if (found.empty()) return todo;
+    for (const auto& k : found.mapped()) {
+        guard_.used_up(k.once);
+        if (k.refused) continue; // that was told
+        if (o.is == kind::repeated) {
+            ++counters_.repeated;
+            continue;
+        }
+        std::string services;
+        for (const auto& one : k.openings)
+            if (services.find(one.service) == services.npos)
+                services += (services.empty() ? "" : ", ") + one.service;
+        refuse(k.key, k.source, k.description, services, o.why, now, k.once.accepted, todo);
+    }
+    return todo;
+}
+
+const terms::key* pipeline::shared_key(const std::string& fingerprint) const {
+    const auto found = std::ranges::find_if(
+        terms_.keys, [&](const terms::key& k) { return k.shared && k.fingerprint == fingerprint; });
+    return found == terms_.keys.end() ? nullptr : &*found;
+}
+
+std::string pipeline::fingerprint_of(const std::string& key) const {
+    const auto found = std::ranges::find(terms_.keys, key, &terms::key::name);
+    return found == terms_.keys.end() ? std::string() : found->fingerprint;
+}
+
+/// What a grant of another host is to open here, if anything. This host's configuration has the last word.
+std::optional<opening> pipeline::to_share(const shared_grant& g, instant, unix_time t) const {
+    const auto* const k = shared_key(g.key);
+    if (!k || (k->until && t >= *k->until) || !may_open(*k, g.who, g.service)) return {};
+    const auto& s = *std::ranges::find(terms_.services, g.service, &terms::service::name);
+    // In whole milliseconds, as people read them.
+    const nanoseconds left =
+        std::min<nanoseconds>(std::chrono::floor<milliseconds>(g.until - t), s.most_open_for);
+    if (left <= nanoseconds(0)) return {};
+    return opening{g.who, g.service, left};
+}
+
+/// True if this host had it open, and has lost it with its firewall's memory.
+bool pipeline::was_open_before(const shared_grant& g, const std::string& key) const {
+    const auto found = recallable_.find({key, {g.who, g.service}});
+    return found != recallable_.end() && found->second.at == g.accepted;
+}
+
+void pipeline::share_opened(std::span<const shared_grant> opened, instant now, unix_time t, actions& todo) {
+    // What one knock opens is one batch: the first of its grants burns the token for all.
+    std::vector<std::pair<bool, knock>> knocks;
+    for (const auto& g : opened) {
+        const auto o = to_share(g, now, t);
+        if (!o) continue;
+        const auto& key = shared_key(g.key)->name;
+        const bool is_new = !guard_.is_burnt(g.key, g.place, g.identity);
+        if (!is_new && !was_open_before(g, key)) continue;
+        recallable_.erase({key, {g.who, g.service}});
+        if (!is_new && holders_.holds(key, g.who, g.service, now)) continue;
+        const auto same = [&](const auto& one) {
+            const auto& [was_new, k] = one;
+            return was_new == is_new && k.once.key == g.key && k.once.place == g.place &&
+                   k.once.identity == g.identity;
+        };
+        auto k = std::ranges::find_if(knocks, same);
+        if (k == knocks.end()) {
+            const burnt once{g.key, g.place, g.identity, g.who.network, g.accepted};
+            knocks.push_back({is_new, {once, claim::wish::open, key, {}, {}, now}});
+            k = std::prev(knocks.end());
+        }
+        k->second.openings.push_back(*o);
+        k->second.shared.push_back(g);
+    }
+    for (auto& [is_new, k] : knocks) open_shared(std::move(k), is_new, now, t, todo);
+}
+
+void pipeline::open_shared(knock k, bool is_new, instant now, unix_time t, actions& todo) {
+    const auto& fingerprint = k.once.key;
+    k.line =
+        "key " + k.key + " opens " + in_words(k.openings, true) + ", by a knock on " + k.shared.front().host;
+    const auto number = ++last_number_;
+    if (!is_new) {
+        todo.push_back(open(number, k, now));
+        opening_.emplace(number, std::move(k));
+        return;
+    }
+    redeem r{number, {k.once}, {}};
+    for (std::size_t i = 0; i < k.openings.size(); ++i) {
+        const auto& o = k.openings[i];
+        r.grants.push_back({k.key, fingerprint, o.who, o.service, k.once.accepted,
+                            is_until_idle(o.service) ? unix_time::max() : t + o.open_for});
+    }
+    guard_.learn(k.once);
+    std::vector<knock> one;
+    one.push_back(std::move(k));
+    redeeming_.emplace(number, std::move(one));
+    todo.push_back(std::move(r));
+}
+
+/// What was open when this process began, and the fleet has no more.
+void pipeline::add_gone(std::span<const shared_grant> all, std::vector<shared_grant>& closed) {
+    for (const auto& [key, one] : std::exchange(recalled_, {})) {
+        const auto fingerprint = fingerprint_of(key);
+        const auto same = [&](const shared_grant& g) {
+            return g.key == fingerprint && g.who == one.first && g.service == one.second;
+        };
+        if (std::ranges::any_of(all, same)) continue;
+        shared_grant g;
+        g.key = fingerprint;
+        g.who = one.first;
+        g.service = one.second;
+        closed.push_back(std::move(g));
+    }
+}
+
+pipeline::sharing pipeline::share(const shared_changes& changes, instant now, unix_time t) {
+    clock_ = t;
+    carry_on(now, t);
+    sharing s{};
+    auto opened = std::exchange(unopened_, {});
+    for (const auto& g : opened) // it is burnt, and was not open
+        if (const auto* const k = shared_key(g.key))
+            recallable_.insert_or_assign({k->name, {g.who, g.service}},
+                                         opened_grant{k->name, g.key, g.who, g.service, g.accepted, g.until});
+    std::ranges::copy(changes.opened, std::back_inserter(opened));
+    auto closed = changes.closed;
+    if (changes.whole) add_gone(changes.opened, closed);
+    if (!closed.empty()) {
+        const auto is_meant = [&](const std::string& key, const prefix& who, const std::string& service) {
+            const auto fingerprint = fingerprint_of(key);
+            return std::ranges::any_of(closed, [&](const shared_grant& g) {
+                return g.key == fingerprint && g.who == who && g.service == service;
+            });
+        };
+        // A knock on its way that is not the one that was closed comes after it.
+        const auto is_coming = [&](const knock& k) {
+            return std::ranges::any_of(closed, [&](const shared_grant& g) {
+                return g.key == k.once.key && g.place == k.once.place && g.identity == k.once.identity;
+            });
+        };
+        s.ends = end(is_meant, {}, "closed on another host of the fleet", now, t, is_coming);
+        for (const auto& g : closed)
+            if (const auto* const k = shared_key(g.key)) recallable_.erase({k->name, {g.who, g.service}});
+    }
+    share_opened(opened, now, t, s.todo);
+    redeem learnt{0, {}};
+    for (const auto& b : changes.tokens) {
+        if (!shared_key(b.key) || guard_.is_burnt(b.key, b.place, b.identity)) continue;
+        guard_.learn(b);
+        learnt.tokens.push_back(b);
+    }
+    if (!learnt.tokens.empty()) {
+        learnt.batch = ++last_number_; // nobody waits for it
+        s.todo.push_back(std::move(learnt));
+    }
+    if (auto displaced = guard_.take_displaced(); !displaced.empty())
+        s.todo.push_back(forget{std::move(displaced)});
+    if (!changes.whole) return s;
+    for (auto& [whose, g] : std::exchange(recallable_, {})) s.over.push_back(std::move(g));
+    return s;
+}
+
+} // namespace chronoknock::granting

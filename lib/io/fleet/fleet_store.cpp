@@ -1,0 +1,55 @@
+#include "io/fleet/fleet_store.hpp"
+
+#include <utility>
+
+namespace chronoknock::io {
+
+using kind = granting::shared_outcome::kind;
+
+struct fleet_store::redeeming {
+    granting::burnt token;
+    std::vector<granting::opened_grant> grants;
+    shared_answer done;
+};
+
+fleet_store::fleet_store(std::unique_ptr<grant_store> local, std::shared_ptr<fleet_member> member)
+    : local_(std::move(local)), member_(std::move(member)), alive_(std::make_shared<char>()) {}
+
+fleet_store::~fleet_store() { member_->close(); }
+
+void fleet_store::burn_here(std::shared_ptr<redeeming> r) {
+    local_->redeem({r->token}, std::move(r->grants), [r](const result<void>& burnt) {
+        if (burnt)
+            r->done({kind::burnt});
+        else
+            r->done({kind::failed, burnt.error().text});
+    });
+}
+
+void fleet_store::redeem_shared(granting::burnt token, std::vector<granting::opened_grant> grants,
+                                granting::shared_claim claim, shared_answer done) {
+    fleet_member::order o{token, grants, std::move(claim)};
+    const auto r =
+        std::make_shared<redeeming>(redeeming{std::move(token), std::move(grants), std::move(done)});
+    if (member_->is_lost() && member_->settings().when_lost == config::on_loss::local) {
+        member_->redeem_later(std::move(o));
+        return burn_here(r);
+    }
+    member_->redeem(std::move(o),
+                    [this, r, alive = std::weak_ptr(alive_)](const granting::shared_outcome& outcome) {
+                        if (alive.expired()) return;
+                        if (outcome.is == kind::burnt) return burn_here(r);
+                        // It is burnt, if not by this host: that is remembered here as well.
+                        if (outcome.is != kind::failed)
+                            local_->redeem({r->token}, {}, [](const result<void>&) {});
+                        r->done(outcome);
+                    });
+}
+
+result<void> fleet_store::close_cleanly() {
+    alive_.reset();
+    member_->close();
+    return local_->close_cleanly();
+}
+
+} // namespace chronoknock::io

@@ -1,0 +1,313 @@
+// A host's dealings with the fleet: what is asked of it, and how it ends. What it does by itself, watching
+// and beating, is in member_loops.cpp.
+#include "io/fleet/member.hpp"
+
+#include "io/log/log.hpp"
+#include "io/system/clock.hpp"
+#include "io/system/random.hpp"
+
+#include <algorithm>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <utility>
+
+namespace chronoknock::io {
+
+namespace asio = boost::asio;
+
+namespace {
+
+using outcome = granting::shared_outcome;
+
+constexpr nanoseconds patience = seconds(3); // less than replay_guard's time for a retry
+constexpr nanoseconds remembered = std::chrono::hours(31 * 24);
+constexpr std::size_t most_errands = 10'000;
+constexpr std::size_t most_hosts = 10'000;
+
+// What a coroutine throws must not end the loop's turn unseen.
+void tell_failure(std::exception_ptr failed) {
+    if (!failed) return;
+    try {
+        std::rethrow_exception(failed);
+    } catch (const std::exception& e) {
+        log::error(std::string("the fleet: ") + e.what());
+    }
+}
+
+bool lost_its_lease(const error& e) { return e.text.find("lease not found") != e.text.npos; }
+
+} // namespace
+
+fleet_member::fleet_member(asio::io_context& context, config::fleet_settings f, resolver names, clock by)
+    : context_(context), settings_(std::move(f)),
+      names_(std::make_shared<lookup>(context.get_executor(), std::move(names))), clock_(std::move(by)),
+      client_(std::make_shared<etcd_client>(context.get_executor(), names_)),
+      seal_(settings_.prefix, settings_.seal), ledger_(seal_),
+      // So that of all hosts one is the first to beat.
+      jitter_(milliseconds(std::hash<std::string>{}(settings_.name) % 500)) {}
+
+result<void> fleet_member::begin() {
+    if (const auto made = client_->use(settings_); !made) return error{"[fleet] " + made.error().text};
+    client_->on_change([this] { link_changed(); });
+    asio::co_spawn(context_, watch(shared_from_this()), tell_failure);
+    asio::co_spawn(context_, beat(shared_from_this()), tell_failure);
+    return {};
+}
+
+result<void> fleet_member::use(const config::fleet_settings& f) {
+    settings_ = f;
+    return client_->use(f);
+}
+
+void fleet_member::close() {
+    closed_ = true;
+    changed_ = {};
+    count_ = {};
+    clock_ = system_now;
+    client_->close();
+    names_->close();
+}
+
+/// One line for each change of state.
+void fleet_member::link_changed() {
+    using state = fleet::link::state;
+    const auto& l = client_->link();
+    const auto answering = std::to_string(l.answering()) + " of " + std::to_string(l.size()) + " endpoints";
+    switch (l.now()) {
+    case state::starting:
+        break;
+    case state::connected:
+        log::info("the fleet's cluster answers: " + answering +
+                  (std::exchange(was_lost_, false) ? "; knocks of its keys are taken again" : ""));
+        break;
+    case state::degraded:
+        log::warning("the fleet's cluster answers by " + answering + ": " + l.problem() +
+                     (std::exchange(was_lost_, false) ? "; knocks of its keys are taken again" : ""));
+        break;
+    case state::lost:
+        ++lost_;
+        was_lost_ = true;
+        log::warning("the fleet's cluster is lost: knocks of its keys " +
+                     std::string(settings_.when_lost == config::on_loss::local ? "count on this host alone"
+                                                                               : "are refused") +
+                     ": " + l.problem());
+        break;
+    }
+}
+
+fleet::redemption fleet_member::redemption_of(const order& o) const {
+    fleet::redemption::order r;
+    r.token = o.token;
+    r.slack = o.claim.slack;
+    r.host = settings_.name;
+    const auto random = random_secret(r.attempt.size());
+    if (!random) throw std::runtime_error(random.error().text);
+    std::ranges::copy(*random, r.attempt.begin());
+    const auto now = clock_();
+    for (const auto& g : o.grants) {
+        // One that lives as long as its connections does so on each host by itself.
+        const auto until = g.until == unix_time::max() ? g.at + o.claim.longest : g.until;
+        r.grants.push_back({g.fingerprint, o.claim.key_name, g.who, g.service, o.token.place,
+                            o.token.identity, g.at, until, settings_.name});
+    }
+    for (const auto& [who, service] : o.claim.closes) {
+        const auto is_meant = [&](const granting::shared_grant& g) {
+            return g.key == o.token.key && g.service == service && who.overlaps(g.who);
+        };
+        for (auto& place : ledger_.find(is_meant, now)) r.closes.push_back(std::move(place.name));
+    }
+    if (r.closes.size() > fleet::most_cells) r.closes.resize(fleet::most_cells);
+    const auto top = tops_.find(o.token.key);
+    return {seal_, std::move(r), top == tops_.end() ? fleet::known_top() : top->second};
+}
+
+void fleet_member::redeem(order o, redeemed done) {
+    auto r = redemption_of(o);
+    nanoseconds longest{0};
+    for (const auto& g : r.what().grants) longest = std::max<nanoseconds>(longest, g.until - g.accepted);
+    asio::co_spawn(context_, run_redemption(shared_from_this(), std::move(r), longest, std::move(done)),
+                   tell_failure);
+}
+
+void fleet_member::redeem_later(order o) {
+    if (to_redeem_.size() == most_errands) to_redeem_.pop_front();
+    to_redeem_.push_back(std::move(o));
+}
+
+asio::awaitable<result<std::int64_t>> fleet_member::lease(nanoseconds least, instant deadline) {
+    if (const auto known = leases_.find(least, boot_now())) co_return *known;
+    const auto length = fleet::lease_book::length_for(least);
+    const auto begun = boot_now();
+    const auto body =
+        co_await client_->ask(fleet::lease_path, fleet::lease_request(length), deadline - begun);
+    if (!body) co_return body.error();
+    const auto given = fleet::parse_lease_answer(*body);
+    if (!given) co_return given.error();
+    leases_.add(given->id, std::min(given->seconds, length), begun);
+    co_return given->id;
+}
+
+asio::awaitable<result<void>> fleet_member::ask_leases(nanoseconds longest, instant deadline,
+                                                       fleet::redemption::leases& l) {
+    const auto burnt = co_await lease(remembered, deadline);
+    if (!burnt) co_return burnt.error();
+    l.burnt = *burnt;
+    if (longest > nanoseconds(0)) {
+        const auto grants = co_await lease(longest, deadline);
+        if (!grants) co_return grants.error();
+        l.grants = *grants;
+    }
+    co_return result<void>();
+}
+
+/// Until the cluster has said something for good, or for some seconds.
+asio::awaitable<outcome> fleet_member::decide(fleet::redemption& r, nanoseconds longest) {
+    const auto deadline = boot_now() + patience;
+    const auto failed = [](const std::string& why) {
+        return outcome{outcome::kind::failed, "the fleet's cluster: " + why};
+    };
+    for (;;) {
+        if (client_->is_lost()) co_return failed("it is lost: " + client_->link().problem());
+        fleet::redemption::leases l;
+        const auto leased = co_await ask_leases(longest, deadline, l);
+        if (!leased) co_return failed(leased.error().text);
+        auto question = to_json(r.request(l));
+        const auto body = co_await client_->ask(fleet::txn_path, std::move(question), deadline - boot_now());
+        if (!body) {
+            if (!lost_its_lease(body.error())) co_return failed(body.error().text);
+            leases_.clear(); // the cluster is another one, or was put back
+            continue;
+        }
+        const auto a = fleet::parse_transaction_answer(*body);
+        if (!a) co_return failed(a.error().text);
+        if (r.answered(*a, clock_()) == fleet::redemption::step::over) co_return r.outcome();
+    }
+}
+
+asio::awaitable<void> fleet_member::run_redemption(self me, fleet::redemption r, nanoseconds longest,
+                                                   redeemed done) {
+    co_await asio::post(me->context_, asio::use_awaitable); // the answer comes in a later turn
+    outcome o;
+    try {
+        o = co_await me->decide(r, longest);
+    } catch (const std::exception& e) {
+        o.why = e.what();
+    }
+    if (me->closed_) co_return;
+    const auto& token = r.what().token;
+    if (o.is != outcome::kind::failed) me->tops_[token.key] = r.top();
+    if (r.met_forged())
+        log::warning(
+            "the fleet: what stands in etcd in the place of a knock, or of its key's newest one, is not "
+            "sealed by it: somebody else can write there");
+    if (o.is == outcome::kind::burnt && r.revision() != 0) {
+        ++me->burnt_;
+        for (const auto& g : r.what().grants) me->ledger_.put_here(g, r.revision());
+        for (const auto& name : r.what().closes) me->ledger_.erased_here(name, r.revision());
+    } else if (me->ledger_.has(token, me->settings_.name, me->clock_())) {
+        o = {outcome::kind::burnt, {}}; // its answer was lost, and the watch had it
+    }
+    done(o);
+}
+
+std::size_t fleet_member::end(const fleet::ledger::is_meant& meant) {
+    auto places = ledger_.find(meant, clock_());
+    const auto count = places.size();
+    for (auto& p : places) {
+        if (to_erase_.size() == most_errands) to_erase_.pop_front();
+        to_erase_.push_back(std::move(p));
+    }
+    if (count > 0)
+        asio::co_spawn(
+            context_, [](self me) -> task<void> { co_await me->carry_out_errands(); }(shared_from_this()),
+            tell_failure);
+    return count;
+}
+
+asio::awaitable<bool> fleet_member::erase_some(std::vector<fleet::ledger::place> places) {
+    fleet::transaction t;
+    for (const auto& p : places) {
+        t.compares.push_back({p.name, fleet::compare::field::mod_revision, p.revision});
+        t.then.push_back(fleet::erase{p.name});
+    }
+    const auto body = co_await client_->ask(fleet::txn_path, to_json(t), patience);
+    if (!body) co_return false;
+    const auto a = fleet::parse_transaction_answer(*body);
+    if (!a) co_return false;
+    if (a->succeeded) {
+        for (const auto& p : places) ledger_.erased_here(p.name, a->head.revision);
+        co_return true;
+    }
+    if (places.size() == 1) co_return true; // another knock has come since, and what that opened stays
+    for (const auto& p : places) {
+        std::vector<fleet::ledger::place> one(1, p);
+        const bool done = co_await erase_some(std::move(one));
+        if (!done) co_return false;
+    }
+    co_return true;
+}
+
+/// Those that nobody waits for.
+asio::awaitable<void> fleet_member::carry_out_errands() {
+    while (!to_erase_.empty() && !client_->is_lost()) {
+        std::vector<fleet::ledger::place> some;
+        while (!to_erase_.empty() && some.size() < fleet::most_cells) {
+            if (to_erase_.front().until > clock_()) some.push_back(to_erase_.front());
+            to_erase_.pop_front();
+        }
+        if (some.empty()) break;
+        const auto kept = some;
+        const bool done = co_await erase_some(std::move(some));
+        if (done) continue;
+        to_erase_.insert(to_erase_.begin(), kept.begin(), kept.end());
+        break;
+    }
+    while (!to_redeem_.empty() && !client_->is_lost()) {
+        auto o = std::move(to_redeem_.front());
+        to_redeem_.pop_front();
+        redeem(std::move(o), [](const outcome&) {});
+    }
+}
+
+void fleet_member::list_hosts(host_list done) {
+    asio::co_spawn(context_, find_hosts(shared_from_this(), std::move(done)), tell_failure);
+}
+
+asio::awaitable<void> fleet_member::find_hosts(self me, host_list done) {
+    co_await asio::post(me->context_, asio::use_awaitable);
+    fleet::range r;
+    std::tie(r.name, r.end) = me->seal_.hosts();
+    r.limit = most_hosts;
+    const auto body = co_await me->client_->ask(fleet::range_path, to_json(r), patience);
+    if (me->closed_) co_return;
+    if (!body) co_return done(error{"the fleet's cluster: " + body.error().text});
+    const auto a = fleet::parse_range_answer(*body);
+    if (!a) co_return done(a.error());
+    std::vector<fleet::host_record> hosts;
+    for (const auto& e : a->entries)
+        if (auto h = me->seal_.open_host(e.name, e.value)) hosts.push_back(std::move(*h));
+    done(hosts);
+}
+
+fleet_report fleet_member::report() const {
+    const auto& l = client_->link();
+    fleet_report r;
+    r.name = settings_.name;
+    r.state = l.now();
+    if (l.is_lost())
+        r.problem = l.problem();
+    else if (l.now() == fleet::link::state::starting)
+        r.problem = l.problem().empty() ? "it has not answered yet" : l.problem();
+    for (std::size_t i = 0; i < l.size(); ++i) r.endpoints.push_back({l.name(i), l.problem(i)});
+    r.watching = watching_;
+    r.revision = known_.revision;
+    r.grants = ledger_.live(clock_());
+    r.ignored = ledger_.ignored();
+    r.burnt = burnt_;
+    r.lost = lost_;
+    return r;
+}
+
+} // namespace chronoknock::io

@@ -1,0 +1,146 @@
+// What a host knows of the fleet's grants, by listing and by watching.
+#include "lab.hpp"
+
+using namespace chronoknock;
+using namespace chronoknock::fleet;
+
+namespace {
+
+struct world {
+    seal ours{"/t", secret};
+    store etcd;
+    ledger known{ours};
+    std::size_t seen = 0;
+
+    granting::shared_changes list(bool other = false) {
+        known.begin_listing(other);
+        known.list(etcd.all());
+        seen = etcd.happened.size();
+        return known.end_listing(noon);
+    }
+    granting::shared_changes watch(unix_time t = noon) {
+        const std::vector<event> events(etcd.happened.begin() + static_cast<std::ptrdiff_t>(seen),
+                                        etcd.happened.end());
+        seen = etcd.happened.size();
+        return known.apply(events, t);
+    }
+    granting::shared_grant knock(std::int64_t place, const std::string& host = "b") {
+        auto r = redeems(ours, token(place), host);
+        run(r, etcd);
+        return grant_of(token(place), host);
+    }
+    std::string name() const { return ours.name_of_grant("K", here, "web"); }
+    void erase_grant() { etcd.apply({{}, {erase{name()}}, {}}); }
+};
+
+} // namespace
+
+BOOST_FIXTURE_TEST_SUITE(ledgers, world)
+
+BOOST_AUTO_TEST_CASE(what_is_there_at_the_start_is_listed) {
+    const auto g = knock(100);
+    const auto changes = list();
+    BOOST_TEST(changes.whole);
+    BOOST_TEST((changes.opened == std::vector{g}));
+    BOOST_TEST((changes.tokens == std::vector{token(100)}));
+    BOOST_TEST(known.live(noon) == 1u);
+    BOOST_TEST(known.live(noon + 30s) == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(what_comes_and_goes_is_watched) {
+    list();
+    const auto g = knock(100);
+    auto changes = watch();
+    BOOST_TEST((changes.opened == std::vector{g}));
+    BOOST_TEST((changes.tokens == std::vector{token(100)}));
+    erase_grant();
+    changes = watch();
+    BOOST_TEST((changes.closed == std::vector{g}));
+    BOOST_TEST(known.live(noon) == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(of_what_happens_at_once_the_end_counts) {
+    list();
+    knock(100);
+    erase_grant();
+    const auto g = knock(101);
+    auto changes = watch();
+    BOOST_TEST((changes.opened == std::vector{g}));
+    BOOST_TEST(changes.closed.empty());
+    knock(102);
+    erase_grant();
+    changes = watch();
+    BOOST_TEST(changes.opened.empty());
+    BOOST_TEST(changes.closed.size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_grant_whose_time_is_over_is_not_closed_by_it) {
+    list();
+    knock(100);
+    watch();
+    erase_grant(); // its lease is over
+    BOOST_TEST(watch(noon + 30s).closed.empty());
+}
+
+BOOST_AUTO_TEST_CASE(what_went_while_nobody_watched_is_closed_at_the_next_listing) {
+    knock(100);
+    list();
+    erase_grant();
+    const auto changes = list();
+    BOOST_TEST(changes.closed.size() == 1u);
+    BOOST_TEST(changes.opened.empty());
+}
+
+BOOST_AUTO_TEST_CASE(this_hosts_own_changes_come_before_their_events) {
+    knock(100);
+    list();
+    erase_grant(); // by another host, and not heard of yet
+    const auto own = knock(101, "a");
+    known.put_here(own, etcd.revision);
+    auto changes = watch();
+    BOOST_TEST(changes.closed.empty());
+    BOOST_TEST(changes.opened.empty());
+    BOOST_TEST(known.has(token(101), "a", noon));
+    BOOST_TEST(!known.has(token(101), "b", noon));
+    known.erased_here(name(), etcd.revision + 1);
+    BOOST_TEST(known.live(noon) == 0u);
+    erase_grant();
+    BOOST_TEST(watch().closed.empty());
+    const auto later = knock(102);
+    BOOST_TEST((watch().opened == std::vector{later}));
+}
+
+BOOST_AUTO_TEST_CASE(forged_entries_change_nothing) {
+    const auto g = knock(100);
+    list();
+    etcd.apply({{}, {put{name(), "rubbish"}}, {}});
+    auto changes = watch();
+    BOOST_TEST(changes.opened.empty());
+    BOOST_TEST(changes.closed.empty());
+    BOOST_TEST(known.live(noon) == 1u);
+    BOOST_TEST(known.take_ignored().size() == 1u);
+    etcd.apply({{}, {put{name(), "other rubbish"}}, {}});
+    watch();
+    BOOST_TEST(known.take_ignored().empty()); // told once
+    BOOST_TEST(known.ignored() == 2u);
+    BOOST_TEST((list().opened == std::vector{g})); // nor by listing them
+    // One that was sealed for another place.
+    const auto moved = ours.name_of_grant("K", there, "web");
+    etcd.apply({{}, {put{moved, ours.close(g)}}, {}});
+    BOOST_TEST(watch().opened.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_cluster_that_was_put_back_is_listed_anew) {
+    knock(100);
+    const auto backup = etcd;
+    for (int i = 1; i < 20; ++i) knock(100 + i);
+    list();
+    etcd = backup;
+    const auto changes = list(true);
+    BOOST_TEST(changes.opened.size() == 1u);
+    BOOST_TEST(changes.opened.front().place == 100); // whether it opens again its token says
+    const auto g = knock(130);
+    BOOST_TEST((watch().opened == std::vector{g}));
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,273 @@
+// Keys of a fleet: what its store says of a claim, and what other hosts have opened, closed and burnt.
+#include "grant/pipeline.hpp"
+
+#include <algorithm>
+#include <boost/test/unit_test.hpp>
+
+using namespace chronoknock;
+using namespace chronoknock::granting;
+using namespace std::chrono_literals;
+using kind = shared_outcome::kind;
+
+namespace {
+
+constexpr std::int64_t epoch = 1'700'000'000;
+const auto here = *address::parse("192.0.2.1"), there = *address::parse("192.0.2.2");
+
+terms known(bool shared = true, std::optional<unix_time> until = {}) {
+    terms t{{{"alice", 0s, "a", {0, 1}}, {"bob", 0s, "b", {0}}}, {{"web", 30s, 1min}, {"ssh", 30s, 30s}}};
+    t.keys[0].shared = shared;
+    t.keys[0].until = until;
+    return t;
+}
+
+struct world {
+    explicit world(terms t = known()) : line(replay_guard({}, {}), std::move(t)) {}
+
+    unix_time clock() const { return unix_time{seconds(epoch)} + now.time_since_epoch(); }
+    claim knock(const std::string& identity, claim::wish wish = claim::wish::open) {
+        claim c{};
+        c.source = c.beneficiary = here;
+        c.services = {0};
+        c.what = wish;
+        c.once = {"a", epoch, 10, 0, identity, false, {}};
+        c.first = now;
+        c.description = "window 0";
+        return c;
+    }
+    redeem judged(const std::string& identity) {
+        const auto todo = line.judge(std::vector{knock(identity)}, now, {clock(), 0s});
+        BOOST_REQUIRE(todo.size() == 1u);
+        return std::get<redeem>(todo[0]);
+    }
+    void opened(const std::string& identity) {
+        const auto r = judged(identity);
+        const auto asked = line.shared_redeemed(r.batch, {kind::burnt, ""}, now);
+        line.carried_out(std::get<open_services>(asked.at(0)).knock, {}, now);
+    }
+    shared_grant from(const std::string& host, const std::string& identity,
+                      const std::string& service = "web") const {
+        return {"a", "alice", here, service, epoch, identity, clock(), clock() + 30s, host};
+    }
+    /// What is opened because of it.
+    std::vector<opening> shared(const shared_changes& c) {
+        std::vector<opening> all;
+        auto s = line.share(c, now, clock());
+        ends = std::move(s.ends);
+        over = std::move(s.over);
+        for (std::size_t i = 0; i < s.todo.size(); ++i) {
+            const auto todo = s.todo[i];
+            if (const auto* const r = std::get_if<redeem>(&todo)) {
+                written.insert(written.end(), r->tokens.begin(), r->tokens.end());
+                std::ranges::copy(line.redeemed(r->batch, {}, now), std::back_inserter(s.todo));
+            } else if (const auto* const o = std::get_if<open_services>(&todo)) {
+                all.insert(all.end(), o->what.begin(), o->what.end());
+                line.carried_out(o->knock, opens ? result<void>() : error{"no room"}, now);
+            }
+        }
+        return all;
+    }
+    bool holds(const std::string& service = "web") const { return !line.keys_of(here, service, now).empty(); }
+
+    pipeline line;
+    instant now{};
+    pipeline::revoking ends{};
+    std::vector<opened_grant> over;
+    std::vector<burnt> written;
+    bool opens = true;
+};
+
+std::vector<tell> lines_of(const actions& todo) {
+    std::vector<tell> all;
+    for (const auto& a : todo)
+        if (const auto* const t = std::get_if<tell>(&a)) all.push_back(*t);
+    return all;
+}
+
+} // namespace
+
+BOOST_FIXTURE_TEST_SUITE(shared_keys, world)
+
+BOOST_AUTO_TEST_CASE(each_claim_is_a_batch_of_its_own) {
+    const auto todo = line.judge(std::vector{knock("x"), knock("y")}, now, {clock(), 0s});
+    BOOST_REQUIRE(todo.size() == 2u);
+    for (const auto& a : todo) {
+        const auto& r = std::get<redeem>(a);
+        BOOST_TEST(r.tokens.size() == 1u);
+        BOOST_REQUIRE(r.shared.has_value());
+        BOOST_TEST(r.shared->slack == 10);
+        BOOST_TEST((r.shared->longest == 30s));
+    }
+    BOOST_TEST(
+        line.shared_redeemed(std::get<redeem>(todo[0]).batch, {kind::refused, "a replay: b has it"}, now)
+            .size() == 2u); // a line and a note
+    BOOST_TEST(line.shared_redeemed(std::get<redeem>(todo[1]).batch, {kind::burnt, ""}, now).size() == 1u);
+    BOOST_TEST(line.count().refused == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(what_another_host_took_a_moment_ago_is_no_news) {
+    const auto r = judged("x");
+    BOOST_TEST(line.shared_redeemed(r.batch, {kind::repeated, ""}, now).empty());
+    BOOST_TEST(line.count().repeated == 1u);
+    BOOST_TEST(line.guard().is_burnt("a", epoch, "x"));
+}
+
+BOOST_AUTO_TEST_CASE(what_failed_may_be_tried_again) {
+    const auto r = judged("x");
+    const auto todo = line.shared_redeemed(r.batch, {kind::failed, "the cluster is lost"}, now);
+    BOOST_TEST(lines_of(todo).at(0).line ==
+               "key alice opens web for 30s to 192.0.2.1, window 0: not opened: the "
+               "cluster is lost");
+    BOOST_TEST(!line.guard().is_burnt("a", epoch, "x"));
+    now += 1s;
+    opened("x");
+    BOOST_TEST(holds());
+}
+
+BOOST_AUTO_TEST_CASE(another_hosts_grant_is_opened_once) {
+    now += 1s;
+    auto g = from("beta", "x");
+    now += 2s;
+    const auto opened = shared({.opened = {g}});
+    BOOST_TEST((opened == std::vector<opening>{{here, "web", 28s}}));
+    BOOST_TEST((written == std::vector<burnt>{{"a", epoch, "x", here, g.accepted}}));
+    BOOST_TEST(holds());
+    BOOST_TEST(line.count().shared == 1u);
+    BOOST_TEST(line.count().granted == 0u);
+    BOOST_TEST(shared({.opened = {g}}).empty());
+    now += 29s;
+    BOOST_TEST(shared({.opened = {g}, .whole = true}).empty());
+    // And its knock earns nothing here.
+    BOOST_TEST(
+        !std::holds_alternative<redeem>(line.judge(std::vector{knock("x")}, now, {clock(), 0s}).at(0)));
+}
+
+BOOST_AUTO_TEST_CASE(one_knock_may_open_several) {
+    const auto opened = shared({.opened = {from("beta", "x"), from("beta", "x", "ssh")},
+                                .tokens = {{"a", epoch, "x", here, clock()}}});
+    BOOST_TEST(opened.size() == 2u);
+    BOOST_TEST(written.size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(this_hosts_configuration_has_the_last_word) {
+    auto g = from("beta", "x", "mail");
+    BOOST_TEST(shared({.opened = {g}}).empty()); // no such service
+    g = from("beta", "y");
+    g.key = "b";
+    BOOST_TEST(shared({.opened = {g}}).empty()); // not the fleet's
+    g.key = "c";
+    BOOST_TEST(shared({.opened = {g}}).empty()); // no such key
+    g = from("beta", "z");
+    g.until = clock() + 24h;
+    BOOST_TEST((shared({.opened = {g}}).at(0).open_for == 1min)); // max_open_for
+    g = from("beta", "v");
+    g.who = prefix(here, 24);
+    BOOST_TEST(shared({.opened = {g}}).empty()); // the key has no prefix4
+    world later(known(true, unix_time{seconds(epoch)}));
+    BOOST_TEST(later.shared({.opened = {from("beta", "x")}}).empty()); // until
+    world alone(known(false));
+    BOOST_TEST(alone.shared({.opened = {from("beta", "x")}}).empty());
+}
+
+BOOST_AUTO_TEST_CASE(what_is_over_is_not_opened_whatever_is_told) {
+    auto g = from("beta", "x");
+    g.until = clock();
+    BOOST_TEST(shared({.opened = {g}}).empty());
+    g.until = clock() - 1s;
+    BOOST_TEST(shared({.opened = {g}}).empty());
+}
+
+BOOST_AUTO_TEST_CASE(what_another_host_closes_is_closed) {
+    const auto g = from("beta", "x");
+    shared({.opened = {g}});
+    shared({.closed = {g}});
+    BOOST_TEST((ends.changes == std::vector<firewall::change>{{here, "web", std::nullopt}}));
+    line.revoked(ends.number, {}, now);
+    BOOST_TEST(!holds());
+    // An old entry that somebody puts back revives nothing.
+    BOOST_TEST(shared({.opened = {g}}).empty());
+    BOOST_TEST(shared({.opened = {g}, .whole = true}).empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_close_that_comes_late_spares_the_next_knock) {
+    const auto old = from("beta", "x");
+    shared({.opened = {old}});
+    const auto r = judged("y"); // on its way
+    shared({.closed = {old}});
+    line.revoked(ends.number, {}, now);
+    const auto asked = line.shared_redeemed(r.batch, {kind::burnt, ""}, now);
+    BOOST_TEST(std::holds_alternative<open_services>(asked.at(0)));
+    // But one of itself stops it.
+    const auto s = judged("z");
+    shared({.closed = {from("alpha", "z")}});
+    BOOST_TEST(
+        !std::holds_alternative<open_services>(line.shared_redeemed(s.batch, {kind::burnt, ""}, now).at(0)));
+}
+
+BOOST_AUTO_TEST_CASE(what_this_host_had_open_before_it_broke_down_is_opened_again) {
+    const auto g = from("beta", "x");
+    const std::vector<opened_grant> record{{"alice", "a", here, "web", g.accepted, g.until},
+                                           {"alice", "a", there, "web", g.accepted, g.until},
+                                           {"bob", "b", here, "web", g.accepted, g.until}};
+    world again;
+    again.line = pipeline(replay_guard({{"a", epoch, "x", here, g.accepted}}, {}), known());
+    BOOST_TEST((again.line.remember(record, {}, again.now).over == std::vector{record[2]}));
+    again.now += 5s;
+    auto other = g;
+    other.accepted -= 1s; // another knock's
+    BOOST_TEST(again.shared({.opened = {other}}).empty());
+    BOOST_TEST((again.shared({.opened = {g}, .whole = true}) == std::vector<opening>{{here, "web", 25s}}));
+    BOOST_TEST((again.over == std::vector{record[1]}));
+    BOOST_TEST(again.written.empty());
+    BOOST_TEST(again.shared({.opened = {g}, .whole = true}).empty());
+}
+
+BOOST_AUTO_TEST_CASE(what_was_closed_while_this_host_was_away_is_closed) {
+    const auto g = from("beta", "x");
+    const auto of_other = shared_grant{"a", "alice", there, "web", epoch, "y", clock(), clock() + 30s, "beta"};
+    const std::vector<opened_grant> record{{"alice", "a", here, "web", g.accepted, g.until},
+                                           {"alice", "a", there, "web", g.accepted, g.until},
+                                           {"bob", "b", here, "web", g.accepted, g.until}};
+    const std::vector<firewall::live_grant> open{{here, "web", 20s}, {there, "web", 20s}};
+    world again;
+    again.line = pipeline(replay_guard({}, {}), known());
+    again.line.remember(record, open, again.now);
+    again.shared({}); // part of it tells nothing
+    BOOST_TEST(again.ends.number == 0u);
+    again.shared({.opened = {of_other}, .whole = true});
+    // The firewall's opening goes on: it is another key's as well.
+    BOOST_TEST((again.ends.changes == std::vector<firewall::change>{{here, "web", 20s}}));
+    BOOST_TEST((again.line.keys_of(here, "web", again.now) == std::vector<std::string>{"bob"}));
+    BOOST_TEST((again.line.keys_of(there, "web", again.now) == std::vector<std::string>{"alice"}));
+}
+
+BOOST_AUTO_TEST_CASE(what_the_firewall_failed_to_open_is_tried_again) {
+    opens = false;
+    shared({.opened = {from("beta", "x")}});
+    BOOST_TEST(!holds());
+    BOOST_TEST(line.owes_opening());
+    opens = true;
+    now += 1s;
+    BOOST_TEST((shared({}) == std::vector<opening>{{here, "web", 29s}}));
+    BOOST_TEST(!line.owes_opening());
+}
+
+BOOST_AUTO_TEST_CASE(tokens_of_other_hosts_are_burnt_here) {
+    const burnt b{"a", epoch + 50, "q", here, clock()};
+    shared({.tokens = {b, {"b", epoch, "q", here, clock()}}});
+    BOOST_TEST((written == std::vector{b}));
+    BOOST_TEST(line.guard().is_burnt("a", epoch + 50, "q"));
+    // The order of the key is the fleet's.
+    const auto todo = line.judge(std::vector{knock("x")}, now, {clock(), 0s});
+    BOOST_TEST(lines_of(todo).at(0).line.find("older than the newest") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_fleets_tokens_take_no_more_memory_than_its_own) {
+    shared_changes many;
+    for (std::size_t i = 0; i < most_of_key + 100; ++i)
+        many.tokens.push_back({"a", epoch, std::to_string(i), here, clock()});
+    shared(many);
+    BOOST_TEST(line.guard().size() == most_of_key);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
