@@ -17,8 +17,8 @@
 namespace chronoknock::io {
 namespace {
 
-// Frames that the ring holds: 60 ms of 300,000 SYNs a second, should the process be kept from running.
-// Nothing that it does itself takes a tenth of that.
+// Frames that the ring holds: 60 ms of 300,000 SYNs a second, should the process be kept from running, or
+// wait for nft (10 to 50 ms, when rules change) or for a disk.
 constexpr int ring_frames = 20'000;
 // What the kernel puts before each (TPACKET_V2: its header, the sender's address, room for the tag of a
 // VLAN).

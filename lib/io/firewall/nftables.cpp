@@ -269,7 +269,9 @@ void nftables::pause() {
 
 result<void> nftables::prepare(const rules& r) {
     grants_.send(); // what was granted by the rules before is no grant by these
-    if (machine_.now() == guardian::state::standing && rules_ && firewall::holds(*rules_, r)) return {};
+    if (machine_.now() == guardian::state::standing && rules_ && firewall::holds(*rules_, r))
+        // What somebody has let in for good goes with the rules that are written again.
+        if (const auto there = table_.kernel().state(); there && there->permanent.empty()) return {};
     failure_.reset();
     asked_ = r;
     carry_out(machine_.asked());

@@ -112,7 +112,7 @@ result<void> burnt_record::write_floor(const std::string& boot, unix_time t) {
 }
 
 result<void> burnt_record::set_floor(unix_time t) {
-    if (has_unburnt() && mark_is_enough_) // else the mark would be noted, and not be looked into any more
+    if (has_unburnt()) // else the mark would be noted, and not be looked into any more
         if (auto done = burn({}); !done) return done;
     auto done = write_floor(boot_id(), t);
     if (done) {
@@ -135,9 +135,9 @@ result<void> burnt_record::close_cleanly() {
     return {};
 }
 
-/// Renews the mark that is next, with all that is to be burnt and opened, or what is to be burnt alone if both
-/// are more than a mark holds; with nothing that could be taken for it if that is, or some of it is not known
-/// any more.
+/// Renews the mark that is next, with all that is to be burnt and opened, or what is to be burnt alone if
+/// both are more than a mark holds; with nothing that could be taken for it if that is, or some of it is not
+/// known any more.
 result<void> burnt_record::renew_mark() {
     mark_holds_unburnt_ = mark_is_enough_ = false;
     const auto count = std::max({std::int64_t{0}, marks_[0].now().count, marks_[1].now().count}) + 1;

@@ -39,11 +39,12 @@ public:
     result<void> burn(std::span<const granting::burnt> tokens,
                       std::span<const granting::opened_grant> grants = {});
     /// The same, but a mark that holds all of it is enough: that takes a tenth of the time of a commit, and
-    /// a kill loses no more of it. What only the mark has (has_unburnt) any next call of burn() commits, and
-    /// nothing else of the file is to be relied on before.
+    /// a kill loses no more of it. What only the mark has (has_unburnt) any next call of burn() commits.
     result<void> note(std::vector<granting::burnt> tokens, std::vector<granting::opened_grant> grants);
     /// True if tokens are kept that are not in the database.
     bool has_unburnt() const { return !unburnt_.empty(); }
+    /// What these open.
+    std::span<const granting::opened_grant> unopened() const { return unopened_; }
     result<void> forget(std::span<const granting::burnt> tokens);
 
     /// True if what failed last failed because another process holds the database.
@@ -84,9 +85,9 @@ private:
     std::optional<unix_time> floor_;
     std::optional<unix_time> lacking_;
     std::vector<granting::burnt> unburnt_;
-    std::vector<granting::opened_grant> unopened_; ///< what these open
-    bool mark_holds_unburnt_ = false;              ///< the mark that is next was renewed for all of them
-    bool mark_is_enough_ = false;                  ///< and they all fit into it
+    std::vector<granting::opened_grant> unopened_;
+    bool mark_holds_unburnt_ = false; ///< the mark that is next was renewed for all of them
+    bool mark_is_enough_ = false;     ///< and they all fit into it
     /// It may lack tokens, so that no commit but a new floor's may say that it is as the marks have it.
     bool lacks_some_ = false;
 };

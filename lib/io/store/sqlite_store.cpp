@@ -102,8 +102,8 @@ void sqlite_store::burn() {
     if (record_.has_unburnt() || !to_trim_.empty()) do_chores_soon();
 }
 
-/// Commits what is only noted. Nothing else is read or changed before that is done: it may be about the same
-/// grants and tokens. What fails is tried again with the chores.
+/// Commits what is only noted. Nothing else is changed before that is done: it may be about the same grants
+/// and tokens. What fails is tried again with the chores.
 result<void> sqlite_store::settle() {
     if (!record_.has_unburnt()) return {};
     result<void> done;
@@ -158,13 +158,21 @@ result<std::vector<granting::opened_grant>> sqlite_store::newest_opened() {
 }
 
 result<opened_by_key> sqlite_store::opened_of(const std::string& key) {
-    if (const auto settled = settle(); !settled) return settled.error();
-    return io::opened_of(record_.connection(), key);
+    (void)settle();
+    auto found = io::opened_of(record_.connection(), key);
+    if (found)
+        for (const auto& g : record_.unopened())
+            if (g.key == key) found->grants.push_back(g);
+    return found;
 }
 
 result<std::set<std::pair<prefix, std::string>>> sqlite_store::opened_by(const std::set<std::string>& keys) {
-    if (const auto settled = settle(); !settled) return settled.error();
-    return io::opened_by(record_.connection(), keys);
+    (void)settle();
+    auto found = io::opened_by(record_.connection(), keys);
+    if (found)
+        for (const auto& g : record_.unopened())
+            if (keys.contains(g.key)) found->emplace(g.who, g.service);
+    return found;
 }
 
 void sqlite_store::closed(const prefix& who, const std::string& service) {
@@ -210,7 +218,7 @@ sqlite_store::find_in_history(const granting::history_query& q) {
 template <class Things, class Write>
 bool sqlite_store::write_off(Things& things, Write write, const std::string& complaint) {
     if (things.empty()) return true;
-    if (!settle() && record_.is_held()) return false;
+    if (!settle()) return false;
     const result<void> done = write(things);
     if (!done && record_.is_held()) return false;
     if (!done) log::error(complaint + done.error().text);

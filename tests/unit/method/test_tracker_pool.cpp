@@ -105,21 +105,30 @@ enum class flood {
     of_new_addresses, ///< one SYN from each
     by_fours,         ///< four from each new address, which take a block
     of_one_address,
+    prepared, ///< one from each address of which three are known already, which takes a block; then by fours
 };
 
 /// A knock of 16 SYNs among as many others as are said, evenly: what is remembered of it at the end.
 std::size_t left_of_a_knock(flood f, std::size_t others) {
     tracker t(sixteen_thousand, {1, 2, 3, 4});
     const auto now = lab::at(1);
-    std::uint32_t sent = 1'000'000;
+    std::uint32_t sent = 1'000'000, to_wake = 0;
     const auto send = [&](std::size_t count) {
         for (; count > 0; --count, ++sent) {
-            const auto n = f == flood::of_new_addresses ? sent : f == flood::by_fours ? sent / 4 : 7u;
+            const auto n = f == flood::of_new_addresses ? sent
+                           : f == flood::of_one_address ? 7u
+                           : to_wake > 0                ? 100 + --to_wake
+                                                        : sent / 4;
             t.observe(syn(n, static_cast<std::uint16_t>(sent)), now);
         }
     };
     // It all has been in use for long.
     send(f == flood::of_new_addresses ? 2 * sixteen_thousand.addresses : 20 * t.blocks());
+    if (f == flood::prepared) {
+        to_wake = sixteen_thousand.addresses - 1;
+        for (std::uint32_t i = 0; i < 3 * to_wake; ++i)
+            t.observe(syn(100 + i / 3, static_cast<std::uint16_t>(i)), now);
+    }
     tracker::slot s = 0;
     for (std::uint16_t i = 0; i < 16; ++i) {
         if (i != 0) send(others / 15);
@@ -172,6 +181,14 @@ BOOST_AUTO_TEST_CASE(a_knock_outlasts_a_flood_of_those_who_take_most) {
     const auto blocks = tracker(sixteen_thousand, {1, 2, 3, 4}).blocks();
     BOOST_TEST(left_of_a_knock(flood::by_fours, blocks * 4 * 95 / 100) == 16u);
     BOOST_TEST(left_of_a_knock(flood::by_fours, 4 * blocks * 4) < 16u);
+}
+
+BOOST_AUTO_TEST_CASE(a_knock_outlasts_a_flood_that_was_prepared) {
+    const auto blocks = tracker(sixteen_thousand, {1, 2, 3, 4}).blocks();
+    const auto known = sixteen_thousand.addresses;
+    const auto bound = known + 4 * (blocks - known);
+    BOOST_TEST(left_of_a_knock(flood::prepared, bound * 95 / 100) == 16u);
+    BOOST_TEST(left_of_a_knock(flood::prepared, bound * 130 / 100) < 16u);
 }
 
 BOOST_AUTO_TEST_CASE(a_knock_outlasts_a_flood_from_one_address) {
