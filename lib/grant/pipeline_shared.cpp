@@ -24,6 +24,8 @@ redeem pipeline::redeem_shared(const claim& c, knock k) {
 
 actions pipeline::shared_redeemed(std::uint64_t batch, const shared_outcome& o, instant now) {
     using kind = shared_outcome::kind;
+    if (const auto on_its_way = redeeming_.find(batch); on_its_way != redeeming_.end())
+        for (const auto& k : on_its_way->second) settle_contest(k.once, o.is == kind::burnt);
     if (o.is == kind::burnt) return redeemed(batch, {}, now);
     if (o.is == kind::failed) return redeemed(batch, error{o.why}, now);
     actions todo;
@@ -45,6 +47,15 @@ actions pipeline::shared_redeemed(std::uint64_t batch, const shared_outcome& o, 
     return todo;
 }
 
+/// A token of which another host's grant was heard before the fleet had answered here.
+void pipeline::settle_contest(const burnt& once, bool is_ours) {
+    const auto same = [&](const shared_grant& g) {
+        return g.key == once.key && g.place == once.place && g.identity == once.identity;
+    };
+    if (!is_ours) std::ranges::copy_if(contested_, std::back_inserter(freed_), same);
+    std::erase_if(contested_, same);
+}
+
 const terms::key* pipeline::shared_key(const std::string& fingerprint) const {
     const auto found = std::ranges::find_if(
         terms_.keys, [&](const terms::key& k) { return k.shared && k.fingerprint == fingerprint; });
@@ -62,7 +73,8 @@ std::optional<opening> pipeline::to_share(const shared_grant& g, instant, unix_t
     if (!k || (k->until && t >= *k->until) || !may_open(*k, g.who, g.service)) return {};
     const auto& s = *std::ranges::find(terms_.services, g.service, &terms::service::name);
     // In whole milliseconds, as people read them.
-    const nanoseconds left = std::min<nanoseconds>(std::chrono::floor<milliseconds>(g.until - t), s.most_open_for);
+    const nanoseconds left =
+        std::min<nanoseconds>(std::chrono::floor<milliseconds>(g.until - t), s.most_open_for);
     if (left <= nanoseconds(0)) return {};
     return opening{g.who, g.service, left};
 }
@@ -73,14 +85,19 @@ bool pipeline::was_open_before(const shared_grant& g, const std::string& key) co
     return found != recallable_.end() && found->second.at == g.accepted;
 }
 
-void pipeline::share_opened(std::span<const shared_grant> opened, instant now, unix_time t, actions& todo) {
+void pipeline::share_opened(std::span<const shared_grant> opened, bool is_freed, instant now, unix_time t,
+                            actions& todo) {
     // What one knock opens is one batch: the first of its grants burns the token for all.
     std::vector<std::pair<bool, knock>> knocks;
     for (const auto& g : opened) {
         const auto o = to_share(g, now, t);
         if (!o) continue;
         const auto& key = shared_key(g.key)->name;
-        const bool is_new = !guard_.is_burnt(g.key, g.place, g.identity);
+        if (guard_.is_reserved(g.key, g.place, g.identity)) {
+            contested_.push_back(g);
+            continue;
+        }
+        const bool is_new = is_freed || !guard_.is_burnt(g.key, g.place, g.identity);
         if (!is_new && !was_open_before(g, key)) continue;
         recallable_.erase({key, {g.who, g.service}});
         if (!is_new && holders_.holds(key, g.who, g.service, now)) continue;
@@ -169,7 +186,8 @@ pipeline::sharing pipeline::share(const shared_changes& changes, instant now, un
         for (const auto& g : closed)
             if (const auto* const k = shared_key(g.key)) recallable_.erase({k->name, {g.who, g.service}});
     }
-    share_opened(opened, now, t, s.todo);
+    share_opened(std::exchange(freed_, {}), true, now, t, s.todo);
+    share_opened(opened, false, now, t, s.todo);
     redeem learnt{0, {}};
     for (const auto& b : changes.tokens) {
         if (!shared_key(b.key) || guard_.is_burnt(b.key, b.place, b.identity)) continue;

@@ -32,7 +32,7 @@ struct shared_changes {
     std::vector<shared_grant> opened = {};
     std::vector<shared_grant> closed = {}; ///< before their time
     std::vector<burnt> tokens = {};        ///< burnt, by whichever host
-    bool whole = false;                    ///< it is all that lives: what else was opened by the fleet has ended
+    bool whole = false; ///< it is all that lives: what else was opened by the fleet has ended
 };
 
 /// What the redeeming of a claim takes besides, when its key is the fleet's.
