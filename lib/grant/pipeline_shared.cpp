@@ -183,8 +183,13 @@ pipeline::sharing pipeline::share(const shared_changes& changes, instant now, un
             });
         };
         s.ends = end(is_meant, {}, "closed on another host of the fleet", now, t, is_coming);
-        for (const auto& g : closed)
+        for (const auto& g : closed) {
+            const auto same = [&](const shared_grant& o) {
+                return o.key == g.key && o.who == g.who && o.service == g.service;
+            };
+            for (auto* const waiting : {&opened, &contested_, &freed_}) std::erase_if(*waiting, same);
             if (const auto* const k = shared_key(g.key)) recallable_.erase({k->name, {g.who, g.service}});
+        }
     }
     share_opened(std::exchange(freed_, {}), true, now, t, s.todo);
     share_opened(opened, false, now, t, s.todo);
