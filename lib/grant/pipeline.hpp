@@ -12,6 +12,7 @@
 #include "grant/replay_guard.hpp"
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <optional>
@@ -290,7 +291,8 @@ private:
     std::set<std::pair<std::string, grant>> recalled_;
     std::vector<shared_grant> unopened_;
     std::vector<shared_grant> contested_; ///< by tokens that are on their way here
-    std::vector<shared_grant> freed_;     ///< of those whose token was another host's, to be opened
+    std::deque<burnt> lost_; ///< tokens that were another host's, and whose grants were not heard of yet
+    std::vector<shared_grant> freed_; ///< of those whose token was another host's, to be opened
     std::map<std::uint64_t, ending> ending_;
     std::map<grant, idle_grant> idle_;
     std::optional<instant> heeded_; ///< as of when flows were told last

@@ -5,9 +5,17 @@
 
 #include <algorithm>
 #include <iterator>
+#include <set>
+#include <tuple>
 #include <utility>
 
 namespace chronoknock::granting {
+
+namespace {
+
+constexpr std::size_t most_lost = 1000;
+
+} // namespace
 
 /// A batch of its own: what the fleet says of it is no other claim's concern.
 redeem pipeline::redeem_shared(const claim& c, knock k) {
@@ -52,7 +60,11 @@ void pipeline::settle_contest(const burnt& once, bool is_ours) {
     const auto same = [&](const shared_grant& g) {
         return g.key == once.key && g.place == once.place && g.identity == once.identity;
     };
-    if (!is_ours) std::ranges::copy_if(contested_, std::back_inserter(freed_), same);
+    if (!is_ours) {
+        std::ranges::copy_if(contested_, std::back_inserter(freed_), same);
+        if (lost_.size() == most_lost) lost_.pop_front();
+        lost_.push_back(once);
+    }
     std::erase_if(contested_, same);
 }
 
@@ -89,6 +101,8 @@ void pipeline::share_opened(std::span<const shared_grant> opened, bool is_freed,
                             actions& todo) {
     // What one knock opens is one batch: the first of its grants burns the token for all.
     std::vector<std::pair<bool, knock>> knocks;
+    std::set<std::tuple<std::string, std::int64_t, std::string>>
+        opened_now; ///< by tokens that were lost here
     for (const auto& g : opened) {
         const auto o = to_share(g, now, t);
         if (!o) continue;
@@ -97,7 +111,12 @@ void pipeline::share_opened(std::span<const shared_grant> opened, bool is_freed,
             contested_.push_back(g);
             continue;
         }
-        const bool is_new = is_freed || !guard_.is_burnt(g.key, g.place, g.identity);
+        const auto is_of = [&](const burnt& b) {
+            return b.key == g.key && b.place == g.place && b.identity == g.identity;
+        };
+        if (std::ranges::any_of(lost_, is_of)) opened_now.insert({g.key, g.place, g.identity});
+        const bool is_new = is_freed || opened_now.contains({g.key, g.place, g.identity}) ||
+                            !guard_.is_burnt(g.key, g.place, g.identity);
         if (!is_new && !was_open_before(g, key)) continue;
         recallable_.erase({key, {g.who, g.service}});
         if (!is_new && holders_.holds(key, g.who, g.service, now)) continue;
@@ -115,6 +134,7 @@ void pipeline::share_opened(std::span<const shared_grant> opened, bool is_freed,
         k->second.openings.push_back(*o);
         k->second.shared.push_back(g);
     }
+    std::erase_if(lost_, [&](const burnt& b) { return opened_now.contains({b.key, b.place, b.identity}); });
     for (auto& [is_new, k] : knocks) open_shared(std::move(k), is_new, now, t, todo);
 }
 

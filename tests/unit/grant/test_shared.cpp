@@ -156,6 +156,18 @@ BOOST_AUTO_TEST_CASE(a_copy_that_lost_opens_what_the_other_hosts_did) {
         BOOST_TEST(!here_too.line.owes_opening());
         BOOST_TEST(here_too.shared({.opened = {g}, .whole = true}).empty());
     }
+    for (const auto is : {kind::repeated, kind::refused, kind::failed}) {
+        world answered_first;
+        const auto r = answered_first.judged("x");
+        answered_first.line.shared_redeemed(r.batch, {is, "beta has it"}, answered_first.now);
+        const auto both =
+            std::vector{answered_first.from("beta", "x"), answered_first.from("beta", "x", "ssh")};
+        BOOST_TEST(answered_first.shared({.opened = both, .tokens = {r.tokens[0]}}).size() == 2u);
+        BOOST_TEST(answered_first.holds());
+        answered_first.shared({.closed = both});
+        answered_first.line.revoked(answered_first.ends.number, {}, answered_first.now);
+        BOOST_TEST(answered_first.shared({.opened = both}).empty()); // once
+    }
     const auto r = judged("x");
     shared({.opened = {from("alpha", "x")}});
     line.shared_redeemed(r.batch, {kind::burnt, ""}, now);
