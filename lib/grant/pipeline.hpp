@@ -13,6 +13,7 @@
 #include "grant/terms.hpp"
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <optional>
@@ -96,8 +97,8 @@ public:
     /// fleet's here, too, and may open the service, for as long as it is good by the clock (t), and no longer
     /// than the service allows; once, whatever is told again.
     sharing share(const shared_changes& changes, instant now, unix_time t);
-    /// True if something that was shared could not be opened: share({}) tries again.
-    bool owes_opening() const { return !unopened_.empty(); }
+    /// True if something that was shared is to be opened yet: share({}) does, or tries again.
+    bool owes_opening() const { return !unopened_.empty() || !freed_.empty(); }
     /// The fingerprint of a key (its name); empty: there is none.
     std::string fingerprint_of(const std::string& key) const;
     /// How many grants are held at `now`.
@@ -220,7 +221,9 @@ private:
     bool may_open(const terms::key& k, const prefix& who, const std::string& service) const;
     const terms::key* shared_key(const std::string& fingerprint) const;
     std::optional<opening> to_share(const shared_grant& g, instant now, unix_time t) const;
-    void share_opened(std::span<const shared_grant> opened, instant now, unix_time t, actions& todo);
+    void share_opened(std::span<const shared_grant> opened, bool is_freed, instant now, unix_time t,
+                      actions& todo);
+    void settle_contest(const burnt& once, bool is_ours);
     void open_shared(knock k, bool is_new, instant now, unix_time t, actions& todo);
     void add_gone(std::span<const shared_grant> all, std::vector<shared_grant>& closed);
     bool was_open_before(const shared_grant& g, const std::string& key) const;
@@ -262,6 +265,9 @@ private:
     /// What such keys had open when this process began: the fleet knows whether that is to go on.
     std::set<std::pair<std::string, grant>> recalled_;
     std::vector<shared_grant> unopened_;
+    std::vector<shared_grant> contested_; ///< by tokens that are on their way here
+    std::deque<burnt> lost_; ///< tokens that were another host's, and whose grants were not heard of yet
+    std::vector<shared_grant> freed_; ///< of those whose token was another host's, to be opened
     std::map<std::uint64_t, ending> ending_;
     std::map<grant, idle_grant> idle_;
     std::optional<instant> heeded_; ///< as of when flows were told last

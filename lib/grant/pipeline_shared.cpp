@@ -5,9 +5,17 @@
 
 #include <algorithm>
 #include <iterator>
+#include <set>
+#include <tuple>
 #include <utility>
 
 namespace chronoknock::granting {
+
+namespace {
+
+constexpr std::size_t most_lost = 1000;
+
+} // namespace
 
 /// A batch of its own: what the fleet says of it is no other claim's concern.
 redeem pipeline::redeem_shared(const claim& c, knock k) {
@@ -24,6 +32,8 @@ redeem pipeline::redeem_shared(const claim& c, knock k) {
 
 actions pipeline::shared_redeemed(std::uint64_t batch, const shared_outcome& o, instant now) {
     using kind = shared_outcome::kind;
+    if (const auto on_its_way = redeeming_.find(batch); on_its_way != redeeming_.end())
+        for (const auto& k : on_its_way->second) settle_contest(k.once, o.is == kind::burnt);
     if (o.is == kind::burnt) return redeemed(batch, {}, now);
     if (o.is == kind::failed) return redeemed(batch, error{o.why}, now);
     actions todo;
@@ -43,6 +53,19 @@ actions pipeline::shared_redeemed(std::uint64_t batch, const shared_outcome& o, 
         refuse(k.key, k.source, k.description, services, o.why, now, k.once.accepted, todo);
     }
     return todo;
+}
+
+/// A token of which another host's grant was heard before the fleet had answered here.
+void pipeline::settle_contest(const burnt& once, bool is_ours) {
+    const auto same = [&](const shared_grant& g) {
+        return g.key == once.key && g.place == once.place && g.identity == once.identity;
+    };
+    if (!is_ours) {
+        std::ranges::copy_if(contested_, std::back_inserter(freed_), same);
+        if (lost_.size() == most_lost) lost_.pop_front();
+        lost_.push_back(once);
+    }
+    std::erase_if(contested_, same);
 }
 
 const terms::key* pipeline::shared_key(const std::string& fingerprint) const {
@@ -74,14 +97,26 @@ bool pipeline::was_open_before(const shared_grant& g, const std::string& key) co
     return found != recallable_.end() && found->second.at == g.accepted;
 }
 
-void pipeline::share_opened(std::span<const shared_grant> opened, instant now, unix_time t, actions& todo) {
+void pipeline::share_opened(std::span<const shared_grant> opened, bool is_freed, instant now, unix_time t,
+                            actions& todo) {
     // What one knock opens is one batch: the first of its grants burns the token for all.
     std::vector<std::pair<bool, knock>> knocks;
+    std::set<std::tuple<std::string, std::int64_t, std::string>>
+        opened_now; ///< by tokens that were lost here
     for (const auto& g : opened) {
         const auto o = to_share(g, now, t);
         if (!o) continue;
         const auto& key = shared_key(g.key)->name;
-        const bool is_new = !guard_.is_burnt(g.key, g.place, g.identity);
+        if (guard_.is_reserved(g.key, g.place, g.identity)) {
+            contested_.push_back(g);
+            continue;
+        }
+        const auto is_of = [&](const burnt& b) {
+            return b.key == g.key && b.place == g.place && b.identity == g.identity;
+        };
+        if (std::ranges::any_of(lost_, is_of)) opened_now.insert({g.key, g.place, g.identity});
+        const bool is_new = is_freed || opened_now.contains({g.key, g.place, g.identity}) ||
+                            !guard_.is_burnt(g.key, g.place, g.identity);
         if (!is_new && !was_open_before(g, key)) continue;
         recallable_.erase({key, {g.who, g.service}});
         if (!is_new && holders_.holds(key, g.who, g.service, now)) continue;
@@ -99,6 +134,7 @@ void pipeline::share_opened(std::span<const shared_grant> opened, instant now, u
         k->second.openings.push_back(*o);
         k->second.shared.push_back(g);
     }
+    std::erase_if(lost_, [&](const burnt& b) { return opened_now.contains({b.key, b.place, b.identity}); });
     for (auto& [is_new, k] : knocks) open_shared(std::move(k), is_new, now, t, todo);
 }
 
@@ -167,10 +203,16 @@ pipeline::sharing pipeline::share(const shared_changes& changes, instant now, un
             });
         };
         s.ends = end(is_meant, {}, "closed on another host of the fleet", now, t, is_coming);
-        for (const auto& g : closed)
+        for (const auto& g : closed) {
+            const auto same = [&](const shared_grant& o) {
+                return o.key == g.key && o.who == g.who && o.service == g.service;
+            };
+            for (auto* const waiting : {&opened, &contested_, &freed_}) std::erase_if(*waiting, same);
             if (const auto* const k = shared_key(g.key)) recallable_.erase({k->name, {g.who, g.service}});
+        }
     }
-    share_opened(opened, now, t, s.todo);
+    share_opened(std::exchange(freed_, {}), true, now, t, s.todo);
+    share_opened(opened, false, now, t, s.todo);
     redeem learnt{0, {}};
     for (const auto& b : changes.tokens) {
         if (!shared_key(b.key) || guard_.is_burnt(b.key, b.place, b.identity)) continue;

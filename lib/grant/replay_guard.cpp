@@ -161,6 +161,14 @@ replay_guard::fate* replay_guard::reserved(per_key& key, const burnt& b) {
     return known != key.burnt.end() && known->second.is == state::reserved ? &known->second : nullptr;
 }
 
+bool replay_guard::is_reserved(const std::string& key, std::int64_t place,
+                               const std::string& identity) const {
+    const auto of = keys_.find(key);
+    if (of == keys_.end()) return false;
+    const auto known = of->second.burnt.find({place, identity});
+    return known != of->second.burnt.end() && known->second.is == state::reserved;
+}
+
 void replay_guard::opened(const burnt& b) {
     auto& key = keys_[b.key];
     auto* const found = reserved(key, b);

@@ -97,6 +97,8 @@ public:
     std::optional<burnt> newest(const std::string& key) const;
     /// True if a token of a key (its fingerprint) has opened or is on its way.
     bool is_burnt(const std::string& key, std::int64_t place, const std::string& identity) const;
+    /// True if it is on its way.
+    bool is_reserved(const std::string& key, std::int64_t place, const std::string& identity) const;
     std::size_t size() const;
 
 private:

@@ -51,6 +51,7 @@ std::optional<fleet_report> granter::fleet() const {
 void granter::redeem_shared(granting::redeem& r) {
     const auto take = [this, batch = r.batch](const granting::shared_outcome& o) {
         carry_out(pipeline_->shared_redeemed(batch, o, boot_now()));
+        if (pipeline_->owes_opening()) share();
     };
     try {
         store_->redeem_shared(std::move(r.tokens.front()), std::move(r.grants), std::move(*r.shared), take);

@@ -58,19 +58,21 @@ class Member:
 
     def start(self, data=None):
         a = self.host.ip4
-        tls = ["--cert-file", self.cert, "--key-file", self.key, "--trusted-ca-file", self.cluster.authority.ca,
+        # With an authority for clients named it asks each of them for a certificate.
+        tls = ["--cert-file", self.cert, "--key-file", self.key,
                "--peer-cert-file", self.cert, "--peer-key-file", self.key, "--peer-trusted-ca-file",
                self.cluster.authority.ca, "--peer-client-cert-auth",
-               *(["--client-cert-auth"] if self.cluster.client_certificates else [])]
+               *(["--client-cert-auth", "--trusted-ca-file", self.cluster.authority.ca]
+                 if self.cluster.client_certificates else [])]
         argv = [_tool("etcd"), "--name", self.name, "--data-dir", data or self.folder, "--logger", "zap",
                 "--log-level", "error",
                 "--listen-client-urls", f"https://{a}:{CLIENT},https://127.0.0.1:{CLIENT}", "--advertise-client-urls",
                 f"https://{a}:{CLIENT}", "--listen-peer-urls", f"https://{a}:{PEER}", "--initial-advertise-peer-urls",
                 f"https://{a}:{PEER}", "--initial-cluster", self.cluster.peers(), "--initial-cluster-state", "new",
                 *self.cluster.options, *tls]
-        # On arm64 it wants to be told that it may run there.
-        self.process = self.host.spawn(argv, log=self.host.home / "etcd.log", env={"ETCD_UNSUPPORTED_ARCH": os.uname().machine
-                                       if os.uname().machine == "aarch64" else "", **self.cluster.env})
+        # On other machines it wants to be told that it may run there.
+        env = {"ETCD_UNSUPPORTED_ARCH": "arm64"} if os.uname().machine == "aarch64" else {}
+        self.process = self.host.spawn(argv, log=self.host.home / "etcd.log", env=env)
         return self
 
     def pause(self):
@@ -88,7 +90,7 @@ class Cluster:
     """Members on hosts of the lab."""
 
     def __init__(self, lab, hosts, client_certificates=True, options=(), memory=True):
-        self.lab, self.client_certificates, self.options, self.env = lab, client_certificates, list(options), {}
+        self.lab, self.client_certificates, self.options = lab, client_certificates, list(options)
         self.authority = Authority(lab.folder / "tls")
         self.members = [Member(self, host, f"etcd-{host.name}") for host in hosts]
         # A disk that many tests share takes long to say that something is on it: elections would be lost to it.

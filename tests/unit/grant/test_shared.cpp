@@ -142,6 +142,38 @@ BOOST_AUTO_TEST_CASE(another_hosts_grant_is_opened_once) {
         !std::holds_alternative<redeem>(line.judge(std::vector{knock("x")}, now, {clock(), 0s}).at(0)));
 }
 
+BOOST_AUTO_TEST_CASE(a_copy_that_lost_opens_what_the_other_hosts_did) {
+    for (const auto is : {kind::repeated, kind::refused, kind::failed}) {
+        world here_too;
+        const auto r = here_too.judged("x");
+        const auto g = here_too.from("beta", "x");
+        BOOST_TEST(
+            here_too.shared({.opened = {g}, .tokens = {r.tokens[0]}}).empty()); // nobody knows whose it is
+        here_too.line.shared_redeemed(r.batch, {is, "beta has it"}, here_too.now);
+        BOOST_TEST(here_too.line.owes_opening());
+        BOOST_TEST(here_too.shared({}).size() == 1u);
+        BOOST_TEST(here_too.holds());
+        BOOST_TEST(!here_too.line.owes_opening());
+        BOOST_TEST(here_too.shared({.opened = {g}, .whole = true}).empty());
+    }
+    for (const auto is : {kind::repeated, kind::refused, kind::failed}) {
+        world answered_first;
+        const auto r = answered_first.judged("x");
+        answered_first.line.shared_redeemed(r.batch, {is, "beta has it"}, answered_first.now);
+        const auto both =
+            std::vector{answered_first.from("beta", "x"), answered_first.from("beta", "x", "ssh")};
+        BOOST_TEST(answered_first.shared({.opened = both, .tokens = {r.tokens[0]}}).size() == 2u);
+        BOOST_TEST(answered_first.holds());
+        answered_first.shared({.closed = both});
+        answered_first.line.revoked(answered_first.ends.number, {}, answered_first.now);
+        BOOST_TEST(answered_first.shared({.opened = both}).empty()); // once
+    }
+    const auto r = judged("x");
+    shared({.opened = {from("alpha", "x")}});
+    line.shared_redeemed(r.batch, {kind::burnt, ""}, now);
+    BOOST_TEST(!line.owes_opening()); // it was its own
+}
+
 BOOST_AUTO_TEST_CASE(one_knock_may_open_several) {
     const auto opened = shared({.opened = {from("beta", "x"), from("beta", "x", "ssh")},
                                 .tokens = {{"a", epoch, "x", here, clock()}}});
@@ -224,7 +256,8 @@ BOOST_AUTO_TEST_CASE(what_this_host_had_open_before_it_broke_down_is_opened_agai
 
 BOOST_AUTO_TEST_CASE(what_was_closed_while_this_host_was_away_is_closed) {
     const auto g = from("beta", "x");
-    const auto of_other = shared_grant{"a", "alice", there, "web", epoch, "y", clock(), clock() + 30s, "beta"};
+    const auto of_other =
+        shared_grant{"a", "alice", there, "web", epoch, "y", clock(), clock() + 30s, "beta"};
     const std::vector<opened_grant> record{{"alice", "a", here, "web", g.accepted, g.until},
                                            {"alice", "a", there, "web", g.accepted, g.until},
                                            {"bob", "b", here, "web", g.accepted, g.until}};
