@@ -28,7 +28,7 @@ struct key {
     std::vector<std::uint16_t> pool; ///< in rising order
     bool strict = false;
     bool ignores_ip = false;
-    std::vector<std::string> services; ///< that it may open
+    std::vector<std::string> services = {}; ///< that it may open
 };
 
 /// A sequence that can be complete: "" is the service of a knock for all.

@@ -110,7 +110,7 @@ public:
     std::size_t missed() const { return missed_; }
 
 private:
-    std::uint32_t below(std::uint32_t n) { return random_() % n; }
+    std::uint32_t below(std::uint32_t n) { return static_cast<std::uint32_t>(random_() % n); }
     bool chance(double p) { return std::uniform_real_distribution()(random_) < p; }
     nanoseconds clock() const { return seconds(lab::epoch) + now_; }
 
