@@ -37,7 +37,8 @@ class Soak:
         source = str(ipaddress.ip_address(FIRST + len(self.sources)))
         self.sources.append(source)
         targets = self.random.sample(self.hosts, many)
-        each = [self.key.packets(source, h.ip4) for h in targets]
+        t0 = self.key.window()
+        each = [self.key.packets(source, h.ip4, t0) for h in targets]
         for packets in zip(*each):  # side by side
             self.sender.send(packets)
         self.copies += many
@@ -77,6 +78,9 @@ class Soak:
         """Addresses that are let in, and not just for a moment yet."""
         listed = json.loads(door.host.run([self.lab.program, "grants", "--json", "--control", door.control]).stdout)
         return {g["address"] for g in listed["list"] if g["left"] > 1.5}
+
+    def logs(self):
+        return "\n".join(f"--- {d.host.name}\n{d.log()}" for d in self.fleet.doors.values())
 
     def agree(self):
         """Waits until all hosts have the same open; how long that took."""
@@ -127,7 +131,7 @@ class Soak:
         last = set(self.sources[before:])
         wait_for(lambda: all(last <= self.open_at(d) for d in self.fleet.doors.values()), "the last knocks to open", 10, 0.1)
         own, let_in = self.granted()
-        assert own == len(let_in), f"{own} knocks were taken for {len(let_in)} addresses"
+        assert own == len(let_in), f"{own} knocks were taken for {len(let_in)} addresses:\n" + self.logs()
         assert let_in <= set(self.sources)
         # And all is over in its time.
         time.sleep(OPEN_FOR + 1)
