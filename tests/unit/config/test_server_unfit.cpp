@@ -158,11 +158,11 @@ constexpr sample unfit_fields[] = {
      "9: [key.bob] prefix6: expected a whole number from 32 to 128, not '129'"},
     {"[key.bob]\npath = /k",
      "7: [key.bob] path: unknown field; expected one of file, services, mode, knock_delay, "
-     "for_others, allow_weak, until, host, max_grants, pair, prefix4, prefix6"},
+     "for_others, allow_weak, until, host, max_grants, pair, prefix4, prefix6, fleet"},
     {"[key.]", "6: [key.] expected a name of 1 to 64 of a-z A-Z 0-9 . _ - @"},
     {"[key.a/b]", "6: [key.a/b] expected a name of 1 to 64 of a-z A-Z 0-9 . _ - @"},
     {"[keys]", "6: [keys] unknown section; expected server, capture, time, knock, firewall, events, "
-               "metrics, service.NAME or key.NAME"},
+               "metrics, fleet, service.NAME or key.NAME"},
     {"[time", "6: expected [section]"},
     {"file", "6: expected name = value"},
 };

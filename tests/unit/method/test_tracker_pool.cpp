@@ -131,7 +131,11 @@ std::size_t left_of_a_knock(flood f, std::size_t others) {
     }
     tracker::slot s = 0;
     for (std::uint16_t i = 0; i < 16; ++i) {
-        if (i != 0) send(others / 15);
+        if (f == flood::prepared) { // from when it stands in a block
+            if (i > 3) send(others / 12);
+        } else if (i != 0) {
+            send(others / 15);
+        }
         s = t.observe(syn(1, i), now);
     }
     const auto all = t.recall(s);
@@ -188,7 +192,7 @@ BOOST_AUTO_TEST_CASE(a_knock_outlasts_a_flood_that_was_prepared) {
     const auto known = sixteen_thousand.addresses;
     const auto bound = known + 4 * (blocks - known);
     BOOST_TEST(left_of_a_knock(flood::prepared, bound * 95 / 100) == 16u);
-    BOOST_TEST(left_of_a_knock(flood::prepared, bound * 130 / 100) < 16u);
+    BOOST_TEST(left_of_a_knock(flood::prepared, bound * 120 / 100) < 16u);
 }
 
 BOOST_AUTO_TEST_CASE(a_knock_outlasts_a_flood_from_one_address) {
