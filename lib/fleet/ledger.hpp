@@ -19,8 +19,8 @@
 namespace chronoknock::fleet {
 
 /// What this host knows of the fleet's grants: by listing what is in etcd, and from there on by its watch. An
-/// entry that is not sealed, or out of its place, counts as not there; one that takes the place of a grant
-/// changes nothing of that.
+/// entry that is not sealed, or out of its place, counts as not there; one that takes the place of a grant,
+/// and is not a newer one, changes nothing of that but its revision.
 class ledger {
 public:
     static constexpr std::size_t most = 100'000; ///< grants; later ones are not known
