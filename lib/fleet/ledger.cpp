@@ -137,8 +137,13 @@ void ledger::erased_here(const std::string& name, std::int64_t revision) {
 std::vector<ledger::place> ledger::find(const is_meant& meant, unix_time t) const {
     std::vector<place> found;
     for (const auto& [name, c] : cells_)
-        if (c.live && c.grant.until > t && meant(c.grant)) found.push_back({name, c.revision, c.grant.until});
+        if (c.live && c.grant.until > t && meant(c.grant)) found.push_back({name, c.revision, c.grant});
     return found;
+}
+
+bool ledger::is_newer(const entry& found, const place& than) const {
+    const auto g = seal_->open_grant(found.name, found.value);
+    return g && !is_no_newer(*g, than.grant);
 }
 
 bool ledger::has(const granting::burnt& token, const std::string& host, unix_time t) const {

@@ -194,7 +194,7 @@ asio::awaitable<void> fleet_member::beat_once() {
         heard_ = boot_now(); // not again at once, whatever came of it
     }
     if (closed_ || client_->is_lost()) co_return;
-    if (!to_erase_.empty() || !to_redeem_.empty()) co_await carry_out_errands();
+    if (!to_erase_.empty() || !postponed_.empty()) co_await carry_out_errands();
     if (!closed_ && (seen_ == instant{} || boot_now() - seen_ >= presence_every)) {
         // A knock is not to wait for a lease.
         (void)co_await lease(remembered, boot_now() + patience);

@@ -142,13 +142,19 @@ BOOST_AUTO_TEST_CASE(what_takes_the_place_of_a_grant_does_not_hide_it_from_a_rev
         auto found = known.find(any, noon);
         BOOST_REQUIRE(found.size() == 1u);
         BOOST_TEST(found.front().revision == etcd.revision);
-        BOOST_TEST((found.front().until == g.until));
+        BOOST_TEST((found.front().grant == g));
         etcd.apply({{}, {put{name(), value}}, {}});
         BOOST_TEST((list().opened == std::vector{g}));
         found = known.find(any, noon);
         BOOST_REQUIRE(found.size() == 1u);
         BOOST_TEST(found.front().revision == etcd.revision);
     }
+    // What stands there when a revoke comes too late is judged alike.
+    const auto place = known.find(any, noon).front();
+    BOOST_TEST(!known.is_newer({name(), "rubbish", 0}, place));
+    BOOST_TEST(!known.is_newer({name(), old_value, 0}, place));
+    BOOST_TEST(!known.is_newer({name(), ours.close(g), 0}, place));
+    BOOST_TEST(known.is_newer({name(), ours.close(grant_of(token(102), "a")), 0}, place));
     erase_grant();
     BOOST_TEST((watch().closed == std::vector{g}));
 }
