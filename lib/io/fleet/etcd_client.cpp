@@ -61,6 +61,11 @@ void etcd_client::answered(std::size_t which) {
     if (link_->take_change() && changed_) changed_();
 }
 
+void etcd_client::wrote() {
+    link_->wrote(boot_now());
+    if (link_->take_change() && changed_) changed_();
+}
+
 void etcd_client::failed(std::size_t which, const std::string& why) {
     link_->failed(which, why, boot_now());
     if (link_->take_change() && changed_) changed_();
@@ -126,6 +131,11 @@ asio::awaitable<result<std::string>> etcd_client::ask(std::string path, std::str
                 renewed = true;
                 token_.clear();
                 continue;
+            }
+            if (c.is_full()) {
+                link_->refused_write(which, c.text, boot_now());
+                if (link_->take_change() && changed_) changed_();
+                co_return last;
             }
             if (!c.may_pass() && c.code != not_allowed && c.code != who_are_you) {
                 answered(which);

@@ -32,7 +32,7 @@ void fleet_store::redeem_shared(granting::burnt token, std::vector<granting::ope
     fleet::order o{token, grants, std::move(claim)};
     const auto r =
         std::make_shared<redeeming>(redeeming{std::move(token), std::move(grants), std::move(done)});
-    if (member_->is_lost() && member_->settings().when_lost == config::on_loss::local) {
+    if (!member_->takes_writes() && member_->settings().when_lost == config::on_loss::local) {
         r->later = std::move(o);
         return burn_here(r);
     }

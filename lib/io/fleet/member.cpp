@@ -95,6 +95,13 @@ void fleet_member::link_changed() {
         log::warning("the fleet's cluster answers by " + answering + ": " + l.problem() +
                      (std::exchange(was_lost_, false) ? "; knocks of its keys are taken again" : ""));
         break;
+    case state::full:
+        was_lost_ = true;
+        log::warning("the fleet's cluster has no room left and takes no writes: knocks of its keys " +
+                     std::string(settings_.when_lost == config::on_loss::local ? "count on this host alone"
+                                                                               : "are refused") +
+                     ": " + l.problem());
+        break;
     case state::lost:
         ++lost_;
         was_lost_ = true;
@@ -137,7 +144,7 @@ asio::awaitable<void> fleet_member::redeem_postponed(self me) {
         ~ending() { running = false; }
     };
     const ending at_last{me->redeems_postponed_};
-    while (!me->closed_ && !me->postponed_.empty() && !me->client_->is_lost()) {
+    while (!me->closed_ && !me->postponed_.empty() && me->client_->takes_writes()) {
         const auto one = me->postponed_.begin(me->clock_(), new_attempt());
         auto r = me->redemption_of(one.what, one.attempt);
         const auto o = co_await me->settle(r);
@@ -196,6 +203,7 @@ asio::awaitable<outcome> fleet_member::decide(fleet::redemption& r) {
             leases_.clear(); // the cluster is another one, or was put back
             continue;
         }
+        client_->wrote();
         const auto a = fleet::parse_transaction_answer(*body);
         if (!a) co_return failed(a.error().text);
         if (r.answered(*a, clock_()) == fleet::redemption::step::over) co_return r.outcome();
@@ -299,7 +307,7 @@ asio::awaitable<void> fleet_member::carry_out_errands() {
         to_erase_.insert(to_erase_.begin(), kept.begin(), kept.end());
         break;
     }
-    if (postponed_.empty() || client_->is_lost() || std::exchange(redeems_postponed_, true)) co_return;
+    if (postponed_.empty() || !client_->takes_writes() || std::exchange(redeems_postponed_, true)) co_return;
     asio::co_spawn(context_, redeem_postponed(shared_from_this()), tell_failure);
 }
 
@@ -328,7 +336,7 @@ fleet_report fleet_member::report() const {
     fleet_report r;
     r.name = settings_.name;
     r.state = l.now();
-    if (l.is_lost())
+    if (!l.takes_writes())
         r.problem = l.problem();
     else if (l.now() == fleet::link::state::starting)
         r.problem = l.problem().empty() ? "it has not answered yet" : l.problem();

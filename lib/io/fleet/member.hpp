@@ -64,6 +64,7 @@ public:
     /// The same for what was accepted here, and is burnt here, while the cluster was lost, once it is back.
     void redeem_later(fleet::order o);
     bool is_lost() const { return client_->is_lost(); }
+    bool takes_writes() const { return client_->takes_writes(); }
     /// Ends grants on all hosts: at once, or once the cluster is back. How many there are.
     std::size_t end(const fleet::ledger::is_meant& meant);
 

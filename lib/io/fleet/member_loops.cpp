@@ -155,6 +155,7 @@ asio::awaitable<void> fleet_member::echo() {
     t.then.push_back(fleet::put{seal_.name_of_echo(), settings_.name});
     const auto body = co_await client_->ask(fleet::txn_path, to_json(t), patience);
     if (!body || closed_) co_return;
+    client_->wrote();
     const auto a = fleet::parse_transaction_answer(*body);
     if (!a || !watching_) co_return;
     const auto deadline = boot_now() + heard_within;
