@@ -89,6 +89,7 @@ private:
     task<result<void>> ask_leases(nanoseconds longest, instant deadline, fleet::redemption::leases& l);
     task<void> watch_once();
     task<void> beat_once();
+    void begin_listing(const fleet::header& as_of);
     task<bool> list();
     task<bool> is_same_cluster();
     task<void> follow();
