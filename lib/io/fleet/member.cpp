@@ -66,8 +66,9 @@ result<void> fleet_member::begin() {
 }
 
 result<void> fleet_member::use(const config::fleet_settings& f) {
+    if (auto used = client_->use(f); !used) return used;
     settings_ = f;
-    return client_->use(f);
+    return {};
 }
 
 void fleet_member::close() {
