@@ -127,7 +127,10 @@ BOOST_AUTO_TEST_CASE(they_are_bounded_and_the_one_on_its_way_stays) {
     p.begin(noon, first_attempt);
     for (std::size_t i = 1; i <= postponed::most; ++i) p.add(opens(static_cast<std::int64_t>(i)));
     BOOST_TEST(p.size() == postponed::most);
-    p.done(s, 7);
+    p.end(any);
+    const auto to_erase = p.done(s, 7);
+    BOOST_REQUIRE(to_erase.size() == 1u);
+    BOOST_TEST(to_erase.front().grant.place == 0);
     BOOST_TEST(p.begin(noon, first_attempt).what.token.place == 2);
 }
 
