@@ -13,13 +13,19 @@ constexpr std::size_t most_told = 100;
 // Of a grant that has ended by its time etcd tells that it is gone, a little later: its lease is over.
 constexpr nanoseconds at_its_end = seconds(1);
 
+/// Whoever can write to etcd, and has not the seal, can put back a value that stood there before. The order
+/// of a key goes by its places; hosts' clocks differ, so that the time alone tells nothing.
+bool is_no_newer(const granting::shared_grant& g, const granting::shared_grant& than) {
+    return g.place <= than.place && g.accepted <= than.accepted;
+}
+
 } // namespace
 
 void ledger::ignore(std::string_view name) {
     ++ignored_;
-    if (told_.size() >= most_told || told_.contains(name)) return;
-    told_.emplace(name);
-    to_tell_.push_back(printable(name));
+    if (told_.size() >= most_told) return;
+    auto text = printable(name); // which is short, whatever the name's size
+    if (told_.insert(text).second) to_tell_.push_back(std::move(text));
 }
 
 /// An entry as it is now.
@@ -34,7 +40,12 @@ void ledger::take(const entry& e, std::map<std::string, const cell*>& opened,
     }
     if (!seal_->is_grant(e.name)) return;
     const auto known = cells_.find(e.name);
-    if (known != cells_.end()) known->second.listed = true;
+    // Whatever stands there now, a later revoke has to name its revision.
+    const auto before = known == cells_.end() ? 0 : known->second.revision;
+    if (known != cells_.end()) {
+        known->second.listed = true;
+        known->second.revision = std::max(before, e.revision);
+    }
     auto g = seal_->open_grant(e.name, e.value);
     if (!g) return ignore(e.name);
     if (known == cells_.end()) {
@@ -44,7 +55,7 @@ void ledger::take(const entry& e, std::map<std::string, const cell*>& opened,
         return;
     }
     auto& c = known->second;
-    if (e.revision <= c.revision && c.revision != 0) return;
+    if (before != 0 && (e.revision <= before || is_no_newer(*g, c.grant))) return;
     c = {std::move(*g), e.revision, true, true};
     opened.insert_or_assign(e.name, &c);
 }
@@ -98,8 +109,11 @@ granting::shared_changes ledger::apply(std::span<const event> events, unix_time 
         cells_.erase(known);
     }
     for (const auto& [name, c] : opened) {
+        if (const auto ended = closed.find(name); ended != closed.end()) {
+            if (is_no_newer(c->grant, ended->second)) continue; // put back: it stays closed
+            closed.erase(ended);
+        }
         changes.opened.push_back(c->grant);
-        closed.erase(name);
     }
     for (auto& [name, g] : closed) changes.closed.push_back(std::move(g));
     return changes;
@@ -123,8 +137,13 @@ void ledger::erased_here(const std::string& name, std::int64_t revision) {
 std::vector<ledger::place> ledger::find(const is_meant& meant, unix_time t) const {
     std::vector<place> found;
     for (const auto& [name, c] : cells_)
-        if (c.live && c.grant.until > t && meant(c.grant)) found.push_back({name, c.revision, c.grant.until});
+        if (c.live && c.grant.until > t && meant(c.grant)) found.push_back({name, c.revision, c.grant});
     return found;
+}
+
+bool ledger::is_newer(const entry& found, const place& than) const {
+    const auto g = seal_->open_grant(found.name, found.value);
+    return g && !is_no_newer(*g, than.grant);
 }
 
 bool ledger::has(const granting::burnt& token, const std::string& host, unix_time t) const {

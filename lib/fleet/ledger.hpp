@@ -19,8 +19,8 @@
 namespace chronoknock::fleet {
 
 /// What this host knows of the fleet's grants: by listing what is in etcd, and from there on by its watch. An
-/// entry that is not sealed, or out of its place, counts as not there; one that takes the place of a grant
-/// changes nothing of that.
+/// entry that is not sealed, or out of its place, counts as not there; one that takes the place of a grant,
+/// and is not a newer one, changes nothing of that but its revision.
 class ledger {
 public:
     static constexpr std::size_t most = 100'000; ///< grants; later ones are not known
@@ -43,10 +43,12 @@ public:
     struct place {
         std::string name;
         std::int64_t revision = 0;
-        unix_time until;
+        granting::shared_grant grant;
     };
     /// Of the grants that are live at t.
     std::vector<place> find(const is_meant& meant, unix_time t) const;
+    /// True if a newer grant than that stands in its place.
+    bool is_newer(const entry& found, const place& than) const;
     /// True if a grant is live that was given for this token by this host.
     bool has(const granting::burnt& token, const std::string& host, unix_time t) const;
     /// Forgets what is over.

@@ -13,6 +13,8 @@ const char* to_string(link::state s) {
         return "connected";
     case link::state::degraded:
         return "degraded";
+    case link::state::full:
+        return "full";
     case link::state::lost:
         return "lost";
     }
@@ -28,6 +30,18 @@ void link::answered(std::size_t which, instant now) {
     ends_[which].asked = now;
     answered_ = now;
     if (!ends_[current_].problem.empty()) current_ = which;
+    settle(now);
+}
+
+void link::refused_write(std::size_t which, const std::string& why, instant now) {
+    full_ = why;
+    answered(which, now);
+}
+
+void link::wrote(instant now) {
+    if (full_.empty()) return;
+    full_.clear();
+    answered_ = now;
     settle(now);
 }
 
@@ -53,7 +67,7 @@ std::size_t link::answering() const {
 }
 
 std::string link::problem() const {
-    std::string text;
+    auto text = full_;
     for (const auto& e : ends_)
         if (!e.problem.empty()) text += (text.empty() ? "" : "; ") + e.name + ": " + e.problem;
     return text;
@@ -62,7 +76,9 @@ std::string link::problem() const {
 void link::settle(instant now) {
     const auto was = state_;
     const auto good = answering();
-    if (answered_ == now)
+    if (answered_ == now && !full_.empty())
+        state_ = state::full;
+    else if (answered_ == now)
         state_ = good == ends_.size() ? state::connected : state::degraded;
     else if (now - answered_ >= patience)
         state_ = state::lost;

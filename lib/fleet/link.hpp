@@ -17,6 +17,7 @@ public:
         starting,  ///< nothing is known yet
         connected, ///< it answers, by each endpoint that was asked
         degraded,  ///< it answers; some endpoint does not
+        full,      ///< it answers, and takes no writes: there is no room left
         lost       ///< no endpoint has answered for a while
     };
     static constexpr nanoseconds patience = seconds(3); ///< longer than etcd takes to choose a leader
@@ -32,12 +33,16 @@ public:
     const std::string& problem(std::size_t which) const { return ends_[which].problem; }
 
     void answered(std::size_t which, instant now);
+    /// It answers that the cluster takes no writes; so it is until wrote().
+    void refused_write(std::size_t which, const std::string& why, instant now);
+    void wrote(instant now);
     /// The next one is to be asked then.
     void failed(std::size_t which, const std::string& why, instant now);
     /// One that does not answer, and is to be asked again now whether it does; none: none is.
     std::optional<std::size_t> to_probe(instant now);
 
     state now() const { return state_; }
+    bool takes_writes() const { return state_ != state::lost && state_ != state::full; }
     bool is_lost() const { return state_ == state::lost; }
     std::size_t answering() const;
     /// In one line; empty: nothing is wrong.
@@ -57,6 +62,7 @@ private:
     std::size_t current_ = 0;
     state state_ = state::starting;
     instant answered_;
+    std::string full_; ///< why it takes no writes
     bool changed_ = false;
 };
 

@@ -113,7 +113,14 @@ struct complaint {
     int code = 2;     ///< of gRPC: 14 unavailable, 16 unauthenticated, 5 not found
     std::string text; ///< printable
     /// Another member may do it, or the same one later.
-    bool may_pass() const { return code == 14 || code == 4 || code == 1 || code == 8 || code == 2; }
+    bool may_pass() const {
+        return code == 14 || code == 4 || code == 1 || (code == 8 && !is_full() && !is_too_large()) ||
+               code == 2;
+    }
+    /// The cluster has no room left, and takes no writes until somebody makes some.
+    bool is_full() const { return code == 8 && text.find("space exceeded") != text.npos; }
+    /// The gateway cannot get so large an answer from its member.
+    bool is_too_large() const { return code == 8 && text.find("larger than max") != text.npos; }
 };
 complaint parse_complaint(std::string_view text);
 

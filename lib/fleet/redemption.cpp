@@ -11,11 +11,20 @@ namespace {
 // A client sends its rounds within this, and may send one to each host: no news for the log.
 constexpr nanoseconds rounds_take = seconds(1);
 
+bool is_refused_by(const known_top& top, const redemption::order& o) {
+    if (!top.has_place || top.place < std::numeric_limits<std::int64_t>::min() + o.slack) return false;
+    return o.token.place < top.place - o.slack;
+}
+
 } // namespace
 
 redemption::redemption(const seal& s, order o, known_top top)
     : seal_(&s), order_(std::move(o)), token_name_(s.name_of(order_.token)),
-      top_name_(s.name_of_top(order_.token.key)), top_(top) {}
+      top_name_(s.name_of_top(order_.token.key)), top_(top) {
+    // The transaction compares revisions, not places: what a known place refuses must not pass by its
+    // revision. The answer says what stands there, and that judges.
+    if (is_refused_by(top_, order_)) top_ = {};
+}
 
 transaction redemption::request(const leases& l) const {
     transaction t;
@@ -76,7 +85,7 @@ redemption::step redemption::answered(const transaction_answer& a, unix_time now
         // One that is forged counts as not there, and is written over.
         top_ = {top.front().revision, t.has_value(), t ? t->place : 0};
     }
-    if (top_.has_place && order_.token.place < top_.place - order_.slack)
+    if (is_refused_by(top_, order_))
         return end(kind::refused, "older than the newest accepted knock of its key in the fleet allows");
     if (++tries_ >= most_tries) return end(kind::failed, "too many knocks of its key at once");
     return step::again;

@@ -65,7 +65,7 @@ class Member:
                *(["--client-cert-auth", "--trusted-ca-file", self.cluster.authority.ca]
                  if self.cluster.client_certificates else [])]
         argv = [_tool("etcd"), "--name", self.name, "--data-dir", data or self.folder, "--logger", "zap",
-                "--log-level", "error",
+                "--log-level", "error", "--auto-compaction-retention", "1h",
                 "--listen-client-urls", f"https://{a}:{CLIENT},https://127.0.0.1:{CLIENT}", "--advertise-client-urls",
                 f"https://{a}:{CLIENT}", "--listen-peer-urls", f"https://{a}:{PEER}", "--initial-advertise-peer-urls",
                 f"https://{a}:{PEER}", "--initial-cluster", self.cluster.peers(), "--initial-cluster-state", "new",

@@ -122,11 +122,13 @@ std::string cluster_text(const json::object& c) {
     }
     const auto state = text_of(c.at("state"));
     const auto ignored = c.at("ignored_entries").to_number<std::uint64_t>();
-    return (state == "lost" ? "LOST" : state) + ", " + std::to_string(answering) + " of " +
-           std::to_string(endpoints.size()) + " endpoints answer" +
-           (c.at("watching").as_bool() ? "" : ", NOT WATCHING") + "; " + plain_json(c.at("grants")) +
-           " grants live" + (ignored == 0 ? "" : "; " + std::to_string(ignored) + " FORGED entries") +
-           problems;
+    return (state == "lost"   ? "LOST"
+            : state == "full" ? "FULL"
+                              : state) +
+           ", " + std::to_string(answering) + " of " + std::to_string(endpoints.size()) +
+           " endpoints answer" + (c.at("watching").as_bool() ? "" : ", NOT WATCHING") + "; " +
+           plain_json(c.at("grants")) + " grants live" +
+           (ignored == 0 ? "" : "; " + std::to_string(ignored) + " FORGED entries") + problems;
 }
 
 std::string grants_table(const json::object& grants) {

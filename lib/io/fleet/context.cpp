@@ -17,6 +17,8 @@ result<std::shared_ptr<asio::ssl::context>> fleet_context(const config::fleet_se
         context->add_certificate_authority(asio::buffer(f.ca_text), ec);
     if (ec) return error{"ca: " + printable(f.ca_file) + ": expected certificates in PEM"};
     if (f.cert_file.empty()) return context;
+    // OpenSSL itself would ask whoever is at the terminal.
+    context->set_password_callback([](std::size_t, asio::ssl::context::password_purpose) { return ""; }, ec);
     context->use_certificate_chain(asio::buffer(f.cert_text), ec);
     if (ec) return error{"cert: " + printable(f.cert_file) + ": expected a certificate in PEM"};
     context->use_private_key(asio::buffer(f.key_text.data(), f.key_text.size()), asio::ssl::context::pem, ec);

@@ -22,6 +22,13 @@ constexpr nanoseconds between_rounds = milliseconds(100);
 constexpr int not_allowed = 7; // codes of gRPC
 constexpr int who_are_you = 16;
 
+/// Most bytes of an answer. A transaction's may have the values of two entries, whoever wrote them: of etcd's
+/// 1.5 MiB each, in base64. A host that could not read them would be kept out by what it would overwrite.
+std::size_t most_answer(std::string_view path) {
+    if (path == fleet::range_path) return 16 << 20;
+    return path == fleet::txn_path ? 5 << 20 : 64 << 10;
+}
+
 /// A token that is too old, or of before the cluster's users have changed.
 bool wants_token(const http_answer& a, const fleet::complaint& c) {
     return a.status == 401 || c.code == who_are_you || c.text.find("auth: revision") != c.text.npos;
@@ -58,6 +65,11 @@ void etcd_client::close() {
 
 void etcd_client::answered(std::size_t which) {
     link_->answered(which, boot_now());
+    if (link_->take_change() && changed_) changed_();
+}
+
+void etcd_client::wrote() {
+    link_->wrote(boot_now());
     if (link_->take_change() && changed_) changed_();
 }
 
@@ -110,12 +122,17 @@ asio::awaitable<result<std::string>> etcd_client::ask(std::string path, std::str
         q.path = path;
         q.body = body;
         q.authorization = token_;
+        q.most_answer = most_answer(path);
         auto a = co_await peer->ask(std::move(q), limit);
         if (generation != generation_) continue;
         if (a && a->status == 200) {
             answered(which);
             result<std::string> said(boost::system::in_place_value, std::move(a->body));
             co_return said;
+        }
+        if (!a && a.error().text == too_long_answer) {
+            answered(which);
+            co_return a.error();
         }
         if (!a) {
             last = a.error();
@@ -126,6 +143,15 @@ asio::awaitable<result<std::string>> etcd_client::ask(std::string path, std::str
                 renewed = true;
                 token_.clear();
                 continue;
+            }
+            if (c.is_too_large()) {
+                answered(which);
+                co_return error{std::string(too_long_answer)};
+            }
+            if (c.is_full()) {
+                link_->refused_write(which, c.text, boot_now());
+                if (link_->take_change() && changed_) changed_();
+                co_return last;
             }
             if (!c.may_pass() && c.code != not_allowed && c.code != who_are_you) {
                 answered(which);

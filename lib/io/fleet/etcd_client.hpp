@@ -39,6 +39,9 @@ public:
     const fleet::link& link() const { return *link_; }
     std::optional<std::size_t> to_probe(instant now) { return link_->to_probe(now); }
     bool is_lost() const { return link_->is_lost(); }
+    bool takes_writes() const { return link_->takes_writes(); }
+    /// The cluster has done a write that was asked for.
+    void wrote();
 
 private:
     boost::asio::awaitable<result<std::string>> authenticate(std::shared_ptr<https_peer> peer,

@@ -5,6 +5,7 @@
 #include "io/system/clock.hpp"
 #include "io/system/tls.hpp"
 
+#include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -27,8 +28,7 @@ namespace {
 constexpr auto token = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t most_connections = 16;
 constexpr std::size_t most_idle = 4;
-constexpr std::uint64_t most_body = 64 << 20;
-constexpr std::size_t most_line = 64 << 20;
+constexpr std::size_t most_line = 16 << 20;
 constexpr std::size_t chunk_size = 64 << 10;
 
 using post = http::request<http::string_body>;
@@ -130,11 +130,13 @@ asio::awaitable<result<https_peer::connection>> https_peer::connect(nanoseconds 
     const auto addresses = addresses_;
     error last{unknown_.empty() ? "its name is being looked up" : unknown_};
     const auto deadline = boot_now() + limit;
-    for (const auto& a : addresses) {
+    for (std::size_t i = 0; i < addresses.size(); ++i) {
+        const auto& a = addresses[i];
         const auto c = std::make_shared<https_connection>(executor_, tls_);
         if (!expect_host(c->stream.native_handle(), where_.host))
             co_return error{"TLS does not take the name"};
-        c->limit(deadline - boot_now());
+        // One that is dead leaves the others their share.
+        c->limit((deadline - boot_now()) / static_cast<std::int64_t>(addresses.size() - i));
         const tcp::endpoint to{to_asio(a), where_.port};
         const auto [refused] = co_await c->stream.next_layer().async_connect(to, token);
         if (refused) {
@@ -144,7 +146,12 @@ asio::awaitable<result<https_peer::connection>> https_peer::connect(nanoseconds 
         boost::system::error_code ignored;
         c->stream.next_layer().set_option(tcp::no_delay(true), ignored);
         const auto [untrusted] = co_await c->stream.async_handshake(asio::ssl::stream_base::client, token);
-        if (!untrusted) co_return c;
+        if (!untrusted) {
+            // The next connection begins with the one that answered.
+            const auto found = std::ranges::find(addresses_, a);
+            if (found != addresses_.end()) std::rotate(addresses_.begin(), found, std::next(found));
+            co_return c;
+        }
         last = c->why("TLS handshake", untrusted);
         c->close();
     }
@@ -201,11 +208,15 @@ asio::awaitable<result<http_answer>> https_peer::ask(http_question q, nanosecond
         auto request = to_request(q, where_.host);
         const auto [unsent, sent] = co_await http::async_write(c->stream, request, token);
         http::response_parser<http::string_body> parser;
-        parser.body_limit(most_body);
+        parser.body_limit(q.most_answer);
         boost::system::error_code failed = unsent;
         if (!failed) {
             const auto [unread, n] = co_await http::async_read(c->stream, c->buffer, parser, token);
             failed = unread;
+        }
+        if (failed == http::error::body_limit) {
+            c->close();
+            co_return error{std::string(too_long_answer)};
         }
         if (failed) {
             const auto why = c->why("asking", failed);
@@ -259,7 +270,10 @@ asio::awaitable<error> https_peer::follow(http_question q, nanoseconds limit, on
             line.clear();
         }
         line.append(got);
-        if (line.size() > most_line) co_return error{"following: a line that is too long"};
+        if (line.size() > most_line) {
+            c->close();
+            co_return error{std::string(too_long_line)};
+        }
     }
     c->close();
     if (status == 200) co_return error{"following: it has ended"};

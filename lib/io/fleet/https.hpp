@@ -24,11 +24,16 @@ struct http_answer {
     std::string body{};
 };
 
+/// The errors of an answer, or a line, of more bytes than it may have.
+inline constexpr std::string_view too_long_answer = "its answer is too long";
+inline constexpr std::string_view too_long_line = "it sends a line that is too long";
+
 /// A question by HTTP (POST, JSON).
 struct http_question {
     std::string path;
     std::string body;
-    std::string authorization; ///< a header's value; empty: none
+    std::string authorization;          ///< a header's value; empty: none
+    std::size_t most_answer = 64 << 10; ///< bytes
 };
 
 class https_connection;

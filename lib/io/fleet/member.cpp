@@ -25,6 +25,7 @@ constexpr nanoseconds patience = seconds(3); // less than replay_guard's time fo
 constexpr nanoseconds remembered = std::chrono::hours(31 * 24);
 constexpr std::size_t most_errands = 10'000;
 constexpr std::size_t most_hosts = 10'000;
+constexpr int most_erasures = 5; // of one grant in a row
 
 // What a coroutine throws must not end the loop's turn unseen.
 void tell_failure(std::exception_ptr failed) {
@@ -36,6 +37,14 @@ void tell_failure(std::exception_ptr failed) {
     }
 }
 
+fleet::attempt_id new_attempt() {
+    fleet::attempt_id id{};
+    const auto random = random_secret(id.size());
+    if (!random) throw std::runtime_error(random.error().text);
+    std::ranges::copy(*random, id.begin());
+    return id;
+}
+
 bool lost_its_lease(const error& e) { return e.text.find("lease not found") != e.text.npos; }
 
 } // namespace
@@ -44,7 +53,7 @@ fleet_member::fleet_member(asio::io_context& context, config::fleet_settings f, 
     : context_(context), settings_(std::move(f)),
       names_(std::make_shared<lookup>(context.get_executor(), std::move(names))), clock_(std::move(by)),
       client_(std::make_shared<etcd_client>(context.get_executor(), names_)),
-      seal_(settings_.prefix, settings_.seal), ledger_(seal_),
+      seal_(settings_.prefix, settings_.seal), ledger_(seal_), postponed_(settings_.name),
       // So that of all hosts one is the first to beat.
       jitter_(milliseconds(std::hash<std::string>{}(settings_.name) % 500)) {}
 
@@ -57,8 +66,9 @@ result<void> fleet_member::begin() {
 }
 
 result<void> fleet_member::use(const config::fleet_settings& f) {
+    if (auto used = client_->use(f); !used) return used;
     settings_ = f;
-    return client_->use(f);
+    return {};
 }
 
 void fleet_member::close() {
@@ -86,6 +96,13 @@ void fleet_member::link_changed() {
         log::warning("the fleet's cluster answers by " + answering + ": " + l.problem() +
                      (std::exchange(was_lost_, false) ? "; knocks of its keys are taken again" : ""));
         break;
+    case state::full:
+        was_lost_ = true;
+        log::warning("the fleet's cluster has no room left and takes no writes: knocks of its keys " +
+                     std::string(settings_.when_lost == config::on_loss::local ? "count on this host alone"
+                                                                               : "are refused") +
+                     ": " + l.problem());
+        break;
     case state::lost:
         ++lost_;
         was_lost_ = true;
@@ -97,43 +114,48 @@ void fleet_member::link_changed() {
     }
 }
 
-fleet::redemption fleet_member::redemption_of(const order& o) const {
+fleet::redemption fleet_member::redemption_of(const fleet::order& o, const fleet::attempt_id& attempt) const {
     fleet::redemption::order r;
     r.token = o.token;
     r.slack = o.claim.slack;
     r.host = settings_.name;
-    const auto random = random_secret(r.attempt.size());
-    if (!random) throw std::runtime_error(random.error().text);
-    std::ranges::copy(*random, r.attempt.begin());
-    const auto now = clock_();
-    for (const auto& g : o.grants) {
-        // One that lives as long as its connections does so on each host by itself.
-        const auto until = g.until == unix_time::max() ? g.at + o.claim.longest : g.until;
-        r.grants.push_back({g.fingerprint, o.claim.key_name, g.who, g.service, o.token.place,
-                            o.token.identity, g.at, until, settings_.name});
-    }
-    for (const auto& [who, service] : o.claim.closes) {
-        const auto is_meant = [&](const granting::shared_grant& g) {
-            return g.key == o.token.key && g.service == service && who.overlaps(g.who);
-        };
-        for (auto& place : ledger_.find(is_meant, now)) r.closes.push_back(std::move(place.name));
-    }
+    r.attempt = attempt;
+    for (const auto& g : o.grants) r.grants.push_back(fleet::shared_grant_of(o, g, settings_.name));
+    const auto is_meant = [&](const granting::shared_grant& g) { return fleet::closes(o, g); };
+    for (auto& place : ledger_.find(is_meant, clock_())) r.closes.push_back(std::move(place.name));
     if (r.closes.size() > fleet::most_cells) r.closes.resize(fleet::most_cells);
     const auto top = tops_.find(o.token.key);
     return {seal_, std::move(r), top == tops_.end() ? fleet::known_top() : top->second};
 }
 
-void fleet_member::redeem(order o, redeemed done) {
-    auto r = redemption_of(o);
-    nanoseconds longest{0};
-    for (const auto& g : r.what().grants) longest = std::max<nanoseconds>(longest, g.until - g.accepted);
-    asio::co_spawn(context_, run_redemption(shared_from_this(), std::move(r), longest, std::move(done)),
+void fleet_member::redeem(const fleet::order& o, redeemed done) {
+    if (!o.claim.closes.empty())
+        postponed_.end([&](const granting::shared_grant& g) { return fleet::closes(o, g); });
+    asio::co_spawn(context_,
+                   run_redemption(shared_from_this(), redemption_of(o, new_attempt()), std::move(done)),
                    tell_failure);
 }
 
-void fleet_member::redeem_later(order o) {
-    if (to_redeem_.size() == most_errands) to_redeem_.pop_front();
-    to_redeem_.push_back(std::move(o));
+void fleet_member::redeem_later(fleet::order o) { postponed_.add(std::move(o)); }
+
+/// What was accepted while the cluster was lost, one after the other: a close finds what was opened before.
+asio::awaitable<void> fleet_member::redeem_postponed(self me) {
+    struct ending {
+        bool& running;
+        ~ending() { running = false; }
+    };
+    const ending at_last{me->redeems_postponed_};
+    while (!me->closed_ && !me->postponed_.empty() && me->client_->takes_writes()) {
+        const auto one = me->postponed_.begin(me->clock_(), new_attempt());
+        auto r = me->redemption_of(one.what, one.attempt);
+        const auto o = co_await me->settle(r);
+        if (me->closed_) co_return;
+        if (o.is == outcome::kind::failed) {
+            me->postponed_.failed();
+            break;
+        }
+        me->erase_later(me->postponed_.done(me->seal_, r.revision()));
+    }
 }
 
 asio::awaitable<result<std::int64_t>> fleet_member::lease(nanoseconds least, instant deadline) {
@@ -163,7 +185,9 @@ asio::awaitable<result<void>> fleet_member::ask_leases(nanoseconds longest, inst
 }
 
 /// Until the cluster has said something for good, or for some seconds.
-asio::awaitable<outcome> fleet_member::decide(fleet::redemption& r, nanoseconds longest) {
+asio::awaitable<outcome> fleet_member::decide(fleet::redemption& r) {
+    nanoseconds longest{0};
+    for (const auto& g : r.what().grants) longest = std::max<nanoseconds>(longest, g.until - g.accepted);
     const auto deadline = boot_now() + patience;
     const auto failed = [](const std::string& why) {
         return outcome{outcome::kind::failed, "the fleet's cluster: " + why};
@@ -180,67 +204,87 @@ asio::awaitable<outcome> fleet_member::decide(fleet::redemption& r, nanoseconds 
             leases_.clear(); // the cluster is another one, or was put back
             continue;
         }
+        client_->wrote();
         const auto a = fleet::parse_transaction_answer(*body);
         if (!a) co_return failed(a.error().text);
         if (r.answered(*a, clock_()) == fleet::redemption::step::over) co_return r.outcome();
     }
 }
 
-asio::awaitable<void> fleet_member::run_redemption(self me, fleet::redemption r, nanoseconds longest,
-                                                   redeemed done) {
-    co_await asio::post(me->context_, asio::use_awaitable); // the answer comes in a later turn
+/// The same, and what became of it is remembered.
+asio::awaitable<outcome> fleet_member::settle(fleet::redemption& r) {
     outcome o;
     try {
-        o = co_await me->decide(r, longest);
+        o = co_await decide(r);
     } catch (const std::exception& e) {
         o.why = e.what();
     }
-    if (me->closed_) co_return;
+    if (closed_) co_return o;
     const auto& token = r.what().token;
-    if (o.is != outcome::kind::failed) me->tops_[token.key] = r.top();
+    if (o.is != outcome::kind::failed) tops_[token.key] = r.top();
     if (r.met_forged())
         log::warning(
             "the fleet: what stands in etcd in the place of a knock, or of its key's newest one, is not "
             "sealed by it: somebody else can write there");
     if (o.is == outcome::kind::burnt && r.revision() != 0) {
-        ++me->burnt_;
-        for (const auto& g : r.what().grants) me->ledger_.put_here(g, r.revision());
-        for (const auto& name : r.what().closes) me->ledger_.erased_here(name, r.revision());
-    } else if (me->ledger_.has(token, me->settings_.name, me->clock_())) {
+        ++burnt_;
+        for (const auto& g : r.what().grants) ledger_.put_here(g, r.revision());
+        for (const auto& name : r.what().closes) ledger_.erased_here(name, r.revision());
+    } else if (ledger_.has(token, settings_.name, clock_())) {
         o = {outcome::kind::burnt, {}}; // its answer was lost, and the watch had it
     }
-    done(o);
+    co_return o;
+}
+
+asio::awaitable<void> fleet_member::run_redemption(self me, fleet::redemption r, redeemed done) {
+    co_await asio::post(me->context_, asio::use_awaitable); // the answer comes in a later turn
+    const auto o = co_await me->settle(r);
+    if (!me->closed_) done(o);
 }
 
 std::size_t fleet_member::end(const fleet::ledger::is_meant& meant) {
     auto places = ledger_.find(meant, clock_());
     const auto count = places.size();
+    postponed_.end(meant);
+    erase_later(std::move(places));
+    return count;
+}
+
+void fleet_member::erase_later(std::vector<fleet::ledger::place> places) {
+    if (places.empty()) return;
     for (auto& p : places) {
         if (to_erase_.size() == most_errands) to_erase_.pop_front();
         to_erase_.push_back(std::move(p));
     }
-    if (count > 0)
-        asio::co_spawn(
-            context_, [](self me) -> task<void> { co_await me->carry_out_errands(); }(shared_from_this()),
-            tell_failure);
-    return count;
+    asio::co_spawn(
+        context_, [](self me) -> task<void> { co_await me->carry_out_errands(); }(shared_from_this()),
+        tell_failure);
 }
 
 asio::awaitable<bool> fleet_member::erase_some(std::vector<fleet::ledger::place> places) {
-    fleet::transaction t;
-    for (const auto& p : places) {
-        t.compares.push_back({p.name, fleet::compare::field::mod_revision, p.revision});
-        t.then.push_back(fleet::erase{p.name});
+    for (int tries = 0; tries < most_erasures; ++tries) {
+        fleet::transaction t;
+        for (const auto& p : places) {
+            t.compares.push_back({p.name, fleet::compare::field::mod_revision, p.revision});
+            t.then.push_back(fleet::erase{p.name});
+        }
+        if (places.size() == 1) t.otherwise.push_back(fleet::range{places.front().name});
+        const auto body = co_await client_->ask(fleet::txn_path, to_json(t), patience);
+        if (!body) co_return false;
+        const auto a = fleet::parse_transaction_answer(*body);
+        if (!a) co_return false;
+        if (a->succeeded) {
+            for (const auto& p : places) ledger_.erased_here(p.name, a->head.revision);
+            co_return true;
+        }
+        if (places.size() > 1) break;
+        // Another knock may have come since, and what that opened stays. Anything else goes.
+        if (a->ranges.size() != 1) co_return false;
+        const auto& found = a->ranges.front().entries;
+        if (found.empty() || ledger_.is_newer(found.front(), places.front())) co_return true;
+        places.front().revision = found.front().revision;
     }
-    const auto body = co_await client_->ask(fleet::txn_path, to_json(t), patience);
-    if (!body) co_return false;
-    const auto a = fleet::parse_transaction_answer(*body);
-    if (!a) co_return false;
-    if (a->succeeded) {
-        for (const auto& p : places) ledger_.erased_here(p.name, a->head.revision);
-        co_return true;
-    }
-    if (places.size() == 1) co_return true; // another knock has come since, and what that opened stays
+    if (places.size() == 1) co_return false; // somebody keeps writing there
     for (const auto& p : places) {
         std::vector<fleet::ledger::place> one(1, p);
         const bool done = co_await erase_some(std::move(one));
@@ -254,7 +298,7 @@ asio::awaitable<void> fleet_member::carry_out_errands() {
     while (!to_erase_.empty() && !client_->is_lost()) {
         std::vector<fleet::ledger::place> some;
         while (!to_erase_.empty() && some.size() < fleet::most_cells) {
-            if (to_erase_.front().until > clock_()) some.push_back(to_erase_.front());
+            if (to_erase_.front().grant.until > clock_()) some.push_back(to_erase_.front());
             to_erase_.pop_front();
         }
         if (some.empty()) break;
@@ -264,11 +308,8 @@ asio::awaitable<void> fleet_member::carry_out_errands() {
         to_erase_.insert(to_erase_.begin(), kept.begin(), kept.end());
         break;
     }
-    while (!to_redeem_.empty() && !client_->is_lost()) {
-        auto o = std::move(to_redeem_.front());
-        to_redeem_.pop_front();
-        redeem(std::move(o), [](const outcome&) {});
-    }
+    if (postponed_.empty() || !client_->takes_writes() || std::exchange(redeems_postponed_, true)) co_return;
+    asio::co_spawn(context_, redeem_postponed(shared_from_this()), tell_failure);
 }
 
 void fleet_member::list_hosts(host_list done) {
@@ -296,7 +337,7 @@ fleet_report fleet_member::report() const {
     fleet_report r;
     r.name = settings_.name;
     r.state = l.now();
-    if (l.is_lost())
+    if (!l.takes_writes())
         r.problem = l.problem();
     else if (l.now() == fleet::link::state::starting)
         r.problem = l.problem().empty() ? "it has not answered yet" : l.problem();

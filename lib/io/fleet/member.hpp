@@ -3,9 +3,10 @@
 #include "config/fleet.hpp"
 #include "fleet/lease_book.hpp"
 #include "fleet/ledger.hpp"
+#include "fleet/order.hpp"
+#include "fleet/postponed.hpp"
 #include "fleet/redemption.hpp"
 #include "fleet/seal.hpp"
-#include "grant/opened.hpp"
 #include "io/fleet/etcd_client.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -57,17 +58,13 @@ public:
     /// Grants of these lengths are to be expected: it has leases for them beforehand.
     void expect(std::vector<nanoseconds> lengths) { lengths_ = std::move(lengths); }
 
-    struct order {
-        granting::burnt token;
-        std::vector<granting::opened_grant> grants;
-        granting::shared_claim claim;
-    };
     using redeemed = std::function<void(const granting::shared_outcome&)>;
     /// Burns a token for the fleet, within a few seconds.
-    void redeem(order o, redeemed done);
-    /// The same for what was accepted here while the cluster was lost, once it is back.
-    void redeem_later(order o);
+    void redeem(const fleet::order& o, redeemed done);
+    /// The same for what was accepted here, and is burnt here, while the cluster was lost, once it is back.
+    void redeem_later(fleet::order o);
     bool is_lost() const { return client_->is_lost(); }
+    bool takes_writes() const { return client_->takes_writes(); }
     /// Ends grants on all hosts: at once, or once the cluster is back. How many there are.
     std::size_t end(const fleet::ledger::is_meant& meant);
 
@@ -81,8 +78,10 @@ private:
     template <class T>
     using task = boost::asio::awaitable<T>;
 
-    static task<void> run_redemption(self me, fleet::redemption r, nanoseconds longest, redeemed done);
-    task<granting::shared_outcome> decide(fleet::redemption& r, nanoseconds longest);
+    static task<void> run_redemption(self me, fleet::redemption r, redeemed done);
+    static task<void> redeem_postponed(self me);
+    task<granting::shared_outcome> settle(fleet::redemption& r);
+    task<granting::shared_outcome> decide(fleet::redemption& r);
     static task<void> watch(self me);
     static task<void> beat(self me);
     static task<void> find_hosts(self me, host_list done);
@@ -90,6 +89,7 @@ private:
     task<result<void>> ask_leases(nanoseconds longest, instant deadline, fleet::redemption::leases& l);
     task<void> watch_once();
     task<void> beat_once();
+    void begin_listing(const fleet::header& as_of);
     task<bool> list();
     task<bool> is_same_cluster();
     task<void> follow();
@@ -97,11 +97,12 @@ private:
     task<void> tell_presence();
     task<void> carry_out_errands();
     task<bool> erase_some(std::vector<fleet::ledger::place> places);
+    void erase_later(std::vector<fleet::ledger::place> places);
     task<void> wait(nanoseconds d);
     void heed(std::string_view line);
     void tell_ignored();
     void link_changed();
-    fleet::redemption redemption_of(const order& o) const;
+    fleet::redemption redemption_of(const fleet::order& o, const fleet::attempt_id& attempt) const;
     void hand_on(granting::shared_changes c);
 
     boost::asio::io_context& context_;
@@ -117,7 +118,8 @@ private:
     std::function<std::uint64_t()> count_;
     std::vector<nanoseconds> lengths_;
     std::deque<fleet::ledger::place> to_erase_;
-    std::deque<order> to_redeem_;
+    fleet::postponed postponed_;
+    bool redeems_postponed_ = false;
     fleet::header known_; ///< all that the ledger has is of this
     bool has_listed_ = false;
     bool watching_ = false;

@@ -1,6 +1,7 @@
 // What a member of the fleet does by itself: it watches what other hosts open and close, and sees to it that
 // the watch lives. What it is asked for is in member.cpp.
 #include "base/text.hpp"
+#include "fleet/pages.hpp"
 #include "io/fleet/member.hpp"
 #include "io/log/log.hpp"
 #include "io/system/clock.hpp"
@@ -9,6 +10,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <utility>
 
@@ -29,7 +31,6 @@ constexpr nanoseconds presence_every = seconds(10);
 constexpr nanoseconds presence_lasts = std::chrono::hours(24);
 constexpr nanoseconds remembered = std::chrono::hours(31 * 24);
 constexpr nanoseconds prune_every = seconds(10);
-constexpr std::int64_t page = 1000;
 
 } // namespace
 
@@ -50,27 +51,8 @@ void fleet_member::tell_ignored() {
                      " in etcd is not sealed by it, and opens nothing: somebody else can write there");
 }
 
-/// All that there is, as of one revision.
-asio::awaitable<bool> fleet_member::list() {
-    fleet::range r;
-    std::tie(r.name, r.end) = seal_.watched();
-    r.limit = page;
-    fleet::header as_of;
-    std::vector<fleet::entry> all;
-    for (;;) {
-        const auto body = co_await client_->ask(fleet::range_path, to_json(r), patience);
-        if (!body) co_return false;
-        auto a = fleet::parse_range_answer(*body);
-        if (!a) {
-            log::warning("the fleet's cluster: " + a.error().text);
-            co_return false;
-        }
-        if (r.revision == 0) as_of = a->head;
-        std::ranges::move(a->entries, std::back_inserter(all));
-        if (!a->more || all.empty()) break;
-        r.revision = as_of.revision;
-        r.name = all.back().name + '\0';
-    }
+/// What there was before is judged by whether it is this cluster's.
+void fleet_member::begin_listing(const fleet::header& as_of) {
     const bool other = has_listed_ && (as_of.cluster != known_.cluster || as_of.revision < known_.revision);
     if (other) {
         log::warning("the fleet's cluster is another one, or was put back: what is burnt here stays burnt");
@@ -78,8 +60,33 @@ asio::awaitable<bool> fleet_member::list() {
         leases_.clear();
     }
     ledger_.begin_listing(other);
-    ledger_.list(all);
-    known_ = as_of;
+}
+
+/// All that there is, as of one revision. No page is kept: whoever can write to etcd decides how much there
+/// is.
+asio::awaitable<bool> fleet_member::list() {
+    fleet::pages pages(seal_.watched());
+    while (!pages.is_over()) {
+        if (closed_) co_return false;
+        const auto body = co_await client_->ask(fleet::range_path, to_json(pages.next()), patience);
+        if (!body && body.error().text == too_long_answer && pages.halve()) continue;
+        if (!body) {
+            if (body.error().text == too_long_answer)
+                log::warning("the fleet's cluster: an entry is larger than etcd makes them by itself");
+            co_return false;
+        }
+        const auto a = fleet::parse_range_answer(*body);
+        const bool is_first = pages.is_first();
+        if (!a || !pages.take(*a)) {
+            log::warning("the fleet's cluster: " + (a ? pages.problem() : a.error().text));
+            co_return false;
+        }
+        if (is_first) begin_listing(pages.as_of());
+        ledger_.list(a->entries);
+        co_await asio::post(context_, asio::use_awaitable); // others have their turn
+    }
+    if (closed_) co_return false;
+    known_ = pages.as_of();
     has_listed_ = true;
     hand_on(ledger_.end_listing(clock_()));
     co_return true;
@@ -120,8 +127,9 @@ asio::awaitable<void> fleet_member::follow() {
     https_peer::on_line told = [this](std::string_view line) {
         if (!closed_) heed(line);
     };
-    (void)co_await client_->follow(fleet::watch_path, std::move(body), std::move(told));
+    const auto why = co_await client_->follow(fleet::watch_path, std::move(body), std::move(told));
     watching_ = false;
+    if (why.text == too_long_line) has_listed_ = false; // from there on it would be sent again
 }
 
 asio::awaitable<void> fleet_member::watch_once() {
@@ -155,6 +163,7 @@ asio::awaitable<void> fleet_member::echo() {
     t.then.push_back(fleet::put{seal_.name_of_echo(), settings_.name});
     const auto body = co_await client_->ask(fleet::txn_path, to_json(t), patience);
     if (!body || closed_) co_return;
+    client_->wrote();
     const auto a = fleet::parse_transaction_answer(*body);
     if (!a || !watching_) co_return;
     const auto deadline = boot_now() + heard_within;
@@ -194,7 +203,7 @@ asio::awaitable<void> fleet_member::beat_once() {
         heard_ = boot_now(); // not again at once, whatever came of it
     }
     if (closed_ || client_->is_lost()) co_return;
-    if (!to_erase_.empty() || !to_redeem_.empty()) co_await carry_out_errands();
+    if (!to_erase_.empty() || !postponed_.empty()) co_await carry_out_errands();
     if (!closed_ && (seen_ == instant{} || boot_now() - seen_ >= presence_every)) {
         // A knock is not to wait for a lease.
         (void)co_await lease(remembered, boot_now() + patience);

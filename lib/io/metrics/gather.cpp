@@ -28,7 +28,9 @@ report::metrics metrics_of(const snapshot& s) {
     m.delays = s.delays;
     if (s.fleet) {
         auto& f = m.fleet.emplace();
-        f.lost = s.fleet->state == fleet::link::state::lost || s.fleet->state == fleet::link::state::starting;
+        using state = fleet::link::state;
+        f.lost = s.fleet->state == state::lost || s.fleet->state == state::full ||
+                 s.fleet->state == state::starting;
         f.watching = s.fleet->watching;
         f.endpoints = s.fleet->endpoints.size();
         for (const auto& e : s.fleet->endpoints) f.answering += e.problem.empty() ? 1 : 0;

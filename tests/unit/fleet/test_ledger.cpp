@@ -130,6 +130,73 @@ BOOST_AUTO_TEST_CASE(forged_entries_change_nothing) {
     BOOST_TEST(watch().opened.empty());
 }
 
+BOOST_AUTO_TEST_CASE(what_takes_the_place_of_a_grant_does_not_hide_it_from_a_revoke) {
+    const auto any = [](const granting::shared_grant&) { return true; };
+    const auto old = knock(100);
+    const auto old_value = etcd.entries[name()].value;
+    const auto g = knock(101);
+    list();
+    for (const auto& value : {std::string("rubbish"), old_value}) {
+        etcd.apply({{}, {put{name(), value}}, {}});
+        BOOST_TEST(watch().opened.empty());
+        auto found = known.find(any, noon);
+        BOOST_REQUIRE(found.size() == 1u);
+        BOOST_TEST(found.front().revision == etcd.revision);
+        BOOST_TEST((found.front().grant == g));
+        etcd.apply({{}, {put{name(), value}}, {}});
+        BOOST_TEST((list().opened == std::vector{g}));
+        found = known.find(any, noon);
+        BOOST_REQUIRE(found.size() == 1u);
+        BOOST_TEST(found.front().revision == etcd.revision);
+    }
+    // What stands there when a revoke comes too late is judged alike.
+    const auto place = known.find(any, noon).front();
+    BOOST_TEST(!known.is_newer({name(), "rubbish", 0}, place));
+    BOOST_TEST(!known.is_newer({name(), old_value, 0}, place));
+    BOOST_TEST(!known.is_newer({name(), ours.close(g), 0}, place));
+    BOOST_TEST(known.is_newer({name(), ours.close(grant_of(token(102), "a")), 0}, place));
+    erase_grant();
+    BOOST_TEST((watch().closed == std::vector{g}));
+}
+
+BOOST_AUTO_TEST_CASE(a_newer_knock_counts_by_its_place_where_clocks_differ) {
+    list();
+    knock(100);
+    watch();
+    auto g = grant_of(token(101), "c");
+    g.accepted -= 2s;
+    etcd.apply({{}, {put{name(), ours.close(g)}}, {}});
+    BOOST_TEST((watch().opened == std::vector{g}));
+}
+
+BOOST_AUTO_TEST_CASE(a_grant_that_is_put_back_at_once_is_closed_all_the_same) {
+    knock(100);
+    const auto old_value = etcd.entries[name()].value;
+    const auto g = knock(101);
+    const auto value = etcd.entries[name()].value;
+    for (const auto& back : {value, old_value}) {
+        etcd.apply({{}, {put{name(), value}}, {}});
+        list();
+        erase_grant();
+        etcd.apply({{}, {put{name(), back}}, {}});
+        const auto changes = watch();
+        BOOST_TEST((changes.closed == std::vector{g}));
+        BOOST_TEST(changes.opened.empty());
+        erase_grant();
+        watch();
+    }
+}
+
+BOOST_AUTO_TEST_CASE(long_names_of_forged_entries_are_not_kept) {
+    const std::string first = "/t/grant/" + std::string(1'000'000, 'x');
+    etcd.apply({{}, {put{first + "1", "rubbish"}, put{first + "2", "rubbish"}}, {}});
+    list();
+    const auto told = known.take_ignored();
+    BOOST_REQUIRE(told.size() == 1u); // cut, they are the same
+    BOOST_TEST(told.front().size() < 1000u);
+    BOOST_TEST(known.ignored() == 2u);
+}
+
 BOOST_AUTO_TEST_CASE(a_cluster_that_was_put_back_is_listed_anew) {
     knock(100);
     const auto backup = etcd;

@@ -51,6 +51,34 @@ BOOST_AUTO_TEST_CASE(an_election_is_no_loss) {
     BOOST_TEST(l.current() == 1u);
 }
 
+BOOST_AUTO_TEST_CASE(a_cluster_without_room_is_full_until_it_has_written) {
+    fleet::link l({"a", "b"}, at(0s));
+    l.answered(0, at(1s));
+    BOOST_TEST(l.takes_writes());
+    l.refused_write(0, "space exceeded", at(2s));
+    BOOST_TEST((l.now() == state::full));
+    BOOST_TEST(!l.takes_writes());
+    BOOST_TEST(!l.is_lost());
+    BOOST_TEST(l.problem() == "space exceeded");
+    BOOST_TEST(l.take_change());
+    for (int i = 0; i < 20; ++i) { // it is read from, and asked to write, all the time
+        l.answered(0, at(3s + i * 500ms));
+        l.refused_write(0, "space exceeded", at(3s + i * 500ms));
+        BOOST_TEST(!l.take_change());
+    }
+    BOOST_TEST(l.current() == 0u);
+    l.failed(0, "refused", at(13s));
+    l.failed(1, "refused", at(20s));
+    BOOST_TEST(l.is_lost());
+    l.answered(0, at(21s));
+    BOOST_TEST((l.now() == state::full));
+    l.answered(1, at(22s));
+    l.wrote(at(22100ms));
+    BOOST_TEST((l.now() == state::connected));
+    BOOST_TEST(l.problem().empty());
+    BOOST_TEST(l.take_change());
+}
+
 BOOST_AUTO_TEST_CASE(who_does_not_answer_is_probed) {
     fleet::link l({"a", "b"}, at(0s));
     l.failed(0, "refused", at(1s));

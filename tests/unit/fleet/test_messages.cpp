@@ -78,6 +78,16 @@ BOOST_AUTO_TEST_CASE(complaints_are_told_apart) {
     BOOST_TEST(lease.code == 5);
     BOOST_TEST(!lease.may_pass());
     BOOST_TEST(parse_complaint(R"({"error":"etcdserver: no leader","code":14})").may_pass());
+    const auto full = parse_complaint(R"({"error":"etcdserver: mvcc: database space exceeded","code":8})");
+    BOOST_TEST(full.is_full());
+    BOOST_TEST(!full.may_pass());
+    const auto busy = parse_complaint(R"({"error":"etcdserver: too many requests","code":8})");
+    BOOST_TEST(!busy.is_full());
+    BOOST_TEST(busy.may_pass());
+    const auto large = parse_complaint(
+        R"j({"error":"grpc: received message larger than max (5000000 vs. 4194304)","code":8})j");
+    BOOST_TEST(large.is_too_large());
+    BOOST_TEST(!large.may_pass());
     BOOST_TEST(parse_complaint("404 page not found\n").may_pass());
     BOOST_TEST(parse_complaint("<html>\x1b[2J").text == "<html>\\x1b[2J");
 }

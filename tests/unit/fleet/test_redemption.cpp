@@ -59,6 +59,22 @@ BOOST_AUTO_TEST_CASE(the_order_of_a_key_goes_never_back) {
     BOOST_TEST((run(of_another, etcd).is == kind::burnt));
 }
 
+BOOST_AUTO_TEST_CASE(what_was_seen_of_the_order_lets_no_older_knock_pass) {
+    const seal s("/t", secret);
+    store etcd;
+    auto newest = redeems(s, token(200), "a");
+    run(newest, etcd);
+    auto older = redeems(s, token(100), "b", 2);
+    BOOST_TEST((run(older, etcd).is == kind::refused));
+    BOOST_TEST(older.top().place == 200);
+    auto as_old = redeems(s, token(101), "b", 3, older.top());
+    BOOST_TEST((run(as_old, etcd).is == kind::refused));
+    BOOST_TEST(etcd.count("/grant/") == 1u);
+    auto within = redeems(s, token(190), "b", 4, as_old.top());
+    BOOST_TEST((run(within, etcd).is == kind::burnt));
+    BOOST_TEST(s.open_top(s.name_of_top("K"), etcd.entries[s.name_of_top("K")].value)->place == 200);
+}
+
 BOOST_AUTO_TEST_CASE(what_the_order_refuses_is_not_remembered_besides) {
     const seal s("/t", secret);
     store etcd;
