@@ -70,16 +70,17 @@ class Samples(LabTest):
 
     def test_the_health_checks_ask_where_the_configuration_says(self):
         checks = [json.loads(re.search(pattern, (_SOURCE / "docker" / name).read_text(encoding="utf-8"))[1])
-                  for name, pattern in (("Dockerfile", r"HEALTHCHECK[^[]*(\[.*\])"),
-                                        ("compose.yaml", r"test: (\[.*\])"))]
+                  for name, pattern in (("Dockerfile", r"HEALTHCHECK[^[]*(\[.*?\])"),
+                                        ("compose.yaml", r"test: (\[.*?\])"),
+                                        ("chronoknock.container", r"HealthCmd=(\[.*?\])"))]
         checks[1].remove("CMD")
         guard = self.small_guard(self.key(), wait=False)
         for healthy in (True, False):
             for check in checks:
-                argv = [{"chronoknock": self.lab.program, "/etc/chronoknock/chronoknock.ini": guard.config}.get(a, a)
-                        for a in check]
-                done = self.server.run(argv, check=False)
-                self.assertEqual(done.returncode == 0, healthy, (argv, done.stderr))
+                # In the container the configuration is where each command looks for it.
+                self.assertEqual(check, ["chronoknock", "status"])
+                done = self.server.run([self.lab.program, *check[1:], "--config", guard.config], check=False)
+                self.assertEqual(done.returncode == 0, healthy, (check, done.stderr))
             guard.stop()
 
 
