@@ -87,6 +87,8 @@ public:
     actions redeemed(std::uint64_t batch, const result<void>& done, instant now);
     /// The store's answer to a `redeem` that is shared.
     actions shared_redeemed(std::uint64_t batch, const shared_outcome& o, instant now);
+    /// The token of a batch that was revoked since: what other hosts have opened for it is to be closed.
+    std::optional<burnt> revoked_on_its_way(std::uint64_t batch) const;
     /// What share() comes to.
     struct sharing {
         actions todo;
@@ -99,7 +101,7 @@ public:
     sharing share(const shared_changes& changes, instant now, unix_time t);
     /// True if something that was shared is to be opened yet: share({}) does, or tries again.
     bool owes_opening() const { return !unopened_.empty() || !freed_.empty(); }
-    /// The fingerprint of a key (its name); empty: there is none.
+    /// The fingerprint of a key (its name) of the fleet; empty: there is none.
     std::string fingerprint_of(const std::string& key) const;
     /// How many grants are held at `now`.
     std::size_t held(instant now) const { return holders_.all(now).size(); }

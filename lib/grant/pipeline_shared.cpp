@@ -55,6 +55,14 @@ actions pipeline::shared_redeemed(std::uint64_t batch, const shared_outcome& o, 
     return todo;
 }
 
+std::optional<burnt> pipeline::revoked_on_its_way(std::uint64_t batch) const {
+    const auto found = redeeming_.find(batch);
+    if (found == redeeming_.end()) return {};
+    const auto revoked =
+        std::ranges::find_if(found->second, [](const knock& k) { return !k.revoked.empty(); });
+    return revoked == found->second.end() ? std::nullopt : std::optional(revoked->once);
+}
+
 /// A token of which another host's grant was heard before the fleet had answered here.
 void pipeline::settle_contest(const burnt& once, bool is_ours) {
     const auto same = [&](const shared_grant& g) {
@@ -76,7 +84,7 @@ const terms::key* pipeline::shared_key(const std::string& fingerprint) const {
 
 std::string pipeline::fingerprint_of(const std::string& key) const {
     const auto found = std::ranges::find(terms_.keys, key, &terms::key::name);
-    return found == terms_.keys.end() ? std::string() : found->fingerprint;
+    return found == terms_.keys.end() || !found->shared ? std::string() : found->fingerprint;
 }
 
 /// What a grant of another host is to open here, if anything. This host's configuration has the last word.
@@ -165,6 +173,7 @@ void pipeline::open_shared(knock k, bool is_new, instant now, unix_time t, actio
 void pipeline::add_gone(std::span<const shared_grant> all, std::vector<shared_grant>& closed) {
     for (const auto& [key, one] : std::exchange(recalled_, {})) {
         const auto fingerprint = fingerprint_of(key);
+        if (fingerprint.empty()) continue;
         const auto same = [&](const shared_grant& g) {
             return g.key == fingerprint && g.who == one.first && g.service == one.second;
         };

@@ -50,7 +50,12 @@ std::optional<fleet_report> granter::fleet() const {
 
 void granter::redeem_shared(granting::redeem& r) {
     const auto take = [this, batch = r.batch](const granting::shared_outcome& o) {
+        const auto revoked = pipeline_->revoked_on_its_way(batch);
         carry_out(pipeline_->shared_redeemed(batch, o, boot_now()));
+        if (revoked && member_) // the other hosts have opened what it was for
+            member_->end([&](const granting::shared_grant& g) {
+                return g.key == revoked->key && g.place == revoked->place && g.identity == revoked->identity;
+            });
         if (pipeline_->owes_opening()) share();
     };
     try {

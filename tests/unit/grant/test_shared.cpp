@@ -174,6 +174,36 @@ BOOST_AUTO_TEST_CASE(a_copy_that_lost_opens_what_the_other_hosts_did) {
     BOOST_TEST(!line.owes_opening()); // it was its own
 }
 
+BOOST_AUTO_TEST_CASE(what_is_revoked_on_its_way_is_known_when_the_fleet_has_burnt_it) {
+    const auto r = judged("1");
+    BOOST_TEST(!line.revoked_on_its_way(r.batch));
+    granting::revocation of_alice;
+    of_alice.key = "alice";
+    of_alice.why = "by root";
+    (void)line.revoke(of_alice, {}, now, clock());
+    const auto token = line.revoked_on_its_way(r.batch);
+    BOOST_REQUIRE(token.has_value());
+    BOOST_TEST(token->identity == "1");
+    (void)line.shared_redeemed(r.batch, {kind::burnt, ""}, now);
+    BOOST_TEST(!holds());
+    BOOST_TEST(!line.revoked_on_its_way(r.batch));
+}
+
+BOOST_AUTO_TEST_CASE(a_close_of_the_fleets_spares_a_key_of_the_same_secret_that_is_not_its) {
+    auto both = known();
+    both.keys[1].fingerprint = "a";
+    world w(both);
+    claim c = w.knock("1");
+    c.key = 1;
+    c.once.key = "b";
+    const auto todo = w.line.judge(std::vector{c}, w.now, {w.clock(), 0s});
+    const auto asked = w.line.redeemed(std::get<redeem>(todo.at(0)).batch, {}, w.now);
+    w.line.carried_out(std::get<open_services>(asked.at(0)).knock, {}, w.now);
+    BOOST_TEST(w.holds());
+    (void)w.shared({.opened = {}, .closed = {w.from("other", "9")}});
+    BOOST_TEST(w.ends.changes.empty());
+}
+
 BOOST_AUTO_TEST_CASE(one_knock_may_open_several) {
     const auto opened = shared({.opened = {from("beta", "x"), from("beta", "x", "ssh")},
                                 .tokens = {{"a", epoch, "x", here, clock()}}});
