@@ -45,9 +45,8 @@ int main(int argc, char** argv) try {
     po::options_description options;
     options.add_options()("endpoints", po::value(&endpoints)->required())("ca", po::value(&ca)->required())(
         "cert", po::value(&cert)->required())("key", po::value(&key)->required())(
-        "prefix", po::value(&under)->default_value("/bench"))(
-        "hosts", po::value(&hosts)->default_value(200))("rate", po::value(&rate)->default_value(1000),
-                                                        "knocks a second")(
+        "prefix", po::value(&under)->default_value("/bench"))("hosts", po::value(&hosts)->default_value(200))(
+        "rate", po::value(&rate)->default_value(1000), "knocks a second")(
         "seconds", po::value(&lasts)->default_value(60))("keys", po::value(&keys)->default_value(1000))(
         "first", po::value(&first)->default_value(0), "number of the first host");
     po::variables_map given;

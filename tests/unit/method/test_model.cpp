@@ -14,7 +14,7 @@ using namespace chronoknock::time_sequence;
 
 namespace {
 
-constexpr std::size_t memory = 9; // less than come within the timeout
+constexpr std::size_t memory = 9;                    // less than come within the timeout
 constexpr nanoseconds timeout = milliseconds(4'025); // no SYN is just so old: they come each some 50 ms
 const std::vector<std::string> service_names = {"ssh", "vpn", "web"};
 
