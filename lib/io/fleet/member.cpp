@@ -21,8 +21,6 @@ namespace {
 
 using outcome = granting::shared_outcome;
 
-constexpr nanoseconds patience = seconds(3); // less than replay_guard's time for a retry
-constexpr nanoseconds remembered = std::chrono::hours(31 * 24);
 constexpr std::size_t most_errands = 10'000;
 constexpr std::size_t most_hosts = 10'000;
 constexpr int most_erasures = 5; // of one grant in a row
@@ -85,31 +83,30 @@ void fleet_member::link_changed() {
     using state = fleet::link::state;
     const auto& l = client_->link();
     const auto answering = std::to_string(l.answering()) + " of " + std::to_string(l.size()) + " endpoints";
+    const auto again = [this] {
+        return std::exchange(was_lost_, false) ? "; knocks of its keys are taken again" : "";
+    };
+    const auto out_of_use = [&](const std::string& how) {
+        was_lost_ = true;
+        const bool local = settings_.when_lost == config::on_loss::local;
+        log::warning("the fleet's cluster " + how + ": knocks of its keys " +
+                     (local ? "count on this host alone: " : "are refused: ") + l.problem());
+    };
     switch (l.now()) {
     case state::starting:
         break;
     case state::connected:
-        log::info("the fleet's cluster answers: " + answering +
-                  (std::exchange(was_lost_, false) ? "; knocks of its keys are taken again" : ""));
+        log::info("the fleet's cluster answers: " + answering + again());
         break;
     case state::degraded:
-        log::warning("the fleet's cluster answers by " + answering + ": " + l.problem() +
-                     (std::exchange(was_lost_, false) ? "; knocks of its keys are taken again" : ""));
+        log::warning("the fleet's cluster answers by " + answering + ": " + l.problem() + again());
         break;
     case state::full:
-        was_lost_ = true;
-        log::warning("the fleet's cluster has no room left and takes no writes: knocks of its keys " +
-                     std::string(settings_.when_lost == config::on_loss::local ? "count on this host alone"
-                                                                               : "are refused") +
-                     ": " + l.problem());
+        out_of_use("has no room left and takes no writes");
         break;
     case state::lost:
         ++lost_;
-        was_lost_ = true;
-        log::warning("the fleet's cluster is lost: knocks of its keys " +
-                     std::string(settings_.when_lost == config::on_loss::local ? "count on this host alone"
-                                                                               : "are refused") +
-                     ": " + l.problem());
+        out_of_use("is lost");
         break;
     }
 }
@@ -302,10 +299,9 @@ asio::awaitable<void> fleet_member::carry_out_errands() {
             to_erase_.pop_front();
         }
         if (some.empty()) break;
-        const auto kept = some;
-        const bool done = co_await erase_some(std::move(some));
+        const bool done = co_await erase_some(some);
         if (done) continue;
-        to_erase_.insert(to_erase_.begin(), kept.begin(), kept.end());
+        to_erase_.insert(to_erase_.begin(), some.begin(), some.end());
         break;
     }
     if (postponed_.empty() || !client_->takes_writes() || std::exchange(redeems_postponed_, true)) co_return;

@@ -74,6 +74,11 @@ public:
     const config::fleet_settings& settings() const { return settings_; }
 
 private:
+    /// With what is asked of the cluster: less than replay_guard's time for a retry.
+    static constexpr nanoseconds patience = seconds(3);
+    /// So long etcd keeps a burnt token at least.
+    static constexpr nanoseconds remembered = std::chrono::hours(31 * 24);
+
     using self = std::shared_ptr<fleet_member>;
     template <class T>
     using task = boost::asio::awaitable<T>;

@@ -21,7 +21,6 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr auto token = asio::as_tuple(asio::use_awaitable);
-constexpr nanoseconds patience = seconds(3);
 constexpr nanoseconds turn = milliseconds(250);
 constexpr nanoseconds quiet = seconds(1);               // then some host beats
 constexpr nanoseconds heard_within = milliseconds(700); // of a beat
@@ -29,7 +28,6 @@ constexpr nanoseconds first_pause = milliseconds(100);
 constexpr nanoseconds last_pause = seconds(1);
 constexpr nanoseconds presence_every = seconds(10);
 constexpr nanoseconds presence_lasts = std::chrono::hours(24);
-constexpr nanoseconds remembered = std::chrono::hours(31 * 24);
 constexpr nanoseconds prune_every = seconds(10);
 
 } // namespace
