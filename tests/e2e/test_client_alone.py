@@ -9,7 +9,7 @@ import unittest
 import cli
 from lab import Lab, start_http
 
-CLIENT = os.environ.get("CHRONOKNOCK_CLIENT", str(pathlib.Path(cli.PROGRAM).parent / "client/chronoknock"))
+CLIENT = os.environ.get("CHRONOKNOCK_CLIENT", str(pathlib.Path(cli.PROGRAM).parent / "chronoknock_client"))
 _OF_CLIENTS = {"keygen", "knock", "connect", "doctor", "time", "profile", "sequence", "completions"}
 
 
