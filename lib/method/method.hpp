@@ -27,6 +27,7 @@
 namespace chronoknock::method {
 
 using packet::capture_wish;
+class tracker;
 
 /// Finds complete knocks among events: one for all keys of a method, so that the cost of a packet does not
 /// depend on their number.
@@ -54,6 +55,8 @@ public:
     virtual bool waiting() const { return false; }
     /// Its big tables, not all of which have been touched: so a start takes no time. For populate().
     virtual std::vector<std::span<const std::byte>> tables() const { return {}; }
+    /// Where it remembers SYNs of addresses, for another to follow (tracker); none: for none.
+    virtual std::shared_ptr<tracker> addresses() const { return {}; }
     /// For `status`: names and numbers.
     virtual std::vector<std::pair<std::string_view, std::uint64_t>> count() const { return {}; }
 };
@@ -77,6 +80,8 @@ struct verifier_settings {
     /// there is no second table of them. It goes on working meanwhile, perhaps in another thread: only what
     /// never changes may be read of it. Until it has taken over, the new one can advance, and nothing else.
     const verifier* before = nullptr;
+    /// addresses() of another method's, if there is one.
+    std::shared_ptr<tracker> addresses = {};
 };
 
 /// What a client wants to knock for.

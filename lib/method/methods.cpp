@@ -103,13 +103,16 @@ capture_wish wants(const config::server& s) {
 std::vector<watcher> verifiers(const verifier_settings& common, const verifier_set* before) {
     const auto& s = common.server;
     std::vector<watcher> all;
+    std::shared_ptr<tracker> addresses;
     for (const auto& r : table) {
         const auto keys = keys_of(r, s);
         if (keys.empty()) continue;
         auto settings = common;
         settings.keys = keys;
         settings.before = before ? before->of(r.name) : nullptr;
+        settings.addresses = addresses;
         all.push_back({r.verify(settings), wish_of(r, s, keys)});
+        if (!addresses) addresses = all.back().verifier->addresses();
     }
     return all;
 }

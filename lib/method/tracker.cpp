@@ -25,14 +25,20 @@ std::uint16_t retransmission_id(const packet::event& syn) {
 
 } // namespace
 
-tracker::tracker(const settings& s, const hash_seed& seed)
-    : settings_(s), seed_(seed), capacity_(s.memory + s.slack),
+tracker::tracker(const settings& s, const hash_seed& seed, std::shared_ptr<tracker> leader)
+    : settings_(s), seed_(seed), leader_(std::move(leader)), capacity_(s.memory + s.slack),
       unit_(std::max(nanoseconds(1), (s.timeout + nanoseconds(ticks_per_timeout - 1)) / ticks_per_timeout)),
       timeout_ticks_(static_cast<std::uint16_t>((s.timeout + unit_ - nanoseconds(1)) / unit_)),
-      slots_(s.addresses), pool_(blocks_for(s.addresses)), index_(s.addresses) {
+      slots_(s.addresses), pool_(blocks_for(s.addresses)), index_(leader_ ? 0 : s.addresses) {
     scratch_.reserve(capacity_);
     std::uninitialized_default_construct(slots_.begin(), slots_.end());
-    for (slot i = 0; i < s.addresses; ++i) make_newest(i);
+    if (!leader_)
+        for (slot i = 0; i < s.addresses; ++i) make_newest(i);
+}
+
+tracker::~tracker() {
+    if (holding_ != 0)
+        for (auto& e : leader_->slots_) e.waits &= static_cast<std::uint8_t>(~followed);
 }
 
 std::size_t tracker::bytes() const {
@@ -48,14 +54,15 @@ std::uint32_t tracker::hash_of(const address& a) const {
 }
 
 void tracker::expect(const packet::event& syn, arrival& out) const {
-    out.hash = hash_of(syn.source);
-    index_.fetch(out.hash);
+    out.hash = leader_ ? leader_->hash_of(syn.source) : hash_of(syn.source);
+    if (!leader_) index_.fetch(out.hash);
     out.who = syn.source;
     out.port = syn.port;
     out.id = retransmission_id(syn);
 }
 
 void tracker::fetch(const arrival& a) const {
+    if (leader_) return __builtin_prefetch(&slots_[leader_->recent(a)], 1);
     index_.find(a.hash, [this](slot s) {
         __builtin_prefetch(&slots_[s], 1);
         return false;
@@ -64,6 +71,45 @@ void tracker::fetch(const arrival& a) const {
 
 tracker::slot tracker::find(const arrival& a) const {
     return index_.find(a.hash, [&](slot s) { return slots_[s].who == a.who; });
+}
+
+/// Where the address stands, the one heard of last from now on.
+tracker::slot tracker::admit(const arrival& a) {
+    auto s = find(a);
+    if (s == none) s = replace_oldest(a);
+    if (s != newest_) {
+        unlink(s);
+        make_newest(s);
+    }
+    return recent(a) = s;
+}
+
+/// The slot is the address's from now on, of which nothing is remembered.
+void tracker::clear(slot s, const address& who) {
+    entry& e = slots_[s];
+    e.who = who;
+    e.count = e.fresh = 0;
+    e.head = entry::unchained;
+    e.waits = e.spent = 0;
+}
+
+void tracker::begin_wait(slot s, std::uint8_t bits) {
+    const auto before = waits(s);
+    slots_[s].waits |= bits;
+    hold(s, before);
+}
+
+void tracker::end_wait(slot s, std::uint8_t bits) {
+    const auto before = waits(s);
+    slots_[s].waits &= static_cast<std::uint8_t>(~bits);
+    hold(s, before);
+}
+
+/// Has the leader keep the slot, or not any more.
+void tracker::hold(slot s, std::uint8_t before) {
+    if (!leader_ || (before > soon) == (waits(s) > soon)) return;
+    leader_->slots_[s].waits ^= followed;
+    waits(s) > soon ? ++holding_ : --holding_;
 }
 
 void tracker::unlink(slot s) {
@@ -108,23 +154,18 @@ tracker::slot tracker::replace_oldest(const arrival& a) {
     // Slots that were never given stand before all others.
     if (newcomers_ >= slots_.size()) index_.remove(hash_of(e.who), s);
     fetch_oldest(s);
-    e.who = a.who;
+    clear(s, a.who);
     index_.enter(a.hash, s);
-    e.count = e.fresh = 0;
-    e.head = entry::unchained;
-    e.waits = e.spent = 0;
     ++newcomers_;
     return s;
 }
 
 tracker::slot tracker::observe(const arrival& a, instant now) {
-    slot s = find(a);
-    if (s == none) s = replace_oldest(a);
-    if (s != newest_) {
-        unlink(s);
-        make_newest(s);
+    slot s = leader_ ? leader_->recent(a) : admit(a);
+    if (leader_) {
+        if (leader_->slots_[s].who != a.who) s = leader_->admit(a);
+        if (slots_[s].who != a.who) clear(s, a.who); // it was another's
     }
-
     entry& e = slots_[s];
     const auto now_tick = tick(now);
     if (e.count != 0 && now - e.last >= settings_.timeout) {

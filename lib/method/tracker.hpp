@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <utility>
 #include <vector>
@@ -23,9 +24,9 @@ struct seen {
 };
 
 /// Remembers the last ports that each of a fixed number of addresses knocked at. All memory is taken at
-/// construction (of none for no addresses, when another one's is to be moved here), but most of it is touched
-/// later: by populate(pool()), or by the SYNs themselves. The address that was quiet longest makes room for
-/// a new one. No allocation, no timer and no clock per SYN.
+/// construction (none for no addresses), but most of it is touched later: by populate(tables()), or by the
+/// SYNs themselves. The address that was quiet longest makes room for a new one. No allocation, no timer and
+/// no clock per SYN.
 ///
 /// Most strangers send one SYN: an address's first three stand in its entry. Further ones stand in blocks of
 /// nine from a pool that all addresses share: it is a circle, and a block that is taken is always the one
@@ -47,7 +48,13 @@ public:
     };
     using slot = std::uint32_t;
 
-    tracker(const settings& s, const hash_seed& seed);
+    /// leader: one of as many addresses, or none. With one, an address has the place here that it has there,
+    /// so that two methods that look at the same SYNs seek it once; it makes room when it does there, and
+    /// every SYN that is observed here counts as heard of there. A leader has one follower at a time.
+    tracker(const settings& s, const hash_seed& seed, std::shared_ptr<tracker> leader = {});
+    tracker(const tracker&) = delete;
+    tracker& operator=(const tracker&) = delete;
+    ~tracker();
 
     /// What is to be remembered of a SYN.
     struct arrival {
@@ -81,11 +88,13 @@ public:
     /// How many came since the last mark_looked_at().
     std::uint32_t fresh(slot s) const { return slots_[s].fresh; }
     void mark_looked_at(slot s) { slots_[s].fresh = 0; }
-    /// What it waits for, a bit each, as the matcher will have it: nothing again when the slot goes to
-    /// another address. A slot that waits for more than `soon` is not given away.
+    /// What it waits for, a bit each (seven of them), as the matcher will have it: nothing again when the
+    /// slot goes to another address. A slot that waits for more than `soon` is not given away.
     static constexpr std::uint8_t soon = 1;
-    std::uint8_t& waits(slot s) { return slots_[s].waits; }
-    std::uint8_t waits(slot s) const { return slots_[s].waits; }
+    std::uint8_t waits(slot s) const { return slots_[s].waits & static_cast<std::uint8_t>(~followed); }
+    void begin_wait(slot s, std::uint8_t bits);
+    void end_wait(slot s, std::uint8_t bits);
+    const tracker* leader() const { return leader_.get(); }
     /// What was derived for it as for a first knock, as far as 255; zero again when nothing is remembered of
     /// it.
     std::uint8_t& spent(slot s) { return slots_[s].spent; }
@@ -157,6 +166,8 @@ private:
     static constexpr std::uint32_t none = address_index::none;
     static constexpr std::uint32_t per_block = 9;
     static constexpr std::uint32_t scouted = 8;
+    static constexpr std::uint8_t followed =
+        128; ///< of waits: that the follower's waits for more than `soon`
 
     /// SYNs of one address, one after another.
     struct alignas(64) block {
@@ -198,7 +209,11 @@ private:
 
     std::uint32_t hash_of(const address& a) const;
     slot find(const arrival& a) const;
+    slot admit(const arrival& a);
     slot replace_oldest(const arrival& a);
+    void clear(slot s, const address& who);
+    void hold(slot s, std::uint8_t before);
+    slot& recent(const arrival& a) const { return recent_[a.hash % recent_.size()]; }
     void fetch_oldest(slot given);
     void make_newest(slot s);
     void unlink(slot s);
@@ -211,6 +226,9 @@ private:
 
     settings settings_;
     hash_seed seed_;
+    std::shared_ptr<tracker> leader_;
+    std::uint32_t holding_ = 0; ///< how many slots of the leader's it keeps from being given away
+    mutable std::array<slot, 256> recent_{}; ///< by hash, where some addresses stood that were admitted last
     std::uint32_t capacity_;
     nanoseconds unit_;
     std::uint16_t timeout_ticks_;

@@ -4,6 +4,8 @@
 #include "packet/capture_wish.hpp"
 #include "packet/decode.hpp"
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <memory>
@@ -56,15 +58,19 @@ packet_socket::reading packet_socket::read(int most, Each each) {
     struct context {
         Each& each;
         std::exception_ptr thrown{};
-        std::uintptr_t last = 0; ///< where the one before stood
+        std::array<std::uintptr_t, 4> before{}; ///< where the last ones stood
+        std::size_t next = 0;                   ///< of these the oldest
     } given{each};
     const auto on_frame = [](u_char* user, const pcap_pkthdr* header, const u_char* bytes) {
         auto& c = *reinterpret_cast<context*>(user);
-        // Another processor wrote the frames, at equal distances: those to come can be on their way already.
+        // Another processor wrote the frames: those to come can be on their way already. Of large ones a
+        // block of the ring has 1, 2 or 4, so that four later it is as far again as from four before.
         const auto at = reinterpret_cast<std::uintptr_t>(bytes);
-        const auto ahead = at + 4 * (at - std::exchange(c.last, at));
+        const auto ahead = at + (at - std::exchange(c.before[c.next], at));
+        c.next = (c.next + 1) % c.before.size();
         __builtin_prefetch(reinterpret_cast<const void*>(ahead - 64)); // libpcap asks there whether it is one
         __builtin_prefetch(reinterpret_cast<const void*>(ahead));
+        __builtin_prefetch(reinterpret_cast<const void*>(ahead + 64));
         try {
             c.each(std::span<const std::uint8_t>(bytes, header->caplen));
         } catch (...) {

@@ -58,12 +58,21 @@ result<void> check_memory(const config::server& s, std::span<const std::uint32_t
     return {};
 }
 
+/// That of the one before, or a new one.
+std::shared_ptr<method::tracker> verifier::tracker_for(const method::verifier_settings& s, const tags& t) {
+    const auto wanted = tracker_settings(s.server, t);
+    if (s.before)
+        if (const auto& old = static_cast<const verifier*>(s.before)->tracker_;
+            old->made_with() == wanted && old->leader() == s.addresses.get())
+            return old;
+    const bool follows = s.addresses && s.addresses->made_with().addresses == wanted.addresses;
+    return std::make_shared<method::tracker>(wanted, s.seed, follows ? s.addresses : nullptr);
+}
+
 verifier::verifier(const method::verifier_settings& s)
     : server_(s.server), seed_(s.seed), known_(s.known), tags_(s.server, s.keys, s.seed),
-      inherits_(s.before && !tags_.layouts().empty() &&
-                static_cast<const verifier*>(s.before)->tracker_.made_with() ==
-                    tracker_settings(s.server, tags_)),
-      tracker_(inherits_ ? method::tracker::settings{} : tracker_settings(s.server, tags_), s.seed),
+      tracker_(tracker_for(s, tags_)),
+      inherits_(s.before && static_cast<const verifier*>(s.before)->tracker_ == tracker_),
       lanes_{make_lane(s.server), make_lane(s.server)}, wholes_{full_ration, full_ration},
       queues_{message_queue(most_queued, most_queued_of_key), message_queue(most_queued, most_queued_of_key)},
       disturbed_{boost::circular_buffer<disturbed>(most_waiting_of(s.server)),
@@ -90,12 +99,12 @@ verifier::verifier(const method::verifier_settings& s)
 
 void verifier::take_over(method::verifier& other) {
     auto& before = static_cast<verifier&>(other);
+    before.take_expected();
     tracked_ = before.tracked_;
     decryptions_ = before.decryptions_;
     postponed_ = before.postponed_;
     turned_away_ = before.turned_away_;
     if (!inherits_) return;
-    tracker_ = std::move(before.tracker_);
     dirty_ = std::move(before.dirty_);
     lanes_ = std::move(before.lanes_);
     disturbed_ = std::move(before.disturbed_);
@@ -111,7 +120,9 @@ void verifier::observe(const packet::event& e, instant now) {
     };
     switch (e.kind) {
     case packet::kind::syn:
-        if (syn_ports_[e.port]) observe_syn(e, now);
+        if (syn_ports_[e.port])
+            tracker_->expect(e, expected_.next(*tracker_, now,
+                                               [this](const auto& a, instant then) { take_syn(a, then); }));
         return;
     case packet::kind::datagram:
         if (fits) take_payload(key::carrier::udp);
@@ -168,18 +179,23 @@ void verifier::serve_queue(turn t, instant now) {
     });
 }
 
-void verifier::observe_syn(const packet::event& e, instant now) {
+void verifier::take_expected() {
+    expected_.take_all(*tracker_, [this](const auto& a, instant now) { take_syn(a, now); });
+}
+
+void verifier::take_syn(const method::tracker::arrival& a, instant now) {
     ++tracked_;
-    const auto s = tracker_.observe(e, now);
-    if (tracker_.count(s) < least_syns_) return;
-    if (!(tracker_.waits(s) & method::tracker::soon)) {
-        tracker_.waits(s) |= method::tracker::soon;
+    const auto s = tracker_->observe(a, now);
+    if (tracker_->count(s) < least_syns_) return;
+    if (!(tracker_->waits(s) & method::tracker::soon)) {
+        tracker_->begin_wait(s, method::tracker::soon);
         dirty_.push_back(s);
     }
-    if (tracker_.fresh(s) == slack) look(s, now);
+    if (tracker_->fresh(s) == slack) look(s, now);
 }
 
 std::vector<granting::claim> verifier::end_batch(instant now) {
+    take_expected();
     for (auto& l : lanes_) l.refill(now - refilled_);
     for (auto& r : wholes_) r.refill(now - refilled_);
     refilled_ = now;
@@ -188,11 +204,11 @@ std::vector<granting::claim> verifier::end_batch(instant now) {
         for (auto& waiting = lanes_[t].waiting(); !waiting.empty() && lanes_[t].has_ration();
              waiting.pop_front()) {
             if (!search(waiting.front(), t, digit_search::depth::newest, now)) break;
-            tracker_.waits(waiting.front()) &= static_cast<std::uint8_t>(~in_lane);
+            tracker_->end_wait(waiting.front(), in_lane);
         }
     for (const auto t : {known, stranger}) look_deeper(t, now);
     for (const auto s : dirty_) {
-        tracker_.waits(s) &= static_cast<std::uint8_t>(~method::tracker::soon);
+        tracker_->end_wait(s, method::tracker::soon);
         look(s, now);
     }
     dirty_.clear();
@@ -200,8 +216,8 @@ std::vector<granting::claim> verifier::end_batch(instant now) {
 }
 
 void verifier::look(method::tracker::slot s, instant now) {
-    if (tracker_.waits(s) & in_lane) return;
-    const auto t = turn_of(tracker_.who(s));
+    if (tracker_->waits(s) & in_lane) return;
+    const auto t = turn_of(tracker_->who(s));
     auto& lane = lanes_[t];
     if (lane.is_free() && search(s, t, digit_search::depth::newest, now)) return;
     if (lane.waiting().full()) {
@@ -209,7 +225,7 @@ void verifier::look(method::tracker::slot s, instant now) {
         return;
     }
     ++postponed_;
-    tracker_.waits(s) |= in_lane;
+    tracker_->begin_wait(s, in_lane);
     lane.waiting().push_back(s);
 }
 
@@ -218,18 +234,17 @@ void verifier::look_deeper(turn t, instant now) {
     for (; !queue.empty() && queue.front().due <= now && lanes_[t].has_ration(); queue.pop_front()) {
         const auto s = queue.front().slot;
         if (!search(s, t, digit_search::depth::older, now)) return;
-        tracker_.waits(s) &= static_cast<std::uint8_t>(~is_disturbed);
+        tracker_->end_wait(s, is_disturbed);
     }
 }
 
 /// False if the ration ended before all was tried.
 bool verifier::search(method::tracker::slot s, turn t, digit_search::depth d, instant now) {
     const bool deep = d == digit_search::depth::older;
-    if (tracker_.count(s) < least_syns_ || (tracker_.fresh(s) == 0 && !deep)) return true;
-    const auto syns = tracker_.recall(s);
-    const auto who = tracker_.who(s);
-    std::bitset<65536> used;
-    bool found = false;
+    if (tracker_->count(s) < least_syns_ || (tracker_->fresh(s) == 0 && !deep)) return true;
+    const auto syns = tracker_->recall(s);
+    const auto who = tracker_->who(s);
+    std::vector<port_range> used;
     bool left_some = false;
     bool complete = true;
     trials_ = 0;
@@ -237,8 +252,9 @@ bool verifier::search(method::tracker::slot s, turn t, digit_search::depth d, in
         const auto& l = tags_.layouts()[i];
         if (deep && l.as.order == order::sequential) continue; // one has no choice
         const auto done =
-            digits_(l.as, l.tags, syns, tracker_.fresh(s), d, [&](const message& m, std::size_t first) {
-                return try_message(m, i, t, {who, key::carrier::ports, now - tracker_.age(syns[first], now)});
+            digits_(l.as, l.tags, syns, tracker_->fresh(s), d, [&](const message& m, std::size_t first) {
+                return try_message(m, i, t,
+                                   {who, key::carrier::ports, now - tracker_->age(syns[first], now)});
             });
         if (done == digit_search::verdict::enough && trials_ < most_trials) {
             if (!lanes_[t].has_ration()) {
@@ -249,19 +265,22 @@ bool verifier::search(method::tracker::slot s, turn t, digit_search::depth d, in
         }
         left_some |= done == digit_search::verdict::sealed_by_none && digits_.left_some();
         if (done != digit_search::verdict::opened) continue;
-        found = true;
-        for (std::uint32_t port = l.as.range().first; port <= l.as.range().last; ++port) used.set(port);
+        used.push_back(l.as.range());
     }
-    if (complete) tracker_.mark_looked_at(s);
+    if (complete) tracker_->mark_looked_at(s);
     // A knock's SYNs are used up by it: what completes it again is a later round, or a replay.
-    if (found) tracker_.forget(s, [&](std::uint16_t port) { return used[port]; });
+    if (!used.empty())
+        tracker_->forget(s, [&](std::uint16_t port) {
+            return std::ranges::any_of(
+                used, [port](const port_range& r) { return r.first <= port && port <= r.last; });
+        });
     if (!complete) return false;
-    if (!left_some || (tracker_.waits(s) & is_disturbed)) return true;
+    if (!left_some || (tracker_->waits(s) & is_disturbed)) return true;
     if (disturbed_[t].full()) {
         ++turned_away_;
         return true;
     }
-    tracker_.waits(s) |= is_disturbed;
+    tracker_->begin_wait(s, is_disturbed);
     disturbed_[t].push_back({s, now + settle});
     return true;
 }
@@ -377,7 +396,7 @@ std::vector<std::pair<std::string_view, std::uint64_t>> verifier::count() const 
             {"decryptions", decryptions_},
             {"postponed", postponed_},
             {"turned_away", turned_away_},
-            {"tracker_bytes", tracker_.bytes()},
+            {"tracker_bytes", tracker_->bytes()},
             {"live_tags", tags_.live_count()}};
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/hash.hpp"
+#include "method/arrivals.hpp"
 #include "method/lane.hpp"
 #include "method/method.hpp"
 #include "method/sealed/digits.hpp"
@@ -13,6 +14,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -40,7 +42,7 @@ public:
                std::ranges::any_of(disturbed_, [](const auto& q) { return !q.empty(); });
     }
     std::vector<std::span<const std::byte>> tables() const override {
-        const auto [syns, index] = tracker_.tables();
+        const auto [syns, index] = tracker_->tables();
         return {syns, index};
     }
     std::vector<std::pair<std::string_view, std::uint64_t>> count() const override;
@@ -66,7 +68,9 @@ private:
         std::uint32_t zone = tags::none; ///< none: it does not use the carrier dns
     };
     enum class outcome { opened, forged, rationed };
-    void observe_syn(const packet::event& e, instant now);
+    static std::shared_ptr<method::tracker> tracker_for(const method::verifier_settings& s, const tags& t);
+    void take_expected();
+    void take_syn(const method::tracker::arrival& a, instant now);
     void observe_name(const packet::event& e, instant now);
     void take(const message& m, const packet::event& e, key::carrier c, std::uint32_t zone, instant now);
     bool may_carry(const tags::held_key& k, const packet::event& e, key::carrier c, std::uint32_t zone) const;
@@ -95,8 +99,9 @@ private:
     bool echoes_ = false;          ///< some key uses the carrier icmp
     std::map<std::string, std::uint32_t, std::less<>> zones_;
     std::uint32_t least_syns_ = ~0u; ///< fewest SYNs of an address that are worth a look
-    bool inherits_;                  ///< the tracker is that of the one before
-    method::tracker tracker_;
+    std::shared_ptr<method::tracker> tracker_;
+    bool inherits_; ///< it is that of the one before
+    method::arrivals expected_;
     std::vector<method::tracker::slot> dirty_; ///< addresses that may have something complete
     std::array<method::lane, turns> lanes_;    ///< for messages of SYNs
     std::array<method::ration, turns> wholes_; ///< for whole ones

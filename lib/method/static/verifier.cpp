@@ -3,7 +3,6 @@
 #include "method/complete.hpp"
 
 #include <algorithm>
-#include <bitset>
 #include <utility>
 
 namespace chronoknock::fixed {
@@ -37,7 +36,8 @@ result<void> check_ports(const config::server& s, std::span<const std::uint32_t>
 
 verifier::verifier(const method::verifier_settings& s)
     : server_(s.server), inherits_(number_ports(s)),
-      tracker_(inherits_ ? method::tracker::settings{} : tracker_settings(s.server.knock), s.seed) {
+      tracker_(inherits_ ? static_cast<const verifier*>(s.before)->tracker_
+                         : std::make_shared<method::tracker>(tracker_settings(s.server.knock), s.seed)) {
     for (const auto key : s.keys) {
         const auto& settings = server_.keys[key];
         const auto& sequences = sequences_of(settings);
@@ -62,7 +62,7 @@ verifier::verifier(const method::verifier_settings& s)
 /// True if the tracker of the one before is to be taken over: then a port keeps the number that it has there.
 bool verifier::number_ports(const method::verifier_settings& s) {
     const auto* const before = static_cast<const verifier*>(s.before);
-    if (before && before->tracker_.made_with() == tracker_settings(s.server.knock)) {
+    if (before && before->tracker_->made_with() == tracker_settings(s.server.knock)) {
         number_of_ = before->number_of_;
         numbers_ = before->numbers_;
         if (give_numbers(s.keys)) return true;
@@ -88,10 +88,10 @@ bool verifier::give_numbers(std::span<const std::uint32_t> keys) {
 
 void verifier::take_over(method::verifier& other) {
     auto& before = static_cast<verifier&>(other);
+    before.take_expected();
     tracked_ = before.tracked_;
     datagrams_ = before.datagrams_;
     if (!inherits_) return;
-    tracker_ = std::move(before.tracker_);
     dirty_ = std::move(before.dirty_);
 }
 
@@ -99,22 +99,30 @@ void verifier::observe(const packet::event& e, instant now) {
     if (e.kind == packet::kind::echo) return; // it has no port
     const auto number = number_of_[index_of(e.kind, e.port)];
     if (number == 0 || with_[number].empty()) return;
+    auto& next = expected_.next(*tracker_, now, [this](const auto& a, instant then) { take(a, then); });
+    tracker_->expect(e, next);
+    next.port = number;
+    if (e.kind == packet::kind::datagram) next.id = ++datagrams_;
+}
+
+void verifier::take_expected() {
+    expected_.take_all(*tracker_, [this](const auto& a, instant now) { take(a, now); });
+}
+
+void verifier::take(const method::tracker::arrival& a, instant now) {
     ++tracked_;
-    const auto number_of_packet = e.kind == packet::kind::datagram ? ++datagrams_ : e.sequence;
-    auto numbered = e;
-    numbered.port = number;
-    numbered.sequence = number_of_packet;
-    const auto s = tracker_.observe(numbered, now);
-    if (!(tracker_.waits(s) & method::tracker::soon)) {
-        tracker_.waits(s) |= method::tracker::soon;
+    const auto s = tracker_->observe(a, now);
+    if (!(tracker_->waits(s) & method::tracker::soon)) {
+        tracker_->begin_wait(s, method::tracker::soon);
         dirty_.push_back(s);
     }
-    if (tracker_.fresh(s) == slack) look(s, now);
+    if (tracker_->fresh(s) == slack) look(s, now);
 }
 
 std::vector<granting::claim> verifier::end_batch(instant now) {
+    take_expected();
     for (const auto s : dirty_) {
-        tracker_.waits(s) &= static_cast<std::uint8_t>(~method::tracker::soon);
+        tracker_->end_wait(s, method::tracker::soon);
         look(s, now);
     }
     dirty_.clear();
@@ -122,14 +130,14 @@ std::vector<granting::claim> verifier::end_batch(instant now) {
 }
 
 void verifier::look(method::tracker::slot s, instant now) {
-    const auto syns = tracker_.recall(s);
-    const auto fresh = std::min<std::size_t>(tracker_.fresh(s), syns.size());
+    const auto syns = tracker_->recall(s);
+    const auto fresh = std::min<std::size_t>(tracker_->fresh(s), syns.size());
     if (fresh == 0) return;
     ++looks_;
-    const method::remembered r{syns, static_cast<std::uint32_t>(fresh), tracker_.memory(),
-                               tracker_.timeout_ticks()};
-    const auto who = tracker_.who(s);
-    std::bitset<65536> used;
+    const method::remembered r{syns, static_cast<std::uint32_t>(fresh), tracker_->memory(),
+                               tracker_->timeout_ticks()};
+    const auto who = tracker_->who(s);
+    std::vector<std::uint16_t> used; // of few knocks
     const auto found_before = found_.size();
     for (const auto& syn : syns.last(fresh))
         for (const auto n : with_[syn.port]) {
@@ -139,11 +147,12 @@ void verifier::look(method::tracker::slot s, instant now) {
             const auto complete = c.strict ? method::complete_strict(r, c.ports, every_number_)
                                            : method::complete_set(r, c.ports);
             if (!complete) continue;
-            for (const auto port : c.ports) used.set(port);
-            found_.push_back(claim_of(c, who, now - tracker_.age(syns[complete->first], now)));
+            used.insert(used.end(), c.ports.begin(), c.ports.end());
+            found_.push_back(claim_of(c, who, now - tracker_->age(syns[complete->first], now)));
         }
-    tracker_.mark_looked_at(s);
-    if (found_.size() != found_before) tracker_.forget(s, [&](std::uint16_t port) { return used[port]; });
+    tracker_->mark_looked_at(s);
+    if (found_.size() != found_before)
+        tracker_->forget(s, [&](std::uint16_t port) { return std::ranges::find(used, port) != used.end(); });
 }
 
 granting::claim verifier::claim_of(const candidate& c, const address& who, instant first) const {
@@ -172,7 +181,7 @@ granting::claim verifier::claim_of(const candidate& c, const address& who, insta
 }
 
 std::vector<std::pair<std::string_view, std::uint64_t>> verifier::count() const {
-    return {{"tracked", tracked_}, {"tracker_bytes", tracker_.bytes()}};
+    return {{"tracked", tracked_}, {"tracker_bytes", tracker_->bytes()}};
 }
 
 } // namespace chronoknock::fixed

@@ -1,10 +1,12 @@
 #pragma once
 
+#include "method/arrivals.hpp"
 #include "method/method.hpp"
 #include "method/static/key.hpp"
 #include "method/tracker.hpp"
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -24,7 +26,7 @@ public:
     void observe(const packet::event& e, instant now) override;
     std::vector<granting::claim> end_batch(instant now) override;
     std::vector<std::span<const std::byte>> tables() const override {
-        const auto [syns, index] = tracker_.tables();
+        const auto [syns, index] = tracker_->tables();
         return {syns, index};
     }
     std::vector<std::pair<std::string_view, std::uint64_t>> count() const override;
@@ -41,6 +43,8 @@ private:
 
     bool number_ports(const method::verifier_settings& s);
     bool give_numbers(std::span<const std::uint32_t> keys);
+    void take_expected();
+    void take(const method::tracker::arrival& a, instant now);
     void look(method::tracker::slot s, instant now);
     granting::claim claim_of(const candidate& c, const address& who, instant first) const;
 
@@ -51,12 +55,13 @@ private:
     std::vector<candidate> candidates_;
     std::vector<std::vector<std::uint32_t>> with_; ///< candidates that have a port, by its number
     port_set every_number_;                        ///< that is in a sequence
-    method::tracker tracker_;
+    std::shared_ptr<method::tracker> tracker_;
+    method::arrivals expected_;
     std::vector<method::tracker::slot> dirty_;
     std::vector<granting::claim> found_;
     std::vector<std::uint64_t> tried_in_; ///< by candidate: the look that it was tried in last
     std::uint64_t looks_ = 0;
-    std::uint32_t datagrams_ = 0; ///< so that no two look like one that is sent again
+    std::uint16_t datagrams_ = 0; ///< so that no two look like one that is sent again
     std::uint64_t tracked_ = 0;
 };
 

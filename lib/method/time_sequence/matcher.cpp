@@ -43,8 +43,9 @@ matcher::matcher(const config::server& server, std::span<const std::uint32_t> ke
                  std::function<bool(const address&)> is_known, const matcher* before,
                  const sequence_kind& kind)
     : seed_(seed), packets_(kind.packets), known_(std::move(is_known)), keyring_(server, keys, kind),
-      inherits_(before && before->tracker_.made_with() == tracker_settings(server.knock)),
-      tracker_(inherits_ ? method::tracker::settings{} : tracker_settings(server.knock), seed),
+      inherits_(before && before->tracker_->made_with() == tracker_settings(server.knock)),
+      tracker_(inherits_ ? before->tracker_
+                         : std::make_shared<method::tracker>(tracker_settings(server.knock), seed)),
       lanes_(make_lanes(server.knock.tracked)) {
     const auto hints = hints_for(server, keys, kind);
     if (!before || before->hints_.size() != hints) hints_ = zero_pages<std::uint64_t>(hints);
@@ -56,8 +57,7 @@ void matcher::take_over(matcher& before) {
     // What the hints say of lines that have other numbers now is under hashes of another seed.
     if (hints_.size() == 0) hints_ = std::move(before.hints_);
     if (!inherits_) return;
-    tracker_ = std::move(before.tracker_);
-    tracker_.judge_anew();
+    tracker_->judge_anew();
     // Whoever waits keeps his place: what he is looked at for is found out when his turn comes.
     dirty_ = std::move(before.dirty_);
     lanes_ = std::move(before.lanes_);
@@ -76,42 +76,39 @@ void matcher::observe(const packet::event& e, instant now) {
         ++counters_.outside_pool;
         return;
     }
-    if (now != now_ || expected_.size() == expected_.capacity()) take_expected();
-    now_ = now;
-    tracker_.expect(e, expected_.emplace_back());
+    tracker_->expect(e,
+                     expected_.next(*tracker_, now, [this](const auto& a, instant then) { take(a, then); }));
 }
 
-/// What throws is the SYN's that was being dealt with: the others are next.
 void matcher::take_expected() {
-    for (auto i = taken_; i < expected_.size(); ++i) tracker_.fetch(expected_[i]);
-    while (taken_ < expected_.size()) take(expected_[taken_++]);
-    expected_.clear();
-    taken_ = 0;
+    expected_.take_all(*tracker_, [this](const auto& a, instant now) { take(a, now); });
 }
 
-void matcher::take(const method::tracker::arrival& a) {
+void matcher::take(const method::tracker::arrival& a, instant now) {
+    now_ = now;
     ++counters_.tracked;
-    const auto s = tracker_.observe(a, now_);
+    const auto s = tracker_->observe(a, now_);
     // Without a selector among its SYNs an address has no sequence of an hmac key.
-    auto& promising = tracker_.promising(s);
+    auto& promising = tracker_->promising(s);
     bool worth_it = keyring_.is_selector(a.port) || !keyring_.plain_sequences().empty();
-    if (tracker_.take_outdated(s)) {
+    if (tracker_->take_outdated(s)) {
         promising = std::ranges::any_of(
-            tracker_.recall(s), [this](const method::seen& one) { return keyring_.is_selector(one.port); });
+            tracker_->recall(s), [this](const method::seen& one) { return keyring_.is_selector(one.port); });
         worth_it |= promising;
-        tracker_.await(s, method::tracker::port_filter::all());
+        tracker_->await(s, method::tracker::port_filter::all());
     }
     promising |= worth_it;
-    if (!promising) return tracker_.mark_looked_at(s);
-    if (tracker_.count(s) < keyring_.least_syns()) return;
+    if (!promising) return tracker_->mark_looked_at(s);
+    if (tracker_->count(s) < keyring_.least_syns()) return;
     // All that its selectors stand for was derived when it was looked at last, and is without a port yet that
     // this one is not: it need not be looked at again.
-    if (!worth_it && tracker_.fresh(s) == 1 && !tracker_.awaits(s, a.port)) return tracker_.mark_looked_at(s);
-    if (!(tracker_.waits(s) & method::tracker::soon)) {
-        tracker_.waits(s) |= method::tracker::soon;
+    if (!worth_it && tracker_->fresh(s) == 1 && !tracker_->awaits(s, a.port))
+        return tracker_->mark_looked_at(s);
+    if (!(tracker_->waits(s) & method::tracker::soon)) {
+        tracker_->begin_wait(s, method::tracker::soon);
         dirty_.push_back(s);
     }
-    if (tracker_.fresh(s) == slack) look(s);
+    if (tracker_->fresh(s) == slack) look(s);
 }
 
 bool matcher::advance(instant now, const time_estimate& t, std::size_t sequences) {
@@ -127,7 +124,7 @@ std::vector<match> matcher::end_batch(instant now) {
     refilled_ = now;
     for (std::size_t t = 0; t < turns; ++t) serve(static_cast<turn>(t));
     for (const auto s : dirty_) {
-        tracker_.waits(s) &= static_cast<std::uint8_t>(~method::tracker::soon);
+        tracker_->end_wait(s, method::tracker::soon);
         look(s);
     }
     dirty_.clear();
@@ -135,24 +132,24 @@ std::vector<match> matcher::end_batch(instant now) {
 }
 
 bool matcher::worth_a_look(method::tracker::slot s) const {
-    return tracker_.fresh(s) != 0 && tracker_.count(s) >= keyring_.least_syns();
+    return tracker_->fresh(s) != 0 && tracker_->count(s) >= keyring_.least_syns();
 }
 
 /// False if every lane that the address can need has it already, or has no room. In a flood that is what most
 /// looks come to, and it must cost less than finding out which lane it is.
 bool matcher::can_be_served(method::tracker::slot s) const {
     const auto can_take = [&](turn t) {
-        return !(tracker_.waits(s) & bit(t)) && (lanes_[t].is_free() || !lanes_[t].waiting().full());
+        return !(tracker_->waits(s) & bit(t)) && (lanes_[t].is_free() || !lanes_[t].waiting().full());
     };
-    return (tracker_.spent(s) != all_spent && can_take(first_time)) || can_take(doubtful) ||
+    return (tracker_->spent(s) != all_spent && can_take(first_time)) || can_take(doubtful) ||
            (!keyring_.plain_sequences().empty() && can_take(plain)) ||
-           (!(tracker_.waits(s) & bit(known)) && known_(tracker_.who(s)));
+           (!(tracker_->waits(s) & bit(known)) && known_(tracker_->who(s)));
 }
 
 void matcher::look(method::tracker::slot s) {
     if (!worth_a_look(s)) return;
     if (!can_be_served(s)) {
-        if (tracker_.waits(s) <= method::tracker::soon) ++counters_.turned_away;
+        if (tracker_->waits(s) <= method::tracker::soon) ++counters_.turned_away;
         return;
     }
     ++counters_.looks;
@@ -166,9 +163,9 @@ void matcher::look(method::tracker::slot s) {
     }
     if (!keyring_.plain_sequences().empty()) seen_to &= take_turn(plain);
     // Whoever was turned away is looked at again when his next SYN comes.
-    if (seen_to && tracker_.waits(s) <= method::tracker::soon) {
-        tracker_.mark_looked_at(s);
-        tracker_.await(s, view_.awaited);
+    if (seen_to && tracker_->waits(s) <= method::tracker::soon) {
+        tracker_->mark_looked_at(s);
+        tracker_->await(s, view_.awaited);
     }
     close_view();
 }
@@ -186,19 +183,19 @@ void matcher::serve(turn t) {
         }
         if (!done) return;
         waiting.pop_front();
-        tracker_.waits(s) &= static_cast<std::uint8_t>(~bit(t));
-        if (tracker_.waits(s) > method::tracker::soon) continue;
-        tracker_.mark_looked_at(s);
-        tracker_.await(s, method::tracker::port_filter::all()); // for the other turns
+        tracker_->end_wait(s, bit(t));
+        if (tracker_->waits(s) > method::tracker::soon) continue;
+        tracker_->mark_looked_at(s);
+        tracker_->await(s, method::tracker::port_filter::all()); // for the other turns
     }
 }
 
 /// The derivations of a turn for the address that is looked at: now, or when the lane comes to it. False if
 /// it is turned away.
 bool matcher::take_turn(turn t) {
-    if (tracker_.waits(view_.s) & bit(t)) return true;
+    if (tracker_->waits(view_.s) & bit(t)) return true;
     if (!lanes_[t].is_free() && known_(view_.who)) {
-        if (tracker_.waits(view_.s) & bit(known)) return true;
+        if (tracker_->waits(view_.s) & bit(known)) return true;
         t = known;
     }
     if (lanes_[t].is_free() && work(t)) return true;
@@ -208,18 +205,18 @@ bool matcher::take_turn(turn t) {
         return false;
     }
     ++counters_.postponed;
-    tracker_.waits(view_.s) |= bit(t);
+    tracker_->begin_wait(view_.s, bit(t));
     waiting.push_back(view_.s);
     return true;
 }
 
 void matcher::open_view(method::tracker::slot s) {
     view_ = {s,
-             tracker_.who(s),
-             {tracker_.recall(s), tracker_.fresh(s), tracker_.memory(), tracker_.timeout_ticks()},
+             tracker_->who(s),
+             {tracker_->recall(s), tracker_->fresh(s), tracker_->memory(), tracker_->timeout_ticks()},
              found_.size()};
     // What was derived before is without a port yet that has not come since.
-    const auto before = tracker_.awaited(s);
+    const auto before = tracker_->awaited(s);
     view_.only_fresh = std::ranges::none_of(
         view_.r.fresh_syns(), [&](const method::seen& one) { return before.may_have(one.port); });
     if (view_.only_fresh) view_.awaited = before;
@@ -232,14 +229,14 @@ void matcher::open_view(method::tracker::slot s) {
         if (keyring_.is_selector(syn.port)) selectors_.push_back(syn.port);
     }
     find_candidates();
-    tracker_.promising(s) = !selectors_.empty();
+    tracker_->promising(s) = !selectors_.empty();
 }
 
 void matcher::close_view() {
     for (const auto port : distinct_) ports_.reset(port);
     if (found_.size() == view_.found_before) return;
     // A knock's SYNs are used up by it: what completes the sequence again is a replay.
-    tracker_.forget(view_.s, [this](std::uint16_t port) { return used_[port]; });
+    tracker_->forget(view_.s, [this](std::uint16_t port) { return used_[port]; });
     used_.reset();
 }
 
@@ -248,7 +245,7 @@ void matcher::find_candidates() {
     untimely_.clear();
     const auto t = t_.t + (now_ - t_at_);
     const auto latest = t + t_.error;
-    const auto earliest = t - t_.error - tracker_.age(view_.r.syns.front(), now_);
+    const auto earliest = t - t_.error - tracker_->age(view_.r.syns.front(), now_);
     // The lists of all ports side by side, so that memory is asked for several nodes at a time.
     walk_.clear();
     const auto follow = [this](std::uint32_t n) {
@@ -273,7 +270,7 @@ void matcher::find_candidates() {
     // With many keys chance hits more: the mean, and twice the deviation.
     const double mean = keyring_.expected_selectors(distinct_);
     const auto allowed = static_cast<std::uint32_t>(selectors_of_a_knock + mean + 2 * std::sqrt(mean));
-    auto& spent = tracker_.spent(view_.s);
+    auto& spent = tracker_->spent(view_.s);
     if (spent >= looks_of_a_knock * allowed) spent = all_spent;
     view_.looks_like_first = timely_.size() <= allowed && spent != all_spent;
 }
@@ -299,7 +296,7 @@ bool matcher::try_plain(turn t) {
         auto windows = granting::window_range{0, 0};
         if (!k.ignore_time) {
             const auto now = t_.t + (now_ - t_at_);
-            const auto oldest = tracker_.age(view_.r.syns.front(), now_);
+            const auto oldest = tracker_->age(view_.r.syns.front(), now_);
             windows = granting::acceptable_windows(now - t_.error - oldest, now + t_.error, k.granularity);
         }
         for (auto t0 = windows.first; t0 <= windows.last; t0 += k.granularity)
@@ -321,7 +318,7 @@ bool matcher::try_sequence(std::uint32_t l, std::int64_t t0, turn t) {
     if (derived_at_once_ == most_at_once) return false;
     ++derived_at_once_;
     lanes_[t].spend(1);
-    if (auto& spent = tracker_.spent(view_.s); t == first_time && spent != all_spent) ++spent;
+    if (auto& spent = tracker_->spent(view_.s); t == first_time && spent != all_spent) ++spent;
     ++counters_.derivations;
     const auto& k = keyring_.psk(l);
     sequence_.resize(k.length);
@@ -356,7 +353,7 @@ bool matcher::try_sequence(std::uint32_t l, std::int64_t t0, turn t) {
     for (const auto& syn : view_.r.syns.subspan(complete->first))
         if (std::erase(missed, syn.port) != 0) last_port = syn.port;
     found_.push_back({view_.who, keyring_.id_of(l), t0,
-                      now_ - tracker_.age(view_.r.syns[complete->first], now_), last_port});
+                      now_ - tracker_->age(view_.r.syns[complete->first], now_), last_port});
     return true;
 }
 
@@ -386,7 +383,7 @@ std::vector<std::pair<std::string_view, std::uint64_t>> matcher::count_by_name()
             {"derivations", counters_.derivations},
             {"postponed", counters_.postponed},
             {"turned_away", counters_.turned_away},
-            {"tracker_bytes", tracker_.bytes()},
+            {"tracker_bytes", tracker_->bytes()},
             {"live_sequences", keyring_.live_count()}};
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/hash.hpp"
 #include "base/zero_pages.hpp"
+#include "method/arrivals.hpp"
 #include "method/complete.hpp"
 #include "method/lane.hpp"
 #include "method/time_sequence/keyring.hpp"
@@ -10,10 +11,10 @@
 #include <algorithm>
 #include <array>
 #include <bitset>
-#include <boost/container/static_vector.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -72,10 +73,10 @@ public:
     const counters& count() const { return counters_; }
     /// The same and more for `status` (method::verifier::count).
     std::vector<std::pair<std::string_view, std::uint64_t>> count_by_name() const;
-    const method::tracker& addresses() const { return tracker_; }
+    const std::shared_ptr<method::tracker>& addresses() const { return tracker_; }
     /// Tables that were not touched at the start.
     std::vector<std::span<const std::byte>> tables() const {
-        const auto [syns, index] = tracker_.tables();
+        const auto [syns, index] = tracker_->tables();
         return {syns, index, hints_.memory()};
     }
     const keyring& keys() const { return keyring_; }
@@ -107,7 +108,7 @@ private:
 
     static std::array<method::lane, turns> make_lanes(std::uint32_t tracked);
     void take_expected();
-    void take(const method::tracker::arrival& a);
+    void take(const method::tracker::arrival& a, instant now);
     bool worth_a_look(method::tracker::slot s) const;
     bool can_be_served(method::tracker::slot s) const;
     void look(method::tracker::slot s);
@@ -128,11 +129,8 @@ private:
     std::function<bool(const address&)> known_;
     keyring keyring_;
     bool inherits_; ///< the tracker is that of the one before
-    method::tracker tracker_;
-    /// SYNs that came, until the processor has fetched for all of them what is remembered of their addresses:
-    /// one after the other, each would wait for memory by itself.
-    boost::container::static_vector<method::tracker::arrival, 16> expected_;
-    std::size_t taken_ = 0;                    ///< how many of them have been dealt with
+    std::shared_ptr<method::tracker> tracker_;
+    method::arrivals expected_;
     std::vector<method::tracker::slot> dirty_; ///< addresses that may have something complete
     std::array<method::lane, turns> lanes_;
     /// Of each sequence that was derived and not complete, one port that was missing, under a hash of

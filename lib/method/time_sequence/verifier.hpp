@@ -25,6 +25,7 @@ public:
     std::vector<granting::claim> end_batch(instant now) override;
     bool waiting() const override { return matcher_.waiting(); }
     std::vector<std::span<const std::byte>> tables() const override { return matcher_.tables(); }
+    std::shared_ptr<method::tracker> addresses() const override { return matcher_.addresses(); }
     std::vector<std::pair<std::string_view, std::uint64_t>> count() const override {
         return matcher_.count_by_name();
     }

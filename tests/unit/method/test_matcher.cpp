@@ -235,14 +235,14 @@ BOOST_FIXTURE_TEST_CASE(a_flood_of_strangers_costs_no_hashing_and_no_look, lab) 
     server.knock.tracked = 4096;
     auto m = make();
     const auto derived = m.count().derivations;
-    const auto bytes = m.addresses().bytes();
+    const auto bytes = m.addresses()->bytes();
     for (std::uint32_t n = 0; n < 100'000; ++n)
         m.observe(syn(ip(n), 1, static_cast<std::uint16_t>(1024 + n % 60000), n), at(1));
     BOOST_TEST(m.end_batch(at(1)).empty());
     BOOST_TEST(m.count().looks == 0u);
     BOOST_TEST(m.count().derivations == derived);
-    BOOST_TEST(m.addresses().bytes() == bytes);
-    BOOST_TEST(m.addresses().newcomers() == 100'000u);
+    BOOST_TEST(m.addresses()->bytes() == bytes);
+    BOOST_TEST(m.addresses()->newcomers() == 100'000u);
     BOOST_TEST(knock(m, alice_ip, sequence(0, alice_ip, epoch), at(1)).size() == 1u);
 }
 
