@@ -62,7 +62,7 @@ void tracker::expect(const packet::event& syn, arrival& out) const {
 }
 
 void tracker::fetch(const arrival& a) const {
-    if (leader_) return __builtin_prefetch(&slots_[leader_->recent(a)], 1);
+    if (leader_) return __builtin_prefetch(&slots_[leader_->recent(a).at], 1);
     index_.find(a.hash, [this](slot s) {
         __builtin_prefetch(&slots_[s], 1);
         return false;
@@ -81,7 +81,16 @@ tracker::slot tracker::admit(const arrival& a) {
         unlink(s);
         make_newest(s);
     }
-    return recent(a) = s;
+    recent(a) = {s, ++admitted_};
+    return s;
+}
+
+/// The same for its follower, which comes soon after it.
+tracker::slot tracker::admit_again(const arrival& a) {
+    constexpr std::uint32_t soon_after = 32, little_of = 64; // of the order in which addresses make room
+    const auto& last = recent(a);
+    const bool still = admitted_ - last.number < std::min(soon_after, settings_.addresses / little_of);
+    return still && slots_[last.at].who == a.who ? last.at : admit(a);
 }
 
 /// The slot is the address's from now on, of which nothing is remembered.
@@ -161,12 +170,9 @@ tracker::slot tracker::replace_oldest(const arrival& a) {
 }
 
 tracker::slot tracker::observe(const arrival& a, instant now) {
-    slot s = leader_ ? leader_->recent(a) : admit(a);
-    if (leader_) {
-        if (leader_->slots_[s].who != a.who) s = leader_->admit(a);
-        if (slots_[s].who != a.who) clear(s, a.who); // it was another's
-    }
+    const slot s = leader_ ? leader_->admit_again(a) : admit(a);
     entry& e = slots_[s];
+    if (leader_ && e.who != a.who) clear(s, a.who); // it was another's
     const auto now_tick = tick(now);
     if (e.count != 0 && now - e.last >= settings_.timeout) {
         e.count = e.fresh = 0;

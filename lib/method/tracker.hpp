@@ -210,10 +210,16 @@ private:
     std::uint32_t hash_of(const address& a) const;
     slot find(const arrival& a) const;
     slot admit(const arrival& a);
+    slot admit_again(const arrival& a);
     slot replace_oldest(const arrival& a);
     void clear(slot s, const address& who);
     void hold(slot s, std::uint8_t before);
-    slot& recent(const arrival& a) const { return recent_[a.hash % recent_.size()]; }
+    /// Where one of the addresses that were admitted last may stand.
+    struct admission {
+        slot at = 0;
+        std::uint32_t number = 0; ///< of admissions, as far as this one
+    };
+    admission& recent(const arrival& a) { return recent_[a.hash % recent_.size()]; }
     void fetch_oldest(slot given);
     void make_newest(slot s);
     void unlink(slot s);
@@ -227,8 +233,9 @@ private:
     settings settings_;
     hash_seed seed_;
     std::shared_ptr<tracker> leader_;
-    std::uint32_t holding_ = 0; ///< how many slots of the leader's it keeps from being given away
-    mutable std::array<slot, 256> recent_{}; ///< by hash, where some addresses stood that were admitted last
+    std::uint32_t holding_ = 0;           ///< how many slots of the leader's it keeps from being given away
+    std::array<admission, 256> recent_{}; ///< by hash
+    std::uint32_t admitted_ = 0;
     std::uint32_t capacity_;
     nanoseconds unit_;
     std::uint16_t timeout_ticks_;

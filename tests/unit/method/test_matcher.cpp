@@ -327,11 +327,11 @@ BOOST_FIXTURE_TEST_CASE(sequences_whose_ports_coincide_match, lab) {
 BOOST_FIXTURE_TEST_CASE(who_waits_is_not_forgotten_for_newcomers, lab) {
     method::tracker t({16, 8, 8, seconds(10)}, {1, 2, 3, 4});
     const auto first = t.observe(syn(ip(1), 1, 2000, 1), at(0));
-    t.waits(first) = 2;
+    t.begin_wait(first, 2);
     for (std::uint32_t n = 2; n < 200; ++n) t.observe(syn(ip(n), 1, 2000, 1), at(0));
     BOOST_TEST((t.who(first) == ip(1)));
     BOOST_TEST(t.count(first) == 1u);
-    t.waits(first) = 0;
+    t.end_wait(first, 2);
     for (std::uint32_t n = 200; n < 300; ++n) t.observe(syn(ip(n), 1, 2000, 1), at(0));
     BOOST_TEST((t.who(first) != ip(1)));
 }
