@@ -263,6 +263,7 @@ void granter::revoke(granting::revocation r, const std::optional<cutting>& cut, 
         if (r.who && cuts) meant = flows_from(*r.who, revoking.changes, services, allowed);
         counted.grants = std::max(revoking.grants, end_in_fleet(r));
         counted.coming = revoking.coming;
+        counted.fleet_waits = fleet_waits(r);
         end(std::move(revoking), [this, counted, meant, done](const result<void>& made) {
             if (!made) return done(made.error());
             if (!meant) return done(counted);

@@ -39,6 +39,8 @@ asio::awaitable<void> fleet_member::wait(nanoseconds d) {
 
 void fleet_member::hand_on(granting::shared_changes c) {
     tell_ignored();
+    if (unheard_.withhold(c))
+        erase_later(ledger_.find([this](const auto& g) { return unheard_.is_meant(g); }, clock_()));
     if (changed_ && (c.whole || !c.opened.empty() || !c.closed.empty() || !c.tokens.empty()))
         changed_(std::move(c));
 }
@@ -64,6 +66,7 @@ void fleet_member::begin_listing(const fleet::header& as_of) {
 /// is.
 asio::awaitable<bool> fleet_member::list() {
     fleet::pages pages(seal_.watched());
+    const auto revoked = unheard_.last();
     while (!pages.is_over()) {
         if (closed_) co_return false;
         const auto body = co_await client_->ask(fleet::range_path, to_json(pages.next()), patience);
@@ -87,6 +90,7 @@ asio::awaitable<bool> fleet_member::list() {
     known_ = pages.as_of();
     has_listed_ = true;
     hand_on(ledger_.end_listing(clock_()));
+    unheard_.caught_up(revoked);
     co_return true;
 }
 
@@ -159,6 +163,7 @@ asio::awaitable<void> fleet_member::watch(self me) {
 asio::awaitable<void> fleet_member::echo() {
     fleet::transaction t;
     t.then.push_back(fleet::put{seal_.name_of_echo(), settings_.name});
+    const auto revoked = unheard_.last();
     const auto body = co_await client_->ask(fleet::txn_path, to_json(t), patience);
     if (!body || closed_) co_return;
     client_->wrote();
@@ -172,6 +177,7 @@ asio::awaitable<void> fleet_member::echo() {
         }
         co_await wait(turn / 10);
     }
+    unheard_.caught_up(revoked);
 }
 
 asio::awaitable<void> fleet_member::tell_presence() {
@@ -182,11 +188,15 @@ asio::awaitable<void> fleet_member::tell_presence() {
     h.version = CHRONOKNOCK_VERSION;
     h.seen = clock_();
     h.grants = count_ ? count_() : 0;
-    fleet::transaction t;
-    t.then.push_back(fleet::put{seal_.name_of_host(h.name), seal_.close(h), *leased});
-    const auto body = co_await client_->ask(fleet::txn_path, to_json(t), patience);
+    const auto body =
+        co_await client_->ask(fleet::txn_path, to_json(presence_.request(std::move(h), *leased)), patience);
     if (!body && body.error().text.find("lease not found") != std::string::npos) leases_.clear();
-    if (body) seen_ = boot_now();
+    if (!body || closed_) co_return;
+    seen_ = boot_now();
+    const auto a = fleet::parse_transaction_answer(*body);
+    if (a && presence_.answered(*a))
+        log::warning("the fleet: another host has the name of this one, " + settings_.name +
+                     ": [fleet] name has to be another one on each");
 }
 
 asio::awaitable<void> fleet_member::beat_once() {
@@ -196,7 +206,7 @@ asio::awaitable<void> fleet_member::beat_once() {
         r.count_only = true;
         asio::co_spawn(context_, client_->probe(*which, fleet::range_path, to_json(r)), asio::detached);
     }
-    if (now - heard_ >= quiet + jitter_) {
+    if (now - heard_ >= quiet + jitter_ || (watching_ && unheard_.waits())) {
         co_await echo();
         heard_ = boot_now(); // not again at once, whatever came of it
     }
