@@ -47,6 +47,7 @@ bool means_address(const io::answer& of_key, const std::string& name, const std:
 /// What came of ending both.
 boost::json::object sum(const boost::json::object& a, const boost::json::object& b) {
     auto all = a;
+    all["fleet_waits"] = a.at("fleet_waits").as_bool() || b.at("fleet_waits").as_bool();
     for (const auto* name : {"grants", "coming", "connections"})
         all[name] = count_in(a, name) + count_in(b, name);
     return all;

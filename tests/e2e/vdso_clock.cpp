@@ -1,5 +1,6 @@
-// Preloaded into a program that asks the kernel for the time without libc, as those in Go do (etcd): its system
-// clock is off by $CLOCK_IS_OFF seconds. The kernel's page of functions is patched to call what is here.
+// Preloaded into a program that asks the kernel for the time without libc, as those in Go do (etcd): its
+// system clock is off by $CLOCK_IS_OFF seconds. The kernel's page of functions is patched to call what is
+// here.
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>

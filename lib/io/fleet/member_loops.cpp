@@ -118,8 +118,7 @@ void fleet_member::heed(std::string_view line) {
     client_->heard();
     heard_ = boot_now();
     if (a->events.empty()) return;
-    known_.revision = std::max(known_.revision, a->head.revision);
-    for (const auto& e : a->events) known_.revision = std::max(known_.revision, e.what.revision);
+    known_.revision = std::max(known_.revision, a->told_until());
     hand_on(ledger_.apply(a->events, clock_()));
 }
 
