@@ -55,6 +55,7 @@ class Member:
         self.cluster, self.host, self.name = cluster, host, name
         self.folder = host.home / "etcd"
         self.cert, self.key = cluster.authority.certificate(name, host.ip4)
+        self.peer_cert, self.peer_key = cluster.authority.certificate(f"{name}-peer", host.ip4)
         self.process = None
         self.env = {}  # besides: VDSO_CLOCK
 
@@ -66,7 +67,7 @@ class Member:
         a = self.host.ip4
         # With an authority for clients named it asks each of them for a certificate.
         tls = ["--cert-file", self.cert, "--key-file", self.key,
-               "--peer-cert-file", self.cert, "--peer-key-file", self.key, "--peer-trusted-ca-file",
+               "--peer-cert-file", self.peer_cert, "--peer-key-file", self.peer_key, "--peer-trusted-ca-file",
                self.cluster.authority.ca, "--peer-client-cert-auth",
                *(["--client-cert-auth", "--trusted-ca-file", self.cluster.authority.ca]
                  if self.cluster.client_certificates else [])]

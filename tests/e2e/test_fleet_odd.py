@@ -47,7 +47,8 @@ class Certificates(FleetTest):
         one.start()
         for door in self.doors:
             wait_for(lambda door=door: [e for e in self.fleet.state(door)["endpoints"]
-                                        if "certificate" in e["problem"]], "the certificate to be refused", 20, 0.1)
+                                        if "its certificate is not accepted" in e["problem"]],
+                     lambda door=door: f"the certificate to be refused: {self.fleet.state(door)}", 20, 0.1)
             self.assertEqual(self.fleet.state(door)["state"], "degraded")
         self.knock(self.alpha)
         self.wait_open()
@@ -145,6 +146,7 @@ class Restored(FleetTest):
         for _ in range(2):
             for host in self.hosts:
                 sender.send(sequences.packets(self.client.ip4, host.ip4, t0))
+        self.lab.next_window(10)
         self.knock(self.beta, self.other)
         self.wait_open(client=self.other, seconds=20)
         self.assert_shut()
