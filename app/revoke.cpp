@@ -89,8 +89,7 @@ int run_revoke(const arguments& args) {
         if (cut) tell_of_forgotten(o);
         if (o.at("fleet_waits").as_bool())
             std::cout << "the fleet's cluster is not in reach: its other hosts end theirs once it is, if the "
-                         "server "
-                         "here runs until then, or in their time\n";
+                         "server here runs until then, or in their time\n";
     } catch (const std::exception&) {
         return say(failed, "the server's answer is not what this program knows");
     }

@@ -12,6 +12,7 @@ void unheard::revoke(ledger::is_meant meant, unix_time until) {
 }
 
 void unheard::revoke(const granting::burnt& token) {
+    if (std::ranges::find(tokens_, token) != tokens_.end()) return;
     if (tokens_.size() == most) tokens_.pop_front();
     tokens_.push_back(token);
 }

@@ -39,6 +39,8 @@ asio::awaitable<void> fleet_member::wait(nanoseconds d) {
 
 void fleet_member::hand_on(granting::shared_changes c) {
     tell_ignored();
+    for (const auto& g : c.opened) // until it is erased a listing has it again
+        if (unheard_.is_meant(g)) unheard_.revoke({g.key, g.place, g.identity, {}, g.accepted});
     if (unheard_.withhold(c))
         erase_later(ledger_.find([this](const auto& g) { return unheard_.is_meant(g); }, clock_()));
     if (changed_ && (c.whole || !c.opened.empty() || !c.closed.empty() || !c.tokens.empty()))
