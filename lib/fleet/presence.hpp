@@ -28,9 +28,8 @@ private:
     static constexpr std::size_t most_sent = 100;
 
     const seal* seal_;
-    std::int64_t revision_ =
-        0;             ///< of what this host wrote last; 0: of this process nothing is known to be there
-    unix_time seen_{}; ///< that it said
+    std::int64_t revision_ = 0;    ///< of what this host wrote last; 0: this process has written nothing yet
+    unix_time seen_{};             ///< that it said
     std::deque<host_record> sent_; ///< since then; one whose answer was lost may be there
     bool is_doubled_ = false;
 };

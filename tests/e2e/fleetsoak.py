@@ -19,6 +19,7 @@ OPEN_FOR = 12
 GRANULARITY = 10  # so that replays of a round are in time
 AGREE_WITHIN = 5.0
 REVOKE_EVERY = 3  # rounds
+LATE = 3.5  # it is told how hosts disagree
 
 
 class Soak:
@@ -134,6 +135,14 @@ class Soak:
             first = [self.open_at(d) for d in self.doors]
             return all(one == first[0] for one in first[1:]) and not first[0] & set(self.ended)
 
+        told = []
+
+        def watched():
+            if not told and time.monotonic() - begin > LATE:
+                told.append(True)
+                self.say("late: " + unlike())
+            return same()
+
         def unlike():
             sets = {d.host.name: self.open_at(d) for d in self.doors}
             every = set.intersection(*sets.values())
@@ -141,7 +150,7 @@ class Soak:
                     + str({name: sorted(one - every) for name, one in sets.items()}) + ", revoked and open: "
                     + str(sorted(every & set(self.ended))) + "\n"
                     + "\n".join(f"--- {d.host.name}\n{d.log()[-3000:]}" for d in self.doors))
-        wait_for(same, unlike, AGREE_WITHIN + 10, 0.1)
+        wait_for(watched, unlike, AGREE_WITHIN + 10, 0.1)
         return time.monotonic() - begin
 
     def round(self, number, knocks):

@@ -60,6 +60,7 @@ result<void> fleet_member::begin() {
     client_->on_change([this] { link_changed(); });
     asio::co_spawn(context_, watch(shared_from_this()), tell_failure);
     asio::co_spawn(context_, beat(shared_from_this()), tell_failure);
+    asio::co_spawn(context_, tend(shared_from_this()), tell_failure);
     return {};
 }
 

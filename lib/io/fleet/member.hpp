@@ -99,11 +99,13 @@ private:
     task<granting::shared_outcome> decide(fleet::redemption& r);
     static task<void> watch(self me);
     static task<void> beat(self me);
+    static task<void> tend(self me);
     static task<void> find_hosts(self me, host_list done);
     task<result<std::int64_t>> lease(nanoseconds least, instant deadline);
     task<result<void>> ask_leases(nanoseconds longest, instant deadline, fleet::redemption::leases& l);
     task<void> watch_once();
     task<void> beat_once();
+    task<void> tend_once();
     void begin_listing(const fleet::header& as_of);
     task<bool> list();
     task<bool> is_same_cluster();

@@ -211,6 +211,12 @@ asio::awaitable<void> fleet_member::beat_once() {
         co_await echo();
         heard_ = boot_now(); // not again at once, whatever came of it
     }
+    if (closed_ || now - pruned_ < prune_every) co_return;
+    pruned_ = now;
+    ledger_.prune(clock_());
+}
+
+asio::awaitable<void> fleet_member::tend_once() {
     if (closed_ || client_->is_lost()) co_return;
     if (!to_erase_.empty() || !postponed_.empty()) co_await carry_out_errands();
     if (!closed_ && (seen_ == instant{} || boot_now() - seen_ >= presence_every)) {
@@ -220,9 +226,6 @@ asio::awaitable<void> fleet_member::beat_once() {
             (void)co_await lease(length + 2 * presence_every, boot_now() + patience);
         co_await tell_presence();
     }
-    if (closed_ || now - pruned_ < prune_every) co_return;
-    pruned_ = now;
-    ledger_.prune(clock_());
 }
 
 asio::awaitable<void> fleet_member::beat(self me) {
@@ -230,6 +233,19 @@ asio::awaitable<void> fleet_member::beat(self me) {
         co_await me->wait(turn);
         try {
             if (!me->closed_) co_await me->beat_once();
+        } catch (const std::exception& e) {
+            log::error(std::string("the fleet: ") + e.what());
+        }
+    }
+}
+
+/// What may take its time, where some endpoint does not answer, and must not keep the beat waiting: that
+/// finds out whether the watch lives.
+asio::awaitable<void> fleet_member::tend(self me) {
+    while (!me->closed_) {
+        co_await me->wait(turn);
+        try {
+            if (!me->closed_) co_await me->tend_once();
         } catch (const std::exception& e) {
             log::error(std::string("the fleet: ") + e.what());
         }
