@@ -244,7 +244,12 @@ pipeline::sharing pipeline::share(const shared_changes& changes, instant now, un
     share_opened(opened, false, now, t, s.todo);
     redeem learnt{0, {}};
     for (const auto& b : changes.tokens) {
-        if (!shared_key(b.key) || guard_.is_burnt(b.key, b.place, b.identity)) continue;
+        const auto same = [&](const burnt& o) {
+            return o.key == b.key && o.place == b.place && o.identity == b.identity;
+        };
+        // One that was lost here, and opens nothing here, is known, and not on the record yet.
+        const bool is_unwritten = std::ranges::any_of(lost_, same);
+        if (!shared_key(b.key) || (guard_.is_burnt(b.key, b.place, b.identity) && !is_unwritten)) continue;
         if (guard_.learn(b)) learnt.tokens.push_back(b);
     }
     if (!learnt.tokens.empty()) {

@@ -145,6 +145,7 @@ private:
     std::unique_ptr<grant_store> store_;
     std::shared_ptr<fleet_member> member_;
     std::function<std::optional<time_estimate>()> clock_;
+    bool has_recalled_ = false;        ///< what is open is known, as far as it can be
     granting::shared_backlog backlog_; ///< what other hosts have done, and is not yet carried out here
     std::optional<granting::pipeline> pipeline_;
     granting::gate gate_;

@@ -61,7 +61,7 @@ void granter::redeem_shared(granting::redeem& r) {
 
 /// Until the time is known nobody can say what lives; what has been closed is over at any time.
 void granter::share() {
-    if (!pipeline_ || !firewall_) return;
+    if (!pipeline_ || !firewall_ || !has_recalled_) return;
     const auto end_them = [this](granting::pipeline::revoking ends) {
         if (ends.number != 0) end(std::move(ends), [](const result<void>&) {});
     };

@@ -61,7 +61,7 @@ void fleet_member::begin_listing(const fleet::header& as_of) {
         tops_.clear();
         leases_.clear();
     }
-    ledger_.begin_listing(other);
+    ledger_.begin_listing(as_of.revision, other);
 }
 
 /// All that there is, as of one revision. No page is kept: whoever can write to etcd decides how much there

@@ -398,6 +398,13 @@ BOOST_AUTO_TEST_CASE(a_copy_that_lost_does_not_revive_what_was_closed_since) {
     BOOST_TEST(shared({.opened = {g}}).empty());
 }
 
+BOOST_AUTO_TEST_CASE(a_token_that_was_lost_is_written_down_once_it_is_heard_of) {
+    const auto r = judged("x");
+    line.shared_redeemed(r.batch, {kind::refused, "beta has it"}, now);
+    shared({.tokens = {r.tokens[0]}}); // what it opens is nothing that is opened here
+    BOOST_TEST((written == std::vector{r.tokens[0]}));
+}
+
 BOOST_AUTO_TEST_CASE(closes_wait_for_no_clock) {
     const auto g = from("beta", "x");
     shared({.opened = {g}});
