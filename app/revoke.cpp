@@ -47,6 +47,7 @@ bool means_address(const io::answer& of_key, const std::string& name, const std:
 /// What came of ending both.
 boost::json::object sum(const boost::json::object& a, const boost::json::object& b) {
     auto all = a;
+    all["fleet_waits"] = a.at("fleet_waits").as_bool() || b.at("fleet_waits").as_bool();
     for (const auto* name : {"grants", "coming", "connections"})
         all[name] = count_in(a, name) + count_in(b, name);
     return all;
@@ -86,6 +87,9 @@ int run_revoke(const arguments& args) {
                           : ", " + so_many(o, "coming", "knock") + " stopped on the way")
                   << (cut ? ", " + so_many(o, "connections", "connection") + " cut" : "") << '\n';
         if (cut) tell_of_forgotten(o);
+        if (o.at("fleet_waits").as_bool())
+            std::cout << "the fleet's cluster is not in reach: its other hosts end theirs once it is, if the "
+                         "server here runs until then, or in their time\n";
     } catch (const std::exception&) {
         return say(failed, "the server's answer is not what this program knows");
     }

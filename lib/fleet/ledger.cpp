@@ -60,7 +60,8 @@ void ledger::take(const entry& e, std::map<std::string, const cell*>& opened,
     opened.insert_or_assign(e.name, &c);
 }
 
-void ledger::begin_listing(bool other_cluster) {
+void ledger::begin_listing(std::int64_t as_of, bool other_cluster) {
+    listed_as_of_ = as_of;
     for (auto& [name, c] : cells_) {
         c.listed = false;
         if (other_cluster) c.revision = 0;
@@ -80,13 +81,15 @@ granting::shared_changes ledger::end_listing(unix_time t) {
     // All of it: what is known already, and was not opened for some reason, may be opened now.
     for (auto it = cells_.begin(); it != cells_.end();) {
         auto& c = it->second;
-        if (c.listed && c.live) {
+        // The answer to a transaction may come before the one to a listing that etcd did earlier.
+        const bool is_since = c.revision > listed_as_of_;
+        if ((c.listed || is_since) && c.live) {
             changes.opened.push_back(c.grant);
             ++it;
             continue;
         }
         if (c.live && c.grant.until > t) changes.closed.push_back(std::move(c.grant));
-        it = cells_.erase(it);
+        it = is_since ? std::next(it) : cells_.erase(it);
     }
     return changes;
 }

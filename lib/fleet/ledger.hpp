@@ -28,8 +28,9 @@ public:
     explicit ledger(const seal& s) : seal_(&s) {}
 
     /// What is there now, page by page; then end_listing() has all that lives, and what was closed since the
-    /// last time. other_cluster: revisions count anew.
-    void begin_listing(bool other_cluster = false);
+    /// last time. as_of: its revision; what this host has done since is not in it. other_cluster: revisions
+    /// count anew.
+    void begin_listing(std::int64_t as_of, bool other_cluster = false);
     void list(std::span<const entry> page);
     granting::shared_changes end_listing(unix_time t);
     /// Events of a watch, in their order.
@@ -73,6 +74,7 @@ private:
 
     const seal* seal_;
     std::map<std::string, cell, std::less<>> cells_;
+    std::int64_t listed_as_of_ = 0;
     granting::shared_changes listed_;
     std::map<std::string, const cell*> opened_;
     std::uint64_t ignored_ = 0;

@@ -173,6 +173,12 @@ result<transaction_answer> parse_transaction_answer(std::string_view text) {
 
 result<range_answer> parse_range_answer(std::string_view text) { return made(text, range_of); }
 
+std::int64_t watch_answer::told_until() const {
+    std::int64_t last = 0;
+    for (const auto& e : events) last = std::max(last, e.what.revision);
+    return last;
+}
+
 result<watch_answer> parse_watch_answer(std::string_view text) {
     return made(text, [](const json::object& whole) {
         watch_answer a;

@@ -94,6 +94,9 @@ struct watch_answer {
     std::int64_t compacted = 0; ///< not 0: what happened before this revision is not known any more
     std::string reason;
     std::vector<event> events;
+    /// The revision up to which all has been told by now; 0: it does not say. Of many events etcd sends some,
+    /// and has the revision of all in the header already: who went on from there would miss the others.
+    std::int64_t told_until() const;
 };
 struct lease_answer {
     std::int64_t id = 0;

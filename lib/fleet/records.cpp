@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::size_t most_text = 1024;
 // Its first byte says what a record is; another form of it gets another one.
-enum class form : std::uint8_t { burnt = 1, top = 2, grant = 3, host = 4 };
+enum class form : std::uint8_t { burnt = 1, top = 2, grant = 3, host = 5 };
 
 byte_view bytes_of(std::string_view text) {
     return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
@@ -110,6 +110,7 @@ std::string encode(const host_record& h) {
     put(w, h.version);
     put(w, h.seen);
     w.u64(h.grants);
+    w.u8(h.is_doubled ? 1 : 0);
     return w.text();
 }
 
@@ -166,6 +167,9 @@ std::optional<host_record> decode_host(std::string_view bytes) {
         h.version = take_text(r);
         h.seen = take_time(r);
         h.grants = r.u64();
+        const auto doubled = r.u8();
+        if (doubled > 1) r.skip(~std::size_t{0});
+        h.is_doubled = doubled == 1;
         return h;
     });
 }

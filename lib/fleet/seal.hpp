@@ -38,6 +38,7 @@ struct host_record {
     std::string version;
     unix_time seen; ///< by its own clock
     std::uint64_t grants = 0;
+    bool is_doubled = false; ///< another host has the same name
     bool operator==(const host_record&) const = default;
 };
 

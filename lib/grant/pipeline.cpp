@@ -277,7 +277,7 @@ actions pipeline::carried_out(std::uint64_t number, const result<void>& done, in
     }
     if (!done) {
         fail(k, done.error(), now, todo);
-        std::ranges::copy(k.shared, std::back_inserter(unopened_));
+        retry_opening(k);
         return todo;
     }
     guard_.opened(k.once);
@@ -332,6 +332,7 @@ actions pipeline::due(instant now) {
 
 actions pipeline::prune(unix_time now) {
     actions todo;
+    std::erase_if(unrecorded_, [now](const auto& one) { return one.second <= now; });
     if (auto forgotten = guard_.prune(now); !forgotten.empty()) todo.push_back(forget{std::move(forgotten)});
     return todo;
 }

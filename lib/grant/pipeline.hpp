@@ -20,6 +20,7 @@
 #include <set>
 #include <span>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -99,6 +100,9 @@ public:
     /// fleet's here, too, and may open the service, for as long as it is good by the clock (t), and no longer
     /// than the service allows; once, whatever is told again.
     sharing share(const shared_changes& changes, instant now, unix_time t);
+    /// The part of share() that needs no right time: ends what was closed, and what an earlier process had
+    /// open that a whole listing does not name. when: what the clock says, right or wrong.
+    revoking share_closed(const shared_changes& changes, instant now, unix_time when);
     /// True if something that was shared is to be opened yet: share({}) does, or tries again.
     bool owes_opening() const { return !unopened_.empty() || !freed_.empty(); }
     /// The fingerprint of a key (its name) of the fleet; empty: there is none.
@@ -174,6 +178,7 @@ private:
         std::string description = {};              ///< the claim's
         std::vector<shared_grant> shared = {};     ///< not a claim, but what another host has opened by one
     };
+    using token_name = std::tuple<std::string, std::int64_t, std::string>; ///< key, place, identity
     /// Who holds a grant of an earlier process.
     struct earlier {
         std::string key;
@@ -227,6 +232,8 @@ private:
                       actions& todo);
     void settle_contest(const burnt& once, bool is_ours);
     void open_shared(knock k, bool is_new, instant now, unix_time t, actions& todo);
+    void retry_opening(const knock& k);
+    bool is_known(const shared_grant& g) const;
     void add_gone(std::span<const shared_grant> all, std::vector<shared_grant>& closed);
     bool was_open_before(const shared_grant& g, const std::string& key) const;
     void record(const claim& c, const knock& k, std::vector<opened_grant>& grants) const;
@@ -268,6 +275,8 @@ private:
     std::set<std::pair<std::string, grant>> recalled_;
     std::vector<shared_grant> unopened_;
     std::vector<shared_grant> contested_; ///< by tokens that are on their way here
+    /// Tokens of what was opened for other hosts, where the guard had no room for them; until when it lives.
+    std::map<token_name, unix_time> unrecorded_;
     std::deque<burnt> lost_; ///< tokens that were another host's, and whose grants were not heard of yet
     std::vector<shared_grant> freed_; ///< of those whose token was another host's, to be opened
     std::map<std::uint64_t, ending> ending_;

@@ -77,6 +77,12 @@ pipeline::revoking pipeline::end(const meant& is_meant, std::span<const firewall
     }
     for (const auto& g : unheld)
         if (grants.emplace(g.who, g.service).second) ends.grants.push_back({g.who, g.service, "", 0});
+    // Of other hosts, and not open here yet.
+    const auto is_ended = [&](const shared_grant& g) {
+        const auto* const k = shared_key(g.key);
+        return k && is_meant(k->name, g.who, g.service);
+    };
+    for (auto* const waiting : {&unopened_, &contested_, &freed_}) std::erase_if(*waiting, is_ended);
 
     revoking r{0, {}, grants.size(), stop_coming(is_meant, why, coming)};
     for (const auto& [who, service] : grants) {

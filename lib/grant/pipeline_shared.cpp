@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <iterator>
 #include <set>
-#include <tuple>
 #include <utility>
 
 namespace chronoknock::granting {
@@ -14,6 +13,15 @@ namespace chronoknock::granting {
 namespace {
 
 constexpr std::size_t most_lost = 1000;
+constexpr std::size_t most_unrecorded = 100'000;
+
+bool is_of(const shared_grant& g, const burnt& b) {
+    return g.key == b.key && g.place == b.place && g.identity == b.identity;
+}
+
+bool is_in_place_of(const shared_grant& g, const shared_grant& other) {
+    return g.key == other.key && g.who == other.who && g.service == other.service;
+}
 
 } // namespace
 
@@ -65,9 +73,7 @@ std::optional<burnt> pipeline::revoked_on_its_way(std::uint64_t batch) const {
 
 /// A token of which another host's grant was heard before the fleet had answered here.
 void pipeline::settle_contest(const burnt& once, bool is_ours) {
-    const auto same = [&](const shared_grant& g) {
-        return g.key == once.key && g.place == once.place && g.identity == once.identity;
-    };
+    const auto same = [&](const shared_grant& g) { return is_of(g, once); };
     if (!is_ours) {
         std::ranges::copy_if(contested_, std::back_inserter(freed_), same);
         if (lost_.size() == most_lost) lost_.pop_front();
@@ -105,12 +111,25 @@ bool pipeline::was_open_before(const shared_grant& g, const std::string& key) co
     return found != recallable_.end() && found->second.at == g.accepted;
 }
 
+/// True if its knock has opened here, or was refused here.
+bool pipeline::is_known(const shared_grant& g) const {
+    return guard_.is_burnt(g.key, g.place, g.identity) || unrecorded_.contains({g.key, g.place, g.identity});
+}
+
+/// What the firewall has failed to open is open on the other hosts, and is to be so here as well.
+void pipeline::retry_opening(const knock& k) {
+    std::ranges::copy(k.shared, std::back_inserter(unopened_));
+    if (!k.shared.empty() || k.wish != claim::wish::open || !shared_key(k.once.key)) return;
+    for (const auto& o : k.openings)
+        unopened_.push_back({k.once.key, k.key, o.who, o.service, k.once.place, k.once.identity,
+                             k.once.accepted, k.once.accepted + o.open_for, "this host"});
+}
+
 void pipeline::share_opened(std::span<const shared_grant> opened, bool is_freed, instant now, unix_time t,
                             actions& todo) {
     // What one knock opens is one batch: the first of its grants burns the token for all.
     std::vector<std::pair<bool, knock>> knocks;
-    std::set<std::tuple<std::string, std::int64_t, std::string>>
-        opened_now; ///< by tokens that were lost here
+    std::set<token_name> opened_now; ///< by tokens that were lost here
     for (const auto& g : opened) {
         const auto o = to_share(g, now, t);
         if (!o) continue;
@@ -119,19 +138,15 @@ void pipeline::share_opened(std::span<const shared_grant> opened, bool is_freed,
             contested_.push_back(g);
             continue;
         }
-        const auto is_of = [&](const burnt& b) {
-            return b.key == g.key && b.place == g.place && b.identity == g.identity;
-        };
-        if (std::ranges::any_of(lost_, is_of)) opened_now.insert({g.key, g.place, g.identity});
-        const bool is_new = is_freed || opened_now.contains({g.key, g.place, g.identity}) ||
-                            !guard_.is_burnt(g.key, g.place, g.identity);
+        if (std::ranges::any_of(lost_, [&](const burnt& b) { return is_of(g, b); }))
+            opened_now.insert({g.key, g.place, g.identity});
+        const bool is_new = is_freed || opened_now.contains({g.key, g.place, g.identity}) || !is_known(g);
         if (!is_new && !was_open_before(g, key)) continue;
         recallable_.erase({key, {g.who, g.service}});
         if (!is_new && holders_.holds(key, g.who, g.service, now)) continue;
         const auto same = [&](const auto& one) {
             const auto& [was_new, k] = one;
-            return was_new == is_new && k.once.key == g.key && k.once.place == g.place &&
-                   k.once.identity == g.identity;
+            return was_new == is_new && is_of(g, k.once);
         };
         auto k = std::ranges::find_if(knocks, same);
         if (k == knocks.end()) {
@@ -162,7 +177,9 @@ void pipeline::open_shared(knock k, bool is_new, instant now, unix_time t, actio
         r.grants.push_back({k.key, fingerprint, o.who, o.service, k.once.accepted,
                             is_until_idle(o.service) ? unix_time::max() : t + o.open_for});
     }
-    guard_.learn(k.once);
+    if (!guard_.learn(k.once) && unrecorded_.size() < most_unrecorded)
+        unrecorded_.insert_or_assign({k.once.key, k.once.place, k.once.identity},
+                                     std::ranges::max(k.shared, {}, &shared_grant::until).until);
     std::vector<knock> one;
     one.push_back(std::move(k));
     redeeming_.emplace(number, std::move(one));
@@ -186,47 +203,54 @@ void pipeline::add_gone(std::span<const shared_grant> all, std::vector<shared_gr
     }
 }
 
+pipeline::revoking pipeline::share_closed(const shared_changes& changes, instant now, unix_time when) {
+    auto closed = changes.closed;
+    if (changes.whole) add_gone(changes.opened, closed);
+    if (closed.empty()) return {};
+    const auto is_meant = [&](const std::string& key, const prefix& who, const std::string& service) {
+        const auto fingerprint = fingerprint_of(key);
+        return std::ranges::any_of(closed, [&](const shared_grant& g) {
+            return g.key == fingerprint && g.who == who && g.service == service;
+        });
+    };
+    // A knock on its way that is not the one that was closed comes after it.
+    const auto is_coming = [&](const knock& k) {
+        return std::ranges::any_of(closed, [&](const shared_grant& g) { return is_of(g, k.once); });
+    };
+    auto ends = end(is_meant, {}, "closed on another host of the fleet", now, when, is_coming);
+    for (const auto& g : closed) {
+        std::erase_if(lost_, [&](const burnt& b) { return is_of(g, b); });
+        if (const auto* const k = shared_key(g.key)) recallable_.erase({k->name, {g.who, g.service}});
+    }
+    return ends;
+}
+
 pipeline::sharing pipeline::share(const shared_changes& changes, instant now, unix_time t) {
     clock_ = t;
     carry_on(now, t);
     sharing s{};
+    s.ends = share_closed(changes, now, t);
     auto opened = std::exchange(unopened_, {});
     for (const auto& g : opened) // it is burnt, and was not open
         if (const auto* const k = shared_key(g.key))
             recallable_.insert_or_assign({k->name, {g.who, g.service}},
                                          opened_grant{k->name, g.key, g.who, g.service, g.accepted, g.until});
+    std::erase_if(opened, [&](const shared_grant& g) {
+        return std::ranges::any_of(changes.opened,
+                                   [&](const shared_grant& o) { return is_in_place_of(g, o); });
+    });
     std::ranges::copy(changes.opened, std::back_inserter(opened));
-    auto closed = changes.closed;
-    if (changes.whole) add_gone(changes.opened, closed);
-    if (!closed.empty()) {
-        const auto is_meant = [&](const std::string& key, const prefix& who, const std::string& service) {
-            const auto fingerprint = fingerprint_of(key);
-            return std::ranges::any_of(closed, [&](const shared_grant& g) {
-                return g.key == fingerprint && g.who == who && g.service == service;
-            });
-        };
-        // A knock on its way that is not the one that was closed comes after it.
-        const auto is_coming = [&](const knock& k) {
-            return std::ranges::any_of(closed, [&](const shared_grant& g) {
-                return g.key == k.once.key && g.place == k.once.place && g.identity == k.once.identity;
-            });
-        };
-        s.ends = end(is_meant, {}, "closed on another host of the fleet", now, t, is_coming);
-        for (const auto& g : closed) {
-            const auto same = [&](const shared_grant& o) {
-                return o.key == g.key && o.who == g.who && o.service == g.service;
-            };
-            for (auto* const waiting : {&opened, &contested_, &freed_}) std::erase_if(*waiting, same);
-            if (const auto* const k = shared_key(g.key)) recallable_.erase({k->name, {g.who, g.service}});
-        }
-    }
     share_opened(std::exchange(freed_, {}), true, now, t, s.todo);
     share_opened(opened, false, now, t, s.todo);
     redeem learnt{0, {}};
     for (const auto& b : changes.tokens) {
-        if (!shared_key(b.key) || guard_.is_burnt(b.key, b.place, b.identity)) continue;
-        guard_.learn(b);
-        learnt.tokens.push_back(b);
+        const auto same = [&](const burnt& o) {
+            return o.key == b.key && o.place == b.place && o.identity == b.identity;
+        };
+        // One that was lost here, and opens nothing here, is known, and not on the record yet.
+        const bool is_unwritten = std::ranges::any_of(lost_, same);
+        if (!shared_key(b.key) || (guard_.is_burnt(b.key, b.place, b.identity) && !is_unwritten)) continue;
+        if (guard_.learn(b)) learnt.tokens.push_back(b);
     }
     if (!learnt.tokens.empty()) {
         learnt.batch = ++last_number_; // nobody waits for it

@@ -192,25 +192,26 @@ void replay_guard::used_up(const burnt& b) {
     release(key, *found);
 }
 
-void replay_guard::learn(const burnt& b) {
+bool replay_guard::learn(const burnt& b) {
     auto& key = keys_[b.key];
     later(key.newest, b.place);
     later(key.newest_opened, b.place);
     const spot where{b.place, b.identity};
     if (key.burnt.size() >= most_of_key && !key.burnt.contains(where)) {
         const auto& [oldest, f] = *key.burnt.begin();
-        if (!key.by || f.is == state::reserved || may_be_replayed(key, oldest.first)) return;
+        if (!key.by || f.is == state::reserved || may_be_replayed(key, oldest.first)) return false;
         displaced_.push_back({b.key, oldest.first, oldest.second, f.who, f.accepted});
         key.burnt.erase(key.burnt.begin());
     }
     const auto [f, is_new] = key.burnt.try_emplace(where, fate{state::opened, b.who, b.accepted, b.accepted});
-    if (!is_new && f->second.is == state::reserved) return; // its own answer is on the way
+    if (!is_new && f->second.is == state::reserved) return true; // its own answer is on the way
     f->second.is = state::opened;
-    if (!is_new) return;
+    if (!is_new) return true;
     later(key.last[b.who].opened, b.accepted);
-    if (!b.who) return;
+    if (!b.who) return true;
     auto& seen = addresses_.try_emplace(*b.who, b.accepted).first->second;
     seen = std::max(seen, b.accepted);
+    return true;
 }
 
 /// What is on its way no longer makes others of its address come too soon.

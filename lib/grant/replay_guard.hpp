@@ -78,8 +78,8 @@ public:
     void failed(const burnt& b);
 
     /// Another host of the fleet has burnt it: here it earns nothing any more. As many of a key are
-    /// remembered as of its own; the fleet remembers the others.
-    void learn(const burnt& b);
+    /// remembered as of its own; of the others, which the fleet remembers, this is false.
+    bool learn(const burnt& b);
 
     static burnt burnt_of(const token& once, const address& beneficiary, unix_time accepted) {
         return {once.key, once.place, once.identity, beneficiary, accepted};

@@ -90,9 +90,11 @@ void granter::recall_grants() {
         pipeline_->remember_last(*newest);
     else
         log::warning(newest.error().text);
+    has_recalled_ = true; // unless it is to be
     if (!firewall_) return;
     auto record = store_->open_grants();
     if (!record) return log::warning(record.error().text);
+    has_recalled_ = false;
     if (!goes_elsewhere(*record)) firewall_->recall(earlier_grants(*record, system_now()));
     firewall_->list([this, record = std::move(*record)](const result<std::vector<live_grant>>& open) {
         if (open) {
@@ -102,6 +104,7 @@ void granter::recall_grants() {
                 log::warning(std::to_string(n) + " open grant" + (n == 1 ? "" : "s") +
                              " of unknown keys: `chronoknock grants` shows them, `revoke ADDRESS` ends them");
         }
+        has_recalled_ = true;
         revoke_unentitled(system_now());
     });
 }
@@ -263,6 +266,7 @@ void granter::revoke(granting::revocation r, const std::optional<cutting>& cut, 
         if (r.who && cuts) meant = flows_from(*r.who, revoking.changes, services, allowed);
         counted.grants = std::max(revoking.grants, end_in_fleet(r));
         counted.coming = revoking.coming;
+        counted.fleet_waits = fleet_waits(r);
         end(std::move(revoking), [this, counted, meant, done](const result<void>& made) {
             if (!made) return done(made.error());
             if (!meant) return done(counted);

@@ -2,12 +2,12 @@
 
 #include "grant/gate.hpp"
 #include "grant/pipeline.hpp"
+#include "grant/shared_backlog.hpp"
 #include "io/firewall/backend.hpp"
 #include "io/store/grant_store.hpp"
 #include "io/time/lookup.hpp"
 
 #include <boost/asio/io_context.hpp>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -63,6 +63,7 @@ public:
         std::size_t connections = 0; ///< that the key may have opened
         bool known = false;          ///< the key has opened something, as far as the record goes back
         bool forgotten = false;      ///< of what it opened some is forgotten
+        bool fleet_waits = false;    ///< the fleet's other hosts end theirs once its cluster is in reach
     };
     /// What connections are cut by: the services, who needs no grant, and the keys (their names) that are in
     /// use.
@@ -125,6 +126,7 @@ private:
     void redeem_shared(granting::redeem& r);
     void share();
     std::size_t end_in_fleet(const granting::revocation& r);
+    bool fleet_waits(const granting::revocation& r) const;
     void end(granting::pipeline::revoking r, std::function<void(const result<void>&)> done);
     using flow_predicate = std::function<bool(const firewall::flow&)>;
     result<flow_predicate> flows_of(const std::string& key, const opened_by_key& record, const cutting& c);
@@ -143,7 +145,8 @@ private:
     std::unique_ptr<grant_store> store_;
     std::shared_ptr<fleet_member> member_;
     std::function<std::optional<time_estimate>()> clock_;
-    std::deque<granting::shared_changes> shared_; ///< by other hosts, and not yet carried out here
+    bool has_recalled_ = false;        ///< what is open is known, as far as it can be
+    granting::shared_backlog backlog_; ///< what other hosts have done, and is not yet carried out here
     std::optional<granting::pipeline> pipeline_;
     granting::gate gate_;
     std::function<void(const granting::history_entry&)> noted_;

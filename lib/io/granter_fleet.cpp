@@ -11,12 +11,6 @@
 
 namespace chronoknock::io {
 
-namespace {
-
-constexpr std::size_t most_shared = 100'000; // changes that wait for the time to be known
-
-} // namespace
-
 result<void> granter::join_fleet(const config::fleet_settings& f, resolver names, const granting::terms& t) {
     if (!f.is_set() || member_) return {};
     const auto clock = [this] {
@@ -25,8 +19,7 @@ result<void> granter::join_fleet(const config::fleet_settings& f, resolver names
     };
     member_ = std::make_shared<fleet_member>(context_, f, std::move(names), clock);
     member_->on_changes([this](granting::shared_changes c) {
-        if (shared_.size() == most_shared) shared_.pop_front();
-        shared_.push_back(std::move(c));
+        backlog_.add(std::move(c));
         share();
     });
     member_->count_by([this] { return std::uint64_t{pipeline_ ? pipeline_->held(boot_now()) : 0}; });
@@ -52,10 +45,11 @@ void granter::redeem_shared(granting::redeem& r) {
     const auto take = [this, batch = r.batch](const granting::shared_outcome& o) {
         const auto revoked = pipeline_->revoked_on_its_way(batch);
         carry_out(pipeline_->shared_redeemed(batch, o, boot_now()));
-        if (revoked && member_) // the other hosts have opened what it was for
-            member_->end([&](const granting::shared_grant& g) {
-                return g.key == revoked->key && g.place == revoked->place && g.identity == revoked->identity;
-            });
+        if (revoked && member_) { // the other hosts may have opened what it was for, now or later
+            member_->end(*revoked);
+            if (o.is == granting::shared_outcome::kind::failed)
+                store_->redeem({*revoked}, {}, [](const result<void>&) {});
+        }
         if (pipeline_->owes_opening()) share();
     };
     try {
@@ -65,23 +59,25 @@ void granter::redeem_shared(granting::redeem& r) {
     }
 }
 
-/// Until the time is known nobody can say what lives.
+/// Until the time is known nobody can say what lives; what has been closed is over at any time.
 void granter::share() {
-    if (!pipeline_ || !firewall_ || !gate_.lets_pass()) return;
-    const auto t = clock_ ? clock_() : std::nullopt;
-    if (!t) return;
-    while (!shared_.empty() || pipeline_->owes_opening()) {
-        granting::shared_changes c;
-        if (!shared_.empty()) {
-            c = std::move(shared_.front());
-            shared_.pop_front();
-        }
-        auto s = pipeline_->share(c, boot_now(), t->t);
-        if (s.ends.number != 0) end(std::move(s.ends), [](const result<void>&) {});
-        carry_out(std::move(s.todo));
-        if (!s.over.empty()) store_->end(s.over);
-        if (shared_.empty()) break; // what could not be opened is tried again later
+    if (!pipeline_ || !firewall_ || !has_recalled_) return;
+    const auto end_them = [this](granting::pipeline::revoking ends) {
+        if (ends.number != 0) end(std::move(ends), [](const result<void>&) {});
+    };
+    const auto t = clock_ && gate_.lets_pass() ? clock_() : std::nullopt;
+    if (!t) {
+        if (backlog_.has_closes())
+            end_them(pipeline_->share_closed(backlog_.take_closes(), boot_now(), system_now()));
+        return;
     }
+    if (backlog_.take_overflow()) member_->list_again();
+    // What could not be opened is tried again with each turn.
+    if (backlog_.empty() && !pipeline_->owes_opening()) return;
+    auto s = pipeline_->share(backlog_.take(), boot_now(), t->t);
+    end_them(std::move(s.ends));
+    carry_out(std::move(s.todo));
+    if (!s.over.empty()) store_->end(s.over);
 }
 
 void granter::due(instant now) {
@@ -93,15 +89,20 @@ void granter::due(instant now) {
 std::size_t granter::end_in_fleet(const granting::revocation& r) {
     if (!member_) return 0;
     const auto fingerprint = pipeline_->fingerprint_of(r.key);
-    const auto meant = [&](const granting::shared_grant& g) {
-        return (r.key.empty() || g.key_name == r.key || (!fingerprint.empty() && g.key == fingerprint)) &&
-               (!r.who || g.who.overlaps(*r.who));
+    const auto meant = [fingerprint, name = r.key, who = r.who](const granting::shared_grant& g) {
+        return (name.empty() || g.key_name == name || (!fingerprint.empty() && g.key == fingerprint)) &&
+               (!who || g.who.overlaps(*who));
     };
     const auto count = member_->end(meant);
-    if (count > 0 && member_->is_lost())
+    if (count > 0 && !member_->hears())
         log::warning("the fleet's cluster is lost: its other hosts end " + std::to_string(count) +
                      (count == 1 ? " grant" : " grants") + " once it is back, or in their time");
     return count;
+}
+
+/// Whether a revocation reaches the fleet's other hosts later only.
+bool granter::fleet_waits(const granting::revocation& r) const {
+    return member_ && !member_->hears() && (r.key.empty() || !pipeline_->fingerprint_of(r.key).empty());
 }
 
 } // namespace chronoknock::io

@@ -148,13 +148,15 @@ void runtime::revoke(const json::object& arguments, const reply& r) {
                     [r, cut, known, whose](const result<granter::ended>& done) {
                         if (!done) return r(done.error());
                         // One that was removed, and may be connected yet, is known by the record.
-                        if (!known && !done->known && done->grants + done->coming + done->connections == 0)
+                        if (!known && !done->known && !done->fleet_waits &&
+                            done->grants + done->coming + done->connections == 0)
                             return r(refusal(error{whose + (cut ? ", and no connection either" : "")}, 1,
                                              nothing_to_end));
                         r(json::object{{"grants", done->grants},
                                        {"coming", done->coming},
                                        {"connections", done->connections},
-                                       {"addresses_forgotten", done->forgotten}});
+                                       {"addresses_forgotten", done->forgotten},
+                                       {"fleet_waits", done->fleet_waits}});
                     });
 }
 

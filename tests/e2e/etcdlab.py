@@ -4,19 +4,24 @@ import contextlib
 import json
 import os
 import pathlib
+import queue
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
+import threading
+import time
 
 from lab import wait_for
-from services import _tool, start_http
+from services import _tool, faketime_env, start_http
 
 CLIENT, PEER = 2379, 2380
 
 
-def openssl(*argv, stdin=""):
-    subprocess.run(["openssl", *map(str, argv)], input=stdin, text=True, check=True, capture_output=True)
+def openssl(*argv, stdin="", env=None):
+    subprocess.run(["openssl", *map(str, argv)], input=stdin, text=True, check=True, capture_output=True,
+                   env={**os.environ, **(env or {})})
 
 
 class Authority:
@@ -29,8 +34,8 @@ class Authority:
         openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
                 folder / "ca.key", "-out", self.ca, "-subj", "/CN=lab", "-days", "30")
 
-    def certificate(self, name, *addresses, days=30):
-        """(certificate, key) for these addresses."""
+    def certificate(self, name, *addresses, days=30, issued=None):
+        """(certificate, key) for these addresses, good for days. issued: when, as "-40d"; now."""
         cert, key, request = (self.folder / f"{name}.{end}" for end in ("pem", "key", "csr"))
         openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out",
                 request, "-subj", f"/CN={name}")
@@ -38,7 +43,7 @@ class Authority:
         extensions = self.folder / f"{name}.ext"
         extensions.write_text(f"subjectAltName={names}\nextendedKeyUsage=serverAuth,clientAuth\n", encoding="ascii")
         openssl("x509", "-req", "-in", request, "-CA", self.ca, "-CAkey", self.folder / "ca.key", "-CAcreateserial",
-                "-out", cert, "-days", days, "-extfile", extensions)
+                "-out", cert, "-days", days, "-extfile", extensions, env=faketime_env(issued) if issued else {})
         key.chmod(0o600)
         return cert, key
 
@@ -50,7 +55,9 @@ class Member:
         self.cluster, self.host, self.name = cluster, host, name
         self.folder = host.home / "etcd"
         self.cert, self.key = cluster.authority.certificate(name, host.ip4)
+        self.peer_cert, self.peer_key = cluster.authority.certificate(f"{name}-peer", host.ip4)
         self.process = None
+        self.env = {}  # besides: VDSO_CLOCK
 
     @property
     def endpoint(self):
@@ -60,7 +67,7 @@ class Member:
         a = self.host.ip4
         # With an authority for clients named it asks each of them for a certificate.
         tls = ["--cert-file", self.cert, "--key-file", self.key,
-               "--peer-cert-file", self.cert, "--peer-key-file", self.key, "--peer-trusted-ca-file",
+               "--peer-cert-file", self.peer_cert, "--peer-key-file", self.peer_key, "--peer-trusted-ca-file",
                self.cluster.authority.ca, "--peer-client-cert-auth",
                *(["--client-cert-auth", "--trusted-ca-file", self.cluster.authority.ca]
                  if self.cluster.client_certificates else [])]
@@ -72,7 +79,7 @@ class Member:
                 *self.cluster.options, *tls]
         # On other machines it wants to be told that it may run there.
         env = {"ETCD_UNSUPPORTED_ARCH": "arm64"} if os.uname().machine == "aarch64" else {}
-        self.process = self.host.spawn(argv, log=self.host.home / "etcd.log", env=env)
+        self.process = self.host.spawn(argv, log=self.host.home / "etcd.log", env={**env, **self.env})
         return self
 
     def pause(self):
@@ -148,6 +155,65 @@ class Cluster:
             shutil.rmtree(m.folder, ignore_errors=True)
 
 
+class Slow:
+    """Stands before an etcd, on its host, and passes on what comes, either way, so many seconds later."""
+
+    def __init__(self, member, port=2381):
+        self.member, self.port, self.delay = member, port, 0.0
+        self._sockets = [member.host.socket(socket.AF_INET, socket.SOCK_STREAM)]
+        self._sockets[0].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._sockets[0].bind((member.host.ip4, port))
+        self._sockets[0].listen(64)
+        self._start(self._accept)
+
+    @property
+    def endpoint(self):
+        return f"https://{self.member.host.ip4}:{self.port}"
+
+    @staticmethod
+    def _start(work, *arguments):
+        threading.Thread(target=work, args=arguments, daemon=True).start()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client = self._sockets[0].accept()[0]
+                etcd = self.member.host.socket(socket.AF_INET, socket.SOCK_STREAM)
+                self._sockets += [client, etcd]
+                with contextlib.suppress(OSError):
+                    etcd.connect(("127.0.0.1", CLIENT))
+                for ends in ((client, etcd), (etcd, client)):
+                    waiting = queue.Queue()
+                    self._start(self._read, ends[0], waiting)
+                    self._start(self._write, ends[1], waiting)
+
+    def _read(self, source, waiting):
+        data = b" "
+        while data:
+            try:
+                data = source.recv(65536)
+            except OSError:
+                data = b""
+            waiting.put((time.monotonic() + self.delay, data))
+
+    @staticmethod
+    def _write(target, waiting):
+        with contextlib.suppress(OSError):
+            while True:
+                due, data = waiting.get()
+                time.sleep(max(0.0, due - time.monotonic()))
+                if not data:
+                    target.shutdown(socket.SHUT_WR)
+                    return
+                target.sendall(data)
+
+    def close(self):
+        for s in self._sockets:
+            with contextlib.suppress(OSError):
+                s.shutdown(socket.SHUT_RDWR)
+            s.close()
+
+
 class Wires:
     """Cuts hosts off: the router drops what passes between them."""
 
@@ -188,7 +254,7 @@ class Fleet:
     """Servers with the same key and seal; each guards a web server of its own, and has its own clock and record."""
 
     def __init__(self, lab, cluster, hosts, key, port=8080, open_for=30, more="", user=None, prefix=None, service="",
-                 keys=None, sections=None, start=True):
+                 keys=None, sections=None, start=True, endpoints=None):
         self.lab, self.cluster, self.port = lab, cluster, port
         self.seal = lab.folder / "fleet.seal"
         if not self.seal.exists():
@@ -197,7 +263,7 @@ class Fleet:
         self.doors = {}
         for host in hosts:
             start_http(host, port)
-            settings = [f"endpoints = {', '.join(m.endpoint for m in cluster.members)}",
+            settings = [f"endpoints = {', '.join(endpoints or [m.endpoint for m in cluster.members])}",
                         f"ca = {cluster.authority.ca}", f"name = {host.name}", f"seal = {self.seal}", more]
             if cluster.client_certificates:
                 cert, private = cluster.authority.certificate(host.name, host.ip4)
@@ -258,7 +324,6 @@ class Sequences:
 
     def window(self):
         """The window that has begun for certain."""
-        import time
         from lab import CLOCK_ERROR
         now = int(time.time() - CLOCK_ERROR)
         return now - now % self.GRANULARITY

@@ -5,7 +5,7 @@ import subprocess
 import time
 import unittest
 
-from case import PORT
+from case import PORT, WINDOW
 from etcdlab import Sequences
 from fleet_case import AGREE, FleetTest
 from lab import wait_for
@@ -120,7 +120,39 @@ class Passwords(FleetTest):
         self.start(user="fleet")
         self.knock(self.alpha)
         self.wait_open()
-        self.cluster.ctl("user", "passwd", "fleet", "--interactive=false", user="root:guess-me-not", check=False)
+        root = "root:guess-me-not"
+        outside = self.cluster.ctl("put", "/other/secret", "x", user="fleet:guess-me-not", check=False)
+        self.assertIn("permission denied", outside.stderr)
+        # Whatever is changed about the users, tokens of before are good no more.
+        self.cluster.ctl("role", "add", "other", user=root)
+        self.knock(self.beta, self.other)
+        self.wait_open(client=self.other)
+        # A user that may no more is told of, and it takes no restart when he may again.
+        self.cluster.ctl("user", "revoke-role", "fleet", "fleet", user=root)
+        self.doors[0].wait_log("the fleet's cluster is lost: knocks of its keys are refused", 20)
+        self.assertIn("permission denied", self.doors[0].log())
+        self.lab.next_window(WINDOW)
+        self.knock(self.alpha)
+        self.assertEqual(sum(self.granted()), 2)
+        self.cluster.ctl("user", "grant-role", "fleet", "fleet", user=root)
+        for door in self.doors:
+            self.fleet.wait_watching(door)
+            door.wait_log("knocks of its keys are taken again")
+        self.lab.next_window(WINDOW)
+        self.knock(self.gamma)
+        wait_for(lambda: sum(self.granted()) == 3, "the third knock to be taken")
+
+    def test_a_wrong_password_is_told_of_and_keeps_no_other_host_out(self):
+        password = self.lab.folder / "password"
+        password.write_text("guess-me-not\n", encoding="ascii")
+        password.chmod(0o600)
+        for words in (["user", "add", "root:other"], ["user", "grant-role", "root", "root"],
+                      ["user", "add", "fleet:other"], ["auth", "enable"]):
+            self.cluster.ctl(*words)
+        self.start(user="fleet", start=False)
+        self.doors[0].start()
+        self.doors[0].wait_log("as user fleet: etcdserver: authentication failed", 20)
+        self.assertNotIn("guess-me-not", self.doors[0].log())
 
 
 class Certificates(FleetTest):

@@ -104,7 +104,8 @@ json::object fleet_json(const fleet_report& r, const std::vector<fleet::host_rec
                                     {"version", h.version},
                                     {"seen", in_seconds(h.seen.time_since_epoch())},
                                     {"ago", in_seconds(now - h.seen)},
-                                    {"grants", h.grants}});
+                                    {"grants", h.grants},
+                                    {"doubled", h.is_doubled}});
     return {{"cluster", cluster_json(r)}, {"hosts", std::move(list)}};
 }
 

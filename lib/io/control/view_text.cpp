@@ -224,7 +224,8 @@ result<std::string> fleet_text(const json::object& o) {
         for (const auto& value : o.at("hosts").as_array()) {
             const auto& h = value.as_object();
             const auto name = text_of(h.at("name"));
-            rows.push_back({name + (name == text_of(cluster.at("name")) ? " (this one)" : ""),
+            rows.push_back({name + (name == text_of(cluster.at("name")) ? " (this one)" : "") +
+                                (h.at("doubled").as_bool() ? " TWO HOSTS HAVE THIS NAME" : ""),
                             roughly(h.at("ago").to_number<double>()) + " ago", plain_json(h.at("grants")),
                             text_of(h.at("version"))});
         }

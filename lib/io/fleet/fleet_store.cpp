@@ -39,8 +39,8 @@ void fleet_store::redeem_shared(granting::burnt token, std::vector<granting::ope
     member_->redeem(o, [this, r, alive = std::weak_ptr(alive_)](const granting::shared_outcome& outcome) {
         if (alive.expired()) return;
         if (outcome.is == kind::burnt) return burn_here(r);
-        // It is burnt, if not by this host: that is remembered here as well.
-        if (outcome.is != kind::failed) local_->redeem({r->token}, {}, [](const result<void>&) {});
+        // If it is burnt, then not by this host. It is written down here together with what it opens, once
+        // that is heard of: else a server that ends in between would take it for opened.
         r->done(outcome);
     });
 }

@@ -67,6 +67,9 @@ public:
     void close() {
         unlimit();
         boost::system::error_code ignored;
+        // What was asked for in vain, and is tried elsewhere, must not get there when the wire is whole
+        // again.
+        if (late_) stream.lowest_layer().set_option(asio::socket_base::linger(true, 0), ignored);
         stream.lowest_layer().close(ignored);
     }
     bool is_late() const { return late_; }

@@ -51,7 +51,7 @@ fleet_member::fleet_member(asio::io_context& context, config::fleet_settings f, 
     : context_(context), settings_(std::move(f)),
       names_(std::make_shared<lookup>(context.get_executor(), std::move(names))), clock_(std::move(by)),
       client_(std::make_shared<etcd_client>(context.get_executor(), names_)),
-      seal_(settings_.prefix, settings_.seal), ledger_(seal_), postponed_(settings_.name),
+      seal_(settings_.prefix, settings_.seal), ledger_(seal_), postponed_(settings_.name), presence_(seal_),
       // So that of all hosts one is the first to beat.
       jitter_(milliseconds(std::hash<std::string>{}(settings_.name) % 500)) {}
 
@@ -60,6 +60,7 @@ result<void> fleet_member::begin() {
     client_->on_change([this] { link_changed(); });
     asio::co_spawn(context_, watch(shared_from_this()), tell_failure);
     asio::co_spawn(context_, beat(shared_from_this()), tell_failure);
+    asio::co_spawn(context_, tend(shared_from_this()), tell_failure);
     return {};
 }
 
@@ -126,10 +127,18 @@ fleet::redemption fleet_member::redemption_of(const fleet::order& o, const fleet
 }
 
 void fleet_member::redeem(const fleet::order& o, redeemed done) {
-    if (!o.claim.closes.empty())
+    const auto attempt = attempts_.of(seal_.name_of(o.token), new_attempt());
+    if (!o.claim.closes.empty()) {
         postponed_.end([&](const granting::shared_grant& g) { return fleet::closes(o, g); });
-    asio::co_spawn(context_,
-                   run_redemption(shared_from_this(), redemption_of(o, new_attempt()), std::move(done)),
+        done = [this, o, done = std::move(done)](const outcome& is) { // not after the end of this object
+            if (is.is == outcome::kind::burnt)
+                end([o](const granting::shared_grant& g) {
+                    return fleet::closes(o, g) && g.accepted <= o.token.accepted;
+                });
+            done(is);
+        };
+    }
+    asio::co_spawn(context_, run_redemption(shared_from_this(), redemption_of(o, attempt), std::move(done)),
                    tell_failure);
 }
 
@@ -218,7 +227,13 @@ asio::awaitable<outcome> fleet_member::settle(fleet::redemption& r) {
     }
     if (closed_) co_return o;
     const auto& token = r.what().token;
-    if (o.is != outcome::kind::failed) tops_[token.key] = r.top();
+    const bool is_known = o.is != outcome::kind::failed;
+    if (is_known) {
+        tops_[token.key] = r.top();
+        attempts_.settled(seal_.name_of(token));
+    } else {
+        attempts_.failed(seal_.name_of(token), r.what().attempt);
+    }
     if (r.met_forged())
         log::warning(
             "the fleet: what stands in etcd in the place of a knock, or of its key's newest one, is not "
@@ -227,7 +242,7 @@ asio::awaitable<outcome> fleet_member::settle(fleet::redemption& r) {
         ++burnt_;
         for (const auto& g : r.what().grants) ledger_.put_here(g, r.revision());
         for (const auto& name : r.what().closes) ledger_.erased_here(name, r.revision());
-    } else if (ledger_.has(token, settings_.name, clock_())) {
+    } else if (!is_known && ledger_.has(token, settings_.name, clock_())) {
         o = {outcome::kind::burnt, {}}; // its answer was lost, and the watch had it
     }
     co_return o;
@@ -243,8 +258,19 @@ std::size_t fleet_member::end(const fleet::ledger::is_meant& meant) {
     auto places = ledger_.find(meant, clock_());
     const auto count = places.size();
     postponed_.end(meant);
+    unheard_.revoke(meant, clock_());
     erase_later(std::move(places));
     return count;
+}
+
+void fleet_member::end(const granting::burnt& token) {
+    unheard_.revoke(token);
+    erase_later(ledger_.find([this](const auto& g) { return unheard_.is_meant(g); }, clock_()));
+}
+
+void fleet_member::list_again() {
+    has_listed_ = false;
+    client_->hang_up("to be listed anew", false);
 }
 
 void fleet_member::erase_later(std::vector<fleet::ledger::place> places) {

@@ -1,12 +1,15 @@
 #pragma once
 
 #include "config/fleet.hpp"
+#include "fleet/attempts.hpp"
 #include "fleet/lease_book.hpp"
 #include "fleet/ledger.hpp"
 #include "fleet/order.hpp"
 #include "fleet/postponed.hpp"
+#include "fleet/presence.hpp"
 #include "fleet/redemption.hpp"
 #include "fleet/seal.hpp"
+#include "fleet/unheard.hpp"
 #include "io/fleet/etcd_client.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -65,8 +68,15 @@ public:
     void redeem_later(fleet::order o);
     bool is_lost() const { return client_->is_lost(); }
     bool takes_writes() const { return client_->takes_writes(); }
-    /// Ends grants on all hosts: at once, or once the cluster is back. How many there are.
+    /// True if it hears what other hosts do, as far as anybody can tell.
+    bool hears() const { return watching_ && !client_->is_lost(); }
+    /// Ends grants on all hosts: at once, or once the cluster is back; with them those that were accepted
+    /// until now, and are not heard of yet. How many there are.
     std::size_t end(const fleet::ledger::is_meant& meant);
+    /// Ends what this knock opens on all hosts, also where that is heard of later.
+    void end(const granting::burnt& token);
+    /// Too much has happened to keep it: all that there is becomes known again.
+    void list_again();
 
     fleet_report report() const;
     using host_list = std::function<void(const result<std::vector<fleet::host_record>>&)>;
@@ -89,11 +99,13 @@ private:
     task<granting::shared_outcome> decide(fleet::redemption& r);
     static task<void> watch(self me);
     static task<void> beat(self me);
+    static task<void> tend(self me);
     static task<void> find_hosts(self me, host_list done);
     task<result<std::int64_t>> lease(nanoseconds least, instant deadline);
     task<result<void>> ask_leases(nanoseconds longest, instant deadline, fleet::redemption::leases& l);
     task<void> watch_once();
     task<void> beat_once();
+    task<void> tend_once();
     void begin_listing(const fleet::header& as_of);
     task<bool> list();
     task<bool> is_same_cluster();
@@ -124,6 +136,9 @@ private:
     std::vector<nanoseconds> lengths_;
     std::deque<fleet::ledger::place> to_erase_;
     fleet::postponed postponed_;
+    fleet::unheard unheard_;
+    fleet::attempts attempts_;
+    fleet::presence presence_;
     bool redeems_postponed_ = false;
     fleet::header known_; ///< all that the ledger has is of this
     bool has_listed_ = false;

@@ -39,6 +39,10 @@ asio::awaitable<void> fleet_member::wait(nanoseconds d) {
 
 void fleet_member::hand_on(granting::shared_changes c) {
     tell_ignored();
+    for (const auto& g : c.opened) // until it is erased a listing has it again
+        if (unheard_.is_meant(g)) unheard_.revoke({g.key, g.place, g.identity, {}, g.accepted});
+    if (unheard_.withhold(c))
+        erase_later(ledger_.find([this](const auto& g) { return unheard_.is_meant(g); }, clock_()));
     if (changed_ && (c.whole || !c.opened.empty() || !c.closed.empty() || !c.tokens.empty()))
         changed_(std::move(c));
 }
@@ -57,13 +61,14 @@ void fleet_member::begin_listing(const fleet::header& as_of) {
         tops_.clear();
         leases_.clear();
     }
-    ledger_.begin_listing(other);
+    ledger_.begin_listing(as_of.revision, other);
 }
 
 /// All that there is, as of one revision. No page is kept: whoever can write to etcd decides how much there
 /// is.
 asio::awaitable<bool> fleet_member::list() {
     fleet::pages pages(seal_.watched());
+    const auto revoked = unheard_.last();
     while (!pages.is_over()) {
         if (closed_) co_return false;
         const auto body = co_await client_->ask(fleet::range_path, to_json(pages.next()), patience);
@@ -87,6 +92,7 @@ asio::awaitable<bool> fleet_member::list() {
     known_ = pages.as_of();
     has_listed_ = true;
     hand_on(ledger_.end_listing(clock_()));
+    unheard_.caught_up(revoked);
     co_return true;
 }
 
@@ -114,8 +120,7 @@ void fleet_member::heed(std::string_view line) {
     client_->heard();
     heard_ = boot_now();
     if (a->events.empty()) return;
-    known_.revision = std::max(known_.revision, a->head.revision);
-    for (const auto& e : a->events) known_.revision = std::max(known_.revision, e.what.revision);
+    known_.revision = std::max(known_.revision, a->told_until());
     hand_on(ledger_.apply(a->events, clock_()));
 }
 
@@ -159,6 +164,7 @@ asio::awaitable<void> fleet_member::watch(self me) {
 asio::awaitable<void> fleet_member::echo() {
     fleet::transaction t;
     t.then.push_back(fleet::put{seal_.name_of_echo(), settings_.name});
+    const auto revoked = unheard_.last();
     const auto body = co_await client_->ask(fleet::txn_path, to_json(t), patience);
     if (!body || closed_) co_return;
     client_->wrote();
@@ -172,6 +178,7 @@ asio::awaitable<void> fleet_member::echo() {
         }
         co_await wait(turn / 10);
     }
+    unheard_.caught_up(revoked);
 }
 
 asio::awaitable<void> fleet_member::tell_presence() {
@@ -182,11 +189,15 @@ asio::awaitable<void> fleet_member::tell_presence() {
     h.version = CHRONOKNOCK_VERSION;
     h.seen = clock_();
     h.grants = count_ ? count_() : 0;
-    fleet::transaction t;
-    t.then.push_back(fleet::put{seal_.name_of_host(h.name), seal_.close(h), *leased});
-    const auto body = co_await client_->ask(fleet::txn_path, to_json(t), patience);
+    const auto body =
+        co_await client_->ask(fleet::txn_path, to_json(presence_.request(std::move(h), *leased)), patience);
     if (!body && body.error().text.find("lease not found") != std::string::npos) leases_.clear();
-    if (body) seen_ = boot_now();
+    if (!body || closed_) co_return;
+    seen_ = boot_now();
+    const auto a = fleet::parse_transaction_answer(*body);
+    if (a && presence_.answered(*a))
+        log::warning("the fleet: another host has the name of this one, " + settings_.name +
+                     ": [fleet] name has to be another one on each");
 }
 
 asio::awaitable<void> fleet_member::beat_once() {
@@ -196,10 +207,16 @@ asio::awaitable<void> fleet_member::beat_once() {
         r.count_only = true;
         asio::co_spawn(context_, client_->probe(*which, fleet::range_path, to_json(r)), asio::detached);
     }
-    if (now - heard_ >= quiet + jitter_) {
+    if (now - heard_ >= quiet + jitter_ || (watching_ && unheard_.waits())) {
         co_await echo();
         heard_ = boot_now(); // not again at once, whatever came of it
     }
+    if (closed_ || now - pruned_ < prune_every) co_return;
+    pruned_ = now;
+    ledger_.prune(clock_());
+}
+
+asio::awaitable<void> fleet_member::tend_once() {
     if (closed_ || client_->is_lost()) co_return;
     if (!to_erase_.empty() || !postponed_.empty()) co_await carry_out_errands();
     if (!closed_ && (seen_ == instant{} || boot_now() - seen_ >= presence_every)) {
@@ -209,9 +226,6 @@ asio::awaitable<void> fleet_member::beat_once() {
             (void)co_await lease(length + 2 * presence_every, boot_now() + patience);
         co_await tell_presence();
     }
-    if (closed_ || now - pruned_ < prune_every) co_return;
-    pruned_ = now;
-    ledger_.prune(clock_());
 }
 
 asio::awaitable<void> fleet_member::beat(self me) {
@@ -219,6 +233,19 @@ asio::awaitable<void> fleet_member::beat(self me) {
         co_await me->wait(turn);
         try {
             if (!me->closed_) co_await me->beat_once();
+        } catch (const std::exception& e) {
+            log::error(std::string("the fleet: ") + e.what());
+        }
+    }
+}
+
+/// What may take its time, where some endpoint does not answer, and must not keep the beat waiting: that
+/// finds out whether the watch lives.
+asio::awaitable<void> fleet_member::tend(self me) {
+    while (!me->closed_) {
+        co_await me->wait(turn);
+        try {
+            if (!me->closed_) co_await me->tend_once();
         } catch (const std::exception& e) {
             log::error(std::string("the fleet: ") + e.what());
         }

@@ -13,7 +13,7 @@ struct world {
     std::size_t seen = 0;
 
     granting::shared_changes list(bool other = false) {
-        known.begin_listing(other);
+        known.begin_listing(etcd.revision, other);
         known.list(etcd.all());
         seen = etcd.happened.size();
         return known.end_listing(noon);
@@ -108,6 +108,28 @@ BOOST_AUTO_TEST_CASE(this_hosts_own_changes_come_before_their_events) {
     BOOST_TEST(watch().closed.empty());
     const auto later = knock(102);
     BOOST_TEST((watch().opened == std::vector{later}));
+}
+
+BOOST_AUTO_TEST_CASE(what_this_host_does_while_it_lists_is_not_undone_by_the_listing) {
+    const auto old = knock(100);
+    list();
+    const auto listed = etcd.all();
+    const auto as_of = etcd.revision;
+    const auto own = granting::shared_grant{"K", "alice", there, "web", 101, "x", noon, noon + 30s, "a"};
+    known.put_here(own, as_of + 1); // its answer comes first
+    known.begin_listing(as_of);
+    known.list(listed);
+    auto changes = known.end_listing(noon);
+    BOOST_TEST(changes.closed.empty());
+    BOOST_TEST((std::ranges::find(changes.opened, own) != changes.opened.end()));
+    BOOST_TEST(known.live(noon) == 2u);
+    // And what it has erased is not live again by its event or a listing of before.
+    known.erased_here(name(), as_of + 2);
+    known.begin_listing(as_of);
+    known.list(listed);
+    changes = known.end_listing(noon);
+    BOOST_TEST((std::ranges::find(changes.opened, old) == changes.opened.end()));
+    BOOST_TEST(known.live(noon) == 1u);
 }
 
 BOOST_AUTO_TEST_CASE(forged_entries_change_nothing) {

@@ -50,6 +50,13 @@ BOOST_AUTO_TEST_CASE(a_watch_is_read) {
     BOOST_TEST(!events->events[0].erased);
     BOOST_TEST(events->events[1].erased);
     BOOST_TEST(events->events[1].what.name == "c");
+    BOOST_TEST(events->told_until() == 10);
+    BOOST_TEST(created->told_until() == 0);
+    // The first of some thousands, as etcd 3.4 tells them to a watch that begins in the past.
+    const auto some = parse_watch_answer(
+        R"({"result":{"header":{"revision":"2501"},"events":[{"kv":{"key":"YQ==","mod_revision":"1001"}}]}})");
+    BOOST_REQUIRE(some);
+    BOOST_TEST(some->told_until() == 1001);
     const auto compacted =
         parse_watch_answer(R"({"result":{"header":{},"canceled":true,"compact_revision":"7"}})");
     BOOST_TEST((compacted && compacted->canceled && compacted->compacted == 7));

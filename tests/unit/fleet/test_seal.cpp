@@ -22,7 +22,7 @@ BOOST_AUTO_TEST_CASE(what_is_sealed_is_read_back) {
     BOOST_TEST((ours.open_burnt(ours.name_of(b.token), ours.close(b)) == b));
     const top_record t{"K", 17};
     BOOST_TEST((ours.open_top(ours.name_of_top("K"), ours.close(t)) == t));
-    const host_record h{"a", "0.1.0", noon, 12};
+    const host_record h{"a", "0.1.0", noon, 12, true};
     BOOST_TEST((ours.open_host(ours.name_of_host("a"), ours.close(h)) == h));
     auto wide = grant;
     wide.who = prefix(*address::parse("2001:db8::"), 64);

@@ -333,4 +333,87 @@ BOOST_AUTO_TEST_CASE(a_fleets_tokens_take_no_more_memory_than_its_own) {
     BOOST_TEST(line.guard().size() == most_of_key);
 }
 
+BOOST_AUTO_TEST_CASE(what_there_is_no_room_to_remember_is_opened_once) {
+    shared_changes many;
+    for (std::size_t i = 0; i < most_of_key; ++i)
+        many.tokens.push_back({"a", epoch, std::to_string(i), there, clock()});
+    shared(many);
+    const auto g = from("beta", "x");
+    const burnt of_g{"a", epoch, "x", here, g.accepted};
+    BOOST_TEST(shared({.opened = {g}, .tokens = {of_g}}).size() == 1u);
+    written.clear();
+    BOOST_TEST(shared({.opened = {g}, .tokens = {of_g}, .whole = true}).empty());
+    BOOST_TEST(written.empty()); // what is not remembered is not on the record either
+    shared({.closed = {g}});
+    line.revoked(ends.number, {}, now);
+    BOOST_TEST(shared({.opened = {g}}).empty()); // put back
+    now += 31s;
+    line.prune(clock());
+    BOOST_TEST(shared({.opened = {g}}).empty()); // and over
+}
+
+BOOST_AUTO_TEST_CASE(what_this_hosts_firewall_failed_to_open_for_its_own_knock_is_tried_again) {
+    const auto r = judged("x");
+    const auto asked = line.shared_redeemed(r.batch, {kind::burnt, ""}, now);
+    line.carried_out(std::get<open_services>(asked.at(0)).knock, error{"no room"}, now);
+    BOOST_TEST(!holds());
+    BOOST_TEST(line.owes_opening());
+    now += 1s;
+    // The listing has it, too.
+    auto g = from("alpha", "x");
+    g.accepted -= 1s;
+    g.until -= 1s;
+    BOOST_TEST((shared({.opened = {g}, .whole = true}) == std::vector<opening>{{here, "web", 29s}}));
+    BOOST_TEST(holds());
+    BOOST_TEST(!line.owes_opening());
+    world alone(known(false));
+    const auto own = alone.judged("x");
+    const auto opens_it = alone.line.redeemed(own.batch, {}, alone.now);
+    alone.line.carried_out(std::get<open_services>(opens_it.at(0)).knock, error{"no room"}, alone.now);
+    BOOST_TEST(!alone.line.owes_opening());
+}
+
+BOOST_AUTO_TEST_CASE(what_is_revoked_before_it_could_be_opened_stays_shut) {
+    const granting::revocation of_alice{"alice", {}, "by root"};
+    const auto r = judged("x");
+    const auto g = from("beta", "x");
+    shared({.opened = {g}}); // nobody knows whose it is
+    (void)line.revoke(of_alice, {}, now, clock());
+    line.shared_redeemed(r.batch, {kind::repeated, ""}, now);
+    BOOST_TEST(!line.owes_opening());
+    BOOST_TEST(shared({}).empty());
+    world failed;
+    failed.opens = false;
+    failed.shared({.opened = {g}});
+    BOOST_TEST(failed.line.owes_opening());
+    (void)failed.line.revoke(of_alice, {}, failed.now, failed.clock());
+    BOOST_TEST(!failed.line.owes_opening());
+}
+
+BOOST_AUTO_TEST_CASE(a_copy_that_lost_does_not_revive_what_was_closed_since) {
+    const auto r = judged("x");
+    const auto g = from("beta", "x");
+    line.shared_redeemed(r.batch, {kind::repeated, ""}, now);
+    shared({.closed = {g}}); // it was opened and closed at once
+    BOOST_TEST(shared({.opened = {g}}).empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_token_that_was_lost_is_written_down_once_it_is_heard_of) {
+    const auto r = judged("x");
+    line.shared_redeemed(r.batch, {kind::refused, "beta has it"}, now);
+    shared({.tokens = {r.tokens[0]}}); // what it opens is nothing that is opened here
+    BOOST_TEST((written == std::vector{r.tokens[0]}));
+}
+
+BOOST_AUTO_TEST_CASE(closes_wait_for_no_clock) {
+    const auto g = from("beta", "x");
+    shared({.opened = {g}});
+    auto closing = line.share_closed({.closed = {g}}, now, clock() - std::chrono::hours(24));
+    BOOST_TEST((closing.changes == std::vector<firewall::change>{{here, "web", std::nullopt}}));
+    line.revoked(closing.number, {}, now);
+    BOOST_TEST(!holds());
+    BOOST_TEST(line.share_closed({.opened = {from("beta", "y")}}, now, clock()).number == 0u);
+    BOOST_TEST(!line.guard().is_burnt("a", epoch, "y")); // what opens waits
+}
+
 BOOST_AUTO_TEST_SUITE_END()
