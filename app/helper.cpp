@@ -14,12 +14,13 @@ namespace chronoknock::app {
 namespace {
 
 usage helper_usage() {
-    usage u{"helper --config FILE [OPTION...]",
-            "Does for a server, one that systemd has never let be root, what needs more rights. For systemd,\n"
-            "which starts it by chronoknock-helper.socket for each connection, on its standard input."};
+    usage u{
+        "helper --config FILE [OPTION...]",
+        "Does for a server, one that systemd has never let be root, what needs more rights. For systemd,\n"
+        "which starts it by chronoknock-helper.socket for each connection, on its standard input."};
     u.options.add_options()                                                //
         ("config", text("FILE")->required(), "the server's configuration") //
-        ("user", text("USER")->default_value("chronoknock"), "the server's user; nobody else is served")(
+        ("user", text("USER"), "the server's user, whom alone it serves (chronoknock)")(
             "allow-loose-permissions", "take key files that others can read or write");
     return u;
 }
@@ -46,7 +47,7 @@ int run_helper(const arguments& args) {
     if (!is_channel(STDIN_FILENO))
         return say(bad_usage, "helper: expected a connection on the standard input: systemd starts it "
                               "(chronoknock-helper.socket)");
-    const auto user = io::find_account(*given(options, "user"));
+    const auto user = io::find_account(given(options, "user").value_or("chronoknock"));
     if (!user) return say(bad_usage, user.error().text);
     auto channel = take_channel();
     if (!channel) return say(failed, "helper: the connection cannot be taken");
@@ -58,8 +59,8 @@ int run_helper(const arguments& args) {
     const auto paths = config::paths_of(text ? *text : "", file);
     io::give_record(paths.state, *user);
     if (!io::greet(channel.get())) return done;
-    io::serve_peer(std::move(channel),
-                   {file, options.count("allow-loose-permissions") != 0, paths.state}, std::move(*server));
+    io::serve_peer(std::move(channel), {file, options.count("allow-loose-permissions") != 0, paths.state},
+                   std::move(*server));
 }
 
 } // namespace chronoknock::app

@@ -59,14 +59,13 @@ int run_server(const arguments& args) {
     const auto paths = config::paths_of(text ? *text : "", file);
     // The one difference between a server of the unit and one that is started by hand.
     const auto apart = given(options, "helper");
-    auto found = apart ? io::helper_process::connect(*apart)
-                       : io::helper_process::start(
-                             {file, options.count("allow-loose-permissions") != 0, paths.state});
+    auto found =
+        apart ? io::helper_process::connect(*apart)
+              : io::helper_process::start({file, options.count("allow-loose-permissions") != 0, paths.state});
     if (!found) return say(failed, found.error().text);
     const auto helper = std::make_shared<const io::helper_process>(std::move(*found));
-    io::open_internet_sockets_by([helper](int family, int type, int protocol) {
-        return helper->open_socket(family, type, protocol);
-    });
+    io::open_internet_sockets_by(
+        [helper](int family, int type, int protocol) { return helper->open_socket(family, type, protocol); });
     const auto load = [file, helper]() -> result<config::server> {
         const auto texts = helper->read_configuration();
         if (!texts) return texts.error();

@@ -18,9 +18,7 @@ namespace {
 constexpr nanoseconds quiet = std::chrono::minutes(1);
 
 // IPPROTO_RAW: whole packets are sent, and none are received (raw(7)).
-descriptor open_raw(bool v4) {
-    return open_internet_socket(v4 ? AF_INET : AF_INET6, SOCK_RAW, IPPROTO_RAW);
-}
+descriptor open_raw(bool v4) { return open_internet_socket(v4 ? AF_INET : AF_INET6, SOCK_RAW, IPPROTO_RAW); }
 
 } // namespace
 

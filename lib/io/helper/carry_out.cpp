@@ -88,8 +88,8 @@ void give_socket(int stream, const helper::open_socket& asked) {
     using kind = helper::open_socket::kind;
     const bool sends = asked.wanted == kind::sender;
     const int type = sends ? SOCK_RAW : asked.wanted == kind::datagram ? SOCK_DGRAM : SOCK_STREAM;
-    const descriptor opened(::socket(asked.family == 4 ? AF_INET : AF_INET6, type | SOCK_CLOEXEC,
-                                     sends ? IPPROTO_RAW : 0));
+    const descriptor opened(
+        ::socket(asked.family == 4 ? AF_INET : AF_INET6, type | SOCK_CLOEXEC, sends ? IPPROTO_RAW : 0));
     const auto answer = helper::encode_number(opened ? 0 : static_cast<std::uint32_t>(errno));
     if (send_frame(stream, {answer.data(), answer.size()}) && opened)
         (void)send_descriptor(stream, socket_mark, opened.get());
@@ -146,7 +146,7 @@ void carry_out_request(int stream, std::uint8_t kind, const helper_site& site, c
             [&](const helper::read_configuration&) { return read_all(site, found); },
             [](const helper::look_up& r) { return look_up(r.host); },
             [&](const helper::run_program& r) { return helper::encode(run(r, programs, stream)); },
-            [](const helper::take_up&) { return helper::encode_done(); }, // not for a child
+            [](const helper::take_up&) { return helper::encode_done(); },     // not for a child
             [](const helper::open_socket&) { return helper::encode_done(); }, // above
         },
         *asked);

@@ -20,8 +20,8 @@ public:
     /// Forks it. The calling process must have one thread only, and nothing secret in its memory yet. The
     /// helper gives away at once what it does not need itself.
     static result<helper_process> start(const helper_site& site);
-    /// One that systemd starts for whoever connects there (a path), and that is root's; it admits us, or it is
-    /// an error (peer.hpp).
+    /// One that systemd starts for whoever connects there (a path), and that is root's; it admits us, or it
+    /// is an error (peer.hpp).
     static result<helper_process> connect(const std::string& path);
 
     pid_t pid() const { return pid_; }

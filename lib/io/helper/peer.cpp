@@ -2,6 +2,7 @@
 
 #include "io/system/files.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
@@ -16,7 +17,7 @@ namespace chronoknock::io {
 
 namespace {
 
-constexpr int of_peer_pidfd = 77; // SO_PEERPIDFD, since Linux 6.5; older headers lack it
+constexpr int of_peer_pidfd = 77;     // SO_PEERPIDFD, since Linux 6.5; older headers lack it
 constexpr int longest_start = 20'000; // ms: systemd starts a process
 constexpr std::uint8_t greeting = 1;
 constexpr std::string_view unit = "/chronoknock.service";

@@ -7,8 +7,8 @@
 #include <string>
 #include <sys/types.h>
 
-/// A server and a helper that neither has started: systemd has (etc/chronoknock-helper.socket), and each looks
-/// who the other is before it does anything for him.
+/// A server and a helper that neither has started: systemd has (etc/chronoknock-helper.socket), and each
+/// looks who the other is before it does anything for him.
 namespace chronoknock::io {
 
 /// The server's side: a channel to whoever serves there. The error names the path.

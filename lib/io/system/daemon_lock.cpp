@@ -46,8 +46,7 @@ found look(ucred& who) {
     socklen_t size = sizeof who;
     if (::connect(s, reinterpret_cast<const sockaddr*>(&to), length) != 0)
         result = errno == ECONNREFUSED ? found::nobody : found::stranger;
-    else if (::getsockopt(s, SOL_SOCKET, SO_PEERCRED, &who, &size) == 0 &&
-             may_be_server(who.uid))
+    else if (::getsockopt(s, SOL_SOCKET, SO_PEERCRED, &who, &size) == 0 && may_be_server(who.uid))
         result = found::server;
     ::close(s);
     return result;
