@@ -62,8 +62,8 @@ class Units(Booting):
 
     def connect(self, user):
         """What somebody gets who connects to the helper's socket."""
-        self.machine.write("/run/connect.pl", _CONNECT)
-        return self.machine.run(f"runuser -u {user} -- perl /run/connect.pl").stdout
+        self.machine.write("/usr/local/share/connect.pl", _CONNECT)
+        return self.machine.run(f"runuser -u {user} -- perl /usr/local/share/connect.pl").stdout
 
     def test_neither_is_more_than_it_has_to_be(self):
         rights = self.status()["privileges"]
@@ -136,7 +136,7 @@ class Units(Booting):
         self.machine.run("systemctl stop chronoknock")
         self.machine.write("/etc/systemd/system/chronoknock.service.d/other.conf",
                            "[Service]\nType=oneshot\nWatchdogSec=0\nRestart=no\nExecStartPre=\nExecStart=\n"
-                           "ExecStart=/usr/bin/perl /run/connect.pl\nStandardOutput=truncate:/run/connected\n")
+                           "ExecStart=/usr/bin/perl /usr/local/share/connect.pl\nStandardOutput=truncate:/run/connected\n")
         self.machine.run("systemctl daemon-reload && systemctl start chronoknock", check=False)
         self.assertEqual(self.machine.run("cat /run/connected").stdout, "1 bytes\n")
 
