@@ -29,6 +29,7 @@ descriptor handle_of(int channel, pid_t pid) {
     int handle = -1;
     socklen_t size = sizeof handle;
     if (::getsockopt(channel, SOL_SOCKET, of_peer_pidfd, &handle, &size) == 0) return descriptor(handle);
+    if (errno != ENOPROTOOPT) return descriptor();
     return descriptor(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
 }
 
