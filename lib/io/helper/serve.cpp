@@ -67,10 +67,11 @@ descriptor watch(pid_t parent) {
     return handle;
 }
 
-/// And what everybody has.
+/// And what everybody has. (There may be no handle: a kernel before Linux 5.3.)
 void keep_only(int one, int other) {
     unsigned next = STDERR_FILENO + 1;
     for (const int kept : {std::min(one, other), std::max(one, other)}) {
+        if (kept < 0) continue;
         const auto number = static_cast<unsigned>(kept);
         if (number > next) ::close_range(next, number - 1, 0);
         next = number + 1;
