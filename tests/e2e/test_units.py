@@ -124,7 +124,7 @@ class Units(Booting):
         self.assertEqual(len(self.status()["keys"]), 2)
 
     def test_the_helper_serves_the_server_alone(self):
-        self.assertEqual(self.of(_SOCKET), "chronoknock:root:600")
+        self.assertEqual(self.of(_SOCKET), "chronoknock:chronoknock:600")
         self.assertEqual(self.connect("nobody"), "refused\n")
         # Another process of the server's user, and root itself: turned away, and told why to root alone.
         self.assertEqual(self.connect("chronoknock"), "0 bytes\n")
