@@ -15,6 +15,8 @@ inline constexpr command doctor{"doctor", run_doctor, "see why a door does not o
 inline constexpr command time{"time", run_time, "ask time servers, and print what they say"};
 inline constexpr command guard{"guard", run_guard,
                                "set the guard up, without a daemon: the last good one if need be"};
+inline constexpr command helper{"helper", run_helper,
+                                "do what needs rights for a server that has none: for systemd"};
 inline constexpr command status{"status", run_status, "ask the running daemon what it sees and does"};
 inline constexpr command watch{"watch", run_watch, "the same, live; to a pipe a line for each event"};
 inline constexpr command grants{"grants", run_grants,

@@ -7,10 +7,10 @@ namespace chronoknock::app {
 namespace {
 
 constexpr std::array commands = {
-    rows::server,   rows::keygen,  rows::check,  rows::knock,    rows::connect,     rows::doctor,
-    rows::time,     rows::guard,   rows::status, rows::watch,    rows::grants,      rows::fleet,
-    rows::revoke,   rows::history, rows::report, rows::reload,   rows::confirm,     rows::invite,
-    rows::uninvite, rows::profile, rows::import, rows::sequence, rows::completions,
+    rows::server, rows::keygen,   rows::check,   rows::knock,  rows::connect,  rows::doctor,
+    rows::time,   rows::guard,    rows::helper,  rows::status, rows::watch,    rows::grants,
+    rows::fleet,  rows::revoke,   rows::history, rows::report, rows::reload,   rows::confirm,
+    rows::invite, rows::uninvite, rows::profile, rows::import, rows::sequence, rows::completions,
 };
 
 } // namespace

@@ -24,6 +24,7 @@ int run_keygen(const arguments& args);
 int run_sequence(const arguments& args);
 int run_time(const arguments& args);
 int run_guard(const arguments& args);
+int run_helper(const arguments& args);
 int run_import(const arguments& args);
 int run_status(const arguments& args);
 int run_watch(const arguments& args);

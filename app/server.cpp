@@ -7,6 +7,7 @@
 #include "io/server_config.hpp"
 #include "io/system/files.hpp"
 #include "io/system/groups.hpp"
+#include "io/system/internet_socket.hpp"
 #include "io/system/privileges.hpp"
 #include "io/system/run_loop.hpp"
 #include "io/system/service_manager.hpp"
@@ -22,9 +23,12 @@ usage server_usage() {
     usage u{"server --config FILE [OPTION...]",
             "Runs the daemon in the foreground. SIGTERM and SIGINT stop it, SIGHUP (or `chronoknock\n"
             "reload`) makes it read the configuration again; a broken one changes nothing. Started by\n"
-            "root it becomes [server] user and keeps CAP_NET_ADMIN; a helper does what needs more."};
+            "root it becomes [server] user and keeps CAP_NET_ADMIN; a helper does what needs more, which it\n"
+            "forks, unless there is one apart (--helper): then it need never be root."};
     u.options.add_options()                                                //
         ("config", text("FILE")->required(), "the server's configuration") //
+        ("helper", text("PATH"),
+         "have the helper that systemd starts for who connects there, and start none") //
         ("trial", text("TIME"),
          "let go of the guard after so long, unless `chronoknock confirm` comes: 10m") //
         ("allow-loose-permissions", "take key files that others can read or write");
@@ -53,10 +57,15 @@ int run_server(const arguments& args) {
     const auto file = *given(options, "config");
     const auto text = io::read_file(file);
     const auto paths = config::paths_of(text ? *text : "", file);
-    auto forked =
-        io::helper_process::start({file, options.count("allow-loose-permissions") != 0, paths.state});
-    if (!forked) return say(failed, forked.error().text);
-    const auto helper = std::make_shared<const io::helper_process>(std::move(*forked));
+    // The one difference between a server of the unit and one that is started by hand.
+    const auto apart = given(options, "helper");
+    auto found =
+        apart ? io::helper_process::connect(*apart)
+              : io::helper_process::start({file, options.count("allow-loose-permissions") != 0, paths.state});
+    if (!found) return say(failed, found.error().text);
+    const auto helper = std::make_shared<const io::helper_process>(std::move(*found));
+    io::open_internet_sockets_by(
+        [helper](int family, int type, int protocol) { return helper->open_socket(family, type, protocol); });
     const auto load = [file, helper]() -> result<config::server> {
         const auto texts = helper->read_configuration();
         if (!texts) return texts.error();
@@ -69,8 +78,8 @@ int run_server(const arguments& args) {
     if (!configuration) return say(bad_usage, configuration.error().text);
     if (const auto there = io::find_user(*configuration); !there)
         return say(bad_usage, file + ": " + there.error().text);
-    if (const auto apart = io::keeps_record_apart(*configuration, file); !apart)
-        return say(bad_usage, apart.error().text);
+    if (const auto kept = io::keeps_record_apart(*configuration, file, helper->is_apart()); !kept)
+        return say(bad_usage, kept.error().text);
     io::log::start();
     if (const auto heard = manager.connect(); !heard) io::log::warning(heard.error().text);
 

@@ -34,6 +34,7 @@ if [ "$role" = remove ]; then
   for unit in chronoknock chronoknock-guard; do
     systemd disable --now "$unit" 2>/dev/null || true # it may not be there
   done
+  systemd stop chronoknock-helper.socket 2>/dev/null || true
   # The guard outlasts its server, so that stopping one opens nothing; without a program nobody could open it.
   guarded() { nft list table inet chronoknock >/dev/null 2>&1; }
   if guarded; then
@@ -45,7 +46,8 @@ if [ "$role" = remove ]; then
     fi
     echo "the guard is gone: what it guarded is open"
   fi
-  rm -f "$program" "$units/chronoknock.service" "$units/chronoknock-guard.service" "$share"/man/man?/chronoknock* \
+  rm -f "$program" "$units/chronoknock.service" "$units/chronoknock-guard.service" \
+    "$units/chronoknock-helper.socket" "$units/chronoknock-helper@.service" "$share"/man/man?/chronoknock* \
     "$(completions bash)" "$(completions zsh)" "$(completions fish)"
   systemd daemon-reload
   echo "left: $folder, /var/lib/chronoknock"
@@ -73,14 +75,15 @@ for shell in bash zsh fish; do
 done
 
 if [ "$role" = server ]; then
-  # Whom the server becomes ([server] user).
+  # Who the server is.
   id -u chronoknock >/dev/null 2>&1 ||
     useradd --system --user-group --home-dir /var/lib/chronoknock --no-create-home --shell /usr/sbin/nologin chronoknock
   install -d -m 755 "$folder"
   install -d -m 700 "$folder/keys" "$folder/conf.d"
   [ -e "$folder/chronoknock.ini" ] || install -m 600 etc/chronoknock.ini "$folder/chronoknock.ini"
   if [ -d /run/systemd/system ]; then
-    install -m 644 etc/chronoknock.service etc/chronoknock-guard.service "$units"
+    install -m 644 etc/chronoknock.service etc/chronoknock-guard.service etc/chronoknock-helper.socket \
+      etc/chronoknock-helper@.service "$units"
     systemctl daemon-reload
     if systemctl is-active -q chronoknock; then
       # A new program that does not take the configuration must not take the place of the old one.

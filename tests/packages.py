@@ -157,7 +157,9 @@ class Life:
         # Removed: the guard goes, and that is said; configuration and record stay, until it is purged.
         self.assertIn("the guard is gone", self.apt(server, "remove chronoknock"))
         self.assertEqual((self.door(), self.tables().strip()), ("open", ""))
-        self.assertEqual(server.unit("chronoknock", "ActiveState"), "inactive")
+        for unit in ("chronoknock", "chronoknock-helper.socket"):
+            self.assertEqual(server.unit(unit, "ActiveState"), "inactive")
+        self.assertEqual(server.run("systemctl list-units --plain --no-legend 'chronoknock-helper@*'").stdout, "")
         server.run("test -e /var/lib/chronoknock/state.db && test -e /etc/chronoknock/keys/alice.key")
         self.assertIn("nothing is guarded", self.apt(server, "purge chronoknock"))
         self.assertEqual(server.run("ls -d /var/lib/chronoknock /etc/chronoknock", check=False).stdout, "")

@@ -100,6 +100,12 @@ key::secret_text encode(const program_end& a) {
     return text_of(w);
 }
 
+key::secret_text encode_number(std::uint32_t number) {
+    auto w = begin_done();
+    w.u32(number);
+    return text_of(w);
+}
+
 result<refusal_of_nft> decode_refusal(byte_view bytes) {
     return decode_answer(bytes, [](reader& r) -> refusal_of_nft {
         if (r.u8() == 0) return {};
@@ -145,6 +151,10 @@ result<program_end> decode_end(byte_view bytes) {
         a.text = take_text(r, most_text);
         return a;
     });
+}
+
+result<std::uint32_t> decode_number(byte_view bytes) {
+    return decode_answer(bytes, [](reader& r) { return r.u32(); });
 }
 
 } // namespace chronoknock::helper

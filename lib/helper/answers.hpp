@@ -51,11 +51,14 @@ key::secret_text encode_done(bool flag = true);
 key::secret_text encode(const std::vector<address>& a);
 key::secret_text encode(const configuration_texts& a);
 key::secret_text encode(const program_end& a);
+/// To open_socket: an error's number, or 0.
+key::secret_text encode_number(std::uint32_t number);
 
 result<refusal_of_nft> decode_refusal(byte_view bytes);
 result<bool> decode_flag(byte_view bytes);
 result<std::vector<address>> decode_addresses(byte_view bytes);
 result<configuration_texts> decode_texts(byte_view bytes);
 result<program_end> decode_end(byte_view bytes);
+result<std::uint32_t> decode_number(byte_view bytes);
 
 } // namespace chronoknock::helper

@@ -66,6 +66,15 @@ request take_request(std::size_t kind, reader& r) {
     }
     case 8:
         return take_up{};
+    case 9: {
+        open_socket s;
+        s.family = r.u8();
+        const auto wanted = r.u8();
+        s.wanted = static_cast<open_socket::kind>(wanted);
+        const bool is_known = wanted <= static_cast<std::uint8_t>(open_socket::kind::sender);
+        if ((s.family != 4 && s.family != 6) || !is_known) r.skip(~std::size_t{0});
+        return s;
+    }
     default:
         r.skip(~std::size_t{0});
         return restore_guard{};
@@ -91,6 +100,10 @@ std::string encode(const request& r) {
                        put_words(w, p.facts);
                    },
                    [](const take_up&) {},
+                   [&](const open_socket& s) {
+                       w.u8(s.family);
+                       w.u8(static_cast<std::uint8_t>(s.wanted));
+                   },
                },
                r);
     return w.text();

@@ -14,7 +14,7 @@
 /// up: it may run nft and programs, read the configuration, look up names and write the last good guard.
 /// What a request names are values, never text for a shell, nft or a path: nothing else can be asked, and
 /// what is out of bounds is refused as a whole. (Packet sockets it opens by another way,
-/// io/helper/packet_sockets.hpp.)
+/// io/helper/packet_sockets.hpp, since libpcap asks the kernel for them.)
 namespace chronoknock::helper {
 
 /// Have nft make the guard's table. Answered with what nft said against it, if anything.
@@ -76,8 +76,21 @@ struct take_up {
     bool operator==(const take_up&) const = default;
 };
 
+/// Open an Internet socket, neither bound nor connected: to ask for the time, a fleet's cluster, for metrics'
+/// port, for answers to knocks. Answered with an error's number (errno), or 0, and then the socket.
+struct open_socket {
+    enum class kind : std::uint8_t {
+        stream,
+        datagram,
+        sender ///< of whole packets; it receives none (IPPROTO_RAW, raw(7))
+    };
+    std::uint8_t family = 4; ///< 4 or 6
+    kind wanted = kind::stream;
+    bool operator==(const open_socket&) const = default;
+};
+
 using request = std::variant<write_guard, keep_guard, restore_guard, remove_guard, find_translation,
-                             read_configuration, look_up, run_program, take_up>;
+                             read_configuration, look_up, run_program, take_up, open_socket>;
 
 /// What is carried out at once of a kind, more being turned away, how long a request is at the most, and how
 /// long whoever asks waits: who carries it out ends then too.
@@ -97,6 +110,7 @@ inline constexpr limit limits[] = {
     {64, 512, seconds(60)},      // look_up
     {24, 512 << 10, seconds(0)}, // run_program
     {4, 1, seconds(5)},          // take_up: done at once
+    {16, 3, seconds(5)},         // open_socket: the server asks while it serves
 };
 
 inline constexpr std::size_t most_name = 253;  ///< of a host (RFC 1035, 2.3.4)

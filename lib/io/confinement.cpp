@@ -102,6 +102,16 @@ result<void> change_user(const std::string& name, const config::server& c) {
     return become(*who);
 }
 
+/// A server that whoever started it has made a user already, and who has a helper apart, becomes no other:
+/// with a user that an earlier unit took from the configuration nobody is to be locked out.
+void warn_of_other_user(const config::server& c) {
+    if (c.user.empty()) return;
+    if (const auto named = find_account(c.user); named && named->user == ::geteuid()) return;
+    log::warning("[server] user: the server was started as " + own_name() +
+                 ", and stays so; in a unit of systemd User= says who it is, and in that of the helper's "
+                 "socket SocketUser=");
+}
+
 /// Of all that the helper does not open itself.
 void open_what_stays_open() { ::tzset(); }
 
@@ -120,12 +130,12 @@ result<void> can_become_user(const config::server& c) {
     return who->user == 0 ? result<void>() : can_hand_over(c.state, *who);
 }
 
-result<void> keeps_record_apart(const config::server& c, const std::string& file) {
-    const auto name = user_to_become(c);
+result<void> keeps_record_apart(const config::server& c, const std::string& file, bool is_roots) {
+    const auto name = is_roots ? own_name() : user_to_become(c);
     const auto folder = folder_of(c.state);
     if (name.empty() || (c.user.empty() && !is_ours(folder))) return {};
     const auto who = find_account(name);
-    if (!who || who->user == 0 || who->user == ::geteuid()) return {};
+    if (!who || who->user == 0 || (who->user == ::geteuid() && !is_roots)) return {};
     std::vector<std::string> files{file};
     if (!c.include.empty()) files.push_back(c.include);
     for (const auto& k : c.keys) files.insert(files.end(), {k.stands_in, k.file});
@@ -139,7 +149,9 @@ result<void> keeps_record_apart(const config::server& c, const std::string& file
 result<confinement> confine(const config::server& c, const helper_process& helper, bool has_control) {
     confinement in_force;
     open_what_stays_open();
-    if (const auto name = user_to_become(c); !name.empty())
+    if (helper.is_apart())
+        warn_of_other_user(c);
+    else if (const auto name = user_to_become(c); !name.empty())
         if (const auto changed = change_user(name, c); !changed) {
             if (!c.user.empty()) return changed.error();
             log::warning(changed.error().text + stays_who_it_is);

@@ -34,10 +34,12 @@ inline constexpr const char* stays_who_it_is = ": the server stays who it is";
 
 /// Refused, with the one line of a configuration `file` that is wrong: a record in the folder of the
 /// configuration, of what it includes or of its keys. The server's user makes files where the record is.
-result<void> keeps_record_apart(const config::server& c, const std::string& file);
+/// is_roots: the configuration is root's, who has not started this process.
+result<void> keeps_record_apart(const config::server& c, const std::string& file, bool is_roots = false);
 
 /// Gives up, for good, all that the helper does for the server: becomes its user, keeps CAP_NET_ADMIN, and
-/// CAP_NET_RAW where the helper cannot open packet sockets for it; reaches the files of the configuration
+/// CAP_NET_RAW where the helper cannot open packet sockets for it (one that is apart has never had a server
+/// that was more); reaches the files of the configuration
 /// only (Landlock), and makes no other system calls than it needs (seccomp). What this kernel, or whoever
 /// started us, does not let us do costs a line in the log; an error is what no waiting will mend. Before
 /// there is a second thread. has_control: the control socket is open, so that a server that stays root needs

@@ -12,6 +12,7 @@
 #include <exception>
 #include <fcntl.h>
 #include <iterator>
+#include <unistd.h>
 #include <utility>
 
 namespace chronoknock::io {
@@ -140,8 +141,9 @@ void runtime::set_up() {
 
 result<void> runtime::bind_control() {
     if (control_) return {};
+    const auto starter = helper_->is_apart() ? uid_t(0) : ::geteuid();
     auto bound = io::control::bind(context_, configuration_->control, control_operations(), seconds(2),
-                                   configuration_->control_group);
+                                   configuration_->control_group, starter);
     if (!bound) return bound.error();
     control_ = std::move(*bound);
     return {};

@@ -131,12 +131,13 @@ class Machine:
     def start_enabled(self, unit):
         """Does what systemd would for `enable --now`: runs the unit's commands."""
         lines = self.read(f"/etc/systemd/system/{unit}.service").splitlines()
-        commands = {key: [x.split("=", 1)[1].lstrip("-") for x in lines if x.startswith(key + "=")]
+        commands = {key: [x.split("=", 1)[1].lstrip("-+!") for x in lines if x.startswith(key + "=")]
                     for key in ("ExecStartPre", "ExecStart")}
         self.run("mkdir -p -m 700 /var/lib/chronoknock && mkdir -p /run/chronoknock")
         for command in commands["ExecStartPre"]:
             self.run(command, check=False)
         command, = commands["ExecStart"]
+        command = command.partition(" --helper ")[0]  # there is no systemd to start one
         process = self.host.spawn(self.argv("exec " + command), log=self.host.home / f"{unit}.log")
         self.write("/run/chronoknock.pid", f"{process.pid}\n")
         wait_for(lambda: self.run("chronoknock status", check=False).returncode == 0,

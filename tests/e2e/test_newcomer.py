@@ -19,6 +19,7 @@ _README = (_SOURCE / "README.md").read_text(encoding="utf-8")
 _SERVER = "server.example"
 _CLOCK = "clock.example"
 INSTALLED = ("/usr/bin/chronoknock", "/etc/systemd/system/chronoknock.service",
+             "/etc/systemd/system/chronoknock-helper.socket", "/etc/systemd/system/chronoknock-helper@.service",
              "/usr/local/share/man/man1/chronoknock-connect.1", "/usr/local/share/man/man8/chronoknock-server.8",
              "/usr/local/share/bash-completion/completions/chronoknock",
              "/usr/local/share/zsh/site-functions/_chronoknock",

@@ -5,6 +5,7 @@
 #include "io/control/more_operations.hpp"
 #include "io/helper/frames.hpp"
 #include "io/system/descriptor.hpp"
+#include "io/system/internet_socket.hpp"
 
 #include <boost/json.hpp>
 #include <cerrno>
@@ -87,6 +88,11 @@ long try_socket(int family, int kind, int protocol = 0) {
     return s ? 0 : -1;
 }
 
+long try_helpers_socket(int family, int kind, int protocol = 0) {
+    const auto s = open_internet_socket(family, kind, protocol);
+    return s ? 0 : -1;
+}
+
 /// The channel to the helper is one of our descriptors, and nothing keeps us from writing to it.
 int find_channel() {
     for (int d = 3; d < 256; ++d) {
@@ -143,6 +149,8 @@ json::object try_helper(const std::string& named) {
         {"name that is long", ask_helper(6, long_name)},
         {"kind that is not announced", ask_helper(2, helper::encode(helper::remove_guard{}))},
         {"kind that there is not", ask_helper(77, "x")},
+        {"socket of another family", ask_helper(9, std::string_view("\x09\x01\x00", 3))},
+        {"socket that receives whole packets", ask_helper(9, std::string_view("\x09\x04\x03", 3))},
         {"rubbish", ask_helper(0, "\x01\xff\xff\xff\xff")},
         // What it may do.
         {"named program", ask_helper(run_program{program::event, {named}, {"CHRONOKNOCK_KEY=alice"}})},
@@ -164,6 +172,10 @@ json::object try_all(const std::string& outside, const std::string& inside) {
         {"write program", [] { return try_open("/usr/bin/env", O_WRONLY); }},
         {"raw socket", [] { return try_socket(AF_INET, SOCK_RAW, 1); }},
         {"datagram socket of that protocol", [] { return try_socket(AF_INET, SOCK_DGRAM, IPPROTO_RAW); }},
+        {"raw socket to send, by itself",
+         [] { return try_socket(AF_INET6, SOCK_RAW | SOCK_NONBLOCK, IPPROTO_RAW); }},
+        {"Internet socket by itself", [] { return try_socket(AF_INET, SOCK_STREAM); }},
+        {"Internet socket of the other family", [] { return try_socket(AF_INET6, SOCK_DGRAM); }},
         {"packet socket of another kind", [] { return try_socket(AF_PACKET, 10); }},
         {"other family", [] { return try_socket(38, SOCK_SEQPACKET); }},        // AF_ALG
         {"other netlink", [] { return try_socket(AF_NETLINK, SOCK_RAW, 16); }}, // NETLINK_GENERIC
@@ -189,7 +201,8 @@ json::object try_all(const std::string& outside, const std::string& inside) {
         // What it may do.
         {"packet socket", [] { return try_socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC); }},
         {"socket by path", [] { return try_socket(AF_UNIX, SOCK_STREAM); }},
-        {"raw socket to send", [] { return try_socket(AF_INET6, SOCK_RAW | SOCK_NONBLOCK, IPPROTO_RAW); }},
+        {"raw socket to send", [] { return try_helpers_socket(AF_INET6, SOCK_RAW, IPPROTO_RAW); }},
+        {"Internet socket", [] { return try_helpers_socket(AF_INET, SOCK_STREAM); }},
         {"open inside", [&] { return try_open(inside, O_RDONLY); }},
         // Last: if it could, nobody would be here any more.
         {"exec", [&] { return static_cast<long>(::execve(program, arguments, environment)); }},

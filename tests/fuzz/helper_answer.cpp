@@ -9,5 +9,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     (void)decode_addresses(bytes).has_value();
     (void)decode_texts(bytes).has_value();
     (void)decode_end(bytes).has_value();
+    (void)decode_number(bytes).has_value();
     return 0;
 }

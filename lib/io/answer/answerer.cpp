@@ -1,6 +1,7 @@
 #include "io/answer/answerer.hpp"
 
 #include "io/log/log.hpp"
+#include "io/system/internet_socket.hpp"
 #include "packet/to_packet.hpp"
 
 #include <cerrno>
@@ -17,10 +18,7 @@ namespace {
 constexpr nanoseconds quiet = std::chrono::minutes(1);
 
 // IPPROTO_RAW: whole packets are sent, and none are received (raw(7)).
-descriptor open_raw(bool v4) {
-    return descriptor(
-        ::socket(v4 ? AF_INET : AF_INET6, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_RAW));
-}
+descriptor open_raw(bool v4) { return open_internet_socket(v4 ? AF_INET : AF_INET6, SOCK_RAW, IPPROTO_RAW); }
 
 } // namespace
 

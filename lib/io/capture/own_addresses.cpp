@@ -3,11 +3,12 @@
 #include "base/time.hpp"
 #include "io/firewall/netlink.hpp"
 #include "io/log/log.hpp"
-#include "io/system/descriptor.hpp"
+#include "io/system/internet_socket.hpp"
 #include "io/system/network_changes.hpp"
 
 #include <algorithm>
 #include <boost/asio/steady_timer.hpp>
+#include <cerrno>
 #include <linux/rtnetlink.h>
 #include <optional>
 #include <string>
@@ -23,10 +24,10 @@ namespace {
 constexpr auto read_every = seconds(10);
 constexpr auto retry_after = seconds(1);
 
-/// False only where the kernel has IPv6 switched off.
-bool kernel_knows(int family) {
-    const descriptor s(::socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    return s || errno != EAFNOSUPPORT;
+/// False only where the kernel has IPv6 switched off. Asked until it knows the family.
+bool kernel_knows(int family, bool& known) {
+    if (!known) known = open_internet_socket(family, SOCK_DGRAM) || errno != EAFNOSUPPORT;
+    return known;
 }
 
 std::optional<prefix> prefix_of(int family, std::span<const std::uint8_t> bytes, unsigned length) {
@@ -68,7 +69,7 @@ netlink_result<void> dump(mnl_socket& socket, int type, const Header& header,
     });
 }
 
-netlink_result<std::vector<prefix>> read_own() {
+netlink_result<std::vector<prefix>> read_own(bool (&known)[2]) {
     auto socket = open_netlink(NETLINK_ROUTE);
     if (!socket) return socket.error();
     // Only the local table is walked, not the million routes of another one.
@@ -76,7 +77,7 @@ netlink_result<std::vector<prefix>> read_own() {
     mnl_socket_setsockopt(socket->get(), NETLINK_GET_STRICT_CHK, &on, sizeof on);
     std::vector<prefix> all;
     for (const int family : {AF_INET, AF_INET6}) {
-        if (!kernel_knows(family)) continue;
+        if (!kernel_knows(family, known[family == AF_INET ? 0 : 1])) continue;
         ifaddrmsg of_interfaces{};
         of_interfaces.ifa_family = static_cast<std::uint8_t>(family);
         rtmsg routes{};
@@ -110,7 +111,7 @@ public:
     void renew() {
         changes_
             ->listen(); // before reading: what changes meanwhile is heard of. Else the timer alone must do
-        auto read = read_own();
+        auto read = read_own(known_);
         if (!read) {
             warn_once("this host's own addresses cannot be read: " + read.error().message() +
                       (own_ ? "; those known before count" : "; no knock counts until they are"));
@@ -142,6 +143,7 @@ private:
     std::optional<std::vector<prefix>> own_; ///< nothing before they were read first
     std::optional<network_changes> changes_;
     asio::steady_timer timer_;
+    bool known_[2] = {}; ///< families to the kernel
     std::string warned_;
     bool stopped_ = false;
 };

@@ -165,9 +165,10 @@ private:
 
 class control::impl : public std::enable_shared_from_this<control::impl> {
 public:
-    impl(asio::io_context& context, std::string path, operations table, milliseconds patience)
+    impl(asio::io_context& context, std::string path, operations table, milliseconds patience, uid_t starter)
         : acceptor_(context), pause_(context), breath_(context), path_(std::move(path)),
-          table_(std::make_shared<const operations>(std::move(table))), patience_(patience) {}
+          table_(std::make_shared<const operations>(std::move(table))), patience_(patience),
+          starter_(starter) {}
 
     result<void> bind(const std::string& group) {
         if (somebody_listens(path_))
@@ -286,7 +287,7 @@ private:
     std::string path_;
     std::shared_ptr<const operations> table_;
     milliseconds patience_;
-    uid_t starter_ = ::geteuid(); ///< before the server becomes its user, who is a member like others
+    uid_t starter_;
     bool listens_ = false;
     bool accepting_ = false;
     std::vector<std::weak_ptr<session>> owners_;
@@ -308,11 +309,11 @@ control::~control() {
 result<void> control::listen() { return impl_->listen(); }
 
 result<control> control::bind(asio::io_context& context, const std::string& path, operations table,
-                              milliseconds patience, const std::string& group) {
+                              milliseconds patience, const std::string& group, uid_t starter) {
     if (path.size() >= sizeof(sockaddr_un::sun_path))
         return error{"control socket " + path + ": expected a path of at most " +
                      std::to_string(sizeof(sockaddr_un::sun_path) - 1) + " bytes"};
-    auto i = std::make_shared<impl>(context, path, std::move(table), patience);
+    auto i = std::make_shared<impl>(context, path, std::move(table), patience, starter);
     if (auto bound = i->bind(group); !bound) return bound.error();
     return control(std::move(i));
 }

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <unistd.h>
 #include <utility>
 
 namespace chronoknock::io {
@@ -19,7 +20,7 @@ using reply = std::function<void(const answer&)>;
 /// Who may have an operation done.
 enum class access {
     everybody, ///< who can connect: the owner, root, and the group that the socket is for
-    owner      ///< root and whoever bound the socket, by SO_PEERCRED (unix(7))
+    owner      ///< root and whoever has started the server, by SO_PEERCRED (unix(7))
 };
 /// What a request's operation does with its arguments. One that throws has failed.
 struct operation {
@@ -40,9 +41,11 @@ class control {
 public:
     /// Makes the socket. Nobody is answered yet: whoever connects is refused until listen(). An error if it
     /// cannot, or if another daemon answers there.
-    /// group: of whoever else may connect, by name or number; empty: nobody.
+    /// group: of whoever else may connect, by name or number; empty: nobody. starter: who is an owner besides
+    /// root. (The user that the server becomes is a member like others.)
     static result<control> bind(boost::asio::io_context& context, const std::string& path, operations table,
-                                milliseconds patience = seconds(2), const std::string& group = "");
+                                milliseconds patience = seconds(2), const std::string& group = "",
+                                uid_t starter = ::geteuid());
     result<void> listen();
     control(control&&) noexcept;
     control& operator=(control&&) noexcept;

@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "io/client/endpoint.hpp"
 #include "io/system/clock.hpp"
+#include "io/system/internet_socket.hpp"
 #include "io/system/tls.hpp"
 
 #include <algorithm>
@@ -141,6 +142,12 @@ asio::awaitable<result<https_peer::connection>> https_peer::connect(nanoseconds 
         // One that is dead leaves the others their share.
         c->limit((deadline - boot_now()) / static_cast<std::int64_t>(addresses.size() - i));
         const tcp::endpoint to{to_asio(a), where_.port};
+        boost::system::error_code unopened;
+        open_internet_socket(c->stream.next_layer(), to.protocol(), unopened);
+        if (unopened) {
+            last = c->why("connect", unopened);
+            continue;
+        }
         const auto [refused] = co_await c->stream.next_layer().async_connect(to, token);
         if (refused) {
             last = c->why("connect", refused);

@@ -18,6 +18,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -82,6 +83,18 @@ void wait_for(const child& c, int stream, instant deadline) {
     }
 }
 
+/// The number first; the socket follows where there is one.
+void give_socket(int stream, const helper::open_socket& asked) {
+    using kind = helper::open_socket::kind;
+    const bool sends = asked.wanted == kind::sender;
+    const int type = sends ? SOCK_RAW : asked.wanted == kind::datagram ? SOCK_DGRAM : SOCK_STREAM;
+    const descriptor opened(
+        ::socket(asked.family == 4 ? AF_INET : AF_INET6, type | SOCK_CLOEXEC, sends ? IPPROTO_RAW : 0));
+    const auto answer = helper::encode_number(opened ? 0 : static_cast<std::uint32_t>(errno));
+    if (send_frame(stream, {answer.data(), answer.size()}) && opened)
+        (void)send_descriptor(stream, socket_mark, opened.get());
+}
+
 helper::program_end run(const helper::run_program& asked, const known_programs& programs, int stream) {
     using manner = helper::program_end::manner;
     const auto named = std::ranges::find_if(programs, [&](const named_program& p) {
@@ -115,6 +128,8 @@ void carry_out_request(int stream, std::uint8_t kind, const helper_site& site, c
     if (!asked) return refuse(asked.error().text);
     if (asked->index() != kind) return refuse("helper: expected the request that was announced");
 
+    if (const auto* const wanted = std::get_if<helper::open_socket>(&*asked))
+        return give_socket(stream, *wanted);
     const auto guard = last_guard_path(site.state);
     const auto answer = std::visit(
         each_of{
@@ -131,7 +146,8 @@ void carry_out_request(int stream, std::uint8_t kind, const helper_site& site, c
             [&](const helper::read_configuration&) { return read_all(site, found); },
             [](const helper::look_up& r) { return look_up(r.host); },
             [&](const helper::run_program& r) { return helper::encode(run(r, programs, stream)); },
-            [](const helper::take_up&) { return helper::encode_done(); }, // not for a child
+            [](const helper::take_up&) { return helper::encode_done(); },     // not for a child
+            [](const helper::open_socket&) { return helper::encode_done(); }, // above
         },
         *asked);
     (void)send_frame(stream, {answer.data(), answer.size()});

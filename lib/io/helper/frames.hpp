@@ -19,6 +19,9 @@ namespace chronoknock::io {
 /// A pair of connected sockets, not for children by exec.
 result<std::pair<descriptor, descriptor>> socket_pair(int type);
 
+/// The mark of a socket that an answer brings; others are kinds of requests, or io/helper/serve.hpp's.
+inline constexpr std::uint8_t socket_mark = 253;
+
 bool send_descriptor(int channel, std::uint8_t mark, int passed);
 struct passed_descriptor {
     std::uint8_t mark = 0;

@@ -1,12 +1,14 @@
 #include "io/helper/helper_process.hpp"
 
 #include "io/helper/frames.hpp"
+#include "io/helper/peer.hpp"
 #include "io/helper/serve.hpp"
 #include "io/system/spare_descriptors.hpp"
 
 #include <cerrno>
 #include <cstring>
 #include <exception>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -32,9 +34,17 @@ result<helper_process> helper_process::start(const helper_site& site) {
     if (pid < 0) return error{std::string("helper: cannot be started: ") + std::strerror(errno)};
     if (pid == 0) {
         ends->first = descriptor();
-        serve_requests(std::move(ends->second), site, server);
+        serve_parent(std::move(ends->second), site, server);
     }
-    return helper_process(pid, std::move(ends->first));
+    return helper_process(pid, std::move(ends->first), false);
+}
+
+result<helper_process> helper_process::connect(const std::string& path) {
+    auto channel = connect_to_helper(path);
+    if (!channel) return channel.error();
+    const auto pid = await_greeting(channel->get());
+    if (!pid) return error{"helper: " + path + ": " + pid.error().text};
+    return helper_process(*pid, std::move(*channel), true);
 }
 
 result<descriptor> helper_process::begin(const helper::request& r) const {
@@ -101,6 +111,29 @@ result<std::vector<address>> helper_process::look_up(const std::string& host) co
     const auto answer = ask(helper::look_up{host}, helper::most_answer);
     if (!answer) return answer.error();
     return helper::decode_addresses(bytes(*answer));
+}
+
+descriptor helper_process::open_socket(int family, int type, int protocol) const {
+    using kind = helper::open_socket::kind;
+    const auto wanted = protocol == IPPROTO_RAW ? kind::sender
+                        : type == SOCK_DGRAM    ? kind::datagram
+                                                : kind::stream;
+    const auto failed = [](int number) {
+        errno = number;
+        return descriptor();
+    };
+    const helper::open_socket asked{static_cast<std::uint8_t>(family == AF_INET ? 4 : 6), wanted};
+    const auto stream = begin(asked);
+    if (!stream) return failed(EAGAIN);
+    const auto time = helper::limits[helper::request(asked).index()].time;
+    const auto answer = receive_frame(stream->get(), helper::most_answer, time);
+    const auto number = answer ? helper::decode_number(bytes(*answer)) : answer.error();
+    if (!number) return failed(EAGAIN);
+    if (*number != 0) return failed(static_cast<int>(*number));
+    const timeval longest{time.count(), 0};
+    ::setsockopt(stream->get(), SOL_SOCKET, SO_RCVTIMEO, &longest, sizeof longest);
+    auto got = receive_descriptor(stream->get());
+    return got && got->mark == socket_mark && got->passed ? std::move(got->passed) : failed(EAGAIN);
 }
 
 result<descriptor> helper_process::run_program(helper::program which, std::vector<std::string> command,

@@ -20,8 +20,13 @@ public:
     /// Forks it. The calling process must have one thread only, and nothing secret in its memory yet. The
     /// helper gives away at once what it does not need itself.
     static result<helper_process> start(const helper_site& site);
+    /// One that systemd starts for whoever connects there (a path), and that is root's; it admits us, or it
+    /// is an error (peer.hpp).
+    static result<helper_process> connect(const std::string& path);
 
     pid_t pid() const { return pid_; }
+    /// It was connected to: whoever has started us has made us a user already, and is no more to be had.
+    bool is_apart() const { return is_apart_; }
     /// Readable when the helper has ended.
     int channel() const { return channel_.get(); }
 
@@ -36,6 +41,9 @@ public:
     void take_up() const;
     result<std::vector<address>> look_up(const std::string& host) const;
 
+    /// As socket(2), of AF_INET and AF_INET6, and with its errno.
+    descriptor open_socket(int family, int type, int protocol) const;
+
     /// Does not wait. The stream is readable when the program has ended, or could not be run: end_of() tells.
     /// To shut the stream down for writing kills the program with all that it has started; so does its end.
     result<descriptor> run_program(helper::program which, std::vector<std::string> command,
@@ -47,12 +55,14 @@ public:
     bool opens_packet_sockets_for(descriptor listener) const;
 
 private:
-    helper_process(pid_t pid, descriptor channel) : pid_(pid), channel_(std::move(channel)) {}
+    helper_process(pid_t pid, descriptor channel, bool is_apart)
+        : pid_(pid), channel_(std::move(channel)), is_apart_(is_apart) {}
     result<descriptor> begin(const helper::request& r) const;
     result<key::secret_text> ask(const helper::request& r, std::size_t most) const;
 
     pid_t pid_;
     descriptor channel_;
+    bool is_apart_;
 };
 
 } // namespace chronoknock::io

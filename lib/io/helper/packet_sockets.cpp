@@ -5,7 +5,6 @@
 #include <cerrno>
 #include <fcntl.h>
 #include <linux/seccomp.h>
-#include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -22,8 +21,7 @@ bool may_have(const seccomp_data& call) {
     if (call.nr != SYS_socket) return false;
     const auto kind = call.args[1] & ~static_cast<unsigned long long>(SOCK_CLOEXEC | SOCK_NONBLOCK);
     const auto family = call.args[0], protocol = call.args[2];
-    if (family == AF_PACKET) return (kind == SOCK_RAW || kind == SOCK_DGRAM) && protocol <= 0xffff;
-    return (family == AF_INET || family == AF_INET6) && kind == SOCK_RAW && protocol == IPPROTO_RAW;
+    return family == AF_PACKET && (kind == SOCK_RAW || kind == SOCK_DGRAM) && protocol <= 0xffff;
 }
 
 void answer(int listener, unsigned long long id, int number, long long value = 0) {

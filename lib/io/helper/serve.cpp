@@ -67,9 +67,16 @@ descriptor watch(pid_t parent) {
     return handle;
 }
 
-void keep_only(int kept) {
-    if (kept > STDERR_FILENO + 1) ::close_range(STDERR_FILENO + 1, static_cast<unsigned>(kept) - 1, 0);
-    ::close_range(static_cast<unsigned>(kept) + 1, ~0u, 0);
+/// And what everybody has. (There may be no handle: a kernel before Linux 5.3.)
+void keep_only(int one, int other) {
+    unsigned next = STDERR_FILENO + 1;
+    for (const int kept : {std::min(one, other), std::max(one, other)}) {
+        if (kept < 0) continue;
+        const auto number = static_cast<unsigned>(kept);
+        if (number > next) ::close_range(next, number - 1, 0);
+        next = number + 1;
+    }
+    ::close_range(next, ~0u, 0);
 }
 
 class server_of_requests {
@@ -206,12 +213,17 @@ private:
 
 } // namespace
 
-void serve_requests(descriptor channel, const helper_site& site, pid_t server) {
+void serve_parent(descriptor channel, const helper_site& site, pid_t parent) {
+    serve_peer(std::move(channel), site, watch(parent));
+}
+
+void serve_peer(descriptor channel, const helper_site& site, descriptor handle) {
     try {
         set_signals();
-        keep_only(channel.get());
+        keep_only(channel.get(), handle.get());
         ::prctl(PR_SET_NAME, "knock-helper", 0, 0, 0);
-        if (keep_only_network_privileges()) server_of_requests(std::move(channel), site, watch(server)).run();
+        if (keep_only_network_privileges())
+            server_of_requests(std::move(channel), site, std::move(handle)).run();
     } catch (...) { // no memory, say: the server ends with us, and both are started again
     }
     ::_exit(0);

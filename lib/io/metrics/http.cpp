@@ -1,6 +1,7 @@
 #include "io/metrics/http.hpp"
 
 #include "io/control/ask.hpp"
+#include "io/system/internet_socket.hpp"
 
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
@@ -136,7 +137,10 @@ public:
         const auto endpoint = where_.path.empty() ? tcp_endpoint() : unix_endpoint();
         if (!where_.path.empty())
             if (const auto made = make_way(); !made) return fail(made.error().text);
-        acceptor_.open(endpoint.protocol(), failed);
+        if (where_.path.empty())
+            open_internet_socket(acceptor_, endpoint.protocol(), failed);
+        else if (!failed)
+            acceptor_.open(endpoint.protocol(), failed);
         // A restart finds connections of the one before in TIME_WAIT.
         if (!failed && where_.path.empty())
             acceptor_.set_option(asio::socket_base::reuse_address(true), failed);

@@ -128,6 +128,11 @@ result<void> hand_over(const std::string& state, const account& to) {
     return {};
 }
 
+void give_record(const std::string& state, const account& to) {
+    give_folder(folder_of(state), to, of_record);
+    for (const auto* const end : beside_record) give_file(state + end, to);
+}
+
 void take_back(const std::string& state) {
     account us;
     us.user = ::geteuid();

@@ -33,6 +33,10 @@ bool is_ours(const std::string& folder);
 /// listens there. Needs what do_as() needs.
 result<void> hand_over(const std::string& state, const account& to);
 
+/// As far as hand_over() changes something, without asking whether the user can make files there: needs
+/// CAP_CHOWN alone.
+void give_record(const std::string& state, const account& to);
+
 /// Whether hand_over() would succeed, and the same error if not; nothing is changed.
 result<void> can_hand_over(const std::string& state, const account& to);
 

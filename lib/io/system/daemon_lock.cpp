@@ -1,6 +1,7 @@
 #include "io/system/daemon_lock.hpp"
 
 #include "io/log/log.hpp"
+#include "io/system/account.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 #include <cerrno>
@@ -22,7 +23,16 @@ constexpr timeval patience{1, 0};
 
 enum class found { nobody, server, stranger };
 
-/// Who listens under the name. Only root and we ourselves can be a server.
+constexpr const char* own_user = "chronoknock";
+
+/// Only root, we ourselves and the user that is the server's where nobody has named another can be a server.
+bool may_be_server(uid_t who) {
+    if (who == 0 || who == ::geteuid()) return true;
+    const auto own = find_account(own_user);
+    return own && own->user == who;
+}
+
+/// Who listens under the name.
 found look(ucred& who) {
     const int s = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (s < 0) return found::nobody;
@@ -36,8 +46,7 @@ found look(ucred& who) {
     socklen_t size = sizeof who;
     if (::connect(s, reinterpret_cast<const sockaddr*>(&to), length) != 0)
         result = errno == ECONNREFUSED ? found::nobody : found::stranger;
-    else if (::getsockopt(s, SOL_SOCKET, SO_PEERCRED, &who, &size) == 0 &&
-             (who.uid == 0 || who.uid == ::geteuid()))
+    else if (::getsockopt(s, SOL_SOCKET, SO_PEERCRED, &who, &size) == 0 && may_be_server(who.uid))
         result = found::server;
     ::close(s);
     return result;

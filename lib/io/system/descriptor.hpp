@@ -19,6 +19,8 @@ public:
     }
     explicit operator bool() const { return fd_ >= 0; }
     int get() const { return fd_; }
+    /// Whoever calls this owns it.
+    int release() { return std::exchange(fd_, -1); }
 
 private:
     int fd_;

@@ -7,7 +7,6 @@
 #include <linux/prctl.h>
 #include <linux/sockios.h>
 #include <memory>
-#include <netinet/in.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <string>
@@ -101,11 +100,6 @@ void add_rules(rule_adder& rules, packet_sockets by, path_sockets own) {
         rules.add(SCMP_ACT_ALLOW, "socket",
                   {equals(0, AF_NETLINK), equals(2, static_cast<std::uint64_t>(protocol))});
     const auto given = by == packet_sockets::listener ? SCMP_ACT_NOTIFY : SCMP_ACT_ALLOW;
-    for (const int family : {AF_INET, AF_INET6}) { // what sends whole packets needs CAP_NET_RAW
-        const auto wanted = equals(0, static_cast<std::uint64_t>(family));
-        rules.add(SCMP_ACT_ALLOW, "socket", {wanted, {2, SCMP_CMP_NE, IPPROTO_RAW, 0}});
-        rules.add(given, "socket", {wanted, equals(2, IPPROTO_RAW)});
-    }
     rules.add(given, "socket", {equals(0, AF_PACKET)});
     rules.add(SCMP_ACT_ALLOW, "socketpair", {equals(0, AF_UNIX)});
     // A thread; clone3, whose flags no filter can see, is said not to be there (as container runtimes do).

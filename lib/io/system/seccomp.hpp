@@ -5,7 +5,7 @@
 
 namespace chronoknock::io {
 
-/// Who opens packet sockets, and raw ones that only send, for the process.
+/// Who opens packet sockets for the process.
 enum class packet_sockets {
     itself,
     /// Whoever has the listener (seccomp_unotify(2)): calls for them wait for his answer.
@@ -18,9 +18,9 @@ enum class path_sockets { none, any };
 
 /// From now on this process, and its threads to come, make no other system calls than a server needs: no
 /// exec, no new process, no file that runs with its owner's name (set-user-ID, set-group-ID), no signal to
-/// others by a descriptor, and sockets of AF_INET, AF_INET6, AF_NETLINK (routes, sockets, netfilter),
-/// AF_PACKET and, if so wanted, AF_UNIX only. Others fail with EPERM. Needs no_new_privs. Gives the listener,
-/// if that is wanted. An error: nothing is restricted.
+/// others by a descriptor, and sockets of AF_NETLINK (routes, sockets, netfilter), AF_PACKET and, if so
+/// wanted, AF_UNIX only (Internet sockets: internet_socket.hpp). Others fail with EPERM. Needs no_new_privs.
+/// Gives the listener, if that is wanted. An error: nothing is restricted.
 result<descriptor> restrict_calls(packet_sockets by, path_sockets own);
 
 } // namespace chronoknock::io

@@ -2,6 +2,7 @@
 
 #include "io/client/endpoint.hpp"
 #include "io/system/clock.hpp"
+#include "io/system/internet_socket.hpp"
 #include "timesync/packet_times.hpp"
 
 #include <array>
@@ -61,7 +62,7 @@ result<std::shared_ptr<ntp_socket>> ntp_socket::open(asio::io_context& context,
     auto& s = made->socket_;
     const udp::endpoint there{to_asio(to.ip), to.port};
     boost::system::error_code ec;
-    s.open(there.protocol(), ec);
+    open_internet_socket(s, there.protocol(), ec);
     if (!ec) s.non_blocking(true, ec);
     if (!ec) s.connect(there, ec);
     if (ec) return error{to.ip.to_string() + ": " + ec.message()};

@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "io/client/endpoint.hpp"
 #include "io/system/files.hpp"
+#include "io/system/internet_socket.hpp"
 #include "io/system/tls.hpp"
 #include "io/time/lookup.hpp"
 
@@ -110,6 +111,9 @@ asio::awaitable<result<keys>> exchange(std::shared_ptr<connection> c, tcp::endpo
     if (!expect_host(ssl, host) || SSL_set_alpn_protos(ssl, protocol, sizeof protocol) != 0)
         co_return error{"TLS does not take the name"};
 
+    boost::system::error_code unopened;
+    open_internet_socket(c->stream.next_layer(), to.protocol(), unopened);
+    if (unopened) co_return why(*c, "connect", unopened);
     const auto [refused] = co_await c->stream.next_layer().async_connect(to, token);
     if (refused) co_return why(*c, "connect", refused);
     const auto [untrusted] = co_await c->stream.async_handshake(asio::ssl::stream_base::client, token);

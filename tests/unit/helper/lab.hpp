@@ -47,7 +47,8 @@ inline std::vector<helper::request> one_of_each() {
             helper::look_up{"ntp1.example"},
             helper::run_program{helper::program::open,
                                 {"/usr/local/bin/told", "a b"},
-                                {"CHRONOKNOCK_ACTION=open", "CHRONOKNOCK_ADDRESS=2001:db8::7"}}};
+                                {"CHRONOKNOCK_ACTION=open", "CHRONOKNOCK_ADDRESS=2001:db8::7"}},
+            helper::open_socket{6, helper::open_socket::kind::datagram}};
 }
 
 } // namespace helper_lab

@@ -35,7 +35,7 @@ BOOST_AUTO_TEST_CASE(a_request_that_is_cut_or_too_long_is_refused) {
                        "kind " << r.index() << ", " << n << " bytes");
         BOOST_TEST(!helper::decode(bytes(text + '\0')));
     }
-    BOOST_TEST(!helper::decode(bytes(std::string(1, '\x09'))));
+    BOOST_TEST(!helper::decode(bytes(std::string(1, '\x0a'))));
 }
 
 BOOST_AUTO_TEST_CASE(values_that_no_configuration_can_have_are_refused) {
@@ -124,6 +124,16 @@ BOOST_AUTO_TEST_CASE(a_program_has_a_path_and_its_environment_names_of_ours) {
     BOOST_TEST(run({"/bin/true"}, {"CHRONOKNOCK_KEY=a", "CHRONOKNOCK_KEY=b"}));
 }
 
+BOOST_AUTO_TEST_CASE(sockets_are_of_the_Internet_and_of_three_kinds) {
+    using kind = helper::open_socket::kind;
+    for (const auto family : {4, 6})
+        for (const auto wanted : {kind::stream, kind::datagram, kind::sender})
+            BOOST_TEST(!is_refused(helper::open_socket{static_cast<std::uint8_t>(family), wanted}));
+    BOOST_TEST(is_refused(helper::open_socket{1, kind::stream}));
+    BOOST_TEST(is_refused(helper::open_socket{17, kind::datagram}));
+    BOOST_TEST(is_refused(helper::open_socket{4, static_cast<kind>(3)}));
+}
+
 BOOST_AUTO_TEST_CASE(what_is_answered_is_what_is_heard) {
     using namespace chronoknock::helper;
     BOOST_TEST(decode_refusal(bytes(encode(refusal_of_nft("no")))).value().value() == "no");
@@ -141,6 +151,8 @@ BOOST_AUTO_TEST_CASE(what_is_answered_is_what_is_heard) {
     BOOST_TEST((decode_texts(bytes(encode(texts))).value() == texts));
     const program_end end{program_end::manner::signalled, 9, "out"};
     BOOST_TEST((decode_end(bytes(encode(end))).value() == end));
+    BOOST_TEST(decode_number(bytes(encode_number(97))).value() == 97u);
+    BOOST_TEST(!decode_number(bytes(encode_done())));
     BOOST_TEST(!decode_end(bytes(encode_done())));
     BOOST_TEST(!decode_texts(bytes(encode(found))));
 }

@@ -1,0 +1,160 @@
+"""The units: how far systemd holds them, and that the server which is never root has its helper under a real one."""
+
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+import unittest
+
+from lab import wait_for
+from test_boot import Booting
+
+_UNITS = pathlib.Path(__file__).parents[2] / "etc"
+_MOST = {"chronoknock.service": 1.5, "chronoknock-helper@.service": 2.6}
+_SOCKET = "/run/chronoknock-helper.sock"
+_ADMIN = 1 << 12
+
+# Connects to the helper's socket, and tells how much comes: one byte is the greeting of a helper that serves.
+_CONNECT = f"""
+use Socket;
+socket(my $s, AF_UNIX, SOCK_SEQPACKET, 0) or die;
+connect($s, pack_sockaddr_un("{_SOCKET}")) or do {{ print "refused\\n"; exit }};
+recv($s, my $said, 10, 0);
+print length($said), " bytes\\n";
+"""
+
+
+class Exposure(unittest.TestCase):
+    """systemd-analyze security: from 0, nothing can be done from there, to 10."""
+
+    def test_it_is_as_small_as_is_said(self):
+        if not shutil.which("systemd-analyze"):
+            self.skipTest("there is no systemd-analyze")
+        for unit, most in _MOST.items():
+            said = subprocess.run(["systemd-analyze", "security", "--offline=true", "--no-pager", _UNITS / unit],
+                                  capture_output=True, text=True, check=True).stdout
+            found = float(re.search(r"Overall exposure level for \S+: ([\d.]+)", said)[1])
+            with self.subTest(unit=unit):
+                self.assertLessEqual(found, most, said)
+
+    def test_both_units_hold_alike_but_for_what_the_helper_is_for(self):
+        server, helper = ({line for line in (_UNITS / unit).read_text(encoding="utf-8").splitlines()
+                           if re.match(r"(Protect|Private|Restrict(?!Addr)|Lock|Memory|Device|SystemCall|NoNew)", line)}
+                          for unit in _MOST)
+        self.assertEqual(server ^ helper, {"ProtectProc=invisible"})
+        self.assertIn("ProtectProc=invisible", server)
+
+
+class Units(Booting):
+    def setUp(self):
+        super().setUp()
+        self.machine.boot()
+        self.machine.wait_unit("chronoknock")
+        self.await_server()
+
+    def pid(self):
+        return self.machine.unit("chronoknock", "MainPID")
+
+    def process(self, pid):
+        text = self.machine.run(f"cat /proc/{pid}/status").stdout
+        return dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
+
+    def connect(self, user):
+        """What somebody gets who connects to the helper's socket."""
+        self.machine.write("/usr/local/share/connect.pl", _CONNECT)
+        return self.machine.run(f"runuser -u {user} -- perl /usr/local/share/connect.pl").stdout
+
+    def test_neither_is_more_than_it_has_to_be(self):
+        rights = self.status()["privileges"]
+        uid = self.machine.run("id -u chronoknock").stdout.strip()
+        server, helper = self.process(self.pid()), self.process(rights["helper"])
+        self.assertEqual(server["Uid"].split(), [uid] * 4)
+        for capabilities in ("CapPrm", "CapEff", "CapBnd"):
+            self.assertEqual(int(server[capabilities], 16), _ADMIN, capabilities)
+        for capabilities in ("CapInh", "CapAmb"):
+            self.assertEqual(int(server[capabilities], 16), 0, capabilities)
+        self.assertEqual(helper["Name"], "knock-helper")
+        self.assertEqual((helper["Uid"].split(), int(helper["CapEff"], 16)), (["0"] * 4, _ADMIN | 1 << 13))
+        for one in (server, helper):
+            self.assertEqual((one["NoNewPrivs"], one["Seccomp"]), ("1", "2"))
+        self.assertEqual((rights["user"], rights["capabilities"], rights["packet_sockets_by"]),
+                         ("chronoknock", ["net_admin"], "helper"))
+        # And from the first moment on: the unit names the user.
+        self.assertEqual(self.machine.unit("chronoknock", "User"), "chronoknock")
+
+    def test_the_helpers_end_is_the_servers_and_the_guard_stays(self):
+        self.knock_until_open()
+        opened, first = self.grants(), self.pid()
+        helper = self.status()["privileges"]["helper"]
+        self.machine.run(f"kill -9 {helper}")
+        wait_for(lambda: self.pid() not in (first, "0"), "another server")
+        self.await_server()
+        self.assertEqual(self.grants(), opened)
+        self.assertEqual(self.stranger.door(self.server.ip4, 22), "silent")
+        self.assertNotEqual(self.status()["privileges"]["helper"], helper)
+        # And with the server its helper ends, and where nobody needs it, its socket.
+        helper = self.status()["privileges"]["helper"]
+        self.machine.run("systemctl stop chronoknock")
+        wait_for(lambda: self.machine.run(f"test -e /proc/{helper}", check=False).returncode != 0, "the helper's end")
+        self.machine.wait_unit("chronoknock-helper.socket", "inactive")
+        self.assertEqual(self.stranger.door(self.server.ip4, 22), "silent")
+        self.machine.run("systemctl start chronoknock")
+        self.await_server()
+        self.assertEqual(self.machine.run("systemctl list-units --failed --plain --no-legend 'chronoknock*'").stdout, "")
+
+    def test_a_reload_reads_what_is_roots(self):
+        pid = self.pid()
+        second = self.lab.key("bob")
+        self.machine.write("/etc/chronoknock/keys/bob.key", second.read_text(), 0o600)
+        config = self.machine.read("/etc/chronoknock/chronoknock.ini")
+        self.machine.write("/etc/chronoknock/chronoknock.ini", config + "[key.bob]\nfile = keys/bob.key\nservices = ssh\n",
+                           0o600)
+        self.machine.run("systemctl reload chronoknock")
+        self.assertEqual({k["name"] for k in self.status()["keys"]}, {"alice", "bob"})
+        self.assertEqual(self.pid(), pid)
+
+        def tried():
+            self.client.knock(self.server, second, "ssh")
+            return self.client.door(self.server.ip4, 22) == "open"
+        wait_for(tried, "the new key to open", 30)
+        self.machine.write("/etc/chronoknock/chronoknock.ini", "[service.ssh]\nports = nonsense\n", 0o600)
+        done = self.machine.run("systemctl reload chronoknock", check=False)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertEqual(len(self.status()["keys"]), 2)
+
+    def test_the_helper_serves_the_server_alone(self):
+        self.assertEqual(self.of(_SOCKET), "chronoknock:chronoknock:600")
+        self.assertEqual(self.connect("nobody"), "refused\n")
+        # Another process of the server's user, and root itself: turned away, and told why to root alone.
+        self.assertEqual(self.connect("chronoknock"), "0 bytes\n")
+        self.assertEqual(self.connect("root"), "0 bytes\n")
+        said = self.machine.run("journalctl --no-pager -t chronoknock").stdout
+        self.assertRegex(said, "expected a process of the unit chronoknock.service, found one in /")
+        self.assertIn("expected the user chronoknock, found user 0", said)
+        # The server's own is served: the same by one that runs in its unit.
+        self.machine.run("systemctl stop chronoknock")
+        self.machine.write("/etc/systemd/system/chronoknock.service.d/other.conf",
+                           "[Service]\nType=oneshot\nWatchdogSec=0\nRestart=no\nExecStartPre=\nExecStart=\n"
+                           "ExecStart=/usr/bin/perl /usr/local/share/connect.pl\nStandardOutput=truncate:/run/connected\n")
+        self.machine.run("systemctl daemon-reload && systemctl start chronoknock", check=False)
+        self.assertEqual(self.machine.run("cat /run/connected").stdout, "1 bytes\n")
+
+    def test_where_the_user_is_another_than_the_configuration_names(self):
+        """As a unit of an earlier version took it from there: nobody is locked out."""
+        config = self.machine.read("/etc/chronoknock/chronoknock.ini")
+        self.machine.write("/etc/chronoknock/chronoknock.ini", config.replace("[server]", "[server]\nuser = root"), 0o600)
+        self.machine.run("systemctl restart chronoknock")
+        self.knock_until_open()
+        self.assertIn("the server was started as chronoknock, and stays so",
+                      self.machine.run("journalctl --no-pager -u chronoknock").stdout)
+
+    def test_two_servers_do_not_undo_each_others_guard(self):
+        done = self.machine.run("chronoknock server --config /etc/chronoknock/chronoknock.ini", check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(f"another chronoknock server guards this network namespace already, process {self.pid()}", done.stderr)
+        self.assertEqual(json.loads(self.machine.run("chronoknock status --json").stdout)["privileges"]["user"], "chronoknock")
+
+
+if __name__ == "__main__":
+    unittest.main()
