@@ -73,7 +73,7 @@ ring_unit() {
 
 ring_e2e() {
   [ -e build/release/build.ninja ] || ring_build
-  tests release '^e2e\.' $((jobs + 1))
+  tests release '^e2e\.' $((jobs * 2)) # they wait more than they compute
 }
 
 ring_sanitizers() {

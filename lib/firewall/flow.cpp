@@ -1,5 +1,6 @@
 #include "firewall/flow.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 #include <optional>

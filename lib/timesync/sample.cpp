@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "timesync/settings.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 namespace chronoknock::timesync {

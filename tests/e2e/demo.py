@@ -8,6 +8,7 @@ With --image the server is run by podman from that image.
 import argparse
 import http.client
 import os
+import pathlib
 import subprocess
 import sys
 import time
@@ -45,7 +46,22 @@ def container(image, lab):
                   "--cap-drop", "all", "--cap-add", "NET_ADMIN,NET_RAW,SETUID,SETGID,SETPCAP,CHOWN", "--security-opt", "no-new-privileges",
                   "--read-only", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024",
                   "--volume", f"{lab.folder}:{lab.folder}",
-                  "--volume", f"{lab.folder}/server/chronoknock:/etc/chronoknock:ro", image]
+                  "--volume", f"{lab.folder}/server/chronoknock.ini:/etc/chronoknock/chronoknock.ini:ro", image]
+
+
+def privileges(name):
+    """The users and the capabilities of a container's processes: the server first, then its helper."""
+    names = {12: "NET_ADMIN", 13: "NET_RAW"}
+    top = subprocess.run(["podman", "--runtime", "runc", "inspect", "--format", "{{.State.Pid}}", name], check=True,
+                         capture_output=True, text=True).stdout.strip()
+    found = []
+    for pid in [top, *pathlib.Path(f"/proc/{top}/task/{top}/children").read_text(encoding="ascii").split()]:
+        status = dict(line.split(":", 1) for line in pathlib.Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines())
+        held = int(status["CapEff"], 16) | int(status["CapPrm"], 16) | int(status["CapAmb"], 16)
+        user = int(status["Uid"].split()[1])
+        found.append((f"user {user}" if user else "root") + ": " +
+                     " ".join(names.get(n, f"capability {n}") for n in range(64) if held >> n & 1))
+    return "; ".join(found)
 
 
 def demo(lab, launcher, name):
@@ -66,6 +82,7 @@ a stranger ({stranger.ip4}) who sees every packet between them.""")
     if name:  # it finds the control socket by the configuration
         health = subprocess.run(["podman", "--runtime", "runc", "exec", name, "chronoknock", "status"], capture_output=True, text=True)
         show("what the image's health check asks", health.stderr or "answered", "answered")
+        show("who runs in it, and what each may", privileges(name), "user 70123: NET_ADMIN; root: NET_ADMIN NET_RAW")
 
     say(f"\n2. The laptop knocks. (A server that never ran before takes knocks of windows that begin from now on:"
         f" {_WINDOW} s at most.)")
@@ -112,6 +129,7 @@ def main():
     try:
         with Lab(given.program) as lab:
             if given.image:
+                lab.folder.chmod(0o711)  # the image's user has to get at the record in it
                 name, launcher = container(given.image, lab)
             demo(lab, launcher, name)
     except (Failed, AssertionError) as e:

@@ -2,6 +2,7 @@
 #include "base/ini_edit.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 
 namespace {

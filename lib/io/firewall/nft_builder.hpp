@@ -2,6 +2,7 @@
 
 #include "io/firewall/nft_socket.hpp"
 
+#include <algorithm>
 #include <arpa/inet.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>

@@ -1,6 +1,7 @@
 #include "io/system/seccomp.hpp"
 
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <fcntl.h>
 #include <linux/netlink.h>

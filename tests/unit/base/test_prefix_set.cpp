@@ -1,5 +1,6 @@
 #include "base/prefix_set.hpp"
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <random>
 

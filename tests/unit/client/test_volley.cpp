@@ -1,5 +1,6 @@
 #include "client/volley.hpp"
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <random>
 

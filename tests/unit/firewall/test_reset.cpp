@@ -1,6 +1,7 @@
 #include "firewall/reset.hpp"
 
 #include <boost/test/unit_test.hpp>
+#include <string_view>
 
 using namespace chronoknock::firewall;
 

@@ -4,6 +4,7 @@
 #include "fleet/ledger.hpp"
 #include "fleet/redemption.hpp"
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <map>
 #include <string>

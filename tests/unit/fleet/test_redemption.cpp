@@ -1,6 +1,7 @@
 // One token, one host, whatever the others do and whichever answers are lost.
 #include "lab.hpp"
 
+#include <algorithm>
 #include <random>
 #include <set>
 

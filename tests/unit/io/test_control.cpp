@@ -3,6 +3,7 @@
 #include "io/control/ask.hpp"
 #include "io/control/control.hpp"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <boost/asio/local/stream_protocol.hpp>

@@ -1,6 +1,7 @@
 #include "io/client/knocker.hpp"
 #include "lab.hpp"
 
+#include <algorithm>
 #include <arpa/inet.h>
 #include <array>
 #include <linux/if_ether.h>

@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 #include <boost/test/unit_test.hpp>
 #include <limits>
+#include <vector>
 
 using namespace chronoknock;
 using namespace std::chrono_literals;

@@ -2,6 +2,7 @@
 #include "folder.hpp"
 #include "io/store/sqlite_store.hpp"
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <functional>
 

@@ -3,6 +3,7 @@
 #include "exchange.hpp"
 #include "timesync/peer.hpp"
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <memory>
 

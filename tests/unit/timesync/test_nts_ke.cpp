@@ -1,6 +1,7 @@
 #include "timesync/nts_ke.hpp"
 
 #include <boost/test/unit_test.hpp>
+#include <string_view>
 
 using namespace chronoknock::timesync;
 

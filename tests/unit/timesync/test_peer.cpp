@@ -1,5 +1,7 @@
 #include "one_peer.hpp"
 
+#include <algorithm>
+
 BOOST_AUTO_TEST_SUITE(time_peer)
 
 BOOST_FIXTURE_TEST_CASE(a_burst_then_the_interval, one_peer) {

@@ -1,6 +1,8 @@
 // Kisses, refusals and wakes: who else has a say in when a server is asked.
 #include "one_peer.hpp"
 
+#include <algorithm>
+
 BOOST_AUTO_TEST_SUITE(time_peer_asked_otherwise)
 
 BOOST_FIXTURE_TEST_CASE(rate_is_obeyed_for_good, one_peer) {

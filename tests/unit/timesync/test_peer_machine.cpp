@@ -2,6 +2,7 @@
 #include "exchange.hpp"
 #include "timesync/peer.hpp"
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <map>
 
