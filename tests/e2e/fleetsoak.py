@@ -105,9 +105,14 @@ class Soak:
     def ask(self, door, *argv):
         return json.loads(door.host.run([self.lab.program, *argv, "--json", "--control", door.control]).stdout)
 
-    def open_at(self, door):
-        """Addresses that are let in, and not just for a moment yet."""
-        return {g["address"] for g in self.ask(door, "grants")["list"] if g["left"] > 1.5}
+    def open_at_all(self):
+        """By host, the addresses that are let in: those that were so while all hosts were asked, and are a while yet."""
+        ends = {}
+        for d in self.doors:
+            begin = time.monotonic()
+            ends[d.host.name] = {g["address"]: begin + g["left"] for g in self.ask(d, "grants")["list"]}
+        until = time.monotonic() + 1
+        return {name: {a for a, end in those.items() if end > until} for name, those in ends.items()}
 
     def revoke_one(self):
         """Ends the grant of an address that some host has let in, by some host."""
@@ -132,8 +137,8 @@ class Soak:
         begin = time.monotonic()
 
         def same():
-            first = [self.open_at(d) for d in self.doors]
-            return all(one == first[0] for one in first[1:]) and not first[0] & set(self.ended)
+            sets = list(self.open_at_all().values())
+            return all(one == sets[0] for one in sets[1:]) and not sets[0] & set(self.ended)
 
         told = []
 
@@ -144,12 +149,13 @@ class Soak:
             return same()
 
         def unlike():
-            sets = {d.host.name: self.open_at(d) for d in self.doors}
-            every = set.intersection(*sets.values())
-            return ("all hosts to agree: beside the same, "
-                    + str({name: sorted(one - every) for name, one in sets.items()}) + ", revoked and open: "
-                    + str(sorted(every & set(self.ended))) + "\n"
-                    + "\n".join(f"--- {d.host.name}\n{d.log()[-3000:]}" for d in self.doors))
+            sets = self.open_at_all()
+            revoked = set.intersection(*sets.values()) & set(self.ended)
+            some = set.union(*sets.values()) - set.intersection(*sets.values())
+            lines = [f"{d.host.name}: {line[:200]}" for d in self.doors for line in d.log().split("\n")
+                     if any(f" {a}," in line for a in some | revoked) or "ended" in line or "put back" in line]
+            return (f"all hosts to agree: {({name: sorted(one & some) for name, one in sets.items()})}, revoked and open: "
+                    f"{sorted(revoked)}, revoked: {sorted(some & set(self.ended))}\n" + "\n".join(lines))
         wait_for(watched, unlike, AGREE_WITHIN + 10, 0.1)
         return time.monotonic() - begin
 
@@ -207,7 +213,7 @@ class Soak:
             self.knock(3)
             time.sleep(0.05)
         last = {source for source, _ in self.sources[before:]}
-        wait_for(lambda: all(last <= self.open_at(d) for d in self.doors), "the last knocks to open", 10, 0.1)
+        wait_for(lambda: all(last <= one for one in self.open_at_all().values()), "the last knocks to open", 10, 0.1)
         self.count()
         assert last <= set(self.taken), last - set(self.taken)
         assert self.let_in <= {source for source, _ in self.sources}
