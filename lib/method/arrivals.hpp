@@ -19,7 +19,8 @@ public:
         now_ = now;
         return waiting_.emplace_back();
     }
-    /// Takes all that wait, in the order in which they came. What throws is one's own: the others are next.
+    /// Takes all that wait, in the order in which they came. What throws is one's own: the others are next
+    /// (and in next() the SYN that comes is lost).
     template <class Take>
     void take_all(const tracker& t, Take take) {
         for (auto i = taken_; i < waiting_.size(); ++i) t.fetch(waiting_[i]);

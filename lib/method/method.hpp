@@ -40,6 +40,9 @@ public:
     /// Goes on where the one stands that it was made to follow (verifier_settings::before), between two
     /// batches: what is remembered of each address stays so. `before` is good for nothing then.
     virtual void take_over(verifier& before) = 0;
+    /// Nothing comes to it any more, and none takes its place: gives back what it has of others'. It may be
+    /// destroyed in another thread then.
+    virtual void retire() {}
 
     /// Tells what the clock says at `now`. To be called before the first event and now and again (each batch
     /// will do). False if work is left: then soon again. `work`: how much of it at most, in derivations.

@@ -36,9 +36,10 @@ tracker::tracker(const settings& s, const hash_seed& seed, std::shared_ptr<track
         for (slot i = 0; i < s.addresses; ++i) make_newest(i);
 }
 
-tracker::~tracker() {
-    if (holding_ != 0)
-        for (auto& e : leader_->slots_) e.waits &= static_cast<std::uint8_t>(~followed);
+void tracker::let_go() {
+    if (holding_ == 0) return; // perhaps the leader is in use, by another thread
+    for (auto& e : leader_->slots_) e.waits &= static_cast<std::uint8_t>(~followed);
+    holding_ = 0;
 }
 
 std::size_t tracker::bytes() const {
@@ -87,9 +88,9 @@ tracker::slot tracker::admit(const arrival& a) {
 
 /// The same for its follower, which comes soon after it.
 tracker::slot tracker::admit_again(const arrival& a) {
-    constexpr std::uint32_t soon_after = 32, little_of = 64; // of the order in which addresses make room
+    constexpr std::uint32_t little_of = 64; // of the order in which addresses make room
     const auto& last = recent(a);
-    const bool still = admitted_ - last.number < std::min(soon_after, settings_.addresses / little_of);
+    const bool still = admitted_ - last.number < std::min(just_now, settings_.addresses / little_of);
     return still && slots_[last.at].who == a.who ? last.at : admit(a);
 }
 
@@ -100,25 +101,28 @@ void tracker::clear(slot s, const address& who) {
     e.count = e.fresh = 0;
     e.head = entry::unchained;
     e.waits = e.spent = 0;
+    hold(s);
 }
 
 void tracker::begin_wait(slot s, std::uint8_t bits) {
-    const auto before = waits(s);
     slots_[s].waits |= bits;
-    hold(s, before);
+    hold(s);
 }
 
 void tracker::end_wait(slot s, std::uint8_t bits) {
-    const auto before = waits(s);
     slots_[s].waits &= static_cast<std::uint8_t>(~bits);
-    hold(s, before);
+    hold(s);
 }
 
-/// Has the leader keep the slot, or not any more.
-void tracker::hold(slot s, std::uint8_t before) {
-    if (!leader_ || (before > soon) == (waits(s) > soon)) return;
-    leader_->slots_[s].waits ^= followed;
-    waits(s) > soon ? ++holding_ : --holding_;
+/// Has the leader keep the slot, or not any more: as long as who waits here is the one who stands there.
+void tracker::hold(slot s) {
+    if (!leader_) return;
+    entry& there = leader_->slots_[s];
+    const bool held = there.waits & followed;
+    const bool to_hold = waits(s) > soon && there.who == slots_[s].who;
+    if (held == to_hold) return;
+    there.waits ^= followed;
+    to_hold ? ++holding_ : --holding_;
 }
 
 void tracker::unlink(slot s) {

@@ -49,12 +49,13 @@ public:
     using slot = std::uint32_t;
 
     /// leader: one of as many addresses, or none. With one, an address has the place here that it has there,
-    /// so that two methods that look at the same SYNs seek it once; it makes room when it does there, and
-    /// every SYN that is observed here counts as heard of there. A leader has one follower at a time.
+    /// so that two methods that look at the same SYNs seek it once. It makes room when it does there, where
+    /// it counts as heard of for the SYNs that are observed here too, but for those just after another of its
+    /// own. A leader has one follower at a time.
     tracker(const settings& s, const hash_seed& seed, std::shared_ptr<tracker> leader = {});
     tracker(const tracker&) = delete;
     tracker& operator=(const tracker&) = delete;
-    ~tracker();
+    ~tracker() { let_go(); }
 
     /// What is to be remembered of a SYN.
     struct arrival {
@@ -94,7 +95,8 @@ public:
     std::uint8_t waits(slot s) const { return slots_[s].waits & static_cast<std::uint8_t>(~followed); }
     void begin_wait(slot s, std::uint8_t bits);
     void end_wait(slot s, std::uint8_t bits);
-    const tracker* leader() const { return leader_.get(); }
+    /// Keeps no place of the leader's any more: no SYN comes after it.
+    void let_go();
     /// What was derived for it as for a first knock, as far as 255; zero again when nothing is remembered of
     /// it.
     std::uint8_t& spent(slot s) { return slots_[s].spent; }
@@ -213,7 +215,7 @@ private:
     slot admit_again(const arrival& a);
     slot replace_oldest(const arrival& a);
     void clear(slot s, const address& who);
-    void hold(slot s, std::uint8_t before);
+    void hold(slot s);
     /// Where one of the addresses that were admitted last may stand.
     struct admission {
         slot at = 0;
@@ -233,9 +235,10 @@ private:
     settings settings_;
     hash_seed seed_;
     std::shared_ptr<tracker> leader_;
-    std::uint32_t holding_ = 0;           ///< how many slots of the leader's it keeps from being given away
+    std::uint32_t holding_ = 0; ///< how many slots of the leader's it keeps from being given away
+    static constexpr std::uint32_t just_now = 32;
     std::array<admission, 256> recent_{}; ///< by hash
-    std::uint32_t admitted_ = 0;
+    std::uint32_t admitted_ = just_now;   ///< so that nobody was at first
     std::uint32_t capacity_;
     nanoseconds unit_;
     std::uint16_t timeout_ticks_;

@@ -37,10 +37,11 @@ public:
     }
     /// Takes the place of those that these were made to follow.
     void take_over(verifier_set& before) {
-        for (const auto& one : all_)
-            for (const auto& old : before.all_)
-                if (old->verifier->method() == one->verifier->method())
-                    one->verifier->take_over(*old->verifier);
+        for (const auto& old : before.all_) {
+            const auto heir = std::ranges::find_if(
+                all_, [&](const auto& one) { return one->verifier->method() == old->verifier->method(); });
+            heir == all_.end() ? old->verifier->retire() : (*heir)->verifier->take_over(*old->verifier);
+        }
     }
 
     bool advance(instant now, const time_estimate& t, std::size_t work) {

@@ -37,7 +37,7 @@ method::tracker::settings tracker_settings(const config::server& s, const tags& 
     return {s.knock.tracked, s.knock.memory, slack, s.knock.timeout};
 }
 
-/// With all of them full, three quarters of the addresses can still be replaced.
+/// With all of them full, and those of a leader, half of the addresses can still be replaced.
 std::size_t most_waiting_of(const config::server& s) {
     return std::min<std::size_t>(most_waiting, s.knock.tracked / 16);
 }
@@ -58,12 +58,11 @@ result<void> check_memory(const config::server& s, std::span<const std::uint32_t
     return {};
 }
 
-/// That of the one before, or a new one.
+/// That of the one before, whatever it follows, or a new one.
 std::shared_ptr<method::tracker> verifier::tracker_for(const method::verifier_settings& s, const tags& t) {
     const auto wanted = tracker_settings(s.server, t);
     if (s.before)
-        if (const auto& old = static_cast<const verifier*>(s.before)->tracker_;
-            old->made_with() == wanted && old->leader() == s.addresses.get())
+        if (const auto& old = static_cast<const verifier*>(s.before)->tracker_; old->made_with() == wanted)
             return old;
     const bool follows = s.addresses && s.addresses->made_with().addresses == wanted.addresses;
     return std::make_shared<method::tracker>(wanted, s.seed, follows ? s.addresses : nullptr);
@@ -99,12 +98,12 @@ verifier::verifier(const method::verifier_settings& s)
 
 void verifier::take_over(method::verifier& other) {
     auto& before = static_cast<verifier&>(other);
-    before.take_expected();
     tracked_ = before.tracked_;
     decryptions_ = before.decryptions_;
     postponed_ = before.postponed_;
     turned_away_ = before.turned_away_;
-    if (!inherits_) return;
+    if (!inherits_) return before.retire();
+    expected_ = before.expected_;
     dirty_ = std::move(before.dirty_);
     lanes_ = std::move(before.lanes_);
     disturbed_ = std::move(before.disturbed_);
@@ -188,8 +187,8 @@ void verifier::take_syn(const method::tracker::arrival& a, instant now) {
     const auto s = tracker_->observe(a, now);
     if (tracker_->count(s) < least_syns_) return;
     if (!(tracker_->waits(s) & method::tracker::soon)) {
-        tracker_->begin_wait(s, method::tracker::soon);
         dirty_.push_back(s);
+        tracker_->begin_wait(s, method::tracker::soon);
     }
     if (tracker_->fresh(s) == slack) look(s, now);
 }

@@ -31,6 +31,7 @@ public:
 
     std::string_view method() const override { return credential::name; }
     void take_over(method::verifier& before) override;
+    void retire() override { tracker_->let_go(); }
     bool advance(instant, const time_estimate& t, std::size_t work) override {
         return tags_.advance(t.t, work);
     }

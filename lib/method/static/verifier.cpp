@@ -88,10 +88,10 @@ bool verifier::give_numbers(std::span<const std::uint32_t> keys) {
 
 void verifier::take_over(method::verifier& other) {
     auto& before = static_cast<verifier&>(other);
-    before.take_expected();
     tracked_ = before.tracked_;
     datagrams_ = before.datagrams_;
     if (!inherits_) return;
+    expected_ = before.expected_;
     dirty_ = std::move(before.dirty_);
 }
 
@@ -113,8 +113,8 @@ void verifier::take(const method::tracker::arrival& a, instant now) {
     ++tracked_;
     const auto s = tracker_->observe(a, now);
     if (!(tracker_->waits(s) & method::tracker::soon)) {
-        tracker_->begin_wait(s, method::tracker::soon);
         dirty_.push_back(s);
+        tracker_->begin_wait(s, method::tracker::soon);
     }
     if (tracker_->fresh(s) == slack) look(s, now);
 }

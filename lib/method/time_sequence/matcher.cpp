@@ -52,12 +52,12 @@ matcher::matcher(const config::server& server, std::span<const std::uint32_t> ke
 }
 
 void matcher::take_over(matcher& before) {
-    before.take_expected();
     counters_ = before.counters_;
     // What the hints say of lines that have other numbers now is under hashes of another seed.
     if (hints_.size() == 0) hints_ = std::move(before.hints_);
     if (!inherits_) return;
     tracker_->judge_anew();
+    expected_ = before.expected_;
     // Whoever waits keeps his place: what he is looked at for is found out when his turn comes.
     dirty_ = std::move(before.dirty_);
     lanes_ = std::move(before.lanes_);
@@ -65,7 +65,7 @@ void matcher::take_over(matcher& before) {
 }
 
 std::array<method::lane, matcher::turns> matcher::make_lanes(std::uint32_t tracked) {
-    // With all lanes full, three quarters of the addresses can still be replaced.
+    // With all lanes full, and those of a follower, half of the addresses can still be replaced.
     const auto most = std::min<std::size_t>(most_waiting, tracked / 16);
     const auto of = [most](double rate) { return method::lane(rate, rate * burst_seconds, most); };
     return {of(for_known), of(for_first_knocks), of(for_doubtful), of(for_plain)};
@@ -105,8 +105,8 @@ void matcher::take(const method::tracker::arrival& a, instant now) {
     if (!worth_it && tracker_->fresh(s) == 1 && !tracker_->awaits(s, a.port))
         return tracker_->mark_looked_at(s);
     if (!(tracker_->waits(s) & method::tracker::soon)) {
-        tracker_->begin_wait(s, method::tracker::soon);
         dirty_.push_back(s);
+        tracker_->begin_wait(s, method::tracker::soon);
     }
     if (tracker_->fresh(s) == slack) look(s);
 }

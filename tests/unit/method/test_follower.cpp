@@ -2,6 +2,7 @@
 #include "fixture.hpp"
 #include "method/tracker.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <random>
 
@@ -84,12 +85,66 @@ BOOST_FIXTURE_TEST_CASE(who_waits_here_keeps_his_place_there, pair_of_trackers) 
 }
 
 BOOST_FIXTURE_TEST_CASE(a_follower_that_ends_lets_go, pair_of_trackers) {
-    follower->begin_wait(observe(1, 100), other_wait);
+    auto s = observe(1, 100);
+    follower->begin_wait(s, other_wait);
+    follower->let_go();
+    strangers(4);
+    BOOST_TEST((leader->who(s) != lab::ip(1)));
+    s = observe(1, 100);
+    follower->begin_wait(s, other_wait);
     follower.reset();
     for (std::uint32_t n = 10; n < 14; ++n) leader->observe(syn(n, 1), lab::at(1));
+    BOOST_TEST((leader->who(s) != lab::ip(1)));
+}
+
+BOOST_FIXTURE_TEST_CASE(who_has_no_place_any_more_keeps_nobody_elses, pair_of_trackers) {
+    for (int i = 0; i < 8; ++i) {
+        const auto s = observe(1, 100);
+        // The leader gives it to somebody whom the follower has not seen; then the follower looks at it.
+        while (leader->who(s) == lab::ip(1)) leader->observe(syn(++stranger, 1), lab::at(1));
+        follower->begin_wait(s, other_wait);
+        // Heard of here too, he waits for nothing, and what waited for the one before ends.
+        BOOST_TEST(follower->observe(syn(stranger, 2), lab::at(1)) == s);
+        BOOST_TEST(follower->waits(s) == 0);
+        follower->end_wait(s, other_wait);
+    }
     const auto newcomers = leader->newcomers();
-    leader->observe(syn(1, 100), lab::at(1));
-    BOOST_TEST(leader->newcomers() == newcomers + 1);
+    for (std::uint32_t n = 10; n < 14; ++n)
+        leader->observe(syn(n, 1), lab::at(1)); // ends, and each has a place
+    for (std::uint32_t n = 10; n < 14; ++n) leader->observe(syn(n, 2), lab::at(1));
+    BOOST_TEST(leader->newcomers() == newcomers + 4);
+}
+
+BOOST_AUTO_TEST_CASE(nobody_was_there_at_first) {
+    const auto leader = std::make_shared<tracker>(tracker::settings{4096, 8, 2, seconds(10)}, seed);
+    tracker follower(leader->made_with(), seed, leader);
+    follower.observe(lab::syn(address(), 1, 2, 3), lab::at(1)); // 0.0.0.0, as which an empty place may pass
+    BOOST_TEST(leader->newcomers() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(what_stands_is_the_addresss_own_in_a_large_table_too) {
+    const tracker::settings s{4096, 8, 2, seconds(10)};
+    const auto leader = std::make_shared<tracker>(s, seed);
+    tracker follower(s, seed, leader);
+    std::mt19937 dice(1);
+    std::uint64_t known = 0;
+    for (int i = 0; i < 300'000; ++i) {
+        const auto n = static_cast<std::uint32_t>(dice() % 6000);
+        const auto now = lab::at(i * 1e-5);
+        // Each has a port of its own. The follower comes after the leader, sometimes long after it.
+        const auto e = syn(n, static_cast<std::uint16_t>(n));
+        if (dice() % 4 != 0) leader->observe(e, now);
+        if (dice() % 4 == 0) continue;
+        const auto at = follower.observe(e, now);
+        BOOST_REQUIRE((follower.who(at) == lab::ip(n)));
+        BOOST_REQUIRE((leader->who(at) == lab::ip(n)));
+        BOOST_REQUIRE(
+            std::ranges::all_of(follower.recall(at), [n](const seen& one) { return one.port == n; }));
+        known += follower.count(at) > 1;
+        if (dice() % 8 == 0) follower.begin_wait(at, other_wait);
+        if (dice() % 4 == 0) follower.end_wait(at, other_wait);
+    }
+    BOOST_TEST(known > 50'000u);
 }
 
 BOOST_AUTO_TEST_CASE(it_remembers_what_one_by_itself_would) {
