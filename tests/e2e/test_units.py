@@ -135,10 +135,10 @@ class Units(Booting):
         # The server's own is served: the same by one that runs in its unit.
         self.machine.run("systemctl stop chronoknock")
         self.machine.write("/etc/systemd/system/chronoknock.service.d/other.conf",
-                           "[Service]\nType=oneshot\nWatchdogSec=0\nRestart=no\nExecStartPre=\nExecStart=\n"
+                           "[Service]\nType=simple\nWatchdogSec=0\nRestart=no\nExecStartPre=\nExecStart=\n"
                            "ExecStart=/usr/bin/perl /usr/local/share/connect.pl\nStandardOutput=truncate:/run/connected\n")
-        self.machine.run("systemctl daemon-reload && systemctl start chronoknock", check=False)
-        self.assertEqual(self.machine.run("cat /run/connected").stdout, "1 bytes\n")
+        self.machine.run("systemctl daemon-reload && systemctl start chronoknock")
+        wait_for(lambda: self.machine.run("cat /run/connected", check=False).stdout == "1 bytes\n", "the greeting")
 
     def test_where_the_user_is_another_than_the_configuration_names(self):
         """As a unit of an earlier version took it from there: nobody is locked out."""
