@@ -150,7 +150,7 @@ class Units(Booting):
                       self.machine.run("journalctl --no-pager -u chronoknock").stdout)
 
     def test_two_servers_do_not_undo_each_others_guard(self):
-        done = self.machine.run("chronoknock server --config /etc/chronoknock/chronoknock.ini", check=False)
+        done = self.machine.run("timeout 10 chronoknock server --config /etc/chronoknock/chronoknock.ini", check=False)
         self.assertEqual(done.returncode, 1)
         self.assertIn(f"another chronoknock server guards this network namespace already, process {self.pid()}", done.stderr)
         self.assertEqual(json.loads(self.machine.run("chronoknock status --json").stdout)["privileges"]["user"], "chronoknock")
