@@ -135,10 +135,10 @@ class Units(Booting):
         # The server's own is served: the same by one that runs in its unit.
         self.machine.run("systemctl stop chronoknock")
         self.machine.write("/etc/systemd/system/chronoknock.service.d/other.conf",
-                           "[Service]\nType=oneshot\nWatchdogSec=0\nRestart=no\nExecStartPre=\nExecStart=\n"
+                           "[Service]\nType=simple\nWatchdogSec=0\nRestart=no\nExecStartPre=\nExecStart=\n"
                            "ExecStart=/usr/bin/perl /usr/local/share/connect.pl\nStandardOutput=truncate:/run/connected\n")
-        self.machine.run("systemctl daemon-reload && systemctl start chronoknock", check=False)
-        self.assertEqual(self.machine.run("cat /run/connected").stdout, "1 bytes\n")
+        self.machine.run("systemctl daemon-reload && systemctl start chronoknock")
+        wait_for(lambda: self.machine.run("cat /run/connected", check=False).stdout == "1 bytes\n", "the greeting")
 
     def test_where_the_user_is_another_than_the_configuration_names(self):
         """As a unit of an earlier version took it from there: nobody is locked out."""
@@ -150,7 +150,7 @@ class Units(Booting):
                       self.machine.run("journalctl --no-pager -u chronoknock").stdout)
 
     def test_two_servers_do_not_undo_each_others_guard(self):
-        done = self.machine.run("chronoknock server --config /etc/chronoknock/chronoknock.ini", check=False)
+        done = self.machine.run("timeout 10 chronoknock server --config /etc/chronoknock/chronoknock.ini", check=False)
         self.assertEqual(done.returncode, 1)
         self.assertIn(f"another chronoknock server guards this network namespace already, process {self.pid()}", done.stderr)
         self.assertEqual(json.loads(self.machine.run("chronoknock status --json").stdout)["privileges"]["user"], "chronoknock")

@@ -96,7 +96,10 @@ void add_rules(rule_adder& rules, packet_sockets by, path_sockets own) {
     for (const int control : file_controls)
         rules.add(SCMP_ACT_ALLOW, "fcntl", {equals(1, static_cast<std::uint64_t>(control))});
     for (const auto control : device_controls) rules.add(SCMP_ACT_ALLOW, "ioctl", {equals(1, control)});
-    if (own == path_sockets::any) rules.add(SCMP_ACT_ALLOW, "socket", {equals(0, AF_UNIX)});
+    if (own == path_sockets::any)
+        rules.add(SCMP_ACT_ALLOW, "socket", {equals(0, AF_UNIX)});
+    else // libpcap asks about an interface by one or the other
+        rules.add(SCMP_ACT_ALLOW, "socket", {equals(0, AF_INET), equals(1, SOCK_DGRAM), equals(2, 0)});
     for (const int protocol : {NETLINK_ROUTE, NETLINK_SOCK_DIAG, NETLINK_NETFILTER})
         rules.add(SCMP_ACT_ALLOW, "socket",
                   {equals(0, AF_NETLINK), equals(2, static_cast<std::uint64_t>(protocol))});

@@ -19,7 +19,8 @@ enum class path_sockets { none, any };
 /// From now on this process, and its threads to come, make no other system calls than a server needs: no
 /// exec, no new process, no file that runs with its owner's name (set-user-ID, set-group-ID), no signal to
 /// others by a descriptor, and sockets of AF_NETLINK (routes, sockets, netfilter), AF_PACKET and, if so
-/// wanted, AF_UNIX only (Internet sockets: internet_socket.hpp). Others fail with EPERM. Needs no_new_privs.
+/// wanted, AF_UNIX, or else datagrams of AF_INET, only (Internet sockets: internet_socket.hpp). Others fail
+/// with EPERM. Needs no_new_privs.
 /// Gives the listener, if that is wanted. An error: nothing is restricted.
 result<descriptor> restrict_calls(packet_sockets by, path_sockets own);
 
