@@ -13,8 +13,8 @@ constexpr std::array commands = {
 };
 
 constexpr std::array<std::string_view, 15> of_the_server = {
-    "fleet",   "server", "check",  "guard",   "status", "watch",    "grants", "revoke",
-    "history", "report", "reload", "confirm", "invite", "uninvite", "import",
+    "fleet",  "server",  "helper", "check",  "guard",   "status", "watch",    "grants",
+    "revoke", "history", "report", "reload", "confirm", "invite", "uninvite", "import",
 };
 
 } // namespace
