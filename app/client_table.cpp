@@ -12,7 +12,7 @@ constexpr std::array commands = {
     rows::time,   rows::profile, rows::sequence, rows::completions,
 };
 
-constexpr std::array<std::string_view, 15> of_the_server = {
+constexpr std::array<std::string_view, 16> of_the_server = {
     "fleet",  "server",  "helper", "check",  "guard",   "status", "watch",    "grants",
     "revoke", "history", "report", "reload", "confirm", "invite", "uninvite", "import",
 };
