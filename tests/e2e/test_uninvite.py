@@ -8,7 +8,7 @@ from people import FakeServer
 class Asked(FakeServer):
     def server_with(self, served, record=(), coded=True, more=None):
         """One that goes by some keys, and has a record of others. Returns what it is asked to change."""
-        ended = {"grants": 0, "coming": 0, "connections": 0, **(more or {})}
+        ended = {"grants": 0, "coming": 0, "connections": 0, "fleet_waits": False, **(more or {})}
         served = list(served)
 
         def answer(operation, arguments):
