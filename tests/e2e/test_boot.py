@@ -208,13 +208,14 @@ class Boot(Booting):
         self.machine.boot()
         self.await_server()
         wait_for(lambda: self.machine.run("test -e /var/lib/chronoknock/guard.nft", check=False).returncode == 0, "guard.nft")
-        self.machine.run("systemctl disable -q chronoknock && systemctl enable -q chronoknock-guard")
+        self.machine.run("systemctl disable -q chronoknock && systemctl enable -q chronoknock-guard && rm /usr/bin/chronoknock")
         self.machine.halt()
         self.server.run(["nft", "flush", "ruleset"])
         self.configured_by_networkd()
         self.assertNotIn("open", self.boot_watched())
         self.assertIn("chronoknock", self.machine.run("cat /run/before-network").stdout)
-        # One that the server's user has put there is none.
+        # One that the server's user has put there is none. (A client's program knows no guard.)
+        self.machine.write("/usr/bin/chronoknock", "#!/bin/sh\nexit 2\n", 0o755)
         last = "/var/lib/chronoknock/guard.nft"
         self.machine.run(f"systemctl stop chronoknock-guard && rm {last}")
         self.machine.run(f"runuser -u chronoknock -- sh -c 'echo add table inet planted >{last}'")

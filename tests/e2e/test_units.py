@@ -156,5 +156,30 @@ class Units(Booting):
         self.assertEqual(json.loads(self.machine.run("chronoknock status --json").stdout)["privileges"]["user"], "chronoknock")
 
 
+class Broken(Booting):
+    """What the server needs beside its configuration is not there: at a boot the door is shut all the same."""
+
+    def shut_after_a_boot(self):
+        self.configured_by_networkd()
+        met = self.boot_watched()
+        self.assertIn("chronoknock", self.machine.run("cat /run/before-network").stdout)
+        self.assertNotIn("open", met)
+        self.assertIn("silent", met)
+
+    def test_the_helpers_socket(self):
+        self.machine.write("/etc/systemd/system/chronoknock-helper.socket.d/user.conf",
+                           "[Socket]\nSocketUser=nobody-of-that-name\n")
+        self.shut_after_a_boot()
+        self.assertEqual(self.machine.unit("chronoknock-helper.socket", "ActiveState"), "failed")
+
+    def test_the_servers_user(self):
+        for file in ("passwd", "shadow", "group", "gshadow"):
+            lines = self.machine.read(f"/etc/{file}").splitlines(keepends=True)
+            mode = pathlib.Path(self.machine.path(f"/etc/{file}")).stat().st_mode & 0o777
+            self.machine.write(f"/etc/{file}", "".join(l for l in lines if not l.startswith("chronoknock:")), mode)
+        self.shut_after_a_boot()
+        self.assertEqual(self.machine.run("id -u chronoknock", check=False).stdout, "")
+
+
 if __name__ == "__main__":
     unittest.main()
