@@ -40,7 +40,7 @@ class Exposure(unittest.TestCase):
 
     def test_both_units_hold_alike_but_for_what_the_helper_is_for(self):
         server, helper = ({line for line in (_UNITS / unit).read_text(encoding="utf-8").splitlines()
-                           if re.match(r"(Protect|Private|Restrict(?!Addr)|Lock|Memory|Device|SystemCall|NoNew)", line)}
+                           if re.match(r"(Protect|Private|Restrict(?!Addr)|Lock|MemoryDeny|Device|SystemCall|NoNew)", line)}
                           for unit in _MOST)
         self.assertEqual(server ^ helper, {"ProtectProc=invisible"})
         self.assertIn("ProtectProc=invisible", server)

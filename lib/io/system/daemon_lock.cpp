@@ -34,7 +34,9 @@ constexpr const char* own_unit = "/system.slice/chronoknock.service";
 bool may_be_server(const ucred& who) {
     if (who.uid == 0 || who.uid == ::geteuid()) return true;
     const auto own = find_account(own_user);
-    return (own && own->user == who.uid) || cgroup_of(std::to_string(who.pid)) == own_unit;
+    if (own && own->user == who.uid) return true;
+    const auto init = cgroup_of("1"); // in init.scope, beside system.slice
+    return cgroup_of(std::to_string(who.pid)) == init.substr(0, init.rfind('/')) + own_unit;
 }
 
 /// Who listens under the name.
