@@ -221,7 +221,8 @@ class Boot(Booting):
         self.machine.run(f"runuser -u chronoknock -- sh -c 'echo add table inet planted >{last}'")
         self.machine.run("systemctl start chronoknock-guard", check=False)
         self.assertNotIn("planted", self.machine.run("nft list tables").stdout)
-        self.machine.run(f"chown root:root {last} && systemctl start chronoknock-guard")
+        self.machine.run(f"chown root:root {last} && systemctl start chronoknock-guard || "
+                         "{ journalctl --no-pager -n 20 -u chronoknock-guard >&2; exit 1; }")
         self.assertIn("planted", self.machine.run("nft list tables").stdout)
 
     def test_an_interface_that_comes_after_the_boot(self):

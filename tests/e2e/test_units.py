@@ -178,6 +178,11 @@ class Units(Booting):
         for field, name in (("control", "control.sock"), ("state", "state.db")):
             self.machine.write(file, config.replace("[server]", f"[server]\n{field} = /srv/knock/{name}"), 0o600)
             refused(f"[server] {field}: /srv/knock cannot be written by the user chronoknock")
+        # Among the keys, in a folder whose name is not ours.
+        kept = config.replace("[server]", "[server]\nstate = /etc/chronoknock/keys/state.db")
+        self.machine.write(file, kept, 0o600)
+        refused("[server] state: expected a folder of its own")
+        self.machine.write(file, config.replace("[server]", "[server]\nstate = /srv/knock/state.db"), 0o600)
         # One that is started all the same ends, and says why.
         self.machine.run("systemctl restart chronoknock", check=False)
         self.machine.wait_unit("chronoknock", "failed")
