@@ -305,7 +305,7 @@ class Boot(Booting):
         self.assertEqual(self.stranger.door(self.server.ip4, 22), "silent")
         # One that cannot take knocks yet serves: nobody waits for what it tries again and again.
         self.machine.run("systemctl stop chronoknock && rm /var/lib/chronoknock/state.db* && "
-                         "mkdir /var/lib/chronoknock/state.db && systemctl start chronoknock")
+                         "install -d -o chronoknock /var/lib/chronoknock/state.db && systemctl start chronoknock")
         self.assertEqual(self.machine.unit("chronoknock", "ActiveState"), "active")
         self.assertIn("taking no knocks", self.machine.run("journalctl --no-pager -u chronoknock").stdout)
         self.assertEqual(self.stranger.door(self.server.ip4, 22), "silent")
