@@ -8,6 +8,7 @@
 #include "io/firewall/protection.hpp"
 #include "io/server_config.hpp"
 #include "io/store/record_summary.hpp"
+#include "io/system/account.hpp"
 #include "io/system/privileges.hpp"
 #include "method/method.hpp"
 
@@ -35,6 +36,8 @@ usage check_usage() {
         ("config", text("FILE")->required(), "the server's configuration") //
         ("online", "ask the time servers, and read owners and modes, too") //
         ("json", "print JSON")                                             //
+        ("as", text("USER"),
+         "judge for a server that is this user from the start, as by User= of systemd") //
         ("allow-loose-permissions", "take key files that others can read or write");
     return u;
 }
@@ -68,10 +71,11 @@ void print_firewall(const config::firewall_settings& f) {
                      "; as the user who starts the server, with rights on the network alone");
 }
 
-void print_settings(const config::server& s) {
+/// as: who the server is from its start; empty: nobody has said.
+void print_settings(const config::server& s, const std::string& as) {
     line("state", s.state);
-    const auto user = io::user_to_become(s);
-    line("becomes", user.empty() ? "no other user" : "the user " + user);
+    const auto user = as.empty() ? io::user_to_become(s) : as;
+    line(as.empty() ? "becomes" : "is", user.empty() ? "no other user" : "the user " + user);
     line("control", s.control);
     if (!s.include.empty()) line("include", s.include);
     if (s.log.file.empty())
@@ -216,7 +220,11 @@ int run_check(const arguments& args) {
         io::load_server_config(*given(options, "config"), options.count("allow-loose-permissions") != 0, {},
                                io::without_keys::once_served);
     if (!server) return say(bad_usage, server.error().text);
-    if (const auto apart = io::keeps_record_apart(*server, *given(options, "config")); !apart)
+    const auto as = given(options, "as");
+    const auto who = as ? io::find_account(*as) : result<io::account>(error{});
+    if (as && !who) return unfit("as", error{"expected a user who is there, found " + printable(*as)});
+    if (const auto apart = io::keeps_record_apart(*server, *given(options, "config"), as.value_or(""));
+        !apart)
         return say(bad_usage, apart.error().text);
     result<newest_places> recorded = newest_places();
     if (std::ranges::any_of(server->keys,
@@ -225,7 +233,7 @@ int run_check(const arguments& args) {
     const auto used = recorded ? *recorded : newest_places();
     const bool as_json = options.count("json") != 0;
     if (!as_json) {
-        print_settings(*server);
+        print_settings(*server, as ? who->name : "");
         print_fleet(server->fleet);
         print_events(server->events);
         print_services(*server);
@@ -235,8 +243,10 @@ int run_check(const arguments& args) {
     if (!recorded)
         doubts.push_back("the record cannot be read, so what is left of passwords is not known: " +
                          recorded.error().text);
-    const auto becomes = io::can_become_user(*server);
-    if (!becomes && server->user.empty()) doubts.push_back(becomes.error().text + io::stays_who_it_is);
+    const auto becomes =
+        as ? io::can_serve_apart(server->state, server->control, *who) : io::can_become_user(*server);
+    const bool has_to = as || !server->user.empty();
+    if (!becomes && !has_to) doubts.push_back(becomes.error().text + io::stays_who_it_is);
     if (!as_json) tell_doubts(doubts);
     std::optional<online_findings> online;
     if (options.count("online")) {
@@ -254,7 +264,7 @@ int run_check(const arguments& args) {
                   << " --trial 10m: the guard goes away by itself\n"
                      "               unless `chronoknock confirm` comes\n";
     }
-    if (!becomes && !server->user.empty()) return say(failed, becomes.error().text);
+    if (!becomes && has_to) return say(failed, becomes.error().text);
     if (online && !online->obstacle.empty()) return say(failed, online->obstacle);
     return done;
 }

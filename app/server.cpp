@@ -5,6 +5,7 @@
 #include "io/log/log.hpp"
 #include "io/runtime.hpp"
 #include "io/server_config.hpp"
+#include "io/system/account.hpp"
 #include "io/system/files.hpp"
 #include "io/system/groups.hpp"
 #include "io/system/internet_socket.hpp"
@@ -14,6 +15,7 @@
 
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
+#include <unistd.h>
 
 namespace chronoknock::app {
 
@@ -39,6 +41,11 @@ using namespace std::chrono_literals;
 constexpr nanoseconds shortest_trial = 5s;
 constexpr nanoseconds longest_trial = 24h;
 
+// Of a unit of systemd whose ExecStart= is of an earlier version.
+constexpr const char* without_helper =
+    "; systemd has started the server as a user, who reads no file of root's: "
+    "ExecStart= needs --helper /run/chronoknock-helper.sock";
+
 } // namespace
 
 int run_server(const arguments& args) {
@@ -48,6 +55,7 @@ int run_server(const arguments& args) {
     const auto options = parse_options(args, server_usage());
     io::service_manager manager(context);
     manager.read_environment();
+    const bool lacks_helper = ::geteuid() != 0 && manager.is_there() && options.count("helper") == 0;
     std::optional<nanoseconds> trial;
     if (const auto lasts = given(options, "trial")) {
         const auto t = parse_duration(*lasts, shortest_trial, longest_trial);
@@ -59,6 +67,10 @@ int run_server(const arguments& args) {
     const auto paths = config::paths_of(text ? *text : "", file);
     // The one difference between a server of the unit and one that is started by hand.
     const auto apart = given(options, "helper");
+    if (apart && options.count("allow-loose-permissions") != 0)
+        return unfit(
+            "allow-loose-permissions",
+            error{"it is the helper who reads the keys: expected it in chronoknock-helper@.service"});
     auto found =
         apart ? io::helper_process::connect(*apart)
               : io::helper_process::start({file, options.count("allow-loose-permissions") != 0, paths.state});
@@ -75,11 +87,15 @@ int run_server(const arguments& args) {
     if (!paths.control_group.empty()) io::join_group(paths.control_group);
     if (const auto kept = io::keep_privileges_for_start(); !kept) return say(failed, kept.error().text);
     auto configuration = load();
-    if (!configuration) return say(bad_usage, configuration.error().text);
+    if (!configuration)
+        return say(bad_usage, configuration.error().text + (lacks_helper ? without_helper : ""));
     if (const auto there = io::find_user(*configuration); !there)
         return say(bad_usage, file + ": " + there.error().text);
-    if (const auto kept = io::keeps_record_apart(*configuration, file, helper->is_apart()); !kept)
+    if (const auto kept = io::keeps_record_apart(*configuration, file, apart ? io::own_name() : ""); !kept)
         return say(bad_usage, kept.error().text);
+    if (apart)
+        if (const auto reached = io::reaches_record(configuration->state); !reached)
+            return say(bad_usage, file + ": " + reached.error().text);
     io::log::start();
     if (const auto heard = manager.connect(); !heard) io::log::warning(heard.error().text);
 

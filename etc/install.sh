@@ -86,8 +86,15 @@ if [ "$role" = server ]; then
       etc/chronoknock-helper@.service "$units"
     systemctl daemon-reload
     if systemctl is-active -q chronoknock; then
-      # A new program that does not take the configuration must not take the place of the old one.
-      "$program" check --config "$folder/chronoknock.ini" >/dev/null
+      # What would not serve must not take the place of a server that does: nobody would get in.
+      kept() { echo "etc/install.sh: the old server goes on until it is restarted${1:+: $1}" >&2; exit 1; }
+      unit() { systemctl show -p "$1" --value chronoknock; }
+      case $(unit ExecStart) in
+        *--helper*) ;;
+        *) kept "ExecStart= of a drop-in (systemctl cat chronoknock) lacks --helper /run/chronoknock-helper.sock" ;;
+      esac
+      user=$(unit User)
+      "$program" check --config "$folder/chronoknock.ini" --as "${user:-root}" >/dev/null || kept
       systemctl restart chronoknock
     fi
   else

@@ -85,11 +85,6 @@ bool is_directly_in(const std::string& folder, const std::string& file) {
     return whole == there || whole == fs::weakly_canonical(file, hidden).parent_path();
 }
 
-std::string own_name() {
-    const auto* const found = ::getpwuid(::geteuid());
-    return found ? found->pw_name : std::to_string(::geteuid());
-}
-
 result<void> change_user(const std::string& name, const config::server& c) {
     // Without [server] control_group, which may be one that opens more: the socket is that group's already.
     const auto who = find_account(name);
@@ -117,6 +112,11 @@ void open_what_stays_open() { ::tzset(); }
 
 } // namespace
 
+std::string own_name() {
+    const auto* const found = ::getpwuid(::geteuid());
+    return found ? found->pw_name : std::to_string(::geteuid());
+}
+
 std::string user_to_become(const config::server& c) {
     if (!c.user.empty()) return c.user;
     return ::geteuid() == 0 && is_user(default_user) ? default_user : "";
@@ -130,12 +130,13 @@ result<void> can_become_user(const config::server& c) {
     return who->user == 0 ? result<void>() : can_hand_over(c.state, *who);
 }
 
-result<void> keeps_record_apart(const config::server& c, const std::string& file, bool is_roots) {
-    const auto name = is_roots ? own_name() : user_to_become(c);
+result<void> keeps_record_apart(const config::server& c, const std::string& file, const std::string& user) {
+    const bool is_apart = !user.empty();
+    const auto name = is_apart ? user : user_to_become(c);
     const auto folder = folder_of(c.state);
-    if (name.empty() || (c.user.empty() && !is_ours(folder))) return {};
+    if (name.empty() || (!is_apart && c.user.empty() && !is_ours(folder))) return {};
     const auto who = find_account(name);
-    if (!who || who->user == 0 || (who->user == ::geteuid() && !is_roots)) return {};
+    if (!who || who->user == 0 || (who->user == ::geteuid() && !is_apart)) return {};
     std::vector<std::string> files{file};
     if (!c.include.empty()) files.push_back(c.include);
     for (const auto& k : c.keys) files.insert(files.end(), {k.stands_in, k.file});

@@ -23,6 +23,9 @@ struct confinement {
     open_paths reach; ///< of Landlock
 };
 
+/// The name of the user that we are, or the number.
+std::string own_name();
+
 /// The user that a server becomes: [server] user, or `chronoknock` where there is one, or none.
 std::string user_to_become(const config::server& c);
 
@@ -34,8 +37,10 @@ inline constexpr const char* stays_who_it_is = ": the server stays who it is";
 
 /// Refused, with the one line of a configuration `file` that is wrong: a record in the folder of the
 /// configuration, of what it includes or of its keys. The server's user makes files where the record is.
-/// is_roots: the configuration is root's, who has not started this process.
-result<void> keeps_record_apart(const config::server& c, const std::string& file, bool is_roots = false);
+/// user: who the server is from its start, where the configuration is root's all the same (by systemd);
+/// empty: whom it becomes.
+result<void> keeps_record_apart(const config::server& c, const std::string& file,
+                                const std::string& user = {});
 
 /// Gives up, for good, all that the helper does for the server: becomes its user, keeps CAP_NET_ADMIN, and
 /// CAP_NET_RAW where the helper cannot open packet sockets for it (one that is apart has never had a server

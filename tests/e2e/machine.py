@@ -38,6 +38,7 @@ stop() {
 }
 case "$*" in
   "is-active -q chronoknock") [ -n "$pid" ] && kill -0 "$pid" 2>/dev/null ;;
+  "show "*) sed -n "s/^$3=//p" /etc/systemd/system/chronoknock.service ;;
   "disable --now chronoknock") stop ;;
   "restart chronoknock")
     stop

@@ -208,19 +208,21 @@ class Boot(Booting):
         self.machine.boot()
         self.await_server()
         wait_for(lambda: self.machine.run("test -e /var/lib/chronoknock/guard.nft", check=False).returncode == 0, "guard.nft")
-        self.machine.run("systemctl disable -q chronoknock && systemctl enable -q chronoknock-guard")
+        self.machine.run("systemctl disable -q chronoknock && systemctl enable -q chronoknock-guard && rm /usr/bin/chronoknock")
         self.machine.halt()
         self.server.run(["nft", "flush", "ruleset"])
         self.configured_by_networkd()
         self.assertNotIn("open", self.boot_watched())
         self.assertIn("chronoknock", self.machine.run("cat /run/before-network").stdout)
-        # One that the server's user has put there is none.
+        # One that the server's user has put there is none. (A client's program knows no guard.)
+        self.machine.write("/usr/bin/chronoknock", "#!/bin/sh\nexit 2\n", 0o755)
         last = "/var/lib/chronoknock/guard.nft"
         self.machine.run(f"systemctl stop chronoknock-guard && rm {last}")
         self.machine.run(f"runuser -u chronoknock -- sh -c 'echo add table inet planted >{last}'")
         self.machine.run("systemctl start chronoknock-guard", check=False)
         self.assertNotIn("planted", self.machine.run("nft list tables").stdout)
-        self.machine.run(f"chown root:root {last} && systemctl start chronoknock-guard")
+        self.machine.run(f"chown root:root {last} && systemctl start chronoknock-guard || "
+                         "{ journalctl --no-pager -n 20 -u chronoknock-guard >&2; exit 1; }")
         self.assertIn("planted", self.machine.run("nft list tables").stdout)
 
     def test_an_interface_that_comes_after_the_boot(self):
@@ -303,7 +305,7 @@ class Boot(Booting):
         self.assertEqual(self.stranger.door(self.server.ip4, 22), "silent")
         # One that cannot take knocks yet serves: nobody waits for what it tries again and again.
         self.machine.run("systemctl stop chronoknock && rm /var/lib/chronoknock/state.db* && "
-                         "mkdir /var/lib/chronoknock/state.db && systemctl start chronoknock")
+                         "install -d -o chronoknock /var/lib/chronoknock/state.db && systemctl start chronoknock")
         self.assertEqual(self.machine.unit("chronoknock", "ActiveState"), "active")
         self.assertIn("taking no knocks", self.machine.run("journalctl --no-pager -u chronoknock").stdout)
         self.assertEqual(self.stranger.door(self.server.ip4, 22), "silent")

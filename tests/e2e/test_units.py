@@ -40,7 +40,7 @@ class Exposure(unittest.TestCase):
 
     def test_both_units_hold_alike_but_for_what_the_helper_is_for(self):
         server, helper = ({line for line in (_UNITS / unit).read_text(encoding="utf-8").splitlines()
-                           if re.match(r"(Protect|Private|Restrict(?!Addr)|Lock|Memory|Device|SystemCall|NoNew)", line)}
+                           if re.match(r"(Protect|Private|Restrict(?!Addr)|Lock|MemoryDeny|Device|SystemCall|NoNew)", line)}
                           for unit in _MOST)
         self.assertEqual(server ^ helper, {"ProtectProc=invisible"})
         self.assertIn("ProtectProc=invisible", server)
@@ -149,11 +149,106 @@ class Units(Booting):
         self.assertIn("the server was started as chronoknock, and stays so",
                       self.machine.run("journalctl --no-pager -u chronoknock").stdout)
 
-    def test_two_servers_do_not_undo_each_others_guard(self):
+    def test_two_servers_do_not_undo_each_others_guard(self, user="chronoknock"):
         done = self.machine.run("timeout 10 chronoknock server --config /etc/chronoknock/chronoknock.ini", check=False)
         self.assertEqual(done.returncode, 1)
         self.assertIn(f"another chronoknock server guards this network namespace already, process {self.pid()}", done.stderr)
-        self.assertEqual(json.loads(self.machine.run("chronoknock status --json").stdout)["privileges"]["user"], "chronoknock")
+        self.assertEqual(json.loads(self.machine.run("chronoknock status --json").stdout)["privileges"]["user"], user)
+
+    def change_unit(self, unit, text):
+        self.machine.write(f"/etc/systemd/system/{unit}.d/test.conf", text)
+        self.machine.run("systemctl daemon-reload")
+
+    def test_an_upgrade_that_would_lock_everybody_out_is_refused(self):
+        pid = self.pid()
+        file = "/etc/chronoknock/chronoknock.ini"
+        config = self.machine.read(file)
+        self.machine.run("mkdir -m 700 /srv/knock")
+
+        def refused(expected):
+            done = self.machine.run("etc/install.sh server", folder="/root/chronoknock", check=False)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn(expected, done.stderr)
+            self.assertIn("the old server goes on", done.stderr)
+            self.assertEqual(self.pid(), pid)
+        self.change_unit("chronoknock.service", "[Service]\nExecStart=\nExecStart=/usr/bin/chronoknock server "
+                                                f"--config {file} --trial 10m\n")
+        refused("lacks --helper /run/chronoknock-helper.sock")
+        self.change_unit("chronoknock.service", "[Service]\nReadWritePaths=/srv/knock\n")
+        for field, name in (("control", "control.sock"), ("state", "state.db")):
+            self.machine.write(file, config.replace("[server]", f"[server]\n{field} = /srv/knock/{name}"), 0o600)
+            refused(f"[server] {field}: /srv/knock cannot be written by the user chronoknock")
+        # Among the keys, in a folder whose name is not ours.
+        kept = config.replace("[server]", "[server]\nstate = /etc/chronoknock/keys/state.db")
+        self.machine.write(file, kept, 0o600)
+        refused("[server] state: expected a folder of its own")
+        self.machine.write(file, config.replace("[server]", "[server]\nstate = /srv/knock/state.db"), 0o600)
+        # One that is started all the same ends, and says why.
+        self.machine.run("systemctl restart chronoknock", check=False)
+        self.machine.wait_unit("chronoknock", "failed")
+        self.assertEqual(self.machine.unit("chronoknock", "ExecMainStatus"), "2")
+        self.assertIn("[server] state: /srv/knock: Permission denied",
+                      self.machine.run("journalctl --no-pager -t chronoknock").stdout)
+        # Given the folder it serves.
+        self.machine.run("chown root:chronoknock /srv/knock && chmod 1770 /srv/knock && systemctl restart chronoknock")
+        self.await_server()
+
+    def test_drop_ins_of_an_earlier_version_are_told_of_the_helper(self):
+        self.change_unit("chronoknock.service", "[Service]\nExecStart=\nExecStart=/usr/bin/chronoknock server "
+                                                "--config /etc/chronoknock/chronoknock.ini\n")
+        self.machine.run("systemctl restart chronoknock", check=False)
+        self.machine.wait_unit("chronoknock", "failed")
+        self.assertIn("ExecStart= needs --helper /run/chronoknock-helper.sock",
+                      self.machine.run("journalctl --no-pager -t chronoknock").stdout)
+        done = self.machine.run("chronoknock server --config /etc/chronoknock/chronoknock.ini --allow-loose-permissions "
+                                f"--helper {_SOCKET}", check=False)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("expected it in chronoknock-helper@.service", done.stderr)
+
+    def test_a_server_in_another_network_has_no_helper_here(self):
+        self.change_unit("chronoknock.service", "[Service]\nPrivateNetwork=yes\nRestart=no\n")
+        self.machine.run("systemctl restart chronoknock", check=False)
+        self.machine.wait_unit("chronoknock", "failed")
+        self.assertIn("expected one in the helper's network namespace",
+                      self.machine.run("journalctl --no-pager -t chronoknock").stdout)
+
+    def test_another_user(self):
+        self.machine.run("useradd --system --user-group --no-create-home other")
+        self.change_unit("chronoknock-helper.socket", "[Socket]\nSocketUser=other\n")
+        self.change_unit("chronoknock-helper@.service", "[Service]\nExecStart=\nExecStart=/usr/bin/chronoknock helper "
+                                                        "--config /etc/chronoknock/chronoknock.ini --user other\n")
+        self.change_unit("chronoknock.service", "[Service]\nUser=other\nGroup=other\n")
+        self.machine.run("systemctl restart chronoknock")
+        self.await_server()
+        self.assertEqual(self.machine.run(f"stat -c %U:%a {_SOCKET}").stdout, "other:600\n")
+        self.assertEqual(self.status()["privileges"]["user"], "other")
+        self.knock_until_open()
+        self.test_two_servers_do_not_undo_each_others_guard("other")
+
+
+class Broken(Booting):
+    """What the server needs beside its configuration is not there: at a boot the door is shut all the same."""
+
+    def shut_after_a_boot(self):
+        self.configured_by_networkd()
+        met = self.boot_watched()
+        self.assertIn("chronoknock", self.machine.run("cat /run/before-network").stdout)
+        self.assertNotIn("open", met)
+        self.assertIn("silent", met)
+
+    def test_the_helpers_socket(self):
+        self.machine.write("/etc/systemd/system/chronoknock-helper.socket.d/user.conf",
+                           "[Socket]\nSocketUser=nobody-of-that-name\n")
+        self.shut_after_a_boot()
+        self.assertEqual(self.machine.unit("chronoknock-helper.socket", "ActiveState"), "failed")
+
+    def test_the_servers_user(self):
+        for file in ("passwd", "shadow", "group", "gshadow"):
+            lines = self.machine.read(f"/etc/{file}").splitlines(keepends=True)
+            mode = pathlib.Path(self.machine.path(f"/etc/{file}")).stat().st_mode & 0o777
+            self.machine.write(f"/etc/{file}", "".join(l for l in lines if not l.startswith("chronoknock:")), mode)
+        self.shut_after_a_boot()
+        self.assertEqual(self.machine.run("id -u chronoknock", check=False).stdout, "")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
 #include "io/helper/peer.hpp"
 
-#include "io/system/files.hpp"
+#include "io/system/cgroup.hpp"
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
@@ -18,6 +17,7 @@ namespace chronoknock::io {
 namespace {
 
 constexpr int of_peer_pidfd = 77;     // SO_PEERPIDFD, since Linux 6.5; older headers lack it
+constexpr int of_netns_cookie = 71;   // SO_NETNS_COOKIE, since Linux 5.14
 constexpr int longest_start = 20'000; // ms: systemd starts a process
 constexpr std::uint8_t greeting = 1;
 constexpr std::string_view unit = "/chronoknock.service";
@@ -33,21 +33,18 @@ descriptor handle_of(int channel, pid_t pid) {
     return descriptor(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
 }
 
-/// Where systemd has put a process: its cgroup, of the one hierarchy or of the one called systemd
-/// (cgroups(7)). Only root can put a process elsewhere. Empty: not to be had.
-std::string cgroup_of(const std::string& process) {
-    const auto text = read_file("/proc/" + process + "/cgroup");
-    if (!text) return {};
-    std::string found;
-    for (std::string_view rest = *text; !rest.empty();) {
-        const auto line = rest.substr(0, rest.find('\n'));
-        rest.remove_prefix(std::min(line.size() + 1, rest.size()));
-        const auto path = line.find(":/");
-        if (path == line.npos) continue;
-        if (line.substr(0, path).ends_with(":name=systemd")) return std::string(line.substr(path + 1));
-        if (line.starts_with("0::")) found = line.substr(path + 1);
-    }
-    return found;
+/// The network namespace of a socket; 0: the kernel does not say (before Linux 5.14).
+std::uint64_t namespace_of(int s) {
+    std::uint64_t cookie = 0;
+    socklen_t size = sizeof cookie;
+    return ::getsockopt(s, SOL_SOCKET, of_netns_cookie, &cookie, &size) == 0 ? cookie : 0;
+}
+
+/// Whether who connects has his socket in the namespace that the helper is in, whose firewall it sets up.
+/// (The kernel makes the accepted end in the namespace of the connecting one.)
+bool is_in_our_namespace(int channel) {
+    const descriptor own(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+    return own && namespace_of(own.get()) == namespace_of(channel);
 }
 
 bool has_ended(const descriptor& handle) {
@@ -110,6 +107,11 @@ result<descriptor> admit_server(int channel, const account& user) {
     if (own.empty() || its != own.substr(0, own.rfind('/')).append(unit))
         return error{"process " + std::to_string(who.pid) + ": expected a process of the unit" +
                      " chronoknock.service, found one in " + (its.empty() ? "no cgroup" : its)};
+    if (!is_in_our_namespace(channel))
+        return error{"process " + std::to_string(who.pid) +
+                     ": expected one in the helper's network namespace: what puts chronoknock.service into"
+                     " another (NetworkNamespacePath=, PrivateNetwork=) goes to chronoknock-helper@.service"
+                     " as well"};
     // What was read is of the process that the handle is of, if that lives yet.
     if (has_ended(handle)) return error{"process " + std::to_string(who.pid) + " has ended"};
     return handle;

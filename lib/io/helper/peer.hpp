@@ -19,7 +19,8 @@ result<pid_t> await_greeting(int channel);
 
 /// The helper's side: the server at the other end of a channel, by a handle at which its end can be read
 /// (pidfd_open(2)). An error: whoever connected is not that user, or no process of the unit
-/// chronoknock.service, in the slice that ours is in: the user's other processes get nothing.
+/// chronoknock.service, in the slice that ours is in: the user's other processes get nothing; or it is in
+/// another network namespace, whose firewall we do not set up.
 result<descriptor> admit_server(int channel, const account& user);
 /// Tells it that it is admitted. False: it is gone.
 bool greet(int channel);

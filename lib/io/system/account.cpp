@@ -24,7 +24,9 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr mode_t of_record = 01770;
-constexpr const char* ours = "chronoknock"; // the name of folders that are ours
+constexpr const char* ours = "chronoknock";               // the name of folders that are ours
+constexpr const char* of_helper = "/var/lib/chronoknock"; // what its unit lets it give away
+constexpr const char* of_manager = "/run/chronoknock";    // RuntimeDirectory= of the server's unit
 constexpr const char* beside_record[] = {"", "-wal", "-shm", "-journal", "-mark", "-mark2"};
 
 /// The folders above one that is to be made are for others to pass, whatever the umask.
@@ -74,9 +76,19 @@ result<std::string> obstacle(const fs::path& folder, const account& who, bool is
     return {boost::system::in_place_value, std::move(found)};
 }
 
-result<void> judge(const std::string& folder, const result<std::string>& why_not) {
+result<void> judge(const std::string& folder, const result<std::string>& why_not,
+                   const char* field = "state") {
     if (!why_not) return why_not.error();
-    if (!why_not->empty()) return error{"[server] state: " + folder + " " + *why_not};
+    if (!why_not->empty()) return error{std::string("[server] ") + field + ": " + folder + " " + *why_not};
+    return {};
+}
+
+/// The first file of a record that is there and that we cannot read and write; empty: none.
+std::string shut_file(const std::string& state) {
+    for (const auto* const end : beside_record)
+        if (const auto file = state + end;
+            ::access(file.c_str(), R_OK | W_OK) != 0 && (errno == EACCES || errno == EROFS))
+            return file;
     return {};
 }
 
@@ -131,6 +143,34 @@ result<void> hand_over(const std::string& state, const account& to) {
 void give_record(const std::string& state, const account& to) {
     give_folder(folder_of(state), to, of_record);
     for (const auto* const end : beside_record) give_file(state + end, to);
+}
+
+result<void> can_serve_apart(const std::string& state, const std::string& control, const account& who) {
+    const auto folder = folder_of(state);
+    const bool is_given = folder == of_helper && is_to_be_given(folder);
+    if (const auto fit = judge(folder, obstacle(folder, who, is_given)); !fit) return fit;
+    std::string shut;
+    if (!is_given)
+        if (const auto asked = do_as(who, [&] { shut = shut_file(state); }); !asked) return asked;
+    if (!shut.empty())
+        return error{"[server] state: " + shut + " cannot be read and written by the user " + who.name +
+                     "; expected chown " + who.name};
+    const auto listens = folder_of(control);
+    if (listens == of_manager) return {};
+    return judge(listens, obstacle(listens, who, false), "control");
+}
+
+result<void> reaches_record(const std::string& state) {
+    const auto folder = folder_of(state);
+    make_folders(folder);
+    auto shut = ::access(folder.c_str(), W_OK | X_OK) == 0 ? std::string() : folder;
+    if (shut.empty()) shut = shut_file(state);
+    const auto why = errno;
+    if (shut.empty()) return {};
+    return error{"[server] state: " + shut + ": " + std::strerror(why) + "; expected " +
+                 (why == EROFS
+                      ? "ReadWritePaths=" + folder + " in chronoknock.service and chronoknock-helper@.service"
+                      : std::string("what the server's user can write"))};
 }
 
 void take_back(const std::string& state) {

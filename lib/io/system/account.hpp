@@ -40,6 +40,15 @@ void give_record(const std::string& state, const account& to);
 /// Whether hand_over() would succeed, and the same error if not; nothing is changed.
 result<void> can_hand_over(const std::string& state, const account& to);
 
+/// Whether a server that is this user from the start, under systemd, could open its record and its control
+/// socket: with what its helper gives it (give_record(), in /var/lib/chronoknock alone, since its unit writes
+/// to no other folder) and its unit (/run/chronoknock). Nothing is changed. Needs what do_as() needs.
+result<void> can_serve_apart(const std::string& state, const std::string& control, const account& who);
+
+/// Whether we ourselves can: the folder of the record, which is made if need be, and what is there of it. The
+/// error is what no waiting mends.
+result<void> reaches_record(const std::string& state);
+
 /// The record that was handed over is ours again: without CAP_DAC_OVERRIDE root reads only what he owns.
 void take_back(const std::string& state);
 

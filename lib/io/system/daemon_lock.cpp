@@ -2,6 +2,7 @@
 
 #include "io/log/log.hpp"
 #include "io/system/account.hpp"
+#include "io/system/cgroup.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 #include <cerrno>
@@ -25,11 +26,17 @@ enum class found { nobody, server, stranger };
 
 constexpr const char* own_user = "chronoknock";
 
-/// Only root, we ourselves and the user that is the server's where nobody has named another can be a server.
-bool may_be_server(uid_t who) {
-    if (who == 0 || who == ::geteuid()) return true;
+constexpr const char* own_unit = "/system.slice/chronoknock.service";
+
+/// Only root, we ourselves, the user that is the server's where nobody has named another, and a process of
+/// the server's unit, whoever User= says that it is, can be a server. (A user's own units are below
+/// user.slice.)
+bool may_be_server(const ucred& who) {
+    if (who.uid == 0 || who.uid == ::geteuid()) return true;
     const auto own = find_account(own_user);
-    return own && own->user == who;
+    if (own && own->user == who.uid) return true;
+    const auto init = cgroup_of("1"); // in init.scope, beside system.slice
+    return cgroup_of(std::to_string(who.pid)) == init.substr(0, init.rfind('/')) + own_unit;
 }
 
 /// Who listens under the name.
@@ -46,7 +53,7 @@ found look(ucred& who) {
     socklen_t size = sizeof who;
     if (::connect(s, reinterpret_cast<const sockaddr*>(&to), length) != 0)
         result = errno == ECONNREFUSED ? found::nobody : found::stranger;
-    else if (::getsockopt(s, SOL_SOCKET, SO_PEERCRED, &who, &size) == 0 && may_be_server(who.uid))
+    else if (::getsockopt(s, SOL_SOCKET, SO_PEERCRED, &who, &size) == 0 && may_be_server(who))
         result = found::server;
     ::close(s);
     return result;

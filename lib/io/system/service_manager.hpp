@@ -33,6 +33,9 @@ public:
     /// It ends: STOPPING=1.
     void stopping();
 
+    /// Whether it has started us: read_environment() has found one.
+    bool is_there() const { return !path_.empty(); }
+
     /// After how long without a word the manager ends a server; none: it does not.
     std::optional<nanoseconds> patience() const { return patience_; }
 
