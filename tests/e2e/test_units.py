@@ -28,7 +28,7 @@ print length($said), " bytes\\n";
 class Exposure(unittest.TestCase):
     """systemd-analyze security: from 0, nothing can be done from there, to 10."""
 
-    def test_it_is_as_small_as_is_said(self):
+    def test_no_unit_is_more_exposed_than_is_said(self):
         if not shutil.which("systemd-analyze"):
             self.skipTest("there is no systemd-analyze")
         for unit, most in _MOST.items():
@@ -149,7 +149,10 @@ class Units(Booting):
         self.assertIn("the server was started as chronoknock, and stays so",
                       self.machine.run("journalctl --no-pager -u chronoknock").stdout)
 
-    def test_two_servers_do_not_undo_each_others_guard(self, user="chronoknock"):
+    def test_two_servers_do_not_undo_each_others_guard(self):
+        self.second_server_is_refused("chronoknock")
+
+    def second_server_is_refused(self, user):
         done = self.machine.run("timeout 10 chronoknock server --config /etc/chronoknock/chronoknock.ini", check=False)
         self.assertEqual(done.returncode, 1)
         self.assertIn(f"another chronoknock server guards this network namespace already, process {self.pid()}", done.stderr)
@@ -212,7 +215,7 @@ class Units(Booting):
         self.assertIn("expected one in the helper's network namespace",
                       self.machine.run("journalctl --no-pager -t chronoknock").stdout)
 
-    def test_another_user(self):
+    def test_a_restart_takes_up_another_user(self):
         self.machine.run("useradd --system --user-group --no-create-home other")
         self.change_unit("chronoknock-helper.socket", "[Socket]\nSocketUser=other\n")
         self.change_unit("chronoknock-helper@.service", "[Service]\nExecStart=\nExecStart=/usr/bin/chronoknock helper "
@@ -223,7 +226,7 @@ class Units(Booting):
         self.assertEqual(self.machine.run(f"stat -c %U:%a {_SOCKET}").stdout, "other:600\n")
         self.assertEqual(self.status()["privileges"]["user"], "other")
         self.knock_until_open()
-        self.test_two_servers_do_not_undo_each_others_guard("other")
+        self.second_server_is_refused("other")
 
 
 class Broken(Booting):
@@ -236,13 +239,13 @@ class Broken(Booting):
         self.assertNotIn("open", met)
         self.assertIn("silent", met)
 
-    def test_the_helpers_socket(self):
+    def test_shut_without_the_helpers_socket(self):
         self.machine.write("/etc/systemd/system/chronoknock-helper.socket.d/user.conf",
                            "[Socket]\nSocketUser=nobody-of-that-name\n")
         self.shut_after_a_boot()
         self.assertEqual(self.machine.unit("chronoknock-helper.socket", "ActiveState"), "failed")
 
-    def test_the_servers_user(self):
+    def test_shut_without_the_servers_user(self):
         for file in ("passwd", "shadow", "group", "gshadow"):
             lines = self.machine.read(f"/etc/{file}").splitlines(keepends=True)
             mode = pathlib.Path(self.machine.path(f"/etc/{file}")).stat().st_mode & 0o777
