@@ -48,13 +48,20 @@ void link::wrote(instant now) {
 void link::failed(std::size_t which, const std::string& why, instant now) {
     ends_[which].problem = why.empty() ? "no answer" : why;
     ends_[which].asked = now;
-    if (which == current_) current_ = (current_ + 1) % ends_.size();
+    if (which == current_) current_ = next();
     settle(now);
+}
+
+/// After the current one: the first of which nothing bad is known; where each has failed, simply the next.
+std::size_t link::next() const {
+    for (std::size_t i = 1; i < ends_.size(); ++i)
+        if (const auto which = (current_ + i) % ends_.size(); ends_[which].problem.empty()) return which;
+    return (current_ + 1) % ends_.size();
 }
 
 std::optional<std::size_t> link::to_probe(instant now) {
     for (std::size_t i = 0; i < ends_.size(); ++i)
-        if (!ends_[i].problem.empty() && now - ends_[i].asked >= probe_every) {
+        if ((i != current_ || !ends_[i].problem.empty()) && now - ends_[i].asked >= probe_every) {
             ends_[i].asked = now;
             return i;
         }

@@ -15,7 +15,7 @@ class link {
 public:
     enum class state {
         starting,  ///< nothing is known yet
-        connected, ///< it answers, by each endpoint that was asked
+        connected, ///< it answers, by each endpoint
         degraded,  ///< it answers; some endpoint does not
         full,      ///< it answers, and takes no writes: there is no room left
         lost       ///< no endpoint has answered for a while
@@ -38,7 +38,8 @@ public:
     void wrote(instant now);
     /// The next one is to be asked then.
     void failed(std::size_t which, const std::string& why, instant now);
-    /// One that does not answer, and is to be asked again now whether it does; none: none is.
+    /// One that is to be asked now whether it answers, since nothing else asks it: it failed, or is not the
+    /// current one. None: none is due.
     std::optional<std::size_t> to_probe(instant now);
 
     state now() const { return state_; }
@@ -57,6 +58,7 @@ private:
         instant asked{};
     };
     void settle(instant now);
+    std::size_t next() const;
 
     std::vector<endpoint> ends_;
     std::size_t current_ = 0;

@@ -87,9 +87,34 @@ BOOST_AUTO_TEST_CASE(who_does_not_answer_is_probed) {
     BOOST_TEST((l.to_probe(at(6s)) == 0u));
     BOOST_TEST(!l.to_probe(at(7s)));
     l.answered(0, at(7s));
-    BOOST_TEST(!l.to_probe(at(60s)));
     BOOST_TEST((l.now() == state::connected));
     BOOST_TEST(l.current() == 1u); // there is no need to go back
+}
+
+BOOST_AUTO_TEST_CASE(who_is_not_used_is_probed_as_well) {
+    fleet::link l({"a", "b", "c"}, at(0s));
+    for (std::size_t i = 0; i < 3; ++i) l.answered(i, at(1s));
+    BOOST_TEST(!l.to_probe(at(5s)));
+    BOOST_TEST((l.to_probe(at(6s)) == 1u));
+    BOOST_TEST((l.to_probe(at(6s)) == 2u));
+    BOOST_TEST(!l.to_probe(at(6s))); // not the one that is asked all the time
+    l.answered(0, at(6s));
+    l.failed(2, "refused", at(7s));
+    BOOST_TEST((l.now() == state::degraded));
+    BOOST_TEST(l.take_change());
+    BOOST_TEST(l.current() == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(the_next_to_be_asked_is_one_that_answers) {
+    fleet::link l({"a", "b", "c"}, at(0s));
+    l.answered(0, at(1s));
+    l.failed(1, "refused", at(2s));
+    l.failed(0, "refused", at(3s));
+    BOOST_TEST(l.current() == 2u);
+    l.failed(2, "refused", at(3s)); // none is left: each in turn
+    BOOST_TEST(l.current() == 0u);
+    l.failed(0, "refused", at(4s));
+    BOOST_TEST(l.current() == 1u);
 }
 
 BOOST_AUTO_TEST_CASE(a_lease_serves_many_and_outlives_them) {
