@@ -18,6 +18,7 @@ namespace {
 
 constexpr auto token = asio::as_tuple(asio::use_awaitable);
 constexpr nanoseconds one_try = milliseconds(800);
+constexpr nanoseconds watch_begins = milliseconds(1500);
 constexpr nanoseconds between_rounds = milliseconds(100);
 constexpr int not_allowed = 7; // codes of gRPC
 constexpr int who_are_you = 16;
@@ -106,7 +107,9 @@ asio::awaitable<result<std::string>> etcd_client::ask(std::string path, std::str
         const auto peer = peers_[which];
         const auto left = deadline - boot_now();
         if (left <= nanoseconds(0)) co_return last;
-        const auto limit = std::min<nanoseconds>(left, one_try);
+        // A machine that is busy is slow at all of them.
+        const auto round = static_cast<int>(1 + (tries - 1) / peers_.size());
+        const auto limit = std::min<nanoseconds>(left, round * one_try);
         if (!user_.empty() && token_.empty()) {
             auto given = co_await authenticate(peer, limit);
             if (generation != generation_) continue;
@@ -197,7 +200,7 @@ asio::awaitable<error> etcd_client::follow(std::string path, std::string body, h
     q.path = std::move(path);
     q.body = std::move(body);
     q.authorization = token_;
-    auto why = co_await peer->follow(std::move(q), one_try, std::move(told));
+    auto why = co_await peer->follow(std::move(q), watch_begins, std::move(told));
     if (!hung_up_.empty()) why.text = hung_up_;
     if (generation == generation_ && blamed_) failed(which, why.text);
     co_return why;

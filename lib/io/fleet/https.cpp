@@ -260,7 +260,6 @@ asio::awaitable<error> https_peer::follow(http_question q, nanoseconds limit, on
     const auto [unread, header_size] = co_await http::async_read_header(c->stream, c->buffer, parser, token);
     if (unread) co_return c->why("asking", unread);
     const auto status = parser.get().result_int();
-    if (status == 200) c->unlimit();
     std::vector<char> chunk(chunk_size);
     std::string line;
     while (!parser.is_done()) {
@@ -276,7 +275,10 @@ asio::awaitable<error> https_peer::follow(http_question q, nanoseconds limit, on
         for (auto end = got.find('\n'); status == 200 && end != got.npos; end = got.find('\n')) {
             line.append(got.substr(0, end));
             got.remove_prefix(end + 1);
-            if (!line.empty()) told(line);
+            if (!line.empty()) {
+                c->unlimit();
+                told(line);
+            }
             line.clear();
         }
         line.append(got);

@@ -51,8 +51,8 @@ public:
     boost::asio::awaitable<result<http_answer>> ask(http_question q, nanoseconds limit);
 
     using on_line = std::function<void(std::string_view)>;
-    /// Asks for a stream, and tells each of its lines until it ends, which is an error. limit: until the
-    /// first byte. Ends at once by hang_up().
+    /// Asks for a stream, and tells each of its lines until it ends, which is an error. limit: to connect,
+    /// and then until the first line. Ends at once by hang_up().
     boost::asio::awaitable<error> follow(http_question q, nanoseconds limit, on_line told);
     void hang_up();
 

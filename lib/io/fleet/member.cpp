@@ -108,6 +108,7 @@ void fleet_member::link_changed() {
     case state::lost:
         ++lost_;
         out_of_use("is lost");
+        client_->hang_up("the cluster is lost", false); // then the watch tries as well, and all the time
         break;
     }
 }

@@ -22,8 +22,8 @@ namespace {
 
 constexpr auto token = asio::as_tuple(asio::use_awaitable);
 constexpr nanoseconds turn = milliseconds(250);
-constexpr nanoseconds quiet = seconds(1);               // then some host beats
-constexpr nanoseconds heard_within = milliseconds(700); // of a beat
+constexpr nanoseconds quiet = seconds(1);                // then some host beats
+constexpr nanoseconds heard_within = milliseconds(1000); // of a beat
 constexpr nanoseconds first_pause = milliseconds(100);
 constexpr nanoseconds last_pause = seconds(1);
 constexpr nanoseconds presence_every = seconds(10);
