@@ -13,6 +13,7 @@
 namespace {
 
 struct bend {
+    std::int64_t writes;  // odd: it is being written
     std::int64_t since;   // by the true CLOCK_MONOTONIC, all in ns
     std::int64_t rate;    // ppm: what a daemon slews the system clock by, and with it all clocks but RAW
     std::int64_t gained;  // by it until `since`
@@ -31,25 +32,49 @@ std::int64_t true_clock(clockid_t id) {
     return t.tv_sec * second + t.tv_nsec;
 }
 
-const volatile bend* state() {
-    static const volatile bend* const mapped = [] {
+const bend* mapping() {
+    static const bend* const mapped = [] {
         static const bend straight{};
         const char* const path = std::getenv("BENT_CLOCK");
         const int file = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
         void* const p = file < 0 ? MAP_FAILED : mmap(nullptr, sizeof(bend), PROT_READ, MAP_SHARED, file, 0);
         if (file >= 0) close(file);
-        return p == MAP_FAILED ? &straight : static_cast<const volatile bend*>(p);
+        return p == MAP_FAILED ? &straight : static_cast<const bend*>(p);
     }();
     return mapped;
+}
+
+struct moment {
+    std::int64_t clock;     // the one asked for
+    std::int64_t monotonic; // CLOCK_MONOTONIC, at most close_enough before it
+    bend state;             // as it was all the while
+};
+
+// A thread that loses its processor between two readings would see a clock jump that did not.
+constexpr std::int64_t close_enough = 20'000;
+
+moment now(clockid_t id) {
+    const auto* const shared = mapping();
+    for (;;) {
+        const auto writes = __atomic_load_n(&shared->writes, __ATOMIC_ACQUIRE);
+        moment m{};
+        __builtin_memcpy(&m.state, shared, sizeof m.state);
+        m.monotonic = true_clock(CLOCK_MONOTONIC);
+        m.clock = true_clock(id);
+        const auto took = true_clock(CLOCK_MONOTONIC) - m.monotonic;
+        if (writes % 2 == 0 && took < close_enough &&
+            __atomic_load_n(&shared->writes, __ATOMIC_ACQUIRE) == writes)
+            return m;
+    }
 }
 
 } // namespace
 
 extern "C" int clock_gettime(clockid_t id, timespec* out) noexcept {
-    auto t = true_clock(id);
-    const auto& b = *state();
+    const auto [true_time, monotonic, b] = now(id);
+    auto t = true_time;
     // While the machine slept, all but CLOCK_BOOTTIME and the system clock stood still.
-    const auto slewed = b.gained + (true_clock(CLOCK_MONOTONIC) - b.since) * b.rate / 1'000'000;
+    const auto slewed = b.gained + (monotonic - b.since) * b.rate / 1'000'000;
     if (id == CLOCK_REALTIME)
         t += slewed - b.stopped + b.set;
     else if (id == CLOCK_BOOTTIME)
@@ -65,7 +90,7 @@ extern "C" int clock_gettime(clockid_t id, timespec* out) noexcept {
 
 extern "C" int ntp_adjtime(timex* t) noexcept {
     const int said = static_cast<int>(syscall(SYS_adjtimex, t));
-    const auto kernel = state()->kernel;
+    const auto kernel = now(CLOCK_MONOTONIC).state.kernel;
     if (said < 0 || kernel == 0) return said;
     t->status = kernel > 0 ? STA_PLL : STA_UNSYNC;
     t->maxerror = kernel > 0 ? kernel / 1000 : 16'000'000;

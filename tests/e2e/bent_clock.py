@@ -10,7 +10,7 @@ import time
 _LIBRARY = os.environ.get("BENT_CLOCK_LIBRARY") or str(
     pathlib.Path(os.environ.get("CHRONOKNOCK", "build/release/app/chronoknock")).resolve().parents[1]
     / "tests/e2e/libbent_clock.so")
-_FORMAT = "7q"
+_FORMAT = "8q"
 
 
 class BentClock:
@@ -21,20 +21,31 @@ class BentClock:
         self.env = {"LD_PRELOAD": _LIBRARY, "BENT_CLOCK": str(path)}
         with open(path, "r+b") as file:
             self._map = mmap.mmap(file.fileno(), 0)
+        self._writes = 0
         self._since, self._rate = time.monotonic_ns(), 0
         self._gained = self._slept = self._stopped = self._set = self._kernel = 0
         self._write()
 
-    def _write(self):
-        struct.pack_into(_FORMAT, self._map, 0, self._since, self._rate, self._gained, self._slept, self._stopped,
-                         self._set, self._kernel)
+    def _begin(self):
+        """The program waits for what is being written: none sees half of it, or what was an instant ago."""
+        self._writes += 1
+        struct.pack_into("q", self._map, 0, self._writes)
 
-    def _slewed(self):
-        return self._gained + (time.monotonic_ns() - self._since) * self._rate // 1_000_000
+    def _write(self):
+        if self._writes % 2 == 0:
+            self._begin()
+        struct.pack_into(_FORMAT, self._map, 0, self._writes, self._since, self._rate, self._gained, self._slept,
+                         self._stopped, self._set, self._kernel)
+        self._begin()
+
+    def _slewed(self, now=None):
+        return self._gained + ((now or time.monotonic_ns()) - self._since) * self._rate // 1_000_000
 
     def slew(self, ppm):
-        self._gained = self._slewed()
-        self._since, self._rate = time.monotonic_ns(), ppm
+        self._begin()
+        now = time.monotonic_ns()
+        self._gained = self._slewed(now)
+        self._since, self._rate = now, ppm
         self._write()
 
     def asleep(self, process, seconds, measured):

@@ -9,6 +9,10 @@ namespace chronoknock::io {
 
 namespace {
 
+// A thread that loses its processor between two clocks would take that for a step of one of them.
+constexpr nanoseconds at_once = std::chrono::microseconds(20);
+constexpr int most_tries = 4;
+
 nanoseconds read(clockid_t clock) {
     timespec ts{};
     clock_gettime(clock, &ts);
@@ -37,9 +41,13 @@ instant boot_now() {
 unix_time system_now() { return std::chrono::time_point_cast<nanoseconds>(std::chrono::system_clock::now()); }
 
 timesync::clock_reading read_clocks() {
-    const auto raw = read(CLOCK_MONOTONIC_RAW);
-    const auto asleep = time_asleep();
-    return {instant{raw + asleep}, asleep, system_now()};
+    for (int tries = 1;; ++tries) {
+        const auto raw = read(CLOCK_MONOTONIC_RAW);
+        const auto asleep = time_asleep();
+        const auto system = system_now();
+        if (tries == most_tries || read(CLOCK_MONOTONIC_RAW) - raw < at_once)
+            return {instant{raw + asleep}, asleep, system};
+    }
 }
 
 timesync::kernel_clock read_kernel_clock() {

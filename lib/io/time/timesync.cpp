@@ -200,7 +200,8 @@ time_estimate time_service::core::system_clock(instant at) const {
 
 timesync::report time_service::core::report() {
     if (!servers_.empty()) observe();
-    auto r = machine_.report(boot_now(), system_now());
+    const auto clocks = read_clocks();
+    auto r = machine_.report(clocks.at, clocks.system);
     if (!servers_.empty()) return r;
     const auto trust = timesync::trust_system_clock(read_kernel_clock(), settings_.max_error);
     r.estimate = system_clock(boot_now());
