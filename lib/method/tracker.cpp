@@ -63,7 +63,7 @@ void tracker::expect(const packet::event& syn, arrival& out) const {
 }
 
 void tracker::fetch(const arrival& a) const {
-    if (leader_) return __builtin_prefetch(&slots_[leader_->recent(a).at], 1);
+    if (leader_) return; // which had it fetched: see admit()
     index_.find(a.hash, [this](slot s) {
         __builtin_prefetch(&slots_[s], 1);
         return false;
@@ -83,6 +83,7 @@ tracker::slot tracker::admit(const arrival& a) {
         make_newest(s);
     }
     recent(a) = {s, ++admitted_};
+    if (follower_) __builtin_prefetch(follower_ + s, 1);
     return s;
 }
 
@@ -152,7 +153,8 @@ void tracker::fetch_oldest(slot given) {
     if (next == none) return; // it was heard of itself
     const entry& e = slots_[next];
     index_.fetch(hash_of(e.who));
-    if (e.newer != none) __builtin_prefetch(&slots_[e.newer], 1);
+    // Whoever came one after the other stands side by side: this one will be next so many newcomers later.
+    __builtin_prefetch(slots_.begin() + std::min<std::size_t>(next + scouted, slots_.size() - 1), 1);
 }
 
 tracker::slot tracker::replace_oldest(const arrival& a) {
@@ -174,6 +176,7 @@ tracker::slot tracker::replace_oldest(const arrival& a) {
 }
 
 tracker::slot tracker::observe(const arrival& a, instant now) {
+    if (leader_) leader_->follower_ = slots_.begin();
     const slot s = leader_ ? leader_->admit_again(a) : admit(a);
     entry& e = slots_[s];
     if (leader_ && e.who != a.who) clear(s, a.who); // it was another's

@@ -235,7 +235,8 @@ private:
     settings settings_;
     hash_seed seed_;
     std::shared_ptr<tracker> leader_;
-    std::uint32_t holding_ = 0; ///< how many slots of the leader's it keeps from being given away
+    const entry* follower_ = nullptr; ///< its slots, only to be fetched
+    std::uint32_t holding_ = 0;       ///< how many slots of the leader's it keeps from being given away
     static constexpr std::uint32_t just_now = 32;
     std::array<admission, 256> recent_{}; ///< by hash
     std::uint32_t admitted_ = just_now;   ///< so that nobody was at first
