@@ -199,7 +199,6 @@ actions pipeline::redeemed(std::uint64_t batch, const result<void>& done, instan
         if (!done || k.outdated) {
             fail(k, done ? error{"the configuration of the service has changed meanwhile"} : done.error(),
                  now, todo);
-            if (!done && !k.shared.empty()) retry_opening(k);
             continue;
         }
         const auto number = ++last_number_;

@@ -158,15 +158,16 @@ std::string otp_words(otp_value v, char separator) {
     return text;
 }
 
-// A word has four letters at most, so there is white space among the first eight bytes. Most of what strangers
-// send ends there, all eight looked at together: a branch for each of random letters is guessed wrong.
+// A word has four letters at most, so there is white space among the first eight bytes, all of them ASCII.
+// Most of what strangers send ends there, all eight looked at together: a branch for each of random letters
+// is guessed wrong.
 std::optional<otp_value> parse_otp_words(std::string_view text) {
     constexpr std::uint64_t each = 0x0101'0101'0101'0101;
     std::uint64_t front = 0;
     if (text.size() < sizeof front) return {};
     std::memcpy(&front, text.data(), sizeof front);
     const auto below_or_blank = (front - each * (' ' + 1)) & ~front & each * 0x80;
-    if (below_or_blank == 0) return {};
+    if (below_or_blank == 0 || (front & each * 0x80) != 0) return {};
     std::array<std::string_view, words> six;
     std::size_t found = 0;
     for (std::size_t i = 0; i < text.size();) {

@@ -153,7 +153,9 @@ void tracker::fetch_oldest(slot given) {
     if (next == none) return; // it was heard of itself
     const entry& e = slots_[next];
     index_.fetch(hash_of(e.who));
-    // Whoever came one after the other stands side by side: this one will be next so many newcomers later.
+    if (e.newer != none) __builtin_prefetch(&slots_[e.newer], 1);
+    // Those who came one after the other stand side by side, mostly: this one is next so many newcomers
+    // later.
     __builtin_prefetch(slots_.begin() + std::min<std::size_t>(next + scouted, slots_.size() - 1), 1);
 }
 

@@ -67,7 +67,8 @@ public:
     /// Makes one of an event in place, and has the processor fetch where its address may be found: observing
     /// it is cheaper some packets later, after fetch() of it.
     void expect(const packet::event& syn, arrival& out) const;
-    /// Has the processor fetch what is remembered of its address.
+    /// Has the processor fetch what is remembered of its address. (A follower's is fetched when its leader
+    /// admits the address.)
     void fetch(const arrival& a) const;
     /// Remembers a SYN that arrived at `now` (never earlier than the one before). Gives the address's slot.
     slot observe(const arrival& a, instant now);

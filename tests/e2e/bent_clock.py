@@ -1,26 +1,27 @@
 """The clocks of a machine on which something steers, stops or sleeps, for one program (bent_clock.cpp)."""
 
+import array
 import mmap
 import os
 import pathlib
 import signal
-import struct
 import time
 
 _LIBRARY = os.environ.get("BENT_CLOCK_LIBRARY") or str(
     pathlib.Path(os.environ.get("CHRONOKNOCK", "build/release/app/chronoknock")).resolve().parents[1]
     / "tests/e2e/libbent_clock.so")
-_FORMAT = "8q"
+_WORDS = 8  # of eight bytes
 
 
 class BentClock:
     """Seconds. The truth is this process's own clock."""
 
     def __init__(self, path):
-        path.write_bytes(bytes(struct.calcsize(_FORMAT)))
+        path.write_bytes(bytes(8 * _WORDS))
         self.env = {"LD_PRELOAD": _LIBRARY, "BENT_CLOCK": str(path)}
         with open(path, "r+b") as file:
             self._map = mmap.mmap(file.fileno(), 0)
+        self._words = memoryview(self._map).cast("q")
         self._writes = 0
         self._since, self._rate = time.monotonic_ns(), 0
         self._gained = self._slept = self._stopped = self._set = self._kernel = 0
@@ -29,13 +30,13 @@ class BentClock:
     def _begin(self):
         """The program waits for what is being written: none sees half of it, or what was an instant ago."""
         self._writes += 1
-        struct.pack_into("q", self._map, 0, self._writes)
+        self._words[0] = self._writes  # at once: pack_into() would write zeros first
 
     def _write(self):
         if self._writes % 2 == 0:
             self._begin()
-        struct.pack_into(_FORMAT, self._map, 0, self._writes, self._since, self._rate, self._gained, self._slept,
-                         self._stopped, self._set, self._kernel)
+        self._words[1:] = array.array("q", (self._since, self._rate, self._gained, self._slept, self._stopped, self._set,
+                                            self._kernel))
         self._begin()
 
     def _slewed(self, now=None):

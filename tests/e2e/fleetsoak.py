@@ -113,7 +113,7 @@ class Soak:
             begin = time.monotonic()
             for g in self.ask(d, "grants")["list"]:
                 listed.setdefault(d.host.name, set()).add(g["address"])
-                ends[g["address"]] = begin + g["left"]
+                ends[g["address"]] = max(ends.get(g["address"], 0), begin + g["left"])
             listed.setdefault(d.host.name, set())
         until = time.monotonic() + 1
         return listed, {a for a, end in ends.items() if end > until}
@@ -155,10 +155,13 @@ class Soak:
         def unlike():
             sets, lasting = self.open_at_all()
             revoked, some = lasting & set(self.ended), lasting - set.intersection(*sets.values())
-            lines = [f"{d.host.name}: {line[:200]}" for d in self.doors for line in d.log().split("\n")
-                     if any(f" {a}," in line for a in some | revoked) or "ended" in line or "fleet's" in line]
-            return (f"all hosts to agree: {({name: sorted(one & some) for name, one in sets.items()})}, revoked and open: "
-                    f"{sorted(revoked)}\n" + "\n".join(lines[-60:] + [f"{d.host.name}: {self.fleet.state(d)}" for d in self.doors]))
+            lines = [f"all hosts to agree: {({name: sorted(one & some) for name, one in sets.items()})}, revoked and open: "
+                     f"{sorted(revoked)}"]
+            for d in self.doors:
+                lines += [f"{d.host.name}: {line[:200]}" for line in d.log().split("\n")
+                          if any(f" {a}," in line for a in some | revoked) or "ended" in line or "fleet's" in line][-30:]
+                lines.append(f"{d.host.name}: {self.fleet.state(d)}")
+            return "\n".join(lines)
         wait_for(watched, unlike, AGREE_WITHIN + 10, 0.1)
         return time.monotonic() - begin
 

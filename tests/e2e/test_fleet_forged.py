@@ -127,6 +127,12 @@ class Passwords(FleetTest):
         self.cluster.ctl("role", "add", "other", user=root)
         self.knock(self.beta, self.other)
         self.wait_open(client=self.other)
+        # Nor does a member that was restarted know those that it gave: no sign that it is lost.
+        door, one = self.doors[0], self.cluster.members[2]
+        one.kill()
+        wait_for(lambda: self.fleet.state(door)["state"] == "degraded", "the loss of a member to be told", 20, 0.1)
+        one.start()
+        wait_for(lambda: self.fleet.state(door)["state"] == "connected", "the member to be back", 20, 0.1)
         # A user that may no more is told of, and it takes no restart when he may again.
         self.cluster.ctl("user", "revoke-role", "fleet", "fleet", user=root)
         self.doors[0].wait_log("the fleet's cluster is lost: knocks of its keys are refused", 20)

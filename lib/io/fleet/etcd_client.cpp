@@ -18,7 +18,7 @@ namespace {
 
 constexpr auto token = asio::as_tuple(asio::use_awaitable);
 constexpr nanoseconds one_try = milliseconds(800);
-constexpr nanoseconds watch_begins = milliseconds(1500);
+constexpr nanoseconds in_no_hurry = milliseconds(1500); // a probe; a watch that begins
 constexpr nanoseconds between_rounds = milliseconds(100);
 constexpr int not_allowed = 7; // codes of gRPC
 constexpr int who_are_you = 16;
@@ -107,9 +107,9 @@ asio::awaitable<result<std::string>> etcd_client::ask(std::string path, std::str
         const auto peer = peers_[which];
         const auto left = deadline - boot_now();
         if (left <= nanoseconds(0)) co_return last;
-        // A machine that is busy is slow at all of them.
-        const auto round = static_cast<int>(1 + (tries - 1) / peers_.size());
-        const auto limit = std::min<nanoseconds>(left, round * one_try);
+        // One that hangs is soon left for another; a machine that is busy is slow at all of them.
+        const auto limit =
+            std::min<nanoseconds>(left, tries == 1 ? one_try : std::max<nanoseconds>(one_try, left / 2));
         if (!user_.empty() && token_.empty()) {
             auto given = co_await authenticate(peer, limit);
             if (generation != generation_) continue;
@@ -171,7 +171,7 @@ asio::awaitable<void> etcd_client::probe(std::size_t which, std::string path, st
     const auto generation = generation_;
     const auto peer = peers_[which];
     if (!user_.empty() && token_.empty()) {
-        auto given = co_await authenticate(peer, one_try);
+        auto given = co_await authenticate(peer, in_no_hurry);
         if (generation != generation_) co_return;
         if (!given) co_return failed(which, given.error().text);
         token_ = std::move(*given);
@@ -180,8 +180,12 @@ asio::awaitable<void> etcd_client::probe(std::size_t which, std::string path, st
     q.path = std::move(path);
     q.body = std::move(body);
     q.authorization = token_;
-    const auto a = co_await peer->ask(std::move(q), one_try);
+    const auto a = co_await peer->ask(std::move(q), in_no_hurry);
     if (generation != generation_) co_return;
+    if (a && a->status != 200 && !user_.empty() && wants_token(*a, fleet::parse_complaint(a->body))) {
+        token_.clear(); // a member forgets tokens when it is restarted: the next question gets a new one
+        co_return answered(which);
+    }
     if (a && a->status == 200)
         answered(which);
     else
@@ -200,7 +204,7 @@ asio::awaitable<error> etcd_client::follow(std::string path, std::string body, h
     q.path = std::move(path);
     q.body = std::move(body);
     q.authorization = token_;
-    auto why = co_await peer->follow(std::move(q), watch_begins, std::move(told));
+    auto why = co_await peer->follow(std::move(q), in_no_hurry, std::move(told));
     if (!hung_up_.empty()) why.text = hung_up_;
     if (generation == generation_ && blamed_) failed(which, why.text);
     co_return why;
@@ -213,6 +217,8 @@ void etcd_client::hang_up(const std::string& why, bool blame) {
 }
 
 void etcd_client::heard() {
+    hung_up_.clear(); // it was not there yet to be hung up
+    blamed_ = true;
     if (followed_ < peers_.size()) answered(followed_);
 }
 

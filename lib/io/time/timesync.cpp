@@ -195,7 +195,8 @@ std::optional<time_estimate> time_service::core::now(instant at) {
 
 time_estimate time_service::core::system_clock(instant at) const {
     const auto bound = timesync::trusted_bound(read_kernel_clock(), settings_.max_error);
-    return time_estimate{system_now() - (boot_now() - at), bound};
+    const auto clocks = read_clocks();
+    return time_estimate{clocks.system - (clocks.at - at), bound};
 }
 
 timesync::report time_service::core::report() {

@@ -61,8 +61,7 @@ struct world {
             const auto todo = s.todo[i];
             if (const auto* const r = std::get_if<redeem>(&todo)) {
                 written.insert(written.end(), r->tokens.begin(), r->tokens.end());
-                std::ranges::copy(line.redeemed(r->batch, writes ? result<void>() : error{"no room"}, now),
-                                  std::back_inserter(s.todo));
+                std::ranges::copy(line.redeemed(r->batch, {}, now), std::back_inserter(s.todo));
             } else if (const auto* const o = std::get_if<open_services>(&todo)) {
                 all.insert(all.end(), o->what.begin(), o->what.end());
                 line.carried_out(o->knock, opens ? result<void>() : error{"no room"}, now);
@@ -77,7 +76,6 @@ struct world {
     pipeline::revoking ends{};
     std::vector<opened_grant> over;
     std::vector<burnt> written;
-    bool writes = true;
     bool opens = true;
 };
 
