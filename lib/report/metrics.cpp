@@ -149,7 +149,7 @@ void write_clock(writer& w, const metrics& m) {
     w.gauge("time_servers_needed", "Time servers that must agree.", std::to_string(m.servers_needed));
 }
 
-void write_fleet(writer& w, const metrics::fleet_figures& f) {
+void write_fleet(writer& w, const fleet_figures& f) {
     const auto flag = [](bool b) { return std::string(b ? "1" : "0"); };
     w.gauge("fleet_connected", "Whether the fleet's cluster answers.", flag(!f.lost));
     w.gauge("fleet_watching", "Whether this host hears of what the others do.", flag(f.watching));

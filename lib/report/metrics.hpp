@@ -11,6 +11,15 @@
 
 namespace chronoknock::report {
 
+/// What a fleet does, as this member sees it.
+struct fleet_figures {
+    bool lost = false;
+    bool watching = false;
+    std::size_t endpoints = 0, answering = 0;
+    std::size_t grants = 0;
+    std::uint64_t burnt = 0, shared = 0, ignored = 0, times_lost = 0;
+};
+
 /// What metrics tell of a server. No secret, no address, no port.
 struct metrics {
     std::string version;
@@ -40,13 +49,6 @@ struct metrics {
     std::vector<key> keys = {};          ///< those with series of their own: most_keys at most
     std::uint64_t granted_to_others = 0; ///< to keys beyond these
     histogram delays = {};
-    struct fleet_figures {
-        bool lost = false;
-        bool watching = false;
-        std::size_t endpoints = 0, answering = 0;
-        std::size_t grants = 0;
-        std::uint64_t burnt = 0, shared = 0, ignored = 0, times_lost = 0;
-    };
     std::optional<fleet_figures> fleet = {}; ///< none: there is no fleet
 };
 
