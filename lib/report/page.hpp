@@ -10,21 +10,22 @@
 
 namespace chronoknock::report {
 
+/// Of a running server.
+struct running_server {
+    bool accepting = false;
+    std::string problem; ///< what it waits for
+    std::string clock;   ///< in a line
+    std::optional<std::uint64_t> grants;
+    seconds uptime{0};
+};
+
 /// What a page shows. Texts may come from anywhere.
 struct findings {
     unix_time now;
     nanoseconds since{0}; ///< how far back it goes
     std::string host;
     std::string version;
-    /// Of a running server.
-    struct live {
-        bool accepting = false;
-        std::string problem; ///< what it waits for
-        std::string clock;   ///< in a line
-        std::optional<std::uint64_t> grants;
-        seconds uptime{0};
-    };
-    std::optional<live> running = {};
+    std::optional<running_server> running = {};
     std::string not_running = {}; ///< why there is none, else
     struct key {
         std::string name;
