@@ -166,6 +166,7 @@ std::optional<otp_value> parse_otp_words(std::string_view text) {
     std::uint64_t front = 0;
     if (text.size() < sizeof front) return {};
     std::memcpy(&front, text.data(), sizeof front);
+    // Some byte is a blank or less: less than 0x21, from which it borrows.
     const auto below_or_blank = (front - each * (' ' + 1)) & ~front & each * 0x80;
     if (below_or_blank == 0 || (front & each * 0x80) != 0) return {};
     std::array<std::string_view, words> six;

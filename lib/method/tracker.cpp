@@ -154,8 +154,7 @@ void tracker::fetch_oldest(slot given) {
     const entry& e = slots_[next];
     index_.fetch(hash_of(e.who));
     if (e.newer != none) __builtin_prefetch(&slots_[e.newer], 1);
-    // Those who came one after the other stand side by side, mostly: this one is next so many newcomers
-    // later.
+    // Who came one after the other mostly stands side by side: this one is next so many newcomers later.
     __builtin_prefetch(slots_.begin() + std::min<std::size_t>(next + scouted, slots_.size() - 1), 1);
 }
 

@@ -236,7 +236,7 @@ private:
     settings settings_;
     hash_seed seed_;
     std::shared_ptr<tracker> leader_;
-    const entry* follower_ = nullptr; ///< its slots, only to be fetched
+    const entry* follower_ = nullptr; ///< its slots, to be fetched alone: they may be gone
     std::uint32_t holding_ = 0;       ///< how many slots of the leader's it keeps from being given away
     static constexpr std::uint32_t just_now = 32;
     std::array<admission, 256> recent_{}; ///< by hash

@@ -111,10 +111,10 @@ class Soak:
         listed, ends = {}, {}
         for d in self.doors:
             begin = time.monotonic()
-            for g in self.ask(d, "grants")["list"]:
-                listed.setdefault(d.host.name, set()).add(g["address"])
+            grants = self.ask(d, "grants")["list"]
+            listed[d.host.name] = {g["address"] for g in grants}
+            for g in grants:
                 ends[g["address"]] = max(ends.get(g["address"], 0), begin + g["left"])
-            listed.setdefault(d.host.name, set())
         until = time.monotonic() + 1
         return listed, {a for a, end in ends.items() if end > until}
 

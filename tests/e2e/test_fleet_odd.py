@@ -78,7 +78,7 @@ class Clock(FleetTest):
             self.lab.next_window(WINDOW)
         # One to which all certificates are over takes nobody in: the others do.
         self.bend(self.cluster.members[2], 40 * 86400)
-        wait_for(lambda: self.fleet.state(self.doors[0])["state"] == "degraded", "the loss of one to be told", 60, 0.1)
+        wait_for(lambda: self.fleet.state(self.doors[0])["state"] == "degraded", "the loss of one to be told", 20, 0.1)
         self.lab.next_window(WINDOW)
         self.knock(self.alpha)
         self.wait_open()
