@@ -32,10 +32,10 @@ void ledger::ignore(std::string_view name) {
 void ledger::take(const entry& e, std::map<std::string, const cell*>& opened,
                   granting::shared_changes& changes) {
     if (seal_->is_burnt(e.name)) {
-        if (auto b = seal_->open_burnt(e.name, e.value))
-            changes.tokens.push_back(std::move(b->token));
-        else
-            ignore(e.name);
+        auto b = seal_->open_burnt(e.name, e.value);
+        if (!b) return ignore(e.name);
+        tops_.burnt(b->token, e.revision);
+        changes.tokens.push_back(std::move(b->token));
         return;
     }
     if (!seal_->is_grant(e.name)) return;
@@ -62,6 +62,7 @@ void ledger::take(const entry& e, std::map<std::string, const cell*>& opened,
 
 void ledger::begin_listing(std::int64_t as_of, bool other_cluster) {
     listed_as_of_ = as_of;
+    if (other_cluster) tops_.clear();
     for (auto& [name, c] : cells_) {
         c.listed = false;
         if (other_cluster) c.revision = 0;

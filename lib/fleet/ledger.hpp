@@ -3,6 +3,7 @@
 #include "base/time.hpp"
 #include "fleet/messages.hpp"
 #include "fleet/seal.hpp"
+#include "fleet/tops.hpp"
 #include "grant/shared.hpp"
 
 #include <cstddef>
@@ -52,6 +53,9 @@ public:
     bool is_newer(const entry& found, const place& than) const;
     /// True if a grant is live that was given for this token by this host.
     bool has(const granting::burnt& token, const std::string& host, unix_time t) const;
+    /// By what was burnt; of this host's own redemptions it is to be told.
+    known_top top_of(const std::string& key) const { return tops_.of(key); }
+    void saw_top(const std::string& key, const known_top& top) { tops_.seen(key, top); }
     /// Forgets what is over.
     void prune(unix_time t);
     std::size_t live(unix_time t) const;
@@ -74,6 +78,7 @@ private:
 
     const seal* seal_;
     std::map<std::string, cell, std::less<>> cells_;
+    tops tops_;
     std::int64_t listed_as_of_ = 0;
     granting::shared_changes listed_;
     std::map<std::string, const cell*> opened_;

@@ -3,23 +3,14 @@
 #include "base/time.hpp"
 #include "fleet/messages.hpp"
 #include "fleet/seal.hpp"
+#include "fleet/tops.hpp"
 #include "grant/shared.hpp"
 
 #include <cstdint>
-#include <map>
 #include <string>
 #include <vector>
 
 namespace chronoknock::fleet {
-
-/// The newest place of each key (its fingerprint) that the fleet has accepted, as it was seen last. An old
-/// one costs a second try, no more.
-struct known_top {
-    std::int64_t revision = 0; ///< 0: there is none
-    bool has_place = false;
-    std::int64_t place = 0;
-    bool operator==(const known_top&) const = default;
-};
 
 /// Burns one token for the whole fleet, whatever its other hosts do meanwhile: one transaction, tried again
 /// where it failed, or where another knock of the key came between. Each try says the same, so that what was

@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <fstream>
 #include <iostream>
+#include <random>
 #include <sys/resource.h>
 
 using namespace chronoknock;
@@ -41,17 +42,20 @@ double resident_mib() {
 
 int main(int argc, char** argv) try {
     std::string endpoints, ca, cert, key, under;
-    unsigned hosts = 0, rate = 0, lasts = 0, keys = 0, first = 0;
+    unsigned hosts = 0, rate = 0, lasts = 0, keys = 0, prefixes = 0;
     po::options_description options;
     options.add_options()("endpoints", po::value(&endpoints)->required())("ca", po::value(&ca)->required())(
         "cert", po::value(&cert)->required())("key", po::value(&key)->required())(
         "prefix", po::value(&under)->default_value("/bench"))("hosts", po::value(&hosts)->default_value(200))(
         "rate", po::value(&rate)->default_value(1000), "knocks a second")(
-        "seconds", po::value(&lasts)->default_value(60))("keys", po::value(&keys)->default_value(1000))(
-        "first", po::value(&first)->default_value(0), "number of the first host");
+        "seconds", po::value(&lasts)->default_value(60))("keys", po::value(&keys)->default_value(1000),
+                                                         "of each fleet")(
+        "prefixes", po::value(&prefixes)->default_value(1), "fleets that the hosts are of, in equal parts");
     po::variables_map given;
     po::store(po::parse_command_line(argc, argv, options), given);
     po::notify(given);
+    if (prefixes == 0 || keys == 0 || hosts == 0 || hosts % prefixes != 0)
+        throw std::runtime_error("expected keys, and hosts in equal parts");
 
     config::fleet_settings f;
     const auto sections = parse_ini("[fleet]\nendpoints = " + endpoints + "\nname = x\nseal = x\nca = " + ca +
@@ -66,13 +70,14 @@ int main(int argc, char** argv) try {
 
     boost::asio::io_context context;
     figures found;
-    std::uint64_t burnt = 0, pushed = 0, wanted = 0;
+    std::uint64_t burnt = 0, pushed = 0;
     const auto who = *address::parse("192.0.2.1");
     const double before = resident_mib();
     std::vector<std::shared_ptr<io::fleet_member>> members;
     for (unsigned i = 0; i < hosts; ++i) {
         auto mine = f;
-        mine.name = "h" + std::to_string(first + i);
+        mine.name = "h" + std::to_string(i);
+        mine.prefix += "/" + std::to_string(i % prefixes);
         auto m = std::make_shared<io::fleet_member>(context, mine, io::addresses_of, io::system_now);
         m->on_changes([&found, &pushed, name = mine.name](granting::shared_changes c) {
             if (c.whole) return;
@@ -101,15 +106,16 @@ int main(int argc, char** argv) try {
     const auto begin = io::boot_now();
     std::uint64_t sent = 0;
     std::uint64_t pending = 0;
+    std::mt19937 any(1); // the same each time
     while (io::boot_now() - begin < seconds(lasts) && rate > 0) {
         const auto due =
             static_cast<std::uint64_t>(std::chrono::duration<double>(io::boot_now() - begin).count() * rate);
         for (; sent < due; ++sent) {
-            auto& m = members[sent % members.size()];
+            // On whichever host: the last knock of the key was on another one.
+            auto& m = members[any() % members.size()];
             const auto now = io::system_now();
             const auto name = "key" + std::to_string(sent % keys);
-            granting::burnt token{name, to_seconds(now) / 10 * 10,
-                                  std::to_string(first) + "-" + std::to_string(sent), who, now};
+            granting::burnt token{name, to_seconds(now) / 10 * 10, std::to_string(sent), who, now};
             std::vector<granting::opened_grant> grants{{name, name, prefix(who), "web", now, now + 30s}};
             ++pending;
             m->redeem({std::move(token), std::move(grants), {10, name, 30s}},
@@ -129,7 +135,7 @@ int main(int argc, char** argv) try {
     const auto took = std::chrono::duration<double>(io::boot_now() - begin).count();
     for (const auto deadline = io::boot_now() + 20s; pending > 0 && io::boot_now() < deadline;)
         context.run_for(10ms);
-    wanted = burnt * (hosts - 1);
+    const auto wanted = burnt * (hosts / prefixes - 1);
     for (const auto deadline = io::boot_now() + 20s; pushed < wanted && io::boot_now() < deadline;)
         context.run_for(10ms);
     rusage used{};

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Many hosts of a fleet against a real etcd of three members with TLS on this machine, as members without firewalls in one
-process: sudo tests/bench/fleet_scale.py [HOSTS [RATE [SECONDS]]] (200 hosts, 1,000 knocks a second for a minute).
+process: sudo tests/bench/fleet_scale.py [HOSTS [RATE [SECONDS [PREFIXES]]]] (200 hosts, 1,000 knocks a second for a
+minute, in 40 fleets, each with its prefix in the one cluster).
 
 Also: knock to open on the host that is knocked, and on the others, by real servers: `fleet_scale.py doors [KNOCKS]`."""
 
@@ -20,7 +21,7 @@ TOOL = pathlib.Path(os.environ.get("CHRONOKNOCK", pathlib.Path(__file__).parents
 LOAD = pathlib.Path(os.environ.get("FLEET_LOAD", TOOL.parents[1] / "tests/bench/fleet_load"))
 
 
-def scale(hosts, rate, seconds):
+def scale(hosts, rate, seconds, prefixes):
     with Lab() as lab:
         members = [lab.host(f"e{i}") for i in range(3)]
         client = lab.host("client")
@@ -28,7 +29,7 @@ def scale(hosts, rate, seconds):
         cert, key = cluster.authority.certificate("client", client.ip4)
         done = client.run([LOAD, "--endpoints", ",".join(m.endpoint for m in cluster.members), "--ca",
                            cluster.authority.ca, "--cert", cert, "--key", key, "--hosts", hosts, "--rate", rate,
-                           "--seconds", seconds], check=False, timeout=seconds + 300)
+                           "--seconds", seconds, "--prefixes", prefixes], check=False, timeout=seconds + 300)
         print(done.stdout + done.stderr, end="")
         for m in cluster.members:
             print(f"{m.name}: {m.process.cpu():.1f} s of CPU")
@@ -79,8 +80,7 @@ def main():
     words = sys.argv[1:]
     if words[:1] == ["doors"]:
         return doors(int(words[1]) if len(words) > 1 else 100)
-    hosts, rate, seconds = [int(w) for w in words] + [200, 1000, 60][len(words):]
-    return scale(hosts, rate, seconds)
+    return scale(*([int(w) for w in words] + [200, 1000, 60, 40][len(words):]))
 
 
 if __name__ == "__main__":

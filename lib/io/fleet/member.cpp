@@ -123,8 +123,7 @@ fleet::redemption fleet_member::redemption_of(const fleet::order& o, const fleet
     const auto is_meant = [&](const granting::shared_grant& g) { return fleet::closes(o, g); };
     for (auto& place : ledger_.find(is_meant, clock_())) r.closes.push_back(std::move(place.name));
     if (r.closes.size() > fleet::most_cells) r.closes.resize(fleet::most_cells);
-    const auto top = tops_.find(o.token.key);
-    return {seal_, std::move(r), top == tops_.end() ? fleet::known_top() : top->second};
+    return {seal_, std::move(r), ledger_.top_of(o.token.key)};
 }
 
 void fleet_member::redeem(const fleet::order& o, redeemed done) {
@@ -230,7 +229,7 @@ asio::awaitable<outcome> fleet_member::settle(fleet::redemption& r) {
     const auto& token = r.what().token;
     const bool is_known = o.is != outcome::kind::failed;
     if (is_known) {
-        tops_[token.key] = r.top();
+        ledger_.saw_top(token.key, r.top());
         attempts_.settled(seal_.name_of(token));
     } else {
         attempts_.failed(seal_.name_of(token), r.what().attempt);

@@ -16,7 +16,6 @@
 #include <boost/asio/steady_timer.hpp>
 #include <deque>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -130,7 +129,6 @@ private:
     fleet::seal seal_;
     fleet::ledger ledger_;
     fleet::lease_book leases_;
-    std::map<std::string, fleet::known_top> tops_; ///< by key
     changes_handler changed_;
     std::function<std::uint64_t()> count_;
     std::vector<nanoseconds> lengths_;

@@ -58,7 +58,6 @@ void fleet_member::begin_listing(const fleet::header& as_of) {
     const bool other = has_listed_ && (as_of.cluster != known_.cluster || as_of.revision < known_.revision);
     if (other) {
         log::warning("the fleet's cluster is another one, or was put back: what is burnt here stays burnt");
-        tops_.clear();
         leases_.clear();
     }
     ledger_.begin_listing(as_of.revision, other);

@@ -232,4 +232,44 @@ BOOST_AUTO_TEST_CASE(a_cluster_that_was_put_back_is_listed_anew) {
     BOOST_TEST((watch().opened == std::vector{g}));
 }
 
+BOOST_AUTO_TEST_CASE(a_knock_takes_one_transaction_after_another_hosts) {
+    const auto takes_one = [&](std::int64_t place, const ledger& by) {
+        auto r = redeems(ours, token(place), "a", 2, by.top_of("K"));
+        const auto step = r.answered(etcd.apply(r.request({1, 2})), noon + 5s);
+        return step == redemption::step::over && r.outcome().is == granting::shared_outcome::kind::burnt;
+    };
+    list();
+    knock(100);
+    BOOST_TEST(!takes_one(101, known));
+    watch();
+    BOOST_TEST(takes_one(101, known));
+    watch();
+    knock(95); // within the slack, so that the newest place stays
+    const auto before = known.top_of("K");
+    watch();
+    BOOST_TEST((known.top_of("K") == before));
+    BOOST_TEST(takes_one(102, known));
+    ledger fresh{ours};
+    fresh.begin_listing(etcd.revision);
+    fresh.list(etcd.all());
+    fresh.end_listing(noon);
+    BOOST_TEST(takes_one(103, fresh));
+    // An old token that is put back by somebody is not the newest for it.
+    watch();
+    const auto name = ours.name_of(token(102));
+    etcd.apply({{}, {put{name, etcd.entries.at(name).value}}, {}});
+    watch();
+    BOOST_TEST(takes_one(104, known));
+}
+
+BOOST_AUTO_TEST_CASE(of_another_cluster_no_newest_place_is_known) {
+    list();
+    knock(100);
+    watch();
+    BOOST_TEST(known.top_of("K").has_place);
+    etcd = {};
+    list(true);
+    BOOST_TEST((known.top_of("K") == known_top()));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
