@@ -5,6 +5,7 @@
 #include "fleet/base64.hpp"
 
 #include <algorithm>
+#include <array>
 #include <boost/json.hpp>
 #include <stdexcept>
 
@@ -66,7 +67,9 @@ json::array array_of(const All& all) {
 template <class Make>
 auto made(std::string_view text, Make make) -> result<decltype(make(std::declval<const json::object&>()))> {
     try {
-        const auto value = json::parse({text.data(), text.size()});
+        std::array<unsigned char, 8192> room; // most answers need no more
+        json::monotonic_resource memory(room.data(), room.size());
+        const auto value = json::parse({text.data(), text.size()}, &memory);
         return {boost::system::in_place_value, make(value.as_object())};
     } catch (const std::exception&) {
         return error{"the answer is not what etcd is known to give"};

@@ -48,7 +48,7 @@ int main(int argc, char** argv) try {
         "cert", po::value(&cert)->required())("key", po::value(&key)->required())(
         "prefix", po::value(&under)->default_value("/bench"))("hosts", po::value(&hosts)->default_value(200))(
         "rate", po::value(&rate)->default_value(1000), "knocks a second")(
-        "seconds", po::value(&lasts)->default_value(60))("keys", po::value(&keys)->default_value(1000),
+        "seconds", po::value(&lasts)->default_value(60))("keys", po::value(&keys)->default_value(10000),
                                                          "of each fleet")(
         "prefixes", po::value(&prefixes)->default_value(1), "fleets that the hosts are of, in equal parts");
     po::variables_map given;

@@ -22,6 +22,7 @@ LOAD = pathlib.Path(os.environ.get("FLEET_LOAD", TOOL.parents[1] / "tests/bench/
 
 
 def scale(hosts, rate, seconds, prefixes):
+    os.environ.setdefault("GOGC", "400")  # for the members, as chronoknock-fleet(8) says; 100 is Go's own choice
     with Lab() as lab:
         members = [lab.host(f"e{i}") for i in range(3)]
         client = lab.host("client")

@@ -121,7 +121,8 @@ fleet::redemption fleet_member::redemption_of(const fleet::order& o, const fleet
     r.attempt = attempt;
     for (const auto& g : o.grants) r.grants.push_back(fleet::shared_grant_of(o, g, settings_.name));
     const auto is_meant = [&](const granting::shared_grant& g) { return fleet::closes(o, g); };
-    for (auto& place : ledger_.find(is_meant, clock_())) r.closes.push_back(std::move(place.name));
+    if (!o.claim.closes.empty()) // all that lives is looked at
+        for (auto& place : ledger_.find(is_meant, clock_())) r.closes.push_back(std::move(place.name));
     if (r.closes.size() > fleet::most_cells) r.closes.resize(fleet::most_cells);
     return {seal_, std::move(r), ledger_.top_of(o.token.key)};
 }
