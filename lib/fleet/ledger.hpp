@@ -53,9 +53,9 @@ public:
     bool is_newer(const entry& found, const place& than) const;
     /// True if a grant is live that was given for this token by this host.
     bool has(const granting::burnt& token, const std::string& host, unix_time t) const;
-    /// By what was burnt; of this host's own redemptions it is to be told.
+    /// By what was burnt, and what this host's own redemptions have read.
     known_top top_of(const std::string& key) const { return tops_.of(key); }
-    void saw_top(const std::string& key, const known_top& top) { tops_.seen(key, top); }
+    void read_top(const std::string& key, const known_top& top) { tops_.read(key, top); }
     /// Forgets what is over.
     void prune(unix_time t);
     std::size_t live(unix_time t) const;

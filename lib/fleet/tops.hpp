@@ -28,19 +28,20 @@ public:
         const auto found = tops_.find(key);
         return found == tops_.end() ? known_top() : found->second;
     }
-    void seen(const std::string& key, const known_top& t) {
-        const auto found = tops_.find(key);
-        if (found != tops_.end()) {
-            if (t.revision > found->second.revision) found->second = t;
-        } else if (tops_.size() < most) {
+    /// What stands in etcd.
+    void read(const std::string& key, const known_top& t) {
+        if (const auto found = tops_.find(key); found != tops_.end())
+            found->second = t;
+        else if (tops_.size() < most)
             tops_.emplace(key, t);
-        }
     }
-    /// A token that was burnt by a transaction of this revision. Where its place is the newest of its key,
-    /// that has written the newest one as well.
+    /// A token that was burnt by a transaction of this revision: the first one of the newest place has
+    /// written that as well. A listing tells of them in whatever order.
     void burnt(const granting::burnt& b, std::int64_t revision) {
         const auto known = of(b.key);
-        if (!known.has_place || b.place > known.place) seen(b.key, {revision, true, b.place});
+        if (!known.has_place || b.place > known.place ||
+            (b.place == known.place && revision < known.revision))
+            read(b.key, {revision, true, b.place});
     }
     void clear() { tops_.clear(); }
 

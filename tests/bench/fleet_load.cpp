@@ -42,20 +42,19 @@ double resident_mib() {
 
 int main(int argc, char** argv) try {
     std::string endpoints, ca, cert, key, under;
-    unsigned hosts = 0, rate = 0, lasts = 0, keys = 0, prefixes = 0;
+    unsigned hosts = 0, rate = 0, lasts = 0, prefixes = 0;
     po::options_description options;
     options.add_options()("endpoints", po::value(&endpoints)->required())("ca", po::value(&ca)->required())(
         "cert", po::value(&cert)->required())("key", po::value(&key)->required())(
         "prefix", po::value(&under)->default_value("/bench"))("hosts", po::value(&hosts)->default_value(200))(
         "rate", po::value(&rate)->default_value(1000), "knocks a second")(
-        "seconds", po::value(&lasts)->default_value(60))("keys", po::value(&keys)->default_value(10000),
-                                                         "of each fleet")(
-        "prefixes", po::value(&prefixes)->default_value(1), "fleets that the hosts are of, in equal parts");
+        "seconds", po::value(&lasts)->default_value(60))("prefixes", po::value(&prefixes)->default_value(1),
+                                                         "fleets that the hosts are of, in equal parts");
     po::variables_map given;
     po::store(po::parse_command_line(argc, argv, options), given);
     po::notify(given);
-    if (prefixes == 0 || keys == 0 || hosts == 0 || hosts % prefixes != 0)
-        throw std::runtime_error("expected keys, and hosts in equal parts");
+    if (prefixes == 0 || hosts == 0 || hosts % prefixes != 0)
+        throw std::runtime_error("expected hosts in equal parts");
 
     config::fleet_settings f;
     const auto sections = parse_ini("[fleet]\nendpoints = " + endpoints + "\nname = x\nseal = x\nca = " + ca +
@@ -111,10 +110,11 @@ int main(int argc, char** argv) try {
         const auto due =
             static_cast<std::uint64_t>(std::chrono::duration<double>(io::boot_now() - begin).count() * rate);
         for (; sent < due; ++sent) {
-            // On whichever host: the last knock of the key was on another one.
-            auto& m = members[any() % members.size()];
+            // A key knocks each ten seconds, in a window of its own, on whichever host of its fleet.
+            const auto fleet = sent % prefixes;
+            auto& m = members[fleet + prefixes * (any() % (hosts / prefixes))];
             const auto now = io::system_now();
-            const auto name = "key" + std::to_string(sent % keys);
+            const auto name = "key" + std::to_string(sent / prefixes % std::max(10 * rate / prefixes, 1U));
             granting::burnt token{name, to_seconds(now) / 10 * 10, std::to_string(sent), who, now};
             std::vector<granting::opened_grant> grants{{name, name, prefix(who), "web", now, now + 30s}};
             ++pending;
@@ -135,6 +135,7 @@ int main(int argc, char** argv) try {
     const auto took = std::chrono::duration<double>(io::boot_now() - begin).count();
     for (const auto deadline = io::boot_now() + 20s; pending > 0 && io::boot_now() < deadline;)
         context.run_for(10ms);
+    found.failed += pending;
     const auto wanted = burnt * (hosts / prefixes - 1);
     for (const auto deadline = io::boot_now() + 20s; pushed < wanted && io::boot_now() < deadline;)
         context.run_for(10ms);

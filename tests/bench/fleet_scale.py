@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Many hosts of a fleet against a real etcd of three members with TLS on this machine, as members without firewalls in one
-process: sudo tests/bench/fleet_scale.py [HOSTS [RATE [SECONDS [PREFIXES]]]] (200 hosts, 1,000 knocks a second for a
-minute, in 40 fleets, each with its prefix in the one cluster).
+process: sudo tests/bench/fleet_scale.py [HOSTS RATE SECONDS [FLEETS]], each fleet with its prefix in the one cluster; by
+itself 200 hosts in 40 fleets, 1,000 knocks a second, for a minute.
 
 Also: knock to open on the host that is knocked, and on the others, by real servers: `fleet_scale.py doors [KNOCKS]`."""
 
@@ -21,19 +21,20 @@ TOOL = pathlib.Path(os.environ.get("CHRONOKNOCK", pathlib.Path(__file__).parents
 LOAD = pathlib.Path(os.environ.get("FLEET_LOAD", TOOL.parents[1] / "tests/bench/fleet_load"))
 
 
-def scale(hosts, rate, seconds, prefixes):
+def scale(hosts, rate, seconds, fleets=1):
     os.environ.setdefault("GOGC", "400")  # for the members, as chronoknock-fleet(8) says; 100 is Go's own choice
     with Lab() as lab:
         members = [lab.host(f"e{i}") for i in range(3)]
         client = lab.host("client")
         cluster = Cluster(lab, members, options=["--quota-backend-bytes", str(2 << 30)])
         cert, key = cluster.authority.certificate("client", client.ip4)
+        before = [m.process.cpu() for m in cluster.members]
         done = client.run([LOAD, "--endpoints", ",".join(m.endpoint for m in cluster.members), "--ca",
                            cluster.authority.ca, "--cert", cert, "--key", key, "--hosts", hosts, "--rate", rate,
-                           "--seconds", seconds, "--prefixes", prefixes], check=False, timeout=seconds + 300)
+                           "--seconds", seconds, "--prefixes", fleets], check=False, timeout=seconds + 300)
         print(done.stdout + done.stderr, end="")
-        for m in cluster.members:
-            print(f"{m.name}: {m.process.cpu():.1f} s of CPU")
+        for m, b in zip(cluster.members, before):
+            print(f"{m.name}: {m.process.cpu() - b:.1f} s of CPU")
         return done.returncode
 
 
@@ -81,7 +82,7 @@ def main():
     words = sys.argv[1:]
     if words[:1] == ["doors"]:
         return doors(int(words[1]) if len(words) > 1 else 100)
-    return scale(*([int(w) for w in words] + [200, 1000, 60, 40][len(words):]))
+    return scale(*[int(w) for w in words or ("200", "1000", "60", "40")])
 
 
 if __name__ == "__main__":

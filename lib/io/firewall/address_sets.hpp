@@ -18,7 +18,7 @@ struct set_place {
     firewall::table_name table; ///< nf_tables; none where sets are in no table
     std::string name;
     int family = 4; ///< of the addresses in it: 4 or 6
-    auto operator<=>(const set_place&) const = default;
+    bool operator==(const set_place&) const = default;
 };
 
 /// An address in such a set.

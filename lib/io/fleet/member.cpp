@@ -230,7 +230,7 @@ asio::awaitable<outcome> fleet_member::settle(fleet::redemption& r) {
     const auto& token = r.what().token;
     const bool is_known = o.is != outcome::kind::failed;
     if (is_known) {
-        ledger_.saw_top(token.key, r.top());
+        ledger_.read_top(token.key, r.top());
         attempts_.settled(seal_.name_of(token));
     } else {
         attempts_.failed(seal_.name_of(token), r.what().attempt);

@@ -55,7 +55,8 @@ void fleet_member::tell_ignored() {
 
 /// What there was before is judged by whether it is this cluster's.
 void fleet_member::begin_listing(const fleet::header& as_of) {
-    const bool other = has_listed_ && (as_of.cluster != known_.cluster || as_of.revision < known_.revision);
+    const bool other =
+        known_.cluster != 0 && (as_of.cluster != known_.cluster || as_of.revision < known_.revision);
     if (other) {
         log::warning("the fleet's cluster is another one, or was put back: what is burnt here stays burnt");
         leases_.clear();

@@ -46,8 +46,8 @@ result<void> restrict_to_lookups() {
         const scmp_arg_cmp wanted{argument, SCMP_CMP_EQ, value, 0};
         if (failed == 0) failed = -seccomp_rule_add_array(made.get(), SCMP_ACT_ALLOW, call, 1, &wanted);
     };
-    for (const scmp_datum_t family : {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK})
-        allow(SCMP_SYS(socket), 0, family);
+    for (const int family : {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK})
+        allow(SCMP_SYS(socket), 0, static_cast<scmp_datum_t>(family));
     allow(SCMP_SYS(ioctl), 1, FIONREAD);
     if (failed != 0) return failure(failed);
     failed = -seccomp_load(made.get());

@@ -249,6 +249,7 @@ BOOST_AUTO_TEST_CASE(a_knock_takes_one_transaction_after_another_hosts) {
     watch();
     BOOST_TEST((known.top_of("K") == before));
     BOOST_TEST(takes_one(102, known));
+    knock(96); // later than the newest place was written, which a listing tells of after it
     ledger fresh{ours};
     fresh.begin_listing(etcd.revision);
     fresh.list(etcd.all());
@@ -260,6 +261,24 @@ BOOST_AUTO_TEST_CASE(a_knock_takes_one_transaction_after_another_hosts) {
     etcd.apply({{}, {put{name, etcd.entries.at(name).value}}, {}});
     watch();
     BOOST_TEST(takes_one(104, known));
+}
+
+BOOST_AUTO_TEST_CASE(of_tokens_of_one_place_the_first_has_written_the_newest) {
+    for (const std::string other : {"v4", "v6", "carol", "dave"}) { // listed before the first, or after it
+        etcd = {};
+        for (const auto& identity : {std::string("x"), other}) {
+            auto r = redeems(ours, token(100, identity), "b");
+            run(r, etcd);
+        }
+        const auto first = etcd.entries.at(ours.name_of_top("K")).changed;
+        list(true);
+        BOOST_TEST((known.top_of("K") == known_top{first, true, 100}));
+        // What is wrong all the same is read, and stays mended.
+        auto r = redeems(ours, token(101), "a", 2, {first + 100, true, 99});
+        run(r, etcd);
+        known.read_top("K", r.top());
+        BOOST_TEST((known.top_of("K") == r.top()));
+    }
 }
 
 BOOST_AUTO_TEST_CASE(of_another_cluster_no_newest_place_is_known) {

@@ -52,7 +52,7 @@ BOOST_AUTO_TEST_CASE(the_rest_of_a_line_is_none) {
 
 BOOST_AUTO_TEST_CASE(what_is_too_long_is_passed_over_to_its_end) {
     const std::string longest(line_splitter::most_line, 'a');
-    for (const std::size_t size : {1, 7, 100, 100000}) {
+    for (const std::size_t size : {1u, 7u, 100u, 100000u}) {
         line_splitter s;
         texts all;
         const auto text = longest + "\n" + longest + "x\n" + longest + longest + longest + "\nnext\n";

@@ -20,7 +20,7 @@ BOOST_AUTO_TEST_CASE(request_carries_what_the_rfc_asks) {
     BOOST_TEST(f[0].body.size() == 32u);
     BOOST_TEST(f[1].type == 0x0204);
     BOOST_TEST(f[1].body[0] == 1);
-    for (int i = 2; i < 5; ++i) {
+    for (std::size_t i = 2; i < 5; ++i) {
         BOOST_TEST(f[i].type == 0x0304);
         BOOST_TEST(f[i].body.size() == f[1].body.size());
     }
@@ -35,7 +35,7 @@ BOOST_AUTO_TEST_CASE(placeholders_never_fragment_the_packet) {
     auto full = session_with(8);
     const auto one = nts_protect(header, full, random_bytes()).value();
     BOOST_TEST(parse_extension_fields(byte_view{one}.subspan(48)).value().size() == 3u);
-    for (std::size_t size : {16, 100, 256, 512}) {
+    for (std::size_t size : {16u, 100u, 256u, 512u}) {
         auto s = session_with(1, size);
         BOOST_TEST(nts_protect(header, s, random_bytes()).value().size() <= 1232u);
     }
