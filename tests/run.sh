@@ -45,7 +45,7 @@ tests() { # PRESET EXPRESSION [OPTION...]
 asked_for() { printf '%s\n' "${rings[@]}" | grep -qx "$1"; }
 
 ring_lint() {
-  find app lib tests -name '*.[ch]pp' -print0 | xargs -0 clang-format-14 --dry-run -Werror
+  find app lib tests -name '*.[ch]pp' -print0 | xargs -0 clang-format-19 --dry-run -Werror
   find etc tests docker -name '*.sh' -print0 |
     xargs -0 shellcheck .ci/run etc/debian/stage etc/debian/chronoknock.{postinst,prerm,postrm}
   # Of what is decided below io/, where strangers have a say. What tests/cppcheck.txt lists is not so.

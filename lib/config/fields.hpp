@@ -34,7 +34,7 @@ using fields = std::vector<field<T>>;
 
 /// A setter that puts what `parse` makes of the text into a member.
 template <class T, class M, class Parse>
-setter<T> value(M T::*member, Parse parse) {
+setter<T> value(M T::* member, Parse parse) {
     return [=](T& to, std::string_view text) -> result<void> {
         auto parsed = parse(text);
         if (!parsed) return parsed.error();
@@ -44,17 +44,17 @@ setter<T> value(M T::*member, Parse parse) {
 }
 
 template <class T, class N>
-setter<T> number(N T::*member, std::int64_t least, std::int64_t most) {
+setter<T> number(N T::* member, std::int64_t least, std::int64_t most) {
     return value(member, [=](std::string_view text) { return parse_number(text, least, most); });
 }
 
 template <class T>
-setter<T> duration(nanoseconds T::*member, nanoseconds least, nanoseconds most) {
+setter<T> duration(nanoseconds T::* member, nanoseconds least, nanoseconds most) {
     return value(member, [=](std::string_view text) { return parse_duration(text, least, most); });
 }
 
 template <class T>
-setter<T> boolean(bool T::*member) {
+setter<T> boolean(bool T::* member) {
     return value(member, parse_bool);
 }
 
@@ -70,7 +70,7 @@ struct unwrapped<std::optional<E>> {
 
 /// One of a few words, each with what it means.
 template <class T, class M, class E = typename unwrapped<M>::type>
-setter<T> choice(M T::*member, std::initializer_list<std::pair<std::string_view, E>> words) {
+setter<T> choice(M T::* member, std::initializer_list<std::pair<std::string_view, E>> words) {
     return value(member, [words = std::vector(words)](std::string_view text) -> result<E> {
         std::string expected;
         for (const auto& [word, meaning] : words) {
@@ -83,7 +83,7 @@ setter<T> choice(M T::*member, std::initializer_list<std::pair<std::string_view,
 
 /// Comma-separated values without repeats; at least `least` of them.
 template <class T, class M, class Parse>
-setter<T> list(std::vector<M> T::*member, std::size_t least, std::string_view what, Parse parse) {
+setter<T> list(std::vector<M> T::* member, std::size_t least, std::string_view what, Parse parse) {
     return value(member, [=](std::string_view text) -> result<std::vector<M>> {
         std::vector<M> values;
         for (const auto part : split_list(text)) {
@@ -102,7 +102,7 @@ setter<T> list(std::vector<M> T::*member, std::size_t least, std::string_view wh
 /// A path, not empty. A relative one counts from `folder`, the configuration file's own, wherever the
 /// program was started.
 template <class T>
-setter<T> path(std::string T::*member, std::string folder, std::size_t most = 4095) {
+setter<T> path(std::string T::* member, std::string folder, std::size_t most = 4095) {
     return value(member, [=](std::string_view text) -> result<std::string> {
         if (text.empty() || text.find('\0') != text.npos) return error{"expected a path"};
         auto whole = text.front() == '/' ? std::string(text) : folder + std::string(text);

@@ -26,7 +26,7 @@ result<std::string> parse_set(std::string_view text) {
 }
 
 /// A setter for one of the programs.
-setter<firewall_settings> program(std::vector<std::string> firewall::programs::*member) {
+setter<firewall_settings> program(std::vector<std::string> firewall::programs::* member) {
     return [=](firewall_settings& to, std::string_view text) -> result<void> {
         auto words = parse_command(text);
         if (!words) return words.error();

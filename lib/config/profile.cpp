@@ -46,7 +46,7 @@ result<void> set_stun(profile& p, std::string_view text) {
 }
 
 /// A path of a client: `~/` is the user's own folder.
-setter<profile> own_path(std::string profile::*member, const std::string& folder,
+setter<profile> own_path(std::string profile::* member, const std::string& folder,
                          const std::optional<std::string>& home) {
     const auto counted = path(member, folder);
     return [=](profile& p, std::string_view text) -> result<void> {

@@ -62,7 +62,7 @@ result<std::string> parse_user(std::string_view text) {
 }
 
 /// A setter for text that may be empty, which is the default.
-setter<server> log_text(std::string log_settings::*member, const std::string& folder, bool is_path) {
+setter<server> log_text(std::string log_settings::* member, const std::string& folder, bool is_path) {
     return [=](server& to, std::string_view text) -> result<void> {
         (to.log.*member).assign(text);
         if (is_path && !text.empty()) return path(member, folder)(to.log, text);

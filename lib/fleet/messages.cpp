@@ -32,20 +32,19 @@ json::object object_of(const range& r) {
 }
 
 json::object object_of(const operation& op) {
-    return std::visit(each_of{[](const put& p) -> json::object {
-                                  json::object o{{"key", bytes_of(p.name)}, {"value", bytes_of(p.value)}};
-                                  if (p.lease != 0) o["lease"] = number_of(p.lease);
-                                  return {{"request_put", std::move(o)}};
-                              },
-                              [](const erase& e) -> json::object {
-                                  json::object o{{"key", bytes_of(e.name)}};
-                                  if (!e.end.empty()) o["range_end"] = bytes_of(e.end);
-                                  return {{"request_delete_range", std::move(o)}};
-                              },
-                              [](const range& r) -> json::object {
-                                  return {{"request_range", object_of(r)}};
-                              }},
-                      op);
+    return std::visit(
+        each_of{[](const put& p) -> json::object {
+                    json::object o{{"key", bytes_of(p.name)}, {"value", bytes_of(p.value)}};
+                    if (p.lease != 0) o["lease"] = number_of(p.lease);
+                    return {{"request_put", std::move(o)}};
+                },
+                [](const erase& e) -> json::object {
+                    json::object o{{"key", bytes_of(e.name)}};
+                    if (!e.end.empty()) o["range_end"] = bytes_of(e.end);
+                    return {{"request_delete_range", std::move(o)}};
+                },
+                [](const range& r) -> json::object { return {{"request_range", object_of(r)}}; }},
+        op);
 }
 
 json::object object_of(const compare& c) {

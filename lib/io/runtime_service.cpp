@@ -49,8 +49,7 @@ void runtime::tick() {
     granter_.keep_idle_grants(now, clock());
     if (const auto line = outage_.update(why_no_knock(), now))
         granter_.lets_pass() ? log::info(*line) : log::warning(*line);
-    notices_.heed_time(
-        t.has_value(), [this] { return time_->report().verdict; }, now);
+    notices_.heed_time(t.has_value(), [this] { return time_->report().verdict; }, now);
     notices_.due(now);
     if (now - minute_ >= minute) report_each_minute(now);
     if (busy) tick_after(tick_busy);

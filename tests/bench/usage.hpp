@@ -29,7 +29,7 @@ inline volatile std::sig_atomic_t stopped = 0;
 
 /// SIGTERM and SIGINT end the measurement, not the report.
 inline void stop_on_signal() {
-    struct sigaction action {};
+    struct sigaction action{};
     action.sa_handler = [](int) { stopped = 1; };
     sigaction(SIGTERM, &action, nullptr);
     sigaction(SIGINT, &action, nullptr);

@@ -189,7 +189,7 @@ private:
     }
 
     log_follower::actions look() {
-        struct stat s {};
+        struct stat s{};
         std::optional<file_state> named, held;
         if (::stat(path_.c_str(), &s) == 0) named = state_of(s);
         if (file_ && ::fstat(file_.get(), &s) == 0) held = state_of(s);
@@ -203,7 +203,7 @@ private:
             return follower_.open_failed();
         };
         file_ = descriptor(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
-        struct stat s {};
+        struct stat s{};
         if (!file_ || ::fstat(file_.get(), &s) != 0)
             return failed(std::string("cannot open: ") + std::strerror(errno));
         if (!S_ISREG(s.st_mode)) return failed("expected a regular file");
@@ -234,7 +234,7 @@ private:
     }
 
     log_follower::actions read_ends() {
-        struct stat s {};
+        struct stat s{};
         std::array<char, log_follower::most_head> head;
         const auto size = ::fstat(file_.get(), &s) == 0 ? static_cast<std::uint64_t>(s.st_size) : 0;
         const auto end_at = size - std::min<std::uint64_t>(size, buffer_.size());

@@ -27,7 +27,7 @@ constexpr std::size_t buffer_size = 1 << 17;
 enum class flow { ended, broken, unspliceable };
 
 bool is_pipe(int fd) {
-    struct stat s {};
+    struct stat s{};
     return ::fstat(fd, &s) == 0 && S_ISFIFO(s.st_mode);
 }
 

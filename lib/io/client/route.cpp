@@ -39,7 +39,7 @@ unsigned link_towards(const destination& to) {
 } // namespace
 
 bool is_on_link(const destination& to) {
-    ifreq interface {};
+    ifreq interface{};
     const auto number = link_towards(to);
     if (number == 0 || ::if_indextoname(number, interface.ifr_name) == nullptr) return false;
     const descriptor any(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));

@@ -176,7 +176,7 @@ public:
         const stream_protocol::endpoint where(path_);
         boost::system::error_code failed;
         std::filesystem::create_directories(std::filesystem::path(path_).parent_path(), failed);
-        struct stat found {};
+        struct stat found{};
         if (::lstat(path_.c_str(), &found) == 0) {
             if (!S_ISSOCK(found.st_mode))
                 return error{"control socket " + path_ + ": expected a socket or nothing there"};

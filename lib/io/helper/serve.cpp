@@ -33,10 +33,10 @@ constexpr auto place_of = static_cast<std::uint8_t>(boost::mp11::mp_find<helper:
 /// What ends the server is not for us, nor for a child that is at work: the guard may have to be put back
 /// until it has ended.
 void set_signals() {
-    struct sigaction pass_over {};
+    struct sigaction pass_over{};
     pass_over.sa_handler = SIG_IGN;
     for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGPIPE}) sigaction(signal, &pass_over, nullptr);
-    struct sigaction wake {};
+    struct sigaction wake{};
     wake.sa_handler = [](int) {};
     sigaction(SIGCHLD, &wake, nullptr);
     sigset_t held;
@@ -47,7 +47,7 @@ void set_signals() {
 
 /// For a child: nft and programs wait for children of their own.
 void reset_signals() {
-    struct sigaction as_usual {};
+    struct sigaction as_usual{};
     as_usual.sa_handler = SIG_DFL;
     sigaction(SIGCHLD, &as_usual, nullptr);
     sigset_t none;

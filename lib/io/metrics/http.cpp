@@ -190,7 +190,7 @@ private:
         if (somebody_listens(where_.path)) return error{"somebody listens there already"};
         std::error_code ignored;
         std::filesystem::create_directories(std::filesystem::path(where_.path).parent_path(), ignored);
-        struct stat found {};
+        struct stat found{};
         if (::lstat(where_.path.c_str(), &found) != 0) return {};
         if (!S_ISSOCK(found.st_mode)) return error{"expected a socket or nothing there"};
         ::unlink(where_.path.c_str());

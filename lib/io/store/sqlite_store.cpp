@@ -227,8 +227,7 @@ bool sqlite_store::write_off(Things& things, Write write, const std::string& com
 }
 
 bool sqlite_store::forget_some() {
-    return write_off(
-        to_forget_, [this](const auto& tokens) { return record_.forget(tokens); }, "");
+    return write_off(to_forget_, [this](const auto& tokens) { return record_.forget(tokens); }, "");
 }
 
 bool sqlite_store::end_some() {

@@ -97,7 +97,7 @@ result<void> store_mark::sync() {
 
 result<void> store_mark::look() {
     // Not fstat: libfaketime, which the tests run the server with, makes its times up.
-    struct statx s {};
+    struct statx s{};
     if (::statx(fd_, "", AT_EMPTY_PATH, STATX_CTIME, &s) != 0) return why();
     now_.changed = s.stx_ctime.tv_sec * 1'000'000'000 + s.stx_ctime.tv_nsec;
     return {};

@@ -44,7 +44,7 @@ void give_folder(const fs::path& folder, const account& to, mode_t mode) {
     if (!was_there) make_way_to(folder);
     make_folders(folder);
     const descriptor held(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    struct stat s {};
+    struct stat s{};
     if (!held || ::fstat(held.get(), &s) != 0) return;
     const bool may_change = s.st_uid == ::geteuid() && (!was_there || is_ours(folder));
     if (may_change && ::fchown(held.get(), uid_t(-1), to.group) == 0) (void)!::fchmod(held.get(), mode);
@@ -52,7 +52,7 @@ void give_folder(const fs::path& folder, const account& to, mode_t mode) {
 
 /// Whether give_folder() would make it his, or make it.
 bool is_to_be_given(const fs::path& folder) {
-    struct stat s {};
+    struct stat s{};
     if (::lstat(folder.c_str(), &s) != 0) return errno == ENOENT;
     return S_ISDIR(s.st_mode) && s.st_uid == ::geteuid() && is_ours(folder);
 }
@@ -95,7 +95,7 @@ std::string shut_file(const std::string& state) {
 /// A file that the user himself may have put there is left alone: no link leads us elsewhere.
 void give_file(const std::string& path, const account& to) {
     const descriptor file(::open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
-    struct stat s {};
+    struct stat s{};
     if (!file || ::fstat(file.get(), &s) != 0 || !S_ISREG(s.st_mode) || s.st_nlink != 1) return;
     // Whom it belongs to stays untouched: a change shows in its time of change, by which the record knows its
     // marks.
@@ -179,7 +179,7 @@ void take_back(const std::string& state) {
     us.group = ::getegid();
     for (const auto* const end : beside_record) give_file(state + end, us);
     const auto folder = folder_of(state);
-    struct stat s {};
+    struct stat s{};
     if (is_ours(folder) && ::lstat(folder.c_str(), &s) == 0 && (s.st_mode & 07777) == of_record)
         give_folder(folder, us, 0700);
 }

@@ -29,7 +29,7 @@ error failure(const char* step) { return {std::string(step) + ": " + std::strerr
 /// Of a file that is no link: where one leads, whoever laid it decides.
 result<struct stat> look_at(const std::string& path) {
     const descriptor file(::open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
-    struct stat s {};
+    struct stat s{};
     if (!file || ::fstat(file.get(), &s) != 0) return failure("cannot open");
     if (!S_ISREG(s.st_mode)) return error{"expected a regular file"};
     return s;

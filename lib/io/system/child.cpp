@@ -124,7 +124,7 @@ result<child> start_program(const std::vector<std::string>& command,
 }
 
 std::vector<std::string> doubts_on_program(const std::string& path) {
-    struct stat s {};
+    struct stat s{};
     if (::stat(path.c_str(), &s) != 0) return {path + ": " + std::strerror(errno)};
     std::vector<std::string> doubts;
     if (!S_ISREG(s.st_mode) || ::access(path.c_str(), X_OK) != 0)

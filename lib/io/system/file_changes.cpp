@@ -35,7 +35,7 @@ result<void> rewrite(const std::string& path, const std::string& text) {
     const auto real = fs::canonical(path, failed).string(); // a symbolic link stays one
     if (failed) return error{path + ": " + failed.message()};
     const descriptor file(::open(real.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
-    struct stat s {};
+    struct stat s{};
     if (!file || ::fstat(file.get(), &s) != 0) return why(path, "cannot read its mode");
     if (!S_ISREG(s.st_mode)) return error{path + ": expected a regular file"};
     return put_in_place(real, text, {s.st_mode & 07777, std::pair(s.st_uid, s.st_gid)});
@@ -71,7 +71,7 @@ result<made_changes> made_changes::make(const file_changes& wanted) {
 
 result<void> made_changes::write(const file_changes::file& f) {
     const auto& [path, text, is_new] = f;
-    struct stat s {};
+    struct stat s{};
     if (!is_new && ::lstat(path.c_str(), &s) == 0) {
         auto before = read_file(path);
         if (!before) return before.error();

@@ -38,7 +38,7 @@ error why(const std::string& path, const char* what) {
 result<descriptor> open_for_reading(const std::string& path, int more_flags = 0) {
     descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | more_flags));
     if (!file) return why(path, "cannot open");
-    struct stat s {};
+    struct stat s{};
     if (::fstat(file.get(), &s) != 0) return why(path, "cannot open");
     if (S_ISDIR(s.st_mode)) return error{path + ": cannot read: Is a directory"};
     if (!S_ISREG(s.st_mode)) return error{path + ": expected a regular file"};
@@ -52,7 +52,7 @@ result<Text> read_all(int fd, const std::string& path, std::size_t most) {
     Text text;
     // Its size and a byte, to see the end: a larger block of a secret's memory would be pages of its own,
     // locked and given back for each of 10,000 keys.
-    struct stat s {};
+    struct stat s{};
     if (::fstat(fd, &s) == 0 && s.st_size > 0)
         text.resize(std::min(static_cast<std::size_t>(s.st_size), most) + 1);
     for (std::size_t read = 0;;) {
@@ -70,7 +70,7 @@ result<Text> read_all(int fd, const std::string& path, std::size_t most) {
 }
 
 result<void> check_permissions(int fd, const std::string& path) {
-    struct stat s {};
+    struct stat s{};
     if (::fstat(fd, &s) != 0) return why(path, "cannot read its mode");
     if (s.st_mode & (S_IRGRP | S_IWGRP | S_IROTH | S_IWOTH)) {
         std::array<char, 8> mode{};
@@ -181,7 +181,7 @@ result<std::string> read_file(const std::string& path, std::size_t most) {
 result<std::string> read_own_file(const std::string& path) {
     const auto file = open_for_reading(path, O_NOFOLLOW);
     if (!file) return file.error();
-    struct stat s {};
+    struct stat s{};
     if (::fstat(file->get(), &s) != 0) return why(path, "cannot read its mode");
     const bool is_owned = s.st_uid == ::geteuid() || s.st_uid == 0;
     if (!is_owned || s.st_nlink != 1 || (s.st_mode & (S_IWGRP | S_IWOTH)) != 0)
@@ -193,7 +193,7 @@ result<std::string> read_own_file(const std::string& path) {
 result<std::string> read_found_file(const std::string& path) {
     const auto file = open_for_reading(path);
     if (!file) return file.error();
-    struct stat s {};
+    struct stat s{};
     if (::fstat(file->get(), &s) != 0) return why(path, "cannot read its mode");
     if (s.st_uid != ::geteuid() && s.st_uid != 0)
         return error{path + ": expected a file that belongs to us or root, since a pattern has found it"};

@@ -41,7 +41,7 @@ std::int64_t holder_of(ino_t inode) {
 
 /// Makes a folder and those above it.
 result<void> make_missing(const fs::path& folder, std::vector<std::string>& made) {
-    struct stat s {};
+    struct stat s{};
     if (::stat(folder.c_str(), &s) == 0) return {};
     if (folder.has_parent_path() && folder.parent_path() != folder)
         if (const auto done = make_missing(folder.parent_path(), made); !done) return done;
@@ -53,7 +53,7 @@ result<void> make_missing(const fs::path& folder, std::vector<std::string>& made
 }
 
 bool is_still(const std::string& path, const struct stat& opened) {
-    struct stat now {};
+    struct stat now{};
     return ::lstat(path.c_str(), &now) == 0 && now.st_dev == opened.st_dev && now.st_ino == opened.st_ino;
 }
 
@@ -70,7 +70,7 @@ result<folder_lock> folder_lock::take(const std::string& file, nanoseconds patie
     for (;; std::this_thread::sleep_for(pace)) {
         if (const auto done = make_missing(folder, lock.made_); !done) return done.error();
         descriptor opened(::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600));
-        struct stat s {};
+        struct stat s{};
         if (!opened || ::fstat(opened.get(), &s) != 0) {
             if (errno == ENOENT && boot_now() < until) continue; // whoever made the folder took it back
             return error{path + ": cannot open: " + std::strerror(errno)};

@@ -49,7 +49,7 @@ error failure(const char* call) { return {std::string("Landlock: ") + call + ": 
 
 result<void> allow(int rules, const std::string& path, std::uint64_t access) {
     const descriptor place(::open(path.c_str(), O_PATH | O_CLOEXEC));
-    struct stat s {};
+    struct stat s{};
     if (!place || ::fstat(place.get(), &s) != 0) return {};
     landlock_path_beneath_attr beneath{};
     beneath.allowed_access = S_ISDIR(s.st_mode) ? access : access & of_files;

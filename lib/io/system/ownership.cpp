@@ -31,7 +31,7 @@ void add_folders(fs::path path, std::vector<std::string>& all) {
 
 std::string doubt_on_owner(const std::string& path, const std::string& which, kept_from others,
                            const std::optional<also_trusted>& but) {
-    struct stat s {};
+    struct stat s{};
     if (::stat(path.c_str(), &s) != 0)
         return errno == ENOENT ? "" : path + ": cannot look: " + std::strerror(errno);
     if (s.st_uid != 0 && s.st_uid != ::geteuid() && !(but && s.st_uid == but->user))

@@ -25,8 +25,8 @@ method::lane make_lane() { return method::lane(hashes_per_second, hashes_per_sec
 
 verifier::verifier(const method::verifier_settings& s)
     : server_(s.server), known_address_(s.known), newest_(s.newest), lane_(make_lane()),
-      known_lane_(make_lane()), tables_{table{key::otp_hash(key::otp_function::md5)},
-                                        table{key::otp_hash(key::otp_function::sha1)}} {
+      known_lane_(make_lane()),
+      tables_{table{key::otp_hash(key::otp_function::md5)}, table{key::otp_hash(key::otp_function::sha1)}} {
     for (const auto key : s.keys) {
         chain c{key, 0, 0};
         const auto& of = credential_of(c);

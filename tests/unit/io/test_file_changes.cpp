@@ -25,7 +25,7 @@ void put(const std::string& path, const std::string& text, mode_t mode = 0600) {
 }
 
 mode_t mode_of(const std::string& path) {
-    struct stat s {};
+    struct stat s{};
     BOOST_REQUIRE(::stat(path.c_str(), &s) == 0);
     return s.st_mode & 07777;
 }
@@ -147,7 +147,7 @@ BOOST_AUTO_TEST_CASE(what_lies_where_a_file_is_written_first_is_not_followed) {
         auto made = io::made_changes::make({{{f / "old", "3"}}, {}});
         BOOST_REQUIRE(made.has_value());
         made->keep();
-        struct stat s {};
+        struct stat s{};
         BOOST_REQUIRE(::stat((f / "old").c_str(), &s) == 0);
         BOOST_TEST(s.st_uid == 65534u);
         BOOST_TEST((s.st_mode & 07777) == 0640u);

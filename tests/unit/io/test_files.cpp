@@ -29,7 +29,7 @@ void put(const std::string& path, const std::string& text, mode_t mode = 0600) {
 }
 
 mode_t mode_of(const std::string& path) {
-    struct stat s {};
+    struct stat s{};
     BOOST_REQUIRE(::stat(path.c_str(), &s) == 0);
     return s.st_mode & 07777;
 }
@@ -116,10 +116,10 @@ BOOST_AUTO_TEST_CASE(new_file_is_for_the_owner_alone_and_never_overwrites) {
 BOOST_AUTO_TEST_CASE(what_cannot_be_written_in_full_is_not_there) {
     const folder f;
     // SIGXFSZ ignored, a write beyond the limit fails as on a full disk
-    struct rlimit before {};
+    struct rlimit before{};
     const auto handler = std::signal(SIGXFSZ, SIG_IGN);
     ::getrlimit(RLIMIT_FSIZE, &before);
-    const struct rlimit tight { 10, before.rlim_max };
+    const struct rlimit tight{10, before.rlim_max};
     ::setrlimit(RLIMIT_FSIZE, &tight);
     const auto written = io::write_new_file(f / "k", "more than ten bytes");
     ::setrlimit(RLIMIT_FSIZE, &before);
@@ -178,17 +178,12 @@ BOOST_AUTO_TEST_CASE(numbers_of_a_pad_are_counted_whatever_else_is_knocked) {
     const auto number = [&](const address& target) {
         return memory
             ->claim(io::owner_of(*pad, target, "", v4),
-                    [](auto last) {
-                        return client::turn{last ? *last + 1 : 0, 0ns};
-                    })
+                    [](auto last) { return client::turn{last ? *last + 1 : 0, 0ns}; })
             ->t0;
     };
     BOOST_TEST(number(v4) == 0);
     BOOST_TEST(
-        memory->claim(io::owner_of(other, v4, "", v4),
-                      [](auto) {
-                          return client::turn{1'700'000'000, 0ns};
-                      })
+        memory->claim(io::owner_of(other, v4, "", v4), [](auto) { return client::turn{1'700'000'000, 0ns}; })
             .has_value());
     BOOST_TEST(number(v4) == 1);
     BOOST_TEST(number(v6) == 2); // the same server, by its other address
@@ -252,11 +247,9 @@ BOOST_AUTO_TEST_CASE(used_windows_are_remembered_for_each_knock) {
         BOOST_TEST(memory->claim(io::owner_of(k, one, "", two), take(1000)).has_value());
         BOOST_TEST(memory->claim(io::owner_of(k, one, "ssh", one), take(1000)).has_value());
         // a turn that has to wait uses nothing
-        BOOST_TEST(memory->claim(io::owner_of(k, one, "dns", two),
-                                 [](auto) {
-                                     return client::turn{1000, 1s};
-                                 })
-                       .has_value());
+        BOOST_TEST(
+            memory->claim(io::owner_of(k, one, "dns", two), [](auto) { return client::turn{1000, 1s}; })
+                .has_value());
         BOOST_TEST(memory->claim(io::owner_of(k, one, "dns", two), take(1000)).has_value());
     }
     BOOST_TEST(std::count(told.begin(), told.end(), std::nullopt) == 5);
@@ -298,9 +291,8 @@ BOOST_AUTO_TEST_CASE(two_knocks_at_a_time_take_two_windows) {
         threads.emplace_back([&] {
             auto memory = io::window_memory::open(f / "db");
             if (!memory) return;
-            if (const auto turn = memory->claim(owner, [](auto last) {
-                    return client::turn{last.value_or(0) + 10, 0ns};
-                }))
+            if (const auto turn =
+                    memory->claim(owner, [](auto last) { return client::turn{last.value_or(0) + 10, 0ns}; }))
                 t0 = turn->t0;
         });
     for (auto& t : threads) t.join();

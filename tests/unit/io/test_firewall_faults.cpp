@@ -25,17 +25,14 @@ public:
     std::uint32_t port() const override { return real_.port(); }
 
     bool is_owned() override {
-        return step(
-            "is_owned", [&] { return real_.is_owned(); }, false);
+        return step("is_owned", [&] { return real_.is_owned(); }, false);
     }
     bool translates() override {
-        return step(
-            "translates", [&] { return real_.translates(); }, false);
+        return step("translates", [&] { return real_.translates(); }, false);
     }
     result<std::optional<std::string>> run(const firewall::nft_order& order) override {
         using answer = result<std::optional<std::string>>;
-        return step(
-            "run", [&] { return real_.run(order); }, answer(error{"nft: no answer"}));
+        return step("run", [&] { return real_.run(order); }, answer(error{"nft: no answer"}));
     }
     io::nft_result<void> change(std::span<const io::nft_element> elements) override {
         return netlink("change", [&] { return real_.change(elements); });

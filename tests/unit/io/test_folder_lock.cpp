@@ -37,7 +37,7 @@ BOOST_AUTO_TEST_CASE(folders_that_nothing_came_into_are_taken_back) {
     {
         const auto lock = io::folder_lock::take(f / "a/b/file", 0s);
         BOOST_REQUIRE(lock.has_value());
-        struct stat s {};
+        struct stat s{};
         BOOST_REQUIRE(::stat((f / "a/b").c_str(), &s) == 0);
         BOOST_TEST((s.st_mode & 07777) == 0700u);
     }
@@ -67,7 +67,7 @@ BOOST_AUTO_TEST_CASE(nobody_else_can_hold_it) {
     {
         const auto lock = io::folder_lock::take(f / "a", 0s);
         BOOST_REQUIRE_MESSAGE(lock.has_value(), lock.error().text);
-        struct stat s {};
+        struct stat s{};
         BOOST_REQUIRE(::stat((f / ".lock").c_str(), &s) == 0);
         BOOST_TEST((s.st_mode & 07777) == 0600u);
     }

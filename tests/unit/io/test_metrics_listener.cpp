@@ -91,7 +91,7 @@ BOOST_FIXTURE_TEST_CASE(whoever_asks_gets_the_text, world) {
                                 "application/openmetrics-text;version=1.0.0\r\n\r\n");
     BOOST_TEST(open.find("application/openmetrics-text; version=1.0.0") != open.npos);
     BOOST_TEST(open.ends_with("open" + text));
-    struct stat s {};
+    struct stat s{};
     BOOST_TEST(::stat(path.c_str(), &s) == 0);
     BOOST_TEST((s.st_mode & 0777) == 0666u);
 }
@@ -159,7 +159,9 @@ BOOST_FIXTURE_TEST_CASE(the_socket_comes_and_goes, world) {
     BOOST_REQUIRE(!again);
     BOOST_TEST(again.error().text == "[metrics] listen: unix:" + path + ": somebody listens there already");
     BOOST_TEST(answer_to(get).starts_with("HTTP/1.1 200 "));
-    { const auto gone = std::move(listener); }
+    {
+        const auto gone = std::move(listener);
+    }
     BOOST_TEST(::access(path.c_str(), F_OK) != 0);
     { // left by one who was killed
         stream_protocol::acceptor dead(context, stream_protocol::endpoint(path));

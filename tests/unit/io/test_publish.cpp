@@ -22,8 +22,7 @@ BOOST_AUTO_TEST_CASE(a_file_takes_the_place_of_another) {
     const auto mask = ::umask(077);
     BOOST_REQUIRE(publish_file(path, "one", 0644));
     ::umask(mask);
-    struct stat first {
-    }, second{};
+    struct stat first{}, second{};
     BOOST_TEST(::stat(path.c_str(), &first) == 0);
     BOOST_TEST((first.st_mode & 07777) == 0644u);
     BOOST_REQUIRE(publish_file(path, "two", 0600));

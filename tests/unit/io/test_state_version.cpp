@@ -148,7 +148,9 @@ BOOST_AUTO_TEST_CASE(a_file_of_version_0_that_is_held_stays_as_it_is_until_it_is
 BOOST_AUTO_TEST_CASE(a_file_of_a_newer_version_is_told_in_one_line_and_stays_as_it_is) {
     const folder f;
     const auto path = f / "state.db";
-    { auto db = io::database::open(path, "create table other (x); pragma user_version = 7").value(); }
+    {
+        auto db = io::database::open(path, "create table other (x); pragma user_version = 7").value();
+    }
     const auto before = io::read_file(path).value();
     const auto opened = io::burnt_record::open(path);
     BOOST_REQUIRE(!opened);
