@@ -19,7 +19,8 @@ if ! buildah inspect --type image "$base" >/dev/null 2>&1 && ! timeout 60 builda
   buildah commit -q --rm "$container" "$base" >/dev/null
 fi
 
-buildah bud --format docker --isolation chroot -t chronoknock -f docker/Dockerfile .
+commit=$(git -c safe.directory="$PWD" rev-parse HEAD 2>/dev/null || true) # none in an archive
+buildah bud --format docker --isolation chroot --build-arg COMMIT="$commit" -t chronoknock -f docker/Dockerfile .
 buildah images chronoknock
 size=$(podman image inspect --format '{{.Size}}' chronoknock)
 [ "$size" -lt 80000000 ] || { echo "docker/try.sh: the image has $size bytes, expected less than 80,000,000" >&2; exit 1; }

@@ -36,9 +36,10 @@ if [ "$role" = remove ]; then
   done
   systemd stop chronoknock-helper.socket 2>/dev/null || true
   # The guard outlasts its server, so that stopping one opens nothing; without a program nobody could open it.
-  guarded() { nft list table inet chronoknock >/dev/null 2>&1; }
+  # The second name is the guard's where another process owns the first.
+  guarded() { nft list table inet chronoknock >/dev/null 2>&1 || nft list table inet chronoknock_2 >/dev/null 2>&1; }
   if guarded; then
-    nft delete table inet chronoknock
+    for table in chronoknock chronoknock_2; do nft delete table inet $table 2>/dev/null || true; done
     sleep 1
     if guarded; then
       echo "etc/install.sh: a server is running yet, and has put the guard back: stop it first (docker compose down)" >&2
@@ -94,7 +95,8 @@ if [ "$role" = server ]; then
         *) kept "ExecStart= of a drop-in (systemctl cat chronoknock) lacks --helper /run/chronoknock-helper.sock" ;;
       esac
       user=$(unit User)
-      "$program" check --config "$folder/chronoknock.ini" --as "${user:-root}" >/dev/null || kept
+      config=$(unit ExecStart | sed -n 's/.* --config[= ]\([^ ;]*\).*/\1/p')
+      "$program" check --config "${config:-$folder/chronoknock.ini}" --as "${user:-root}" >/dev/null || kept
       systemctl restart chronoknock
     fi
   else

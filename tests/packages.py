@@ -134,6 +134,7 @@ class Life:
         self.assertEqual(opened, [(self.client_host.ip4, "ssh")])
 
         # An upgrade, while that grant and a connection are open.
+        self.assertRegex(server.run("chronoknock --version").stdout, r"\(commit [0-9a-f]{12}\)")
         first = server.unit("chronoknock", "MainPID")
         with self.client_host.connect(self.server_host.ip4, 22) as connection:
             self.assertIn(b"SSH-2.0", connection.recv(100))
@@ -161,11 +162,25 @@ class Life:
             self.assertEqual(server.unit(unit, "ActiveState"), "inactive")
         self.assertEqual(server.run("systemctl list-units --plain --no-legend 'chronoknock-helper@*'").stdout, "")
         server.run("test -e /var/lib/chronoknock/state.db && test -e /etc/chronoknock/keys/alice.key")
+        # Installed again, it is enabled as before, and says what is missing.
+        self.assertIn("does not run: systemctl start chronoknock", self.apt(server, "install /root/newest.deb"))
+        self.assertEqual((self.door(), server.unit("chronoknock", "ActiveState")), ("open", "inactive"))
+        server.run("systemctl start chronoknock")
+        self.assertEqual(self.door(), "silent")
+        self.assertIn("the guard is gone", self.apt(server, "remove chronoknock"))
         self.assertIn("nothing is guarded", self.apt(server, "purge chronoknock"))
         self.assertEqual(server.run("ls -d /var/lib/chronoknock /etc/chronoknock", check=False).stdout, "")
         self.assertEqual(self.door(), "open")
-        server.run("systemctl daemon-reload && ! systemctl cat chronoknock", check=False)
+        server.run("systemctl daemon-reload")
         self.assertEqual(server.unit("chronoknock", "LoadState"), "not-found")
+
+        # One package takes the other's place.
+        shutil.copy(self.debs["chronoknock-client"], server.path("/root/client.deb"))
+        for package, gone in (("client", "chronoknock"), ("newest", "chronoknock-client"), ("client", "chronoknock")):
+            self.apt(server, f"install /root/{package}.deb")
+            server.run("chronoknock --version")
+            self.assertNotIn("installed", server.run(f"dpkg-query -W -f '${{db:Status-Status}}' {gone}", check=False).stdout)
+        self.apt(server, "purge chronoknock chronoknock-client")
         self.apt(client, "purge chronoknock-client")
         client.run("! command -v chronoknock")
 
@@ -179,4 +194,5 @@ class Trixie(Life, unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=[sys.argv[0], "-v", *(name.capitalize() for name in sys.argv[1:])])
+    done = unittest.main(argv=[sys.argv[0], "-v", *(name.capitalize() for name in sys.argv[1:])], exit=False).result
+    sys.exit(0 if done.wasSuccessful() and not done.skipped else 1)

@@ -222,7 +222,7 @@ private:
             return complain(section, "expected a name of 1 to 32 of a-z A-Z 0-9 _ -, a letter first");
         if (const auto done = read_section(part_->file, section, tables_->service_section, s); !done)
             return done;
-        if (s.max_open_for == 0s) s.max_open_for = s.open_for;
+        if (s.max_open_for == nanoseconds::zero()) s.max_open_for = s.open_for;
         if (s.max_open_for < s.open_for)
             return complain(section, "max_open_for",
                             "expected at least open_for, which is " + to_string(s.open_for));

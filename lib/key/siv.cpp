@@ -33,7 +33,7 @@ block doubled(const block& b) {
     block out{};
     for (std::size_t i = 0; i < out.size(); ++i) {
         const unsigned next = i + 1 < b.size() ? unsigned{b[i + 1]} : 0u;
-        out[i] = static_cast<std::uint8_t>(b[i] << 1 | next >> 7);
+        out[i] = static_cast<std::uint8_t>(unsigned{b[i]} << 1 | next >> 7);
     }
     if (b[0] & 0x80) out[15] ^= 0x87;
     return out;

@@ -44,7 +44,7 @@ def container(image, lab):
     name = f"chronoknock-demo-{os.getpid()}"
     return name, ["podman", "--runtime", "runc", "run", "--rm", "--no-healthcheck", "--name", name, "--network", "host",
                   "--cap-drop", "all", "--cap-add", "NET_ADMIN,NET_RAW,SETUID,SETGID,SETPCAP,CHOWN", "--security-opt", "no-new-privileges",
-                  "--read-only", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024",
+                  "--read-only", "--tmpfs", "/run/chronoknock:mode=0755", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024",
                   "--volume", f"{lab.folder}:{lab.folder}",
                   "--volume", f"{lab.folder}/server/chronoknock.ini:/etc/chronoknock/chronoknock.ini:ro", image]
 

@@ -3,9 +3,11 @@
 import json
 import pathlib
 import re
+import types
 import unittest
 
 from case import LabTest
+from demo import container
 from lab import start_sshd
 
 _SOURCE = pathlib.Path(__file__).parents[2]
@@ -82,6 +84,29 @@ class Samples(LabTest):
                 done = self.server.run([self.lab.program, *check[1:], "--config", guard.config], check=False)
                 self.assertEqual(done.returncode == 0, healthy, (check, done.stderr))
             guard.stop()
+
+
+class Containers(unittest.TestCase):
+    def test_compose_and_podman_give_what_the_demo_runs_with(self):
+        compose, quadlet = ((_SOURCE / "docker" / name).read_text(encoding="utf-8")
+                            for name in ("compose.yaml", "chronoknock.container"))
+        words = container("image", types.SimpleNamespace(folder="/lab"))[1]
+        demo = " ".join(words)
+        granted = words[words.index("--cap-add") + 1].split(",")
+        self.assertEqual(re.search(r"cap_add: \[(.*)\]", compose)[1].split(", "), granted)
+        self.assertEqual(re.search(r"(?m)^AddCapability=(.*)$", quadlet)[1].split(), granted)
+        for in_compose, in_quadlet, in_demo in (
+                ("cap_drop: [ALL]", "DropCapability=all", "--cap-drop all"),
+                ("network_mode: host", "Network=host", "--network host"),
+                ('security_opt: ["no-new-privileges:true"]', "NoNewPrivileges=true", "--security-opt no-new-privileges"),
+                ("read_only: true", "ReadOnly=true", "--read-only"), ("nofile: 1024", "Ulimit=nofile=1024:1024", "nofile=1024:1024"),
+                ('tmpfs: ["/run/chronoknock:mode=0755"]', "Tmpfs=/run/chronoknock:mode=0755", "--tmpfs /run/chronoknock:mode=0755")):
+            self.assertIn(in_compose, compose)
+            self.assertIn(in_quadlet, quadlet)
+            self.assertIn(in_demo, demo)
+        for volume in ("/etc/chronoknock:/etc/chronoknock:ro", "/var/lib/chronoknock:/var/lib/chronoknock"):
+            self.assertIn(f"- {volume}", compose)
+            self.assertIn(f"Volume={volume}\n", quadlet)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,9 @@ class Program(Case):
         told = self.done("--version")
         self.assertRegex(told, rf"\Achronoknock {re.escape(VERSION)} \(commit (unknown|[0-9a-f]{{12}}(, changed)?)\)\n\Z")
         self.assertEqual(told, self.done("-V"))
+        if (SOURCE / ".git").exists() and shutil.which("git"):
+            commit = re.search(r"commit (\w+)", told)[1]
+            subprocess.run(["git", "-c", f"safe.directory={SOURCE}", "-C", SOURCE, "cat-file", "-e", f"{commit}^{{commit}}"], check=True)
 
     def test_the_version_stands_in_one_place(self):
         for folder in ("app", "lib", "docker", "etc"):
