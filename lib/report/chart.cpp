@@ -196,7 +196,7 @@ std::string share_bar(std::uint64_t n, std::uint64_t most) {
 
 std::uint64_t round_up(std::uint64_t n) {
     for (std::uint64_t unit = 1;; unit *= 10)
-        for (const unsigned step : {1, 2, 5})
+        for (const unsigned step : {1u, 2u, 5u})
             if (n <= step * unit || unit >= 1'000'000'000'000'000'000) return step * unit;
 }
 
