@@ -120,6 +120,8 @@ class Life:
         server.run("systemctl enable -q --now chronoknock")
         self.assertEqual(self.status()["privileges"]["user"], "chronoknock")
         self.assertEqual(server.unit("chronoknock", "Type"), "notify")
+        exposed = server.run("systemd-analyze security --no-pager chronoknock.service").stdout
+        self.assertLessEqual(float(re.search(r"Overall exposure level for \S+: ([\d.]+)", exposed)[1]), 1.5, exposed)
         self.assertEqual((self.door(), self.door(self.client_host)), ("silent", "silent"))
 
         # And opened by a knock of the client's package.

@@ -1,6 +1,8 @@
 """Loss, noise, scans: the small form of what tests/bench measures."""
 
+import pathlib
 import random
+import re
 import threading
 import unittest
 
@@ -94,27 +96,36 @@ class Hostile(LabTest):
         self.assert_opens(self.client)
 
     def test_a_flood_of_strangers(self):
-        """More addresses than the server remembers, while a client knocks."""
+        """More addresses than the server remembers, while a client knocks: it takes no memory for them."""
         key = self.key()
-        self.guard(key, open_for=1, sections={"knock": "tracked = 1024\nmemory = 64"})
+        guard = self.guard(key, open_for=1, sections={"knock": "tracked = 1024\nmemory = 64"})
         sender = self.lab.sender(self.other)
         flood = [syn(f"10.{random.randrange(80, 250)}.{random.randrange(256)}.{random.randrange(1, 255)}",
                      self.server.ip4, random.randrange(10000, 60001)) for _ in range(20000)]
         over = threading.Event()
+        sent = 0
+
+        def resident():
+            return int(re.search(r"VmRSS:\s+(\d+) kB", pathlib.Path(f"/proc/{guard.process.pid}/status").read_text())[1])
 
         def go_on():
+            nonlocal sent
             while not over.is_set():
                 for at in range(0, len(flood), 500):
-                    sender.send(flood[at:at + 500])
+                    sent += sender.send(flood[at:at + 500])
                     if over.is_set():
                         break
         thread = threading.Thread(target=go_on)
         thread.start()
         try:
+            self.wait_for(lambda: sent > len(flood), "more of them than it remembers")
+            before = resident()
             for _ in range(5):
                 self.client.knock(self.server, key, "web")
                 self.client.wait_open(self.server.ip4, PORT, seconds=2)
                 self.client.wait_shut(self.server.ip4, PORT)
+            self.assertGreater(sent, 3 * len(flood))
+            self.assertLess(resident() - before, 1024)
         finally:
             over.set()
             thread.join()

@@ -178,9 +178,10 @@ while True:
     raw.sendto(syn({self.client.ip4!r}, {self.server.ip4!r}, random.randrange({BASE}, {BASE} + 46 * 1024)), ({self.server.ip4!r}, 0))
     time.sleep(0.02)
 """
-        self.other.spawn(["python3", "-c", program], log=self.other.home / "noise.log")
+        noise = self.other.spawn(["python3", "-c", program], log=self.other.home / "noise.log")
         self.client.knock(self.server, key, "web")
         self.assert_opens(self.client)
+        self.assertTrue(noise.alive(), noise.log.read_text())
 
     def test_sequential(self):
         key = self.sealed_key(carrier="ports", order="sequential", bits=8)
