@@ -14,7 +14,7 @@
 #   libfuzzer   each fuzz target for FUZZ_SECONDS (60), by libFuzzer; says executions and coverage
 #   static      the client without shared libraries, tried in an empty chroot, and at a real server's door
 #   same        two builds in two folders, byte by byte
-#   trixie      build and unit tests in a Debian 13; bookworm: in a fresh Debian 12
+#   trixie      etc/quickstart.sh, and lint to e2e, in a Debian 13; bookworm: in a fresh Debian 12
 #   image       the container's image, and a knock through it (docker/try.sh)
 #   packages    Debian's packages: built, installed, upgraded, removed in fresh Debians 12 and 13 (tests/packages.py)
 # It installs what is missing; run it on a machine made for tests.
@@ -122,8 +122,7 @@ ring_static() {
 ring_same() { as_owner tests/reproducible.sh; }
 
 in_debian() {
-  tests/support/in_debian.py "$1" --out "build/out-$1" "cmake --preset release >/dev/null &&
-    cmake --build build/release && ctest --test-dir build/release --output-on-failure --no-tests=error -R '^(unit|fuzz)\.' -j $jobs"
+  tests/support/in_debian.py "$1" --out "build/out-$1" "etc/quickstart.sh && tests/run.sh lint build unit e2e"
 }
 ring_trixie() { in_debian trixie; }
 ring_bookworm() { in_debian bookworm; }
