@@ -31,7 +31,7 @@ extern "C" long syscall(long number, ...) noexcept {
     if (number == SYS_landlock_create_ruleset && lacks("landlock")) return refuse(ENOSYS);
     if (number == SYS_seccomp && lacks("seccomp")) return refuse(EINVAL);
     if (number == SYS_seccomp && a[0] == SECCOMP_SET_MODE_FILTER &&
-        (a[1] & SECCOMP_FILTER_FLAG_NEW_LISTENER) != 0 && lacks("listener"))
+        (static_cast<unsigned long>(a[1]) & SECCOMP_FILTER_FLAG_NEW_LISTENER) != 0 && lacks("listener"))
         return refuse(EINVAL);
     using call = long (*)(long, ...);
     static const auto real = reinterpret_cast<call>(dlsym(RTLD_NEXT, "syscall"));

@@ -47,7 +47,8 @@ void write_all(int fd, const std::string& text) {
 
 std::string bytes(std::size_t size, char first) {
     std::string all(size, first);
-    for (std::size_t i = 0; i < size; ++i) all[i] = static_cast<char>(first + i * 7 + i / 251);
+    for (std::size_t i = 0; i < size; ++i)
+        all[i] = static_cast<char>(static_cast<unsigned char>(first) + i * 7 + i / 251);
     return all;
 }
 
