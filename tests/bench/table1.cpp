@@ -124,7 +124,7 @@ double naively(const key::psk& k, std::uint32_t count) {
 int main(int argc, char** argv) {
     const auto count = static_cast<std::uint32_t>(argc > 1 ? std::stoul(argv[1]) : 1'000'000);
     for (const auto& l : lanes)
-        for (const std::size_t bits : {512, 2048}) {
+        for (const std::size_t bits : {512u, 2048u}) {
             const auto k = make_key(l.name, bits);
             std::array<double, 3> best = {1e9, 1e9, 1e9};
             for (int turn = 0; turn < 3; ++turn) {
