@@ -6,10 +6,12 @@
 #   build       everything, by g++ with warnings as errors
 #   unit        the unit tests, and the fuzz targets on their seeds and some thousands of mutations of them
 #   e2e         the program as it was built, in network namespaces (root is needed; nothing outside them is touched)
-#   sanitizers  unit tests and fuzz targets once more, under AddressSanitizer and UndefinedBehaviorSanitizer
+#   sanitizers  by clang, warnings as errors, with AddressSanitizer and UndefinedBehaviorSanitizer: the unit tests, and
+#               each fuzz target by libFuzzer, for some seconds
 # and by name only, since they take longer, or ask Debian's mirror for much:
 #   tidy        clang-tidy, with the checks of .clang-tidy, on all of lib/ and app/
-#   clang       everything by clang, with warnings as errors, and the unit tests
+#   clang       everything by clang, the programs too, with warnings as errors, and the unit tests
+#   asan        unit tests and fuzz targets by g++, under the sanitizers
 #   tsan        unit tests of what has threads, under ThreadSanitizer
 #   libfuzzer   each fuzz target for FUZZ_SECONDS (60), by libFuzzer; says executions and coverage
 #   static      the client without shared libraries, tried in an empty chroot, and at a real server's door
@@ -57,15 +59,15 @@ ring_lint() {
     lib/firewall lib/notify lib/report lib/supervisor
 }
 
-asan=
+sanitized=
 ring_build() {
   build release all
   asked_for sanitizers && asked_for e2e || return 0
   # Beside the tests, which wait more than they compute; idle priority, so that they do not notice.
   set -m # a process group of its own
-  (renice -n 19 $BASHPID >/dev/null && build asan unit_and_fuzz) >build/asan.log 2>&1 &
+  (renice -n 19 $BASHPID >/dev/null && build fuzz unit_and_fuzz) >build/sanitizers.log 2>&1 &
   set +m
-  asan=$!
+  sanitized=$!
 }
 
 ring_unit() {
@@ -81,13 +83,13 @@ ring_e2e() {
 }
 
 ring_sanitizers() {
-  if [ "$asan" ]; then
-    wait "$asan" || { asan=; cat build/asan.log; return 1; }
-    asan=
+  if [ "$sanitized" ]; then
+    wait "$sanitized" || { sanitized=; cat build/sanitizers.log; return 1; }
+    sanitized=
   else
-    build asan unit_and_fuzz
+    build fuzz unit_and_fuzz
   fi
-  tests asan '^(unit|fuzz)\.'
+  tests fuzz '^(unit|fuzz)\.'
 }
 
 ring_tidy() {
@@ -99,6 +101,11 @@ ring_tidy() {
 ring_clang() {
   build clang all
   tests clang '^(unit|fuzz)\.'
+}
+
+ring_asan() {
+  build asan unit_and_fuzz
+  tests asan '^(unit|fuzz)\.'
 }
 
 ring_tsan() {
@@ -132,7 +139,7 @@ ring_packages() { tests/packages.py; }
 ring_image() { docker/try.sh; }
 
 declare -A needs=([lint]=lint [build]='build unit run' [unit]='build unit run' [e2e]='build unit run test'
-  [sanitizers]='build unit run' [tidy]='build unit run tidy' [clang]='build unit run clang' [tsan]='build unit run'
+  [sanitizers]='build unit run clang' [asan]='build unit run' [tidy]='build unit run tidy' [clang]='build unit run clang' [tsan]='build unit run'
   [libfuzzer]='build unit run clang' [static]='build unit run test' [same]=build [trixie]=debian [bookworm]=debian [packages]='debian demo'
   [image]='run demo image')
 sections=()
@@ -142,7 +149,7 @@ etc/packages.sh "${sections[@]}"
 
 said=() passed=0 failed=0
 finish() {
-  [ -z "$asan" ] || kill -- -"$asan" 2>/dev/null || true
+  [ -z "$sanitized" ] || kill -- -"$sanitized" 2>/dev/null || true
   [ ${#said[@]} -gt 0 ] || return 0
   printf '\n%-12s %-7s %s\n' ring '' time
   printf '%s\n' "${said[@]}"
