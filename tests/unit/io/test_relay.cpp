@@ -117,13 +117,14 @@ BOOST_AUTO_TEST_CASE(a_peer_that_ends_first_leaves_the_input_going) {
 }
 
 BOOST_AUTO_TEST_CASE(nobody_reads_any_more) {
-    auto in = new_pipe(); // whose end does not come
+    // Its end does not come: the thread that is left behind waits for that as long as there is a program.
+    static const auto* const in = new ends(new_pipe());
     auto out = new_pipe();
     auto connection = pair_of_sockets();
     out.near = io::descriptor();
     std::signal(SIGPIPE, SIG_IGN);
     write_all(connection.far.get(), "into the void");
-    io::relay(in.near.get(), out.far.get(), connection.near); // comes back
+    io::relay(in->near.get(), out.far.get(), connection.near); // comes back
 }
 
 BOOST_AUTO_TEST_SUITE_END()
