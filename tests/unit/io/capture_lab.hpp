@@ -113,10 +113,10 @@ struct watch final : io::capture_handler {
         open_batch = false;
     }
 
-    /// Runs the loop until it is so, at most for some seconds.
+    /// Runs the loop until it is so, at most so long.
     template <class F>
-    bool until(F so) {
-        const auto deadline = io::boot_now() + seconds(10);
+    bool until(F so, nanoseconds longest = seconds(10)) {
+        const auto deadline = io::boot_now() + longest;
         while (!so() && io::boot_now() < deadline) {
             context.restart();
             context.run_one_for(milliseconds(10));
