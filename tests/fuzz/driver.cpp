@@ -17,16 +17,14 @@ namespace {
 
 using bytes = std::vector<std::uint8_t>;
 
-std::vector<bytes> read_seeds(const std::filesystem::path& folder) {
+void read_seeds(const std::filesystem::path& folder, std::vector<bytes>& seeds) {
     std::vector<std::filesystem::path> paths;
     for (const auto& entry : std::filesystem::directory_iterator{folder}) paths.push_back(entry.path());
     std::ranges::sort(paths);
-    std::vector<bytes> seeds;
     for (const auto& p : paths) {
         std::ifstream in{p, std::ios::binary};
         seeds.emplace_back(std::istreambuf_iterator<char>{in}, std::istreambuf_iterator<char>{});
     }
-    return seeds;
 }
 
 class mutator {
@@ -96,13 +94,14 @@ void try_one(bytes input) {
 
 } // namespace
 
-/// fuzz_NAME CORPUS [MUTATIONS [SEED]]: the seeds, then mutations of them, for some seconds at most.
+/// fuzz_NAME MUTATIONS CORPUS...: the seeds, then mutations of them, for some seconds at most.
 int main(int argc, char** argv) {
-    if (argc < 2) return std::cerr << "usage: " << argv[0] << " CORPUS [MUTATIONS [SEED]]\n", 2;
-    const auto seeds = read_seeds(argv[1]);
-    if (seeds.empty()) return std::cerr << "no seeds in " << argv[1] << "\n", 2;
-    const auto mutations = argc > 2 ? std::stoull(argv[2]) : 20'000;
-    mutator mutate{seeds, argc > 3 ? std::stoull(argv[3]) : 1};
+    if (argc < 3) return std::cerr << "usage: " << argv[0] << " MUTATIONS CORPUS...\n", 2;
+    const auto mutations = std::stoull(argv[1]);
+    std::vector<bytes> seeds;
+    for (int i = 2; i < argc; ++i) read_seeds(argv[i], seeds);
+    if (seeds.empty()) return std::cerr << "no seeds in " << argv[2] << "\n", 2;
+    mutator mutate{seeds, 1};
 
     // A target aborts where a promise is broken; so does the runtime where an exception is caught by nobody.
     std::signal(SIGABRT, [](int) {

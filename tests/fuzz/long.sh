@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Runs each fuzz target by libFuzzer: tests/fuzz/long.sh BUILD SECONDS [NAME...], BUILD being one of the preset fuzz.
 # What the corpora grow by is kept in BUILD/tests/fuzz/corpus; an input that breaks a promise is BUILD/crash-NAME-*.
-# A line for each target: executions, the edges of the program that were covered, inputs kept. With MERGE=1 what new
-# ground the grown corpora cover goes into tests/fuzz/corpus, in as few and small inputs as that takes.
+# A line for each target: executions, the edges of the program that were covered, inputs kept. With MERGE=1 what the grown
+# corpora cover that the seeds do not goes into tests/fuzz/grown.tar.xz, in as few inputs as that takes.
 set -euo pipefail
 [ $# -ge 2 ] || { sed -n 2,6p "$0" >&2; exit 2; }
 build=$(readlink -f "$1") seconds=$2
@@ -13,6 +13,11 @@ if [ $# -eq 0 ]; then
   mapfile -t names < <(find tests/fuzz -maxdepth 1 -name 'fuzz_*' -type f -executable -printf '%f\n' | sed 's/^fuzz_//' | sort)
 else
   names=("$@")
+fi
+if [ "${MERGE:-}" ]; then # of those that are not run what there is stays
+  rm -rf fewest
+  mkdir fewest
+  tar -xf "$source/grown.tar.xz" -C fewest
 fi
 failed=0 all=0
 printf '%-16s %12s %10s %8s\n' target executions edges inputs
@@ -31,11 +36,13 @@ for name in "${names[@]}"; do
   all=$((all + ${done_:-0}))
   printf '%-16s %12s %10s %8s %s\n' "$name" "${done_:-?}" "${edges:-?}" "$(find "$grown" -type f | wc -l)" "$result"
   if [ "${MERGE:-}" ] && [ -z "$result" ]; then
-    merged=$(mktemp -d)
-    "tests/fuzz/fuzz_$name" -merge=1 "$merged" "$source/corpus/$name" "$grown" >>"$log" 2>&1
-    cp -n "$merged"/* "$source/corpus/$name/"
-    rm -r "$merged"
+    rm -rf "fewest/corpus/$name"
+    mkdir -p "fewest/corpus/$name"
+    "tests/fuzz/fuzz_$name" -set_cover_merge=1 "fewest/corpus/$name" "$source/corpus/$name" "$grown" >>"$log" 2>&1
   fi
 done
 echo "$all executions"
+if [ "${MERGE:-}" ]; then
+  tar -c --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 -C fewest corpus | xz >"$source/grown.tar.xz"
+fi
 exit $failed
