@@ -12,12 +12,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (!k) {
         for (const char c : k.error().text)
             if (c < 0x20 || c == 0x7f) std::abort();
-        // Nothing of a secret: where its line is whole, and its value stands nowhere else.
+        // Nothing of a secret: where its line is whole, and its value stands nowhere else. Bytes that are
+        // escaped have digits of their own.
         const auto secret = text.find("\nsecret = ");
-        if (secret != text.npos) {
-            // Not its first two digits: they may be those of an escaped byte before the others, elsewhere.
-            const auto value = text.substr(std::min(secret + 12, text.size()), 22);
-            if (value.size() == 22 && value.find_first_not_of("0123456789abcdef") == value.npos &&
+        const auto is_plain = [](char c) { return (c >= ' ' && c < 0x7f) || c == '\n'; };
+        if (secret != text.npos && std::ranges::all_of(text, is_plain)) {
+            const auto value = text.substr(secret + 10, 24);
+            if (value.size() == 24 && value.find_first_not_of("0123456789abcdef") == value.npos &&
                 text.find(value) == text.rfind(value) && k.error().text.find(value) != std::string::npos)
                 std::abort();
         }
