@@ -181,7 +181,7 @@ class Life:
         for package, gone in (("client", "chronoknock"), ("newest", "chronoknock-client"), ("client", "chronoknock")):
             self.apt(server, f"install /root/{package}.deb")
             server.run("chronoknock --version")
-            self.assertNotIn("installed", server.run(f"dpkg-query -W -f '${{db:Status-Status}}' {gone}", check=False).stdout)
+            self.assertNotEqual(server.run(f"dpkg-query -W -f '${{db:Status-Status}}' {gone}", check=False).stdout, "installed")
         self.apt(server, "purge chronoknock chronoknock-client")
         self.apt(client, "purge chronoknock-client")
         client.run("! command -v chronoknock")

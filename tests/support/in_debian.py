@@ -42,10 +42,10 @@ def run(suite, command, out):
     out = pathlib.Path(out).absolute()
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="chronoknock-debian-", dir="/var/tmp") as over:
-        tree = subprocess.Popen(["git", "-C", SOURCE, "archive", "HEAD"], stdout=subprocess.PIPE)
-        done = subprocess.run(["unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "sh", "-c",
-                               _RUN, over, base, out, cache, command], stdin=tree.stdout, check=False)
-        return tree.wait() or done.returncode
+        with subprocess.Popen(["git", "-C", SOURCE, "archive", "HEAD"], stdout=subprocess.PIPE) as tree:
+            done = subprocess.run(["unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "sh", "-c",
+                                   _RUN, over, base, out, cache, command], stdin=tree.stdout, check=False)
+        return tree.returncode or done.returncode
 
 
 def main():
