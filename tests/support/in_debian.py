@@ -29,7 +29,10 @@ mkdir "$root/tree" "$root/out" "$root/ccache"
 mount --bind "$2" "$root/out"
 mount --bind "$3" "$root/ccache"
 tar -x -C "$root/tree"
-exec chroot "$root" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 \
+cd "$root"
+pivot_root . mnt # not chroot: nsenter(1), and a systemd-nspawn, would be outside it
+umount -l /mnt
+exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 \
   CCACHE_DIR=/ccache CMAKE_CXX_COMPILER_LAUNCHER=ccache sh -c "cd /tree && $4"
 """
 
