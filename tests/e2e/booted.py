@@ -8,6 +8,7 @@ import contextlib
 import fcntl
 import os
 import pathlib
+import platform
 import shutil
 import subprocess
 import unittest
@@ -55,9 +56,10 @@ def packages_of(suite, *sections):
                           capture_output=True, text=True).stdout.split()
 
 
-def debian(suite="bookworm", kind="", packages=()):
-    """The folder of a Debian with what the program needs and nothing of ours; or one of another kind, with other
-    packages. Made by the first who asks."""
+def debian(suite=None, kind="", packages=()):
+    """The folder of a Debian (this machine's release, for which the program was built) with what the program needs and
+    nothing of ours; or one of another kind, with other packages. Made by the first who asks."""
+    suite = suite or platform.freedesktop_os_release()["VERSION_CODENAME"]
     _CACHE.mkdir(mode=0o700, exist_ok=True)
     packages = sorted(packages or _MORE + packages_of(suite, "run"))
     base = _CACHE / f"{suite}{kind}"

@@ -56,7 +56,15 @@ extern "C" int getaddrinfo(const char* host, const char* service, const addrinfo
                                                                                                hints, found);
 }
 
-extern "C" FILE* fopen64(const char* path, const char* mode) {
+namespace {
+
+FILE* opened(const char* call, const char* path, const char* mode) {
     if (std::strstr(path, "ip_tables_names") && !asked_kernel) wait_while_met("translation");
-    return real<FILE* (*)(const char*, const char*)>("fopen64")(path, mode);
+    return real<FILE* (*)(const char*, const char*)>(call)(path, mode);
 }
+
+} // namespace
+
+// std::ifstream calls one or the other, by the C++ library's version.
+extern "C" FILE* fopen(const char* path, const char* mode) { return opened("fopen", path, mode); }
+extern "C" FILE* fopen64(const char* path, const char* mode) { return opened("fopen64", path, mode); }
