@@ -13,7 +13,9 @@
 #include <net/if.h>
 #include <set>
 #include <string>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <thread>
 #include <vector>
 
 /// What the tests of the capture have in common.
@@ -71,8 +73,20 @@ private:
     lab::descriptor kept_, file_;
 };
 
+/// A veth hears a moment after the other end is up that it has a carrier, and drops what it is to send until
+/// then.
+inline void wait_for_carrier(int fd, const std::string& interface) {
+    ifreq r{};
+    interface.copy(r.ifr_name, sizeof r.ifr_name - 1);
+    for (int running = 0, tries = 0; running < 2 && tries < 300; ++tries) {
+        running = ioctl(fd, SIOCGIFFLAGS, &r) == 0 && (r.ifr_flags & IFF_RUNNING) != 0 ? running + 1 : 0;
+        if (running < 2) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+}
+
 inline void send(const std::string& interface, const bytes& frame, std::uint16_t protocol = 0x0800) {
     const lab::descriptor fd(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
+    wait_for_carrier(fd.get(), interface);
     sockaddr_ll to{};
     to.sll_family = AF_PACKET;
     to.sll_protocol = htons(protocol);
@@ -113,10 +127,10 @@ struct watch final : io::capture_handler {
         open_batch = false;
     }
 
-    /// Runs the loop until it is so, at most so long.
+    /// Runs the loop until it is so, at most for some seconds.
     template <class F>
-    bool until(F so, nanoseconds longest = seconds(10)) {
-        const auto deadline = io::boot_now() + longest;
+    bool until(F so) {
+        const auto deadline = io::boot_now() + seconds(10);
         while (!so() && io::boot_now() < deadline) {
             context.restart();
             context.run_one_for(milliseconds(10));
