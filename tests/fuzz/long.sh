@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Runs each fuzz target by libFuzzer: tests/fuzz/long.sh BUILD SECONDS [NAME...], BUILD being one of the preset fuzz.
 # What the corpora grow by is kept in BUILD/tests/fuzz/corpus; an input that breaks a promise is BUILD/crash-NAME-*.
-# A line for each target: executions, the edges of the program that were covered, inputs kept. With MERGE=1 what the grown
-# corpora cover that the seeds do not goes into tests/fuzz/grown.tar.xz, in as few inputs as that takes.
+# A line for each target: executions, the edges of the program that were covered, inputs kept. With MERGE=1 as few
+# of seeds and grown inputs as cover what all of them do go into tests/fuzz/grown.tar.xz.
 set -euo pipefail
 [ $# -ge 2 ] || { sed -n 2,6p "$0" >&2; exit 2; }
 build=$(readlink -f "$1") seconds=$2
