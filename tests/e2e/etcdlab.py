@@ -138,12 +138,15 @@ class Cluster:
                                m.cert, "--key", m.key, "put", name], input=value, env={**os.environ, "ETCDCTL_API": "3"},
                               preexec_fn=m.host._enter, capture_output=True, check=True, timeout=20)
 
-    def leader(self):
+    def leader(self, without=None):
+        """The member that says so of itself, of all but the one that is not to be asked; None while there is none."""
         for m in self.members:
+            if m is without:
+                continue
             got = self.ctl("endpoint", "status", "-w", "json", member=m, check=False)
             if got.returncode == 0:
                 status = json.loads(got.stdout)[0]["Status"]
-                if status["leader"] == status["header"]["member_id"]:
+                if status.get("leader") == status["header"]["member_id"]:
                     return m
         return None
 

@@ -82,6 +82,8 @@ UseDNS no
 PermitRootLogin yes
 MaxStartups 500
 Subsystem sftp internal-sftp
+# A bash that sshd starts reads ~/.bashrc, and would say what is said there, unless it is another shell's child.
+SetEnv SHLVL=1
 """, encoding="utf-8")
     process = host.spawn([_tool("sshd"), "-D", "-e", "-f", config], log=folder / "log")
     process.identity = folder / "user"

@@ -52,7 +52,7 @@ class Loss(FleetTest):
         leader = self.cluster.leader()
         leader.kill()
         self.knock(self.alpha)  # its rounds outlast no election, and the store's patience does
-        wait_for(lambda: self.cluster.leader(), "another leader", 20, 0.1)
+        wait_for(self.cluster.leader, "another leader", 20, 0.1)
         self.lab.next_window(WINDOW)
         self.knock(self.beta, self.other)
         self.wait_open(client=self.other)
@@ -60,8 +60,7 @@ class Loss(FleetTest):
         self.cluster.wait()
         hangs = self.cluster.leader()
         hangs.pause()
-        time.sleep(1.5)
-        wait_for(lambda: [m for m in self.cluster.members if m is not hangs and self.cluster.leader() is m], "a third", 20, 0.2)
+        wait_for(lambda: self.cluster.leader(without=hangs), "a third", 20, 0.2)
         self.lab.next_window(WINDOW)
         self.run_on(self.doors[0], "revoke", self.other.ip4)
         for host in self.hosts:
