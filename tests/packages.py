@@ -3,8 +3,8 @@
 
     sudo tests/packages.py [bookworm|trixie]...
 
-For each release they are built in it (tests/support/in_debian.py) and looked at by lintian; then a server is installed
-that guards its sshd, a client that knocks; an upgrade while a grant is open; one to a program that does not take the
+For each release they are built in it (tests/support/in_debian.py), twice, byte by byte, and looked at by lintian; their
+programs are hardened; then a server is installed that guards its sshd, a client that knocks; an upgrade while a grant is open; one to a program that does not take the
 configuration; removal and purge. With DEBS=FOLDER, what an earlier run has built (build/packages) is taken from there.
 """
 
@@ -15,6 +15,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import unittest
 
 SOURCE = pathlib.Path(__file__).parents[1]
@@ -48,12 +49,14 @@ class Life:
         folder = pathlib.Path(os.environ.get("DEBS", SOURCE / "build/packages")) / cls.release
         if "DEBS" not in os.environ:
             shutil.rmtree(folder, ignore_errors=True)
-            status = in_debian.run(cls.release, "etc/package.sh --out /out --check", folder)
+            # What is compiled comes from ccache the second time; tests/reproducible.sh compares that.
+            status = in_debian.run(cls.release, "etc/package.sh --out /out --check && etc/package.sh --out /again && "
+                                   "for deb in /out/*.deb; do cmp $deb /again/${deb##*/} || exit 1; done", folder)
             if status != 0:
                 raise AssertionError(f"etc/package.sh in {cls.release}: status {status}")
         cls.debs = {name: next(folder.glob(f"{name}_*_amd64.deb")) for name in ("chronoknock", "chronoknock-client")}
 
-    def setUp(self):
+    def boot(self):
         self.lab = Lab(program=shutil.which("true"))
         self.addCleanup(self.lab.close)
         self.server_host, self.client_host, self.stranger = (self.lab.host(n) for n in ("server", "client", "stranger"))
@@ -93,7 +96,18 @@ class Life:
     def door(self, host=None):
         return (host or self.stranger).door(self.server_host.ip4, 22)
 
+    def test_programs_are_hardened(self):
+        for name, deb in self.debs.items():
+            with self.subTest(package=name), tempfile.TemporaryDirectory() as tree:
+                subprocess.run(["dpkg-deb", "-x", deb, tree], check=True)
+                # All that needs no symbols, which a package has none of.
+                subprocess.run([sys.executable, "-B", "test_hardening.py", *("Hardening.test_" + t for t in (
+                    "position_independent", "full_relro", "no_stack_or_segment_is_executable_and_writable",
+                    "stack_protector_and_fortified_functions"))], cwd=SOURCE / "tests/e2e", check=True,
+                    env={**os.environ, "CHRONOKNOCK": f"{tree}/usr/bin/chronoknock"})
+
     def test_from_installation_to_purge(self):
+        self.boot()
         server, client = self.server, self.client
         before = (self.door(), self.door(self.client_host))
         self.assertEqual(before, ("open", "open"))
