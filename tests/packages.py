@@ -6,6 +6,7 @@
 For each release they are built in it (tests/support/in_debian.py), twice, byte by byte, and looked at by lintian; their
 programs are hardened; then a server is installed that guards its sshd, a client that knocks; an upgrade while a grant is open; one to a program that does not take the
 configuration; removal and purge. With DEBS=FOLDER, what an earlier run has built (build/packages) is taken from there.
+With FROM=FOLDER, what is installed first is what an earlier commit's run has built: the upgrade is from that program.
 """
 
 import json
@@ -41,6 +42,10 @@ def newer(deb, suffix, folder):
     return made
 
 
+def packages(folder):
+    return {name: next(folder.glob(f"{name}_*_amd64.deb")) for name in ("chronoknock", "chronoknock-client")}
+
+
 class Life:
     release = ""
 
@@ -54,7 +59,8 @@ class Life:
                                    "for deb in /out/*.deb; do cmp $deb /again/${deb##*/} || exit 1; done", folder)
             if status != 0:
                 raise AssertionError(f"etc/package.sh in {cls.release}: status {status}")
-        cls.debs = {name: next(folder.glob(f"{name}_*_amd64.deb")) for name in ("chronoknock", "chronoknock-client")}
+        cls.debs = packages(folder)
+        cls.first = packages(pathlib.Path(os.environ["FROM"]) / cls.release) if "FROM" in os.environ else cls.debs
 
     def boot(self):
         self.lab = Lab(program=shutil.which("true"))
@@ -67,7 +73,7 @@ class Life:
         """A fresh Debian with the package in /root, and in apt's cache what else that needs: the lab has no mirror."""
         machine = Booted(host, base=fresh(self.release))
         root = pathlib.Path(machine.path("/"))
-        shutil.copy(self.debs[package], root / "root/package.deb")
+        shutil.copy(self.first[package], root / "root/package.deb")
         shutil.copy("/etc/resolv.conf", root / "etc/resolv.conf")
         for command in ("apt-get -q update", f"{APT} install --download-only /root/package.deb"):
             done = subprocess.run(["chroot", root, "sh", "-c", command], capture_output=True, text=True, check=False)
@@ -123,7 +129,9 @@ class Life:
         self.assertEqual(server.run("stat -c '%U %G %a' /var/lib/chronoknock").stdout.strip(), "root chronoknock 1770")
         self.assertIn(f"{CONFIG} ", server.run("dpkg-query -W -f '${Conffiles}' chronoknock").stdout)
 
-        shutil.copy(newer(self.debs["chronoknock"], "+1", self.lab.folder), server.path("/root/newer.deb"))
+        # Another program, or the same by another version.
+        shutil.copy(self.debs["chronoknock"] if "FROM" in os.environ else newer(self.debs["chronoknock"], "+1", self.lab.folder),
+                    server.path("/root/newer.deb"))
         shutil.copy(newer(self.debs["chronoknock"], "+2", self.lab.folder), server.path("/root/newest.deb"))
 
         # A port is guarded.
