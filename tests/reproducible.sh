@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Two builds of the tree in two folders, byte by byte: tests/reproducible.sh [TARGET FILE]
-# By default the whole program, app/chronoknock; in CI a part of it (tests/e2e/test_build.py).
+# Two builds of the tree in two folders, byte by byte: tests/reproducible.sh [TARGET FILE TYPE]
+# By default the whole program, app/chronoknock, as Release; in CI a part of it with what debuggers are told
+# (tests/e2e/test_build.py), which names folders unless the compiler is told not to.
 set -euo pipefail
 source=$(readlink -f "$(dirname "$(readlink -f "$0")")/..")
-target=${1:-app/chronoknock} file=${2:-app/chronoknock}
+target=${1:-app/chronoknock} file=${2:-app/chronoknock} type=${3:-Release}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 # What --version and the check of certificates go by: the commit, and the day of the build.
@@ -13,7 +14,7 @@ for folder in one another/and/deeper; do
   mkdir -p "$work/$folder"
   # The tree lies elsewhere, and so does the build.
   (cd "$source" && tar -c CMakeLists.txt CMakePresets.json lib app etc) | tar -x -C "$work/$folder"
-  cmake -S "$work/$folder" -B "$work/$folder/build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCHRONOKNOCK_COMMIT=same >/dev/null
+  cmake -S "$work/$folder" -B "$work/$folder/build" -G Ninja -DCMAKE_BUILD_TYPE="$type" -DCHRONOKNOCK_COMMIT=same >/dev/null
   cmake --build "$work/$folder/build" --target "$target" >/dev/null
 done
 cmp "$work/one/build/$file" "$work/another/and/deeper/build/$file"

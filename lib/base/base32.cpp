@@ -10,7 +10,7 @@ namespace {
 constexpr std::string_view digits = "0123456789abcdefghijklmnopqrstuv";
 constexpr std::uint8_t no_digit = 0xff;
 
-constexpr auto values = [] {
+constexpr std::array<std::uint8_t, 256> make_values() {
     std::array<std::uint8_t, 256> table{};
     table.fill(no_digit);
     for (std::size_t i = 0; i < digits.size(); ++i) {
@@ -19,7 +19,9 @@ constexpr auto values = [] {
         if (i >= 10) table[c - 'a' + 'A'] = static_cast<std::uint8_t>(i);
     }
     return table;
-}();
+}
+
+constexpr auto values = make_values();
 
 } // namespace
 
