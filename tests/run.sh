@@ -16,7 +16,7 @@
 #   libfuzzer   each fuzz target for FUZZ_SECONDS (60), by libFuzzer; says executions and coverage
 #   static      the client without shared libraries, tried in an empty chroot, and at a real server's door
 #   same        two builds in two folders, byte by byte
-#   trixie      etc/quickstart.sh, and lint to e2e, in a Debian 13; bookworm: in a fresh Debian 12
+#   trixie      the README's two commands in a Debian 13; bookworm: in a Debian 12
 #   image       the container's image, and a knock through it (docker/try.sh)
 #   packages    Debian's packages: built, installed, upgraded, removed in fresh Debians 12 and 13 (tests/packages.py)
 # It installs what is missing; run it on a machine made for tests.
@@ -25,8 +25,7 @@ cd "$(dirname "$(readlink -f "$0")")/.."
 
 case ${1:-} in
   '') rings=(lint build unit e2e sanitizers) ;;
-  --fast) rings=(lint build unit e2e) ;;
-  -*) sed -n '2,/^# It installs/p' "$0" | sed 's/^# \{0,1\}//' >&2; exit 2 ;;
+  -h | --help) sed -n '2,/^# It installs/p' "$0" | sed 's/^# \{0,1\}//'; exit 0 ;;
   *) rings=("$@") ;;
 esac
 for ring in "${rings[@]}"; do
@@ -71,15 +70,18 @@ ring_build() {
 }
 
 ring_unit() {
-  [ -e build/release/build.ninja ] || ring_build
+  build release all
   tests release '^(unit|fuzz)\.'
 }
 
 ring_e2e() {
-  [ -e build/release/build.ninja ] || ring_build
+  build release all
   tests release '^e2e\.' $((jobs * 2)) # they wait more than they compute
   # What asks for something that this machine has not passes over itself.
-  grep -B1 "skipped '" build/release/Testing/Temporary/LastTest.log || true
+  local skipped
+  skipped=$(grep "skipped '" build/release/Testing/Temporary/LastTest.log) || return 0
+  echo "$skipped"
+  remark="$(wc -l <<<"$skipped") skipped"
 }
 
 ring_sanitizers() {
@@ -140,7 +142,7 @@ ring_static() {
 ring_same() { as_owner tests/reproducible.sh; }
 
 in_debian() {
-  tests/support/in_debian.py "$1" --out "build/out-$1" "etc/quickstart.sh && tests/run.sh lint build unit e2e"
+  tests/support/in_debian.py "$1" --out "build/out-$1" "etc/quickstart.sh && tests/run.sh"
 }
 ring_trixie() { in_debian trixie; }
 ring_bookworm() { in_debian bookworm; }
@@ -164,7 +166,7 @@ finish() {
   [ ${#said[@]} -gt 0 ] || return 0
   printf '\n%-12s %-7s %s\n' ring '' time
   printf '%s\n' "${said[@]}"
-  echo "rings: $passed passed, $failed failed"
+  echo "rings: $passed passed, $failed failed, in $((SECONDS / 60)) minutes"
 }
 trap finish EXIT
 for ring in "${rings[@]}"; do
@@ -172,9 +174,10 @@ for ring in "${rings[@]}"; do
   started=$SECONDS
   failed=1
   said+=("$(printf '%-12s %-7s' "$ring" failed)")
+  remark=''
   "ring_$ring" # set -e: it ends here if that fails
   failed=0
   passed=$((passed + 1))
   took=$((SECONDS - started))
-  said[-1]=$(printf '%-12s %-7s %d:%02d' "$ring" passed $((took / 60)) $((took % 60)))
+  said[-1]=$(printf '%-12s %-7s %d:%02d %s' "$ring" passed $((took / 60)) $((took % 60)) "$remark")
 done

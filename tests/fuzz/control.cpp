@@ -1,11 +1,21 @@
+#include "io/control/history_view.hpp"
 #include "io/control/protocol.hpp"
 
 #include <algorithm>
 #include <cstdlib>
 
+namespace {
+
+void expect_line(const std::string& text) {
+    for (const char c : text)
+        if (c < 0x20 || c == 0x7f) std::abort();
+}
+
+} // namespace
+
 /// A request as it comes over the control socket, header first: read, or refused with one line that can be
-/// printed. What was read and written is read again (numbers may differ in the last bit). An answer is read,
-/// or is an error.
+/// printed; so are the arguments of the operation that has the most of them. What was read and written is
+/// read again (numbers may differ in the last bit). An answer is read, or is an error.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using namespace chronoknock;
     io::frame_header header{};
@@ -23,9 +33,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if (r->operation.empty() || !again || again->operation != r->operation ||
             again->arguments.size() != r->arguments.size())
             std::abort();
+        if (const auto q = io::read_history_query(r->arguments); !q) expect_line(q.error().text);
     } else {
-        for (const char c : r.error().text)
-            if (c < 0x20 || c == 0x7f) std::abort();
+        expect_line(r.error().text);
     }
     const auto a = io::parse_answer(text);
     if (a && !io::parse_answer(io::to_text(a))) std::abort();

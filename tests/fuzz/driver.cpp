@@ -77,7 +77,7 @@ private:
     std::mt19937_64 random_;
 };
 
-/// What was being tried, kept where an abort by a sanitizer leaves it to be looked at.
+/// What was being tried, kept where the end of the program leaves it to be looked at.
 bytes current;
 
 void save_current() {
@@ -103,12 +103,16 @@ int main(int argc, char** argv) {
     if (seeds.empty()) return std::cerr << "no seeds in " << argv[2] << "\n", 2;
     mutator mutate{seeds, 1};
 
-    // A target aborts where a promise is broken; so does the runtime where an exception is caught by nobody.
-    std::signal(SIGABRT, [](int) {
-        std::signal(SIGABRT, SIG_DFL);
-        save_current();
-        std::abort();
-    });
+    // A target aborts where a promise is broken; so does the runtime where an exception is caught by nobody,
+    // and a sanitizer by abort_on_error=1, which has handlers of its own for the others.
+    for (const int s : {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL}) {
+        const auto before = std::signal(s, [](int caught) {
+            std::signal(caught, SIG_DFL);
+            save_current();
+            std::raise(caught);
+        });
+        if (before != SIG_DFL) std::signal(s, before);
+    }
     for (const auto& s : seeds) try_one(s);
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(5);
     std::uint64_t tried = 0;

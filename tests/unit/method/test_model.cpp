@@ -4,6 +4,7 @@
 #include "plain_verifier.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <optional>
 #include <random>
@@ -100,7 +101,8 @@ public:
     void run(std::size_t syns) {
         for (std::size_t i = 0; i < syns; ++i) {
             now_ += milliseconds(50) * (1 + below(chance(0.02) ? 60 : 3));
-            const auto who = lab::ip(1 + below(3));
+            if (chance(0.01)) error_ = milliseconds(10) * (1 + below(90)); // the next answer of a time server
+            const auto who = source(below(4));
             step(who, next(who));
         }
     }
@@ -112,6 +114,13 @@ public:
 private:
     std::uint32_t below(std::uint32_t n) { return static_cast<std::uint32_t>(random_() % n); }
     bool chance(double p) { return std::uniform_real_distribution()(random_) < p; }
+    /// Of both families.
+    static address source(std::uint32_t n) {
+        if (n % 2 == 0) return lab::ip(1 + n);
+        std::array<std::uint8_t, 16> bytes{0x20, 0x01, 0x0d, 0xb8};
+        bytes.back() = static_cast<std::uint8_t>(n);
+        return address::v6(bytes);
+    }
     nanoseconds clock() const { return seconds(lab::epoch) + now_; }
 
     /// The next port of a sequence that the source is at, or one out of order, repeated, or of chance.
@@ -119,7 +128,7 @@ private:
         auto& at = progress_[who.to_string()];
         if (at.left.empty()) {
             const auto all =
-                model_.live(clock() - nanoseconds(chance(0.2) ? seconds(below(20)) : seconds(0)), error);
+                model_.live(clock() - nanoseconds(chance(0.2) ? seconds(below(20)) : seconds(0)), error_);
             const auto& name = all[below(static_cast<std::uint32_t>(all.size()))];
             at.left = model_.ports(who, name);
             if (!keys_[std::get<0>(name)].strict && chance(0.5)) std::ranges::shuffle(at.left, random_);
@@ -140,7 +149,7 @@ private:
 
     void step(const address& who, const plain::syn& s) {
         const instant now{now_};
-        real_.advance(now, {unix_time{clock()}, error}, ~std::size_t{0});
+        real_.advance(now, {unix_time{clock()}, error_}, ~std::size_t{0});
         auto e = lab::syn(who, s.source_port, s.port, s.sequence);
         real_.observe(e, now);
         const auto found = real_.end_batch(now);
@@ -160,9 +169,9 @@ private:
         }
         std::size_t timely = 0;
         if (counts)
-            for (const auto& name : model_.live(clock(), error))
+            for (const auto& name : model_.live(clock(), error_))
                 if (const auto began = model_.complete(who, name);
-                    began && model_.in_time(name, clock() - (now_ - *began), error)) {
+                    began && model_.in_time(name, clock() - (now_ - *began), error_)) {
                     if (!names.contains(name) && may_be_taken_for_retransmission(who, name)) {
                         ++missed_;
                         continue;
@@ -198,7 +207,7 @@ private:
         std::vector<std::uint16_t> left;
         std::optional<plain::syn> last;
     };
-    static constexpr nanoseconds error = milliseconds(310);
+    nanoseconds error_ = milliseconds(310);
     std::mt19937 random_;
     std::vector<plain::key> keys_ = some_keys();
     config::server server_ = server_of(keys_);
