@@ -77,7 +77,7 @@ BOOST_AUTO_TEST_CASE(loopback_and_networks_always_allowed_pass) {
 
 BOOST_AUTO_TEST_CASE(a_grant_ends_in_the_kernel_and_live_connections_outlast_it) {
     auto f = guarded();
-    add(f, knocker, "ssh", 500ms);
+    add(f, knocker, "ssh", 2s);
     const auto client = dial(knocker, lab::server4, 22);
     BOOST_TEST(fate(client) == "open");
     BOOST_TEST_REQUIRE(lab::readable(ssh));

@@ -173,12 +173,12 @@ BOOST_AUTO_TEST_CASE(an_open_door_ends_the_knock) {
     order.to.ip = ip("127.0.0.1");
     order.shots = syns_to(ports);
     order.wait_port = 2222;
+    order.pace.pause = 5s; // on a busy machine one round takes long
     const auto report = io::send_knock(order);
     BOOST_REQUIRE(report.has_value());
     BOOST_REQUIRE(report->opened_after.has_value());
     BOOST_TEST(report->opened_after->count() > 0);
-    BOOST_TEST((*report->opened_after < 100ms)); // the second round would have come then
-    BOOST_TEST(report->syns == 6u);
+    BOOST_TEST(report->syns == 6u); // one round
 }
 
 BOOST_AUTO_TEST_CASE(machine_that_cannot_send_says_so_and_names_no_port) {

@@ -113,7 +113,7 @@ BOOST_AUTO_TEST_CASE(opens_and_shuts_both_families) { open_and_shut(*this); }
 
 BOOST_AUTO_TEST_CASE(a_grant_ends_in_the_kernel) {
     auto f = ready();
-    add(f, knocker, "ssh", 300ms);
+    add(f, knocker, "ssh", 2s);
     BOOST_TEST(try_from(knocker, 22) == "open");
     f = nullptr; // whoever is there to see it
     BOOST_TEST(run_until([&] { return try_from(knocker, 22) == "silent"; }));
@@ -297,7 +297,7 @@ BOOST_AUTO_TEST_CASE(opens_and_shuts_both_families) { open_and_shut(*this); }
 
 BOOST_AUTO_TEST_CASE(a_grant_ends_in_the_kernel) {
     auto f = ready();
-    add(f, knocker, "ssh", 300ms);
+    add(f, knocker, "ssh", 2s);
     BOOST_TEST(try_from(knocker, 22) == "open");
     f = nullptr;
     BOOST_TEST(run_until([&] { return try_from(knocker, 22) == "silent"; }));
