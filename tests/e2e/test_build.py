@@ -41,7 +41,8 @@ class Linking(unittest.TestCase):
         archives = ("libboost*.a", "libssl.a", "libcrypto.a", "libre2.a", "libsqlite3.a", "libpcap.a", "libcap-ng.a",
                     "libseccomp.a", "libstdc++.a")
         found = self.linked(" ".join(archives))
-        self.assertEqual([f for f in found if f.startswith("/") and f.endswith(".a")], [])
+        # The C library's librt.a, which Debian 13's Boost asks for, is empty.
+        self.assertEqual([f for f in found if f.startswith("/") and f.endswith(".a") and not f.endswith("/librt.a")], [])
         for name in ("boost_log", "ssl", "crypto", "re2", "sqlite3"):
             self.assertTrue(any(f"/lib{name}.so" in f for f in found), name)
 
