@@ -127,13 +127,17 @@ class Man(unittest.TestCase):
 
     def test_the_options_of_a_page_are_those_of_help(self):
         tried = 0
-        for command in self.commands():
-            page = next(text for name, text in PAGES.items() if name[:-2] == f"chronoknock-{command}")
+        for command in [None, *self.commands()]:
+            page = next(text for name, text in PAGES.items() if name[:-2] == (f"chronoknock-{command}" if command else "chronoknock"))
             said = page.partition("\n# OPTIONS\n")[2].partition("\n# ")[0]
-            known = HELP_OPTION.findall(self.run_program(command, "--help").stdout.partition("\nOptions:\n")[2])
-            known.remove(("-h", "--help", ""))  # chronoknock(1) has it
-            told = [option for option in PAGE_OPTION.findall(said) if option[1] != "--help"]
+            shown = self.run_program(*filter(None, [command]), "--help").stdout
+            known = HELP_OPTION.findall(shown.partition("\nOptions:\n")[2])
+            told = PAGE_OPTION.findall(said)
             with self.subTest(command):
+                self.assertIn(("-h", "--help", ""), known)
+                if command:  # chronoknock(1) has --help for all
+                    known.remove(("-h", "--help", ""))
+                    told = [option for option in told if option[1] != "--help"]
                 self.assertEqual(sorted(told), sorted(known))
                 tried += len(known)
         self.assertGreater(tried, 150)
