@@ -21,9 +21,13 @@ INI, KEY, PROTOCOL, CLIENT = (PAGES[name] for name in ("chronoknock.ini.5", "chr
 HELP_OPTION = re.compile(r"^  (?:(-\w), )?(--[\w-]+)(?: (\S+))?(?:  |$)", re.MULTILINE)
 PAGE_OPTION = re.compile(r"(?:\*(-\w)\*, )?\*(--[\w-]+)\*(?: _([^_\n]+(?:_[A-Z]+)?)_)?")
 SECRET = "secret = 000102030405060708090a0b0c0d0e0f\n"
-# Of methods whose fields have defaults and whose knocks are the same each time: what a key file must say.
-LEAST = {"time-sequence": SECRET, "otp": "method = otp\nseed = TeSt\npassphrase = This is a test.\ncount = 100\n"}
-OF_THE_SERVER = {"lookahead"}  # not in the file that LEAST has
+# What a key file of a method must say; of otp both ends'.
+LEAST = {"time-sequence": SECRET, "challenge": "method = challenge\n" + SECRET,
+         "sealed": "method = sealed\ncarrier = ports, udp\n" + SECRET,
+         "static": "method = static\nsequence = 7000, 8000; 9000, 9001\n",
+         "fwknop": f"method = fwknop\nkey_base64 = {'A' * 22}\nhmac_key_base64 = {'A' * 22}\n",
+         "otp": "method = otp\nseed = TeSt\nverifier = 99:0011223344556677\nissued = 0\n"}
+OF_THE_CLIENT = "method = otp\nseed = TeSt\npassphrase = This is a test.\ncount = 100\n"
 # *name* = default, or a remark in brackets; what it means stands below, indented.
 FIELD = re.compile(r"^\*(\w+)\* (?:= ?(.*)|\((.*)\))\n((?:\t.*\n)+)", re.MULTILINE)
 
@@ -42,6 +46,27 @@ def sections():
     """Of chronoknock.ini(5): section -> fields."""
     parts = re.split(r"^## \[(.*)\]\n", INI.partition("\n# FIELDS\n")[2].partition("\n# ")[0], flags=re.MULTILINE)
     return dict(zip(parts[1::2], map(fields, parts[2::2])))
+
+
+def without(text, name):
+    """Lines but that of a field."""
+    return "".join(line for line in text.splitlines(keepends=True) if line.partition(" ")[0] != name)
+
+
+def fields_of_keys():
+    """Of chronoknock.key(5): method -> fields, also those that it says are others' as well."""
+    first, *others = re.split(r"^## Method (\w+)\n", KEY.partition("\n# EXAMPLES\n")[0], flags=re.MULTILINE)
+    common = fields(first)
+    told = {"time-sequence": common}
+    for method, part in zip(others[::2], others[1::2]):
+        if above := re.search(r"^(_.*) as above", part, re.MULTILINE):
+            told[method] = {name: common.get(name) for name in re.findall(r"_(\w+)_", above[1])}
+        elif "The fields of *time-sequence*" in part:
+            told[method] = {**common, "ignore": (re.search(r"_ignore_ is _(\w+)_ unless", part)[1], common["ignore"][1])}
+        else:
+            told[method] = {}
+        told[method] = {**told[method], "method": (None, ""), **fields(part)}
+    return told
 
 
 def blocks(text):
@@ -70,9 +95,7 @@ class Man(unittest.TestCase):
         for section, text in (changed or {}).items():
             section = {"service.NAME": "service.ssh", "key.NAME": "key.alice"}.get(section, section)
             name = text.partition(" ")[0]
-            kept = "".join(line + "\n" for line in lines.get(section, "").splitlines()
-                           if line.partition(" ")[0] != name)
-            lines[section] = kept + text
+            lines[section] = without(lines.get(section, ""), name) + text
         text = "".join(f"[{section}]\n{text}" for section, text in lines.items())
         return self.run_program("check", "--config", self.put("a.ini", text + more))
 
@@ -80,7 +103,7 @@ class Man(unittest.TestCase):
         """`profile show` of a profile that has more lines."""
         self.put("k", SECRET)
         name = text.partition(" ")[0]
-        kept = "".join(line for line in ("host = h\n", "key = k\n") if line.partition(" ")[0] != name)
+        kept = without("host = h\nkey = k\n", name)
         return self.run_program("profile", "show", "a", "--config", self.put("client.ini", f"[profile.a]\n{kept}{text}\n"))
 
     def key_complaint(self, text):
@@ -207,25 +230,32 @@ class Man(unittest.TestCase):
             with self.subTest(method):
                 self.assertRegex(PROTOCOL, rf"(?m)^## {re.escape(method)}$")
                 known = self.expected_names(self.key_complaint(f"method = {method}\nnonsense = 1\n"))
-                self.assertLessEqual(known, set(fields(KEY)))
+                self.assertEqual(set(fields_of_keys()[method]), known)
+        self.assertEqual(set(fields_of_keys()), set(methods))
 
     def test_every_default_and_range_of_a_key_file(self):
-        def sequence(text):
-            done = self.run_program("sequence", "--key", self.put("b.key", text), "--ip", "192.0.2.7", "--at", "18")
-            self.assertEqual(done.returncode, 0, done.stderr)
-            return done.stdout
-        first, *others = re.split(r"^## Method (\w+)\n", KEY, flags=re.MULTILINE)
-        parts = {"time-sequence": first, **dict(zip(others[::2], others[1::2]))}
-        for method, least in LEAST.items():
-            for name, (default, meaning) in fields(parts[method]).items():
-                if default is None:
-                    continue
+        def shown(method, text):
+            """What the program makes of a key: its knock, where that is the same each time, and what check says. Neither tells
+            of fwknop's port, of otp's ports, or when a pad was issued."""
+            more = {"sealed": ["--nonce", "00112233"]}.get(method, [])
+            sequence = self.run_program("sequence", "--key", self.put("b.key", text), "--ip", "192.0.2.7", "--at", "18", *more)
+            check = self.check({"key.alice": "file = b.key\nallow_weak = true\n"})
+            self.assertIn(0, (sequence.returncode, check.returncode), (sequence, check))
+            return sequence.stdout if method != "fwknop" else "", check.stdout, sequence.returncode, check.returncode
+        tried = 0
+        for method, told in fields_of_keys().items():
+            for name, (default, meaning) in told.items():
+                least = without(OF_THE_CLIENT if f"\n{name} =" in OF_THE_CLIENT else LEAST[method], name)
                 with self.subTest(method=method, field=name):
-                    if name not in OF_THE_SERVER:
-                        self.assertEqual(sequence(least + f"{name} = {default}\n"), sequence(least))
-                    complaint = self.key_complaint(least + f"{name} = ?\n") if default else ""
-                    if bounds := re.search(r"number from (\w+ to \w+)", complaint):
-                        self.assertIn(bounds[1], meaning)
+                    complaint = self.key_complaint(least + f"{name} = {'?' * 600}\n")
+                    self.assertIn(f"{name}: ", complaint)
+                    for bounds in re.findall(r"\d+ to \d+|at most \d+", complaint):
+                        self.assertIn(bounds, meaning)
+                        tried += 1
+                    if default is not None:
+                        self.assertEqual(shown(method, least + f"{name} = {default}\n"), shown(method, least))
+                        tried += 1
+        self.assertGreater(tried, 50)
 
     def test_the_worked_example(self):
         shown = blocks(PROTOCOL.partition("\n# EXAMPLE\n")[2].partition("\n# STANDARDS\n")[0])
