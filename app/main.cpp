@@ -19,7 +19,9 @@ void print_help() {
                  "Port knocking with sequences made from a key, the time and an address.\n\nCommands:\n";
     for (const auto& c : app::command_table())
         std::cout << "  " << std::left << std::setw(13) << c.name << c.help << "\n";
-    std::cout << "\nchronoknock COMMAND --help tells more of a command, --version the version.\n";
+    std::cout << "\nOptions:\n"
+                 "  -h, --help     show this help and exit; with COMMAND, that of the command\n"
+                 "  -V, --version  show the version and the commit of the build, and exit\n";
 }
 
 int run(const app::arguments& args) {

@@ -29,5 +29,8 @@ size=$(podman image inspect --format '{{.Size}}' chronoknock)
 container=$(buildah from chronoknock)
 cp "$(buildah mount "$container")/usr/bin/chronoknock" "$work/chronoknock"
 buildah rm "$container" >/dev/null
+said=$("$work/chronoknock" --version)
+[[ $said == *"(commit ${commit:0:12}"* ]] ||
+  { echo "docker/try.sh: the image says '$said', expected the commit ${commit:0:12}" >&2; exit 1; }
 
 python3 -B tests/e2e/demo.py --image chronoknock "$work/chronoknock"

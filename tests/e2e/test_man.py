@@ -21,9 +21,13 @@ INI, KEY, PROTOCOL, CLIENT = (PAGES[name] for name in ("chronoknock.ini.5", "chr
 HELP_OPTION = re.compile(r"^  (?:(-\w), )?(--[\w-]+)(?: (\S+))?(?:  |$)", re.MULTILINE)
 PAGE_OPTION = re.compile(r"(?:\*(-\w)\*, )?\*(--[\w-]+)\*(?: _([^_\n]+(?:_[A-Z]+)?)_)?")
 SECRET = "secret = 000102030405060708090a0b0c0d0e0f\n"
-# Of methods whose fields have defaults and whose knocks are the same each time: what a key file must say.
-LEAST = {"time-sequence": SECRET, "otp": "method = otp\nseed = TeSt\npassphrase = This is a test.\ncount = 100\n"}
-OF_THE_SERVER = {"lookahead"}  # not in the file that LEAST has
+# What a key file of a method must say; of otp both ends'.
+LEAST = {"time-sequence": SECRET, "challenge": "method = challenge\n" + SECRET,
+         "sealed": "method = sealed\ncarrier = ports, udp\n" + SECRET,
+         "static": "method = static\nsequence = 7000, 8000; 9000, 9001\n",
+         "fwknop": f"method = fwknop\nkey_base64 = {'A' * 22}\nhmac_key_base64 = {'A' * 22}\n",
+         "otp": "method = otp\nseed = TeSt\nverifier = 99:0011223344556677\nissued = 0\n"}
+OF_THE_CLIENT = "method = otp\nseed = TeSt\npassphrase = This is a test.\ncount = 100\n"
 # *name* = default, or a remark in brackets; what it means stands below, indented.
 FIELD = re.compile(r"^\*(\w+)\* (?:= ?(.*)|\((.*)\))\n((?:\t.*\n)+)", re.MULTILINE)
 
@@ -42,6 +46,27 @@ def sections():
     """Of chronoknock.ini(5): section -> fields."""
     parts = re.split(r"^## \[(.*)\]\n", INI.partition("\n# FIELDS\n")[2].partition("\n# ")[0], flags=re.MULTILINE)
     return dict(zip(parts[1::2], map(fields, parts[2::2])))
+
+
+def without(text, name):
+    """Lines but that of a field."""
+    return "".join(line for line in text.splitlines(keepends=True) if line.partition(" ")[0] != name)
+
+
+def fields_of_keys():
+    """Of chronoknock.key(5): method -> fields, also those that it says are others' as well."""
+    first, *others = re.split(r"^## Method (\w+)\n", KEY.partition("\n# EXAMPLES\n")[0], flags=re.MULTILINE)
+    common = fields(first)
+    told = {"time-sequence": common}
+    for method, part in zip(others[::2], others[1::2]):
+        if above := re.search(r"^(_.*) as above", part, re.MULTILINE):
+            told[method] = {name: common.get(name) for name in re.findall(r"_(\w+)_", above[1])}
+        elif "The fields of *time-sequence*" in part:
+            told[method] = {**common, "ignore": (re.search(r"_ignore_ is _(\w+)_ unless", part)[1], common["ignore"][1])}
+        else:
+            told[method] = {}
+        told[method] = {**told[method], "method": (None, ""), **fields(part)}
+    return told
 
 
 def blocks(text):
@@ -70,9 +95,7 @@ class Man(unittest.TestCase):
         for section, text in (changed or {}).items():
             section = {"service.NAME": "service.ssh", "key.NAME": "key.alice"}.get(section, section)
             name = text.partition(" ")[0]
-            kept = "".join(line + "\n" for line in lines.get(section, "").splitlines()
-                           if line.partition(" ")[0] != name)
-            lines[section] = kept + text
+            lines[section] = without(lines.get(section, ""), name) + text
         text = "".join(f"[{section}]\n{text}" for section, text in lines.items())
         return self.run_program("check", "--config", self.put("a.ini", text + more))
 
@@ -80,7 +103,7 @@ class Man(unittest.TestCase):
         """`profile show` of a profile that has more lines."""
         self.put("k", SECRET)
         name = text.partition(" ")[0]
-        kept = "".join(line for line in ("host = h\n", "key = k\n") if line.partition(" ")[0] != name)
+        kept = without("host = h\nkey = k\n", name)
         return self.run_program("profile", "show", "a", "--config", self.put("client.ini", f"[profile.a]\n{kept}{text}\n"))
 
     def key_complaint(self, text):
@@ -95,13 +118,17 @@ class Man(unittest.TestCase):
 
     def test_the_tools_take_them(self):
         self.assertGreaterEqual(len(PAGES), 3)
-        for name, text in PAGES.items():
+        for name in PAGES:
             with self.subTest(name):
-                made = subprocess.run(["scdoc"], input=text, capture_output=True, text=True)
-                self.assertEqual((made.returncode, made.stderr), (0, ""))
-                shown = subprocess.run(["groff", "-t", "-man", "-Tutf8", "-ww", "-rLL=80n", "-z"], input=made.stdout,
-                                       capture_output=True, text=True)
-                self.assertEqual((shown.returncode, shown.stderr), (0, ""))
+                page = subprocess.run([SOURCE / "etc/man/page.sh", SOURCE / f"etc/man/{name}.scd"], capture_output=True,
+                                      text=True)
+                self.assertEqual((page.returncode, page.stderr), (0, ""))
+                # groff complains where a page happens to end within one.
+                self.assertEqual(page.stdout.count("\n.TS"), 0, "expected no tables")
+                for width in ("72", "80", "100"):
+                    shown = subprocess.run(["man", "--warnings=w", "-l", "-"], input=page.stdout, capture_output=True,
+                                           text=True, env=dict(os.environ, MANWIDTH=width, LC_ALL="C.UTF-8"))
+                    self.assertEqual((shown.returncode, shown.stderr), (0, ""), width)
 
     def test_each_names_pages_that_exist(self):
         for name, text in PAGES.items():
@@ -123,13 +150,17 @@ class Man(unittest.TestCase):
 
     def test_the_options_of_a_page_are_those_of_help(self):
         tried = 0
-        for command in self.commands():
-            page = next(text for name, text in PAGES.items() if name[:-2] == f"chronoknock-{command}")
+        for command in [None, *self.commands()]:
+            page = next(text for name, text in PAGES.items() if name[:-2] == (f"chronoknock-{command}" if command else "chronoknock"))
             said = page.partition("\n# OPTIONS\n")[2].partition("\n# ")[0]
-            known = HELP_OPTION.findall(self.run_program(command, "--help").stdout.partition("\nOptions:\n")[2])
-            known.remove(("-h", "--help", ""))  # chronoknock(1) has it
-            told = [option for option in PAGE_OPTION.findall(said) if option[1] != "--help"]
+            shown = self.run_program(*filter(None, [command]), "--help").stdout
+            known = HELP_OPTION.findall(shown.partition("\nOptions:\n")[2])
+            told = PAGE_OPTION.findall(said)
             with self.subTest(command):
+                self.assertIn(("-h", "--help", ""), known)
+                if command:  # chronoknock(1) has --help for all
+                    known.remove(("-h", "--help", ""))
+                    told = [option for option in told if option[1] != "--help"]
                 self.assertEqual(sorted(told), sorted(known))
                 tried += len(known)
         self.assertGreater(tried, 150)
@@ -199,25 +230,32 @@ class Man(unittest.TestCase):
             with self.subTest(method):
                 self.assertRegex(PROTOCOL, rf"(?m)^## {re.escape(method)}$")
                 known = self.expected_names(self.key_complaint(f"method = {method}\nnonsense = 1\n"))
-                self.assertLessEqual(known, set(fields(KEY)))
+                self.assertEqual(set(fields_of_keys()[method]), known)
+        self.assertEqual(set(fields_of_keys()), set(methods))
 
     def test_every_default_and_range_of_a_key_file(self):
-        def sequence(text):
-            done = self.run_program("sequence", "--key", self.put("b.key", text), "--ip", "192.0.2.7", "--at", "18")
-            self.assertEqual(done.returncode, 0, done.stderr)
-            return done.stdout
-        first, *others = re.split(r"^## Method (\w+)\n", KEY, flags=re.MULTILINE)
-        parts = {"time-sequence": first, **dict(zip(others[::2], others[1::2]))}
-        for method, least in LEAST.items():
-            for name, (default, meaning) in fields(parts[method]).items():
-                if default is None:
-                    continue
+        def shown(method, text):
+            """What the program makes of a key: its knock, where that is the same each time, and what check says. Neither tells
+            of fwknop's port, of otp's ports, or when a pad was issued."""
+            more = {"sealed": ["--nonce", "00112233"]}.get(method, [])
+            sequence = self.run_program("sequence", "--key", self.put("b.key", text), "--ip", "192.0.2.7", "--at", "18", *more)
+            check = self.check({"key.alice": "file = b.key\nallow_weak = true\n"})
+            self.assertIn(0, (sequence.returncode, check.returncode), (sequence, check))
+            return sequence.stdout if method != "fwknop" else "", check.stdout, sequence.returncode, check.returncode
+        tried = 0
+        for method, told in fields_of_keys().items():
+            for name, (default, meaning) in told.items():
+                least = without(OF_THE_CLIENT if f"\n{name} =" in OF_THE_CLIENT else LEAST[method], name)
                 with self.subTest(method=method, field=name):
-                    if name not in OF_THE_SERVER:
-                        self.assertEqual(sequence(least + f"{name} = {default}\n"), sequence(least))
-                    complaint = self.key_complaint(least + f"{name} = ?\n") if default else ""
-                    if bounds := re.search(r"number from (\w+ to \w+)", complaint):
-                        self.assertIn(bounds[1], meaning)
+                    complaint = self.key_complaint(least + f"{name} = {'?' * 600}\n")
+                    self.assertIn(f"{name}: ", complaint)
+                    for bounds in re.findall(r"\d+ to \d+|at most \d+", complaint):
+                        self.assertIn(bounds, meaning)
+                        tried += 1
+                    if default is not None:
+                        self.assertEqual(shown(method, least + f"{name} = {default}\n"), shown(method, least))
+                        tried += 1
+        self.assertGreater(tried, 50)
 
     def test_the_worked_example(self):
         shown = blocks(PROTOCOL.partition("\n# EXAMPLE\n")[2].partition("\n# STANDARDS\n")[0])

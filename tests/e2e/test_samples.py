@@ -1,8 +1,11 @@
 """What we hand to people to start from works as it stands."""
 
 import json
+import os
 import pathlib
 import re
+import shutil
+import subprocess
 import types
 import unittest
 
@@ -107,6 +110,28 @@ class Containers(unittest.TestCase):
         for volume in ("/etc/chronoknock:/etc/chronoknock:ro", "/var/lib/chronoknock:/var/lib/chronoknock"):
             self.assertIn(f"- {volume}", compose)
             self.assertIn(f"Volume={volume}\n", quadlet)
+
+    def test_podman_makes_a_unit_of_the_quadlet(self):
+        program = pathlib.Path("/usr/libexec/podman/quadlet")
+        if not program.exists():
+            self.skipTest("podman has no quadlet here, as in Debian 12")
+        made = subprocess.run([program, "-dryrun"], env={"QUADLET_UNIT_DIRS": str(_SOURCE / "docker")}, capture_output=True, text=True)
+        self.assertEqual(made.returncode, 0, made.stderr)
+        self.assertIn("\nType=notify\n", made.stdout)
+        start = re.search(r"^ExecStart=(.*)$", made.stdout, re.MULTILINE)[1] + " "
+        for option in ("--network host", "--cap-drop all", "--cap-add net_admin", "--security-opt=no-new-privileges", "--read-only",
+                       "--tmpfs /run/chronoknock:mode=0755", "--ulimit nofile=1024:1024", "--sdnotify=container",
+                       "-v /etc/chronoknock:/etc/chronoknock:ro", "-v /var/lib/chronoknock:/var/lib/chronoknock",
+                       r'--health-cmd "[\"chronoknock\", \"status\"]"'):
+            self.assertIn(f" {option} ", start)
+
+    def test_docker_takes_the_compose_file(self):
+        if not shutil.which("docker-compose"):
+            self.skipTest("there is no docker-compose")
+        made = subprocess.run(["docker-compose", "-f", _SOURCE / "docker/compose.yaml", "config"], env=dict(os.environ, COMMIT="0a1b"),
+                              capture_output=True, text=True)
+        self.assertEqual((made.returncode, made.stderr), (0, ""))
+        self.assertIn("COMMIT: 0a1b\n", made.stdout)
 
 
 if __name__ == "__main__":

@@ -15,13 +15,20 @@ _MOST = {"chronoknock.service": 1.5, "chronoknock-helper@.service": 2.6}
 _SOCKET = "/run/chronoknock-helper.sock"
 _ADMIN = 1 << 12
 
-# Connects to the helper's socket, and tells how much comes: one byte is the greeting of a helper that serves.
+# Connects to the helper's socket, as often as is said, and tells how much comes each time: one byte is the greeting of a
+# helper that serves. Several connections are kept.
 _CONNECT = f"""
 use Socket;
-socket(my $s, AF_UNIX, SOCK_SEQPACKET, 0) or die;
-connect($s, pack_sockaddr_un("{_SOCKET}")) or do {{ print "refused\\n"; exit }};
-recv($s, my $said, 10, 0);
-print length($said), " bytes\\n";
+$| = 1;
+my @kept;
+for (1 .. ($ARGV[0] // 1)) {{
+    socket(my $s, AF_UNIX, SOCK_SEQPACKET, 0) or die;
+    connect($s, pack_sockaddr_un("{_SOCKET}")) or do {{ print "refused\\n"; exit }};
+    recv($s, my $said, 10, 0);
+    print length($said), " bytes\\n";
+    push @kept, $s;
+}}
+sleep if @kept > 1;
 """
 
 
@@ -49,6 +56,7 @@ class Exposure(unittest.TestCase):
 class Units(Booting):
     def setUp(self):
         super().setUp()
+        self.machine.write("/usr/local/share/connect.pl", _CONNECT)
         self.machine.boot()
         self.machine.wait_unit("chronoknock")
         self.await_server()
@@ -60,9 +68,25 @@ class Units(Booting):
         text = self.machine.run(f"cat /proc/{pid}/status").stdout
         return dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
 
+    def helpers(self):
+        """Units of helpers that are there."""
+        listed = self.machine.run("systemctl list-units --plain --no-legend 'chronoknock-helper@*'").stdout
+        return [line.split()[0] for line in listed.splitlines()]
+
+    def connect_from_the_servers_unit(self, times):
+        """In place of the server, once its helper has gone."""
+        self.machine.run("systemctl stop chronoknock")
+        wait_for(lambda: not self.helpers(), "the helper's end")
+        self.machine.write("/etc/systemd/system/chronoknock.service.d/other.conf",
+                           "[Service]\nType=simple\nWatchdogSec=0\nRestart=no\nExecStartPre=\nExecStart=\n"
+                           f"ExecStart=/usr/bin/perl /usr/local/share/connect.pl {times}\nStandardOutput=truncate:/run/connected\n")
+        self.machine.run("systemctl daemon-reload && systemctl start chronoknock")
+
+    def connected(self):
+        return self.machine.run("cat /run/connected", check=False).stdout.splitlines()
+
     def connect(self, user):
         """What somebody gets who connects to the helper's socket."""
-        self.machine.write("/usr/local/share/connect.pl", _CONNECT)
         return self.machine.run(f"runuser -u {user} -- perl /usr/local/share/connect.pl").stdout
 
     def test_neither_is_more_than_it_has_to_be(self):
@@ -133,12 +157,20 @@ class Units(Booting):
         self.assertRegex(said, "expected a process of the unit chronoknock.service, found one in /")
         self.assertIn("expected the user chronoknock, found user 0", said)
         # The server's own is served: the same by one that runs in its unit.
-        self.machine.run("systemctl stop chronoknock")
-        self.machine.write("/etc/systemd/system/chronoknock.service.d/other.conf",
-                           "[Service]\nType=simple\nWatchdogSec=0\nRestart=no\nExecStartPre=\nExecStart=\n"
-                           "ExecStart=/usr/bin/perl /usr/local/share/connect.pl\nStandardOutput=truncate:/run/connected\n")
-        self.machine.run("systemctl daemon-reload && systemctl start chronoknock")
-        wait_for(lambda: self.machine.run("cat /run/connected", check=False).stdout == "1 bytes\n", "the greeting")
+        self.connect_from_the_servers_unit(1)
+        wait_for(lambda: self.connected() == ["1 bytes"], "the greeting")
+
+    def test_two_helpers_at_once_and_each_has_bounds(self):
+        self.connect_from_the_servers_unit(3)
+        wait_for(lambda: len(self.connected()) == 3, "three answers")
+        self.assertEqual(self.connected(), ["1 bytes", "1 bytes", "0 bytes"])
+        helpers = self.helpers()
+        self.assertEqual(len(helpers), 2)
+        text = (_UNITS / "chronoknock-helper@.service").read_text(encoding="utf-8")
+        tasks, memory = (int(re.search(rf"^{field}=(\d+)", text, re.MULTILINE)[1]) for field in ("TasksMax", "MemoryMax"))
+        for helper in helpers:
+            self.assertEqual((self.machine.unit(helper, "TasksMax"), self.machine.unit(helper, "MemoryMax")),
+                             (str(tasks), str(memory << 30)))
 
     def test_where_the_user_is_another_than_the_configuration_names(self):
         """As a unit of an earlier version took it from there: nobody is locked out."""
