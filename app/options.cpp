@@ -4,6 +4,7 @@
 
 #include <iostream>
 #include <stdexcept>
+#include <utility>
 
 namespace chronoknock::app {
 
@@ -56,7 +57,7 @@ po::variables_map parse_options(const arguments& args, const usage& u) {
     if (args.size() == 1 && args.front() == describe) {
         auto described = u;
         described.options.add_options()("help,h", "show this help and exit");
-        throw described;
+        throw usage(std::move(described));
     }
     po::options_description all;
     all.add(shown).add(u.hidden);

@@ -14,7 +14,7 @@ constexpr std::array<std::uint8_t, 256> make_values() {
     std::array<std::uint8_t, 256> table{};
     table.fill(no_digit);
     for (std::size_t i = 0; i < digits.size(); ++i) {
-        const auto c = static_cast<std::size_t>(digits[i]);
+        const std::size_t c = static_cast<unsigned char>(digits[i]);
         table[c] = static_cast<std::uint8_t>(i);
         if (i >= 10) table[c - 'a' + 'A'] = static_cast<std::uint8_t>(i);
     }

@@ -37,7 +37,7 @@ std::optional<Bytes> run(const context& c, byte_view in) {
     if (EVP_CipherUpdate(c.get(), out.data(), &first, in.data(), static_cast<int>(in.size())) != 1 ||
         EVP_CipherFinal_ex(c.get(), out.data() + first, &last) != 1)
         return {};
-    out.resize(static_cast<std::size_t>(first + last));
+    out.resize(static_cast<std::size_t>(first) + static_cast<std::size_t>(last));
     return out;
 }
 

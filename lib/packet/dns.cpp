@@ -13,9 +13,8 @@ constexpr std::uint16_t recursion_desired = 0x0100;
 /// branch for each kind of character is guessed wrong at every other one of a random name.)
 constexpr auto label_characters = [] {
     std::array<char, 256> table{};
-    for (char c = 'a'; c <= 'z'; ++c)
-        table[static_cast<std::size_t>(c)] = table[static_cast<std::size_t>(c - 'a' + 'A')] = c;
-    for (char c = '0'; c <= '9'; ++c) table[static_cast<std::size_t>(c)] = c;
+    for (std::size_t c = 'a'; c <= 'z'; ++c) table[c] = table[c - 'a' + 'A'] = static_cast<char>(c);
+    for (std::size_t c = '0'; c <= '9'; ++c) table[c] = static_cast<char>(c);
     table['-'] = '-';
     table['_'] = '_';
     return table;
