@@ -105,7 +105,7 @@ class Session:
         self._process = client.spawn(ssh_argv(sshd, target, "cat"), log=self.log, stdin=subprocess.PIPE)
         self._said = 0
 
-    def echoes(self, seconds=5.0):
+    def echoes(self, seconds=20.0):
         """Says something new and waits until it comes back."""
         self._said += 1
         word = f"word-{self._said}-over-ssh"

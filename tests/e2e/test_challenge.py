@@ -199,10 +199,10 @@ class Replay(Challenge):
             self.assert_shut(host)
 
     def shut_again(self):
-        self.client.wait_shut(self.server.ip4, PORT, seconds=5)
+        self.client.wait_shut(self.server.ip4, PORT)
 
     def test_at_once_and_later(self):
-        self.guarded(open_for=2)
+        self.guarded(open_for=4)
         heard = self.record(self.alice)
         self.shut_again()
         self.replay(heard)
@@ -217,7 +217,7 @@ class Replay(Challenge):
         self.assert_shut(self.other)
 
     def test_after_a_restart_and_sigkill_and_with_the_state_file_deleted(self):
-        guard = self.guarded(open_for=2)
+        guard = self.guarded(open_for=4)
         heard = self.record(self.alice)
         guard.stop()
         guard.start()
@@ -235,7 +235,7 @@ class Replay(Challenge):
         self.first_window(self.window)
         self.all_seen()
         self.assert_shut(self.client)
-        self.assertEqual(guard.count_log("key alice opens web for 2s to " + self.client.ip4, 1), 1)
+        self.assertEqual(guard.count_log("key alice opens web for 4s to " + self.client.ip4, 1), 1)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """What was let in stays in: connections outlast their grant, whatever the host's connection tracking thinks."""
 
+import contextlib
 import time
 import unittest
 
@@ -135,23 +136,29 @@ class Retransmitted(DoorTest):
     def losing_answers(self, source, service, until):
         """Dials while the router loses the SYN-ACKs, until a condition holds; gives the connection that came of it."""
         version, port = 6 if ":" in source else 4, self.SERVICES[service][0]
-        self.knock(source, service)
         saddr = f"ip{'6' if version == 6 else ''} daddr {source}"
         self.lab.router_rules(f"{saddr} tcp sport {port} tcp flags & (syn | ack) == syn | ack counter drop")
         self.addCleanup(self.lab.router_rules, "")
-        s = self.client.socket(*({4: (2, 1), 6: (10, 1)}[version]))
-        s.bind((source, 0))
-        s.setblocking(False)
-        s.connect_ex((self.server.ip(version), port))
 
         def lost():
             rules = self.lab.router.run(["nft", "list", "table", "inet", "lab"]).stdout
             return "counter packets 0 " not in rules
-        wait_for(lost, "a SYN-ACK to be lost")
+
+        def dialled():
+            s = self.client.socket(*({4: (2, 1), 6: (10, 1)}[version]))
+            s.bind((source, 0))
+            s.setblocking(False)
+            s.connect_ex((self.server.ip(version), port))
+            with contextlib.suppress(AssertionError):
+                wait_for(lost, "a SYN-ACK to be lost", 0.5)
+                return s
+            s.close()
+            return None
+        s = self.let_in(dialled, source, service)
         until()
         self.lab.router_rules("")
         s.setblocking(True)
-        self.assertTrue(echoes(s, seconds=8), f"{source} was refused")
+        self.assertTrue(echoes(s, seconds=20), f"{source} was refused")
         return s
 
     def setUp(self):

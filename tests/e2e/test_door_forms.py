@@ -4,8 +4,8 @@ known to work."""
 
 import collections
 import itertools
+import select
 import struct
-import time
 import unittest
 
 from door import CONTROL, PORT, DoorTest
@@ -193,6 +193,7 @@ class Forms(DoorTest):
         """Waits until the server has seen all that was sent: a SYN after it is answered at the unguarded port."""
         way = Way(self.fresh(4, self.other), self.server.ip4)
         self.wire.send(way.ip(way.tcp(999, CONTROL)))
+        self.wire.send(way.ip(way.udp(999, CONTROL), UDP))
         seen = set()
 
         def answered():
@@ -200,7 +201,9 @@ class Forms(DoorTest):
             seen.update((target, sport, at) for _, at, target, sport, flags in self.wire.answers() if not flags & RST)
             return (str(way.source), 999, CONTROL) in seen
         wait_for(answered, "the wire to be empty")
-        time.sleep(0.02)  # for UDP: the servers here are threads
+        # For UDP: the servers here are threads, and read what has come in its order.
+        wait_for(lambda: not select.select([self.echo[PORT].udp], [], [], 0)[0], "the guarded server to have read")
+        wait_for(lambda: (str(way.source), 999) in self.echo[CONTROL].heard, "the unguarded server to have read")
         return seen
 
     def send_all(self, version, sources=None, target=None, link=None, tag=None, forms=None):

@@ -70,7 +70,7 @@ class Container(DoorTest):
         came = len(echo.came)
         self.assertFalse(gets_in(self.other, target, port, stranger), "a stranger was let in")
         self.assertEqual(len(echo.came), came)
-        with self.admit_at(source, target, port) as s:
+        with self.admit(source, target=target) as s:
             self.assertTrue(echoes(s))
             self.shut_to(source, port, target)
             self.server.run(["conntrack", "-L"], check=False)
@@ -78,15 +78,6 @@ class Container(DoorTest):
             echo.say(source, s.getsockname()[1], b"speaking first")
             self.assertEqual(s.recv(100), b"speaking first")
             self.assertFalse(gets_in(self.other, target, port, stranger), "a stranger was let in later")
-
-    def admit_at(self, source, target, port):
-        self.knock(source)
-        deadline = time.monotonic() + 4
-        while True:
-            with contextlib.suppress(OSError):
-                return dial(self.client, target, port, source, seconds=0.8)
-            if time.monotonic() > deadline:
-                raise AssertionError(f"{source} knocked and was not let in to {target}\n{self.guard.log()}")
 
 
 class Published(Container):
@@ -105,7 +96,7 @@ class Published(Container):
         live = []
         for version in (4, 6):
             source = self.fresh(version)
-            live.append(self.admit_at(source, _HOST[version], PORT))
+            live.append(self.admit(source, target=_HOST[version]))
             self.addCleanup(live[-1].close)
             self.assertTrue(echoes(live[-1]))
             self.shut_to(source, PORT, _HOST[version])

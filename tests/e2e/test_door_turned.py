@@ -83,7 +83,7 @@ class Local(Container):
                 with self.subTest(target=target):
                     self.assertFalse(gets_in(self.other, target, PORT, self.fresh(version, self.other)))
                     source = self.fresh(version)
-                    with self.admit_at(source, target, PORT) as s:
+                    with self.admit(source, target=target) as s:
                         self.shut_to(source, PORT, target)
                         self.assertTrue(echoes(s))
                     self.assertTrue(gets_in(self.other, self.server.ip(version), CONTROL, seconds=2))

@@ -32,11 +32,9 @@ class Udp(DoorTest):
 
     def flow(self, source, service, port, source_port=0):
         """Knocks and sends from one socket until an answer comes."""
-        self.knock(source, service)
         s = datagrams(self.client, self.server.ip(6 if ":" in source else 4), port, source, source_port)
         self.addCleanup(s.close)
-        wait_for(lambda: echoes(s, seconds=0.2), f"{service} to open to {source}; {self.guard.log()}", 4)
-        return s
+        return self.let_in(lambda: echoes(s, seconds=0.2) and s, source, service)
 
     def hears(self, source, port, source_port=0, host=None):
         """Whether a datagram is answered, from a source port that nothing else here has had."""
@@ -50,15 +48,17 @@ class Udp(DoorTest):
             with self.subTest(version=version):
                 source = self.fresh(version)
                 s = self.flow(source, "flow", UDP)
-                self.assertTrue(self.hears(source, UDP), "another port of the same address while the grant lasts")
-                wait_for(lambda: not self.hears(source, UDP), "the grant to end", 5)
+                # Another port of the same address while a grant lasts.
+                self.assertTrue(self.hears(source, UDP) or self.let_in(lambda a=source: self.hears(a, UDP), source, "flow"))
+                # Twice: a busy machine may answer one too late.
+                wait_for(lambda a=source: not (self.hears(a, UDP) or self.hears(a, UDP)), "the grant to end")
                 for _ in range(3):
                     self.assertTrue(echoes(s), "the flow was cut off with its grant")
                     self.assertFalse(self.hears(source, UDP), "another port of the same address")
                 self.server.run(["conntrack", "-F"])
                 self.assertTrue(echoes(s), "the flow was cut off by conntrack -F")
                 self.echo[UDP].udp.sendto(b"first", ("::ffff:" * (version == 4) + source, s.getsockname()[1]))
-                self.assertEqual(s.recv(100), b"first")
+                wait_for(lambda s=s: s.recv(100) == b"first", "the server's word, after late answers if any")
 
     def test_a_flow_outlasts_tracking_that_forgets(self):
         for name in ("udp_timeout", "udp_timeout_stream"):
@@ -95,9 +95,7 @@ class Udp(DoorTest):
                     self.assertFalse(gets_in(self.client, target, BOTH, source, 7001))
                     self.assertTrue(echoes(s))
                 source = self.fresh(version)
-                self.knock(source, "stream")
-                wait_for(lambda a=source: gets_in(self.client, target, BOTH, a), "stream to open")
-                with dial(self.client, target, BOTH, source, 7002) as s:
+                with self.admit(source, "stream", source_port=7002) as s:
                     self.assertFalse(self.hears(source, BOTH, 7002))
                     self.assertTrue(echoes(s))
 
@@ -108,7 +106,7 @@ class Udp(DoorTest):
                 peer, stranger = self.fresh(version, self.other), self.fresh(version, self.other)
                 with self.other.socket({4: 2, 6: 10}[version], socket.SOCK_DGRAM) as s:
                     s.bind((peer, 51820))
-                    s.settimeout(1)
+                    s.settimeout(10)
                     s.sendto(b"unasked", (self.server.ip(version), TCP))
                     time.sleep(0.2)
                     self.assertNotIn((peer, 51820), self.echo[TCP].heard)

@@ -33,11 +33,11 @@ class Case(LabTest):
         return {"events": f"command = {command}\n{more}"}
 
     def guarded(self, sections, **options):
-        guard = self.small_guard(self.alice, sections=sections, open_for=2, wait=False, **options)
+        guard = self.small_guard(self.alice, sections=sections, open_for=4, wait=False, **options)
         self.first_window(WINDOW)
         return guard
 
-    def written(self, name, seconds=5):
+    def written(self, name, seconds=20):
         """The lines of a file that a program wrote in one piece."""
         path = self.out / name
         self.wait_for(path.exists, f"{name}; the log:\n{self.guards[0].log()}", seconds)
@@ -46,7 +46,7 @@ class Case(LabTest):
     def replay(self, guard):
         """A knock that opens, and a copy of it later than its own rounds."""
         heard = self.capture_knock(self.alice)
-        self.client.wait_shut(self.server.ip4, PORT, seconds=5)
+        self.client.wait_shut(self.server.ip4, PORT)
         self.lab.sender(self.other).send(heard)
         guard.wait_log("a replay")
 
@@ -62,7 +62,7 @@ class Events(Case):
         self.replay(guard)
         told = dict(line.split("=", 1) for line in self.written("grant"))
         until = int(told.pop("CHRONOKNOCK_UNTIL"))
-        self.assertTrue(before + 1 <= until <= time.time() + 3, (before, until))
+        self.assertTrue(before + 3 <= until <= time.time() + 3, (before, until))
         self.assertEqual(told, {"CHRONOKNOCK_EVENT": "grant", "CHRONOKNOCK_KEY": "alice", "CHRONOKNOCK_SERVICE": "web",
                                 "CHRONOKNOCK_ADDRESS": self.client.ip4, "CHRONOKNOCK_REASON": "",
                                 "CHRONOKNOCK_LEFT_OUT": "0"})
@@ -81,12 +81,12 @@ class Events(Case):
         services, keys = {"web": f"ports = tcp/{PORT}"}, {"alice": (self.alice, "web")}
         guard.write(services, keys, unknown)
         guard.reload()
-        lost = self.written("time-lost", 10)
+        lost = self.written("time-lost")
         self.assertRegex("\n".join(lost), r"CHRONOKNOCK_REASON=\S+")
         self.assertFalse((self.out / "time-returned").exists())
         guard.write(services, keys, known)
         guard.reload()
-        self.assertIn("CHRONOKNOCK_EVENT=time-returned", self.written("time-returned", 15))
+        self.assertIn("CHRONOKNOCK_EVENT=time-returned", self.written("time-returned"))
 
     def test_what_it_has(self):
         program = self.program("""{ pwd; echo "$1|$2"; cat; grep -E '^(Cap(Inh|Prm|Eff|Amb)|NoNewPrivs|SigIgn|SigBlk)' \
@@ -107,14 +107,14 @@ mv $out/.has $out/has\n""")
 
     def test_one_that_hangs_is_killed_with_what_it_started_and_holds_nothing_up(self):
         program = self.program("sleep 1001 & echo $! >$out/.child && mv $out/.child $out/child; sleep 1002\n")
-        guard = self.guarded(self.events(program, "time_limit = 1s\non = grant"))
+        guard = self.guarded(self.events(program, "time_limit = 5s\non = grant"))
         self.client.knock(self.server, self.alice, "web")
         self.assert_opens(self.client)
         child = pathlib.Path("/proc", self.written("child")[0])
         self.assertTrue(child.exists())
         self.other.knock(self.server, self.alice, "web")  # meanwhile
         self.assert_opens(self.other)
-        guard.wait_log(f"[events] command {program}: killed, since it took longer than 1s")
+        guard.wait_log(f"[events] command {program}: killed, since it took longer than 5s", 20)
         self.wait_for(lambda: not child.exists() or "(zombie)" in (child / "status").read_text(),
                       "what it started to be gone")
 
@@ -150,7 +150,7 @@ mv $out/.has $out/has\n""")
     def test_more_than_the_limit_is_counted(self):
         guard = self.guarded(self.events(self.program("echo $CHRONOKNOCK_EVENT >>$out/all\n"), "limit = 1"))
         self.client.knock(self.server, self.alice, "web")
-        self.assertEqual(self.written("all"), ["grant"])
+        self.wait_for(lambda: self.written("all") == ["grant"], "the grant")
         self.other.knock(self.server, self.alice, "web")
         self.assert_opens(self.other)
         self.lab.next_window(WINDOW)

@@ -9,7 +9,7 @@ import time
 import unittest
 
 from asking import AskingTest
-from case import PORT, WINDOW
+from case import POOL, PORT, WINDOW
 from lab import CLOCK_ERROR, start_http, syn
 from machine import Machine
 
@@ -159,7 +159,7 @@ class Pair(GrantsTest):
 
 
 class UntilIdle(GrantsTest):
-    def start(self, open_for=3):
+    def start(self, open_for=4):
         self.alice = self.key()
         return self.small_guard(self.alice, open_for=open_for, more="until = idle")
 
@@ -194,7 +194,7 @@ class UntilIdle(GrantsTest):
         guard = self.start()
         self.client.knock(self.server, self.alice, "web")
         self.wait_for(lambda: self.ask_json(guard, "grants")["live"] == 1, "the grant")
-        self.wait_for(lambda: self.ask_json(guard, "grants")["live"] == 0, "its end", 5)
+        self.wait_for(lambda: self.ask_json(guard, "grants")["live"] == 0, "its end")
         self.assert_shut(self.client)
 
     def test_a_server_that_is_dead_leaves_no_grant_behind(self):
@@ -233,7 +233,7 @@ class UntilIdle(GrantsTest):
         self.knocks(self.alice)
         connection = self.client.connect(self.server.ip4, PORT)
         self.wait_prolonged(guard)
-        guard.write({"web": f"ports = tcp/{PORT}\nopen_for = 3"}, {"alice": (self.alice, "web")},
+        guard.write({"web": f"ports = tcp/{PORT}\nopen_for = 4"}, {"alice": (self.alice, "web")},
                     {"knock": "tracked = 1024"})
         self.assertIn("until time, not idle", self.ask(guard, "reload"))
         connection.close()
@@ -243,7 +243,7 @@ class UntilIdle(GrantsTest):
         self.first_window(WINDOW)
         self.knocks(self.alice)
         connection = self.client.connect(self.server.ip4, PORT)
-        self.client.wait_shut(self.server.ip4, PORT, seconds=6)
+        self.client.wait_shut(self.server.ip4, PORT)
         connection.close()
 
 
@@ -284,7 +284,8 @@ class Prefix(GrantsTest):
             self.assert_shut(self.client, self.server.ip(version), source=self.near[version])
 
     def test_a_replay_from_the_network_earns_nothing(self):
-        guard = self.start(open_for=2)
+        guard = self.start(method={"granularity": 6, "ports": POOL}, open_for=4, wait=False)
+        self.first_window(6)
         taken = self.capture_knock(self.alice)
         self.client.wait_shut(self.server.ip4, PORT)
         moved = [syn(self.near[4], self.server.ip4, p.port) for p in taken]
@@ -319,7 +320,7 @@ class Prefix(GrantsTest):
         self.assertIn("expected zeros", self.ask(guard, "revoke", "10.77.0.1/16", status=2))
 
     def test_a_key_cuts_what_came_in_by_its_networks(self):
-        guard = self.start(open_for=2)
+        guard = self.start(open_for=4)
         self.knocks(self.alice)
         near = self.client.connect(self.server.ip4, PORT, self.near[4])
         self.client.wait_shut(self.server.ip4, PORT)
@@ -368,7 +369,7 @@ class Prefix(GrantsTest):
         self.assert_shut(self.client, source=self.near[4])
 
     def test_it_lives_while_any_of_it_is_connected(self):
-        guard = self.start(open_for=3, services={"web": f"ports = tcp/{PORT}\nopen_for = 3\nuntil = idle"})
+        guard = self.start(open_for=4, services={"web": f"ports = tcp/{PORT}\nopen_for = 4\nuntil = idle"})
         self.knocks(self.alice)
         near = self.client.connect(self.server.ip4, PORT, self.near[4])
         self.wait_prolonged(guard)
@@ -390,7 +391,7 @@ class Tables(GrantsTest):
         start_http(self.server, PORT + 1)
         guard = self.small_guard(None, keys={"alice": (alice, "web", "prefix4 = 24"), "bob": (bob, "other")},
                                  services={"web": f"ports = tcp/{PORT}\nopen_for = 60",
-                                           "other": f"ports = tcp/{PORT + 1}\nopen_for = 3\nuntil = idle"})
+                                           "other": f"ports = tcp/{PORT + 1}\nopen_for = 4\nuntil = idle"})
         near = f"10.77.{self.client.number}.9"
         self.client.run(["ip", "addr", "add", f"{near}/24", "dev", "eth0"])
         self.client.knock(self.server, alice, "web")

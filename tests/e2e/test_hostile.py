@@ -53,31 +53,33 @@ class Hostile(LabTest):
         self.wait_for(lambda: sent[0] > 1000, "the noise to begin")
         return stop
 
+    def five_knocks_open(self, guard, key):
+        """Each knock opens, or renews what the last one has opened."""
+        before = guard.log().count("key alice opens web")
+        for n in range(1, 6):
+            self.client.knock(self.server, key, "web")
+            guard.wait_log("key alice opens web", count=before + n)
+            self.assert_opens(self.client)
+
     def test_random_noise_in_the_knockers_name(self):
         key = self.key()
-        self.guard(key, open_for=1)
+        guard = self.guard(key)
         stop = self.noise([random.randrange(10000, 60001) for _ in range(5000)])
         try:
-            for _ in range(5):
-                self.client.knock(self.server, key, "web")
-                self.client.wait_open(self.server.ip4, PORT, seconds=1)
-                self.client.wait_shut(self.server.ip4, PORT)
+            self.five_knocks_open(guard, key)
         finally:
             self.assertGreater(stop(), 10_000)
 
     def test_noise_into_the_ports_of_earlier_knocks(self):
         key = self.key()
-        self.guard(key, open_for=1)
+        guard = self.guard(key)
         heard = []
         for _ in range(3):
             heard += [p.port for p in self.capture_knock(key)]
-            self.client.wait_shut(self.server.ip4, PORT)
+        guard.wait_log("key alice opens web", count=3)
         stop = self.noise(heard * 20)
         try:
-            for _ in range(5):
-                self.client.knock(self.server, key, "web")
-                self.client.wait_open(self.server.ip4, PORT, seconds=1)
-                self.client.wait_shut(self.server.ip4, PORT)
+            self.five_knocks_open(guard, key)
         finally:
             self.assertGreater(stop(), 10_000)
 
@@ -98,7 +100,7 @@ class Hostile(LabTest):
     def test_a_flood_of_strangers(self):
         """More addresses than the server remembers, while a client knocks: it takes no memory for them."""
         key = self.key()
-        guard = self.guard(key, open_for=1, sections={"knock": "tracked = 1024\nmemory = 64"})
+        guard = self.guard(key, sections={"knock": "tracked = 1024\nmemory = 64"})
         sender = self.lab.sender(self.other)
         flood = [syn(f"10.{random.randrange(80, 250)}.{random.randrange(256)}.{random.randrange(1, 255)}",
                      self.server.ip4, random.randrange(10000, 60001)) for _ in range(20000)]
@@ -120,10 +122,7 @@ class Hostile(LabTest):
         try:
             self.wait_for(lambda: sent > len(flood), "more of them than it remembers")
             before = resident()
-            for _ in range(5):
-                self.client.knock(self.server, key, "web")
-                self.client.wait_open(self.server.ip4, PORT, seconds=2)
-                self.client.wait_shut(self.server.ip4, PORT)
+            self.five_knocks_open(guard, key)
             self.assertGreater(sent, 3 * len(flood))
             self.assertLess(resident() - before, 1024)
         finally:

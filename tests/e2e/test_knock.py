@@ -44,7 +44,7 @@ class Knock(LabTest):
     def test_shuts_again_while_a_live_ssh_session_goes_on(self):
         key = self.key()
         sshd = start_sshd(self.server)
-        self.guard(key, services={"ssh": "ports = tcp/22\nopen_for = 3"}, keys={"alice": (key, "ssh")})
+        self.guard(key, services={"ssh": "ports = tcp/22\nopen_for = 6"}, keys={"alice": (key, "ssh")})
         for target in (self.server.ip4, self.server.ip6):
             with self.subTest(target=target):
                 self.assert_shut(self.client, target, 22)

@@ -11,7 +11,7 @@ from case import PORT, LabTest
 class Log(LabTest):
     def test_a_grant_and_a_replay_are_told_without_port_or_secret(self):
         key = self.key(granularity=6)
-        guard = self.guard(key, open_for=2)
+        guard = self.guard(key, open_for=4)
         self.first_window(6)
         heard = self.capture_knock(key)
         guard.wait_log(self.client.ip4)
@@ -19,7 +19,7 @@ class Log(LabTest):
         self.assertEqual(len(granted), 1, granted)
         self.assertIn("alice", granted[0])
         self.assertIn("web", granted[0])
-        self.client.wait_shut(self.server.ip4, PORT, seconds=5)
+        self.client.wait_shut(self.server.ip4, PORT)
         self.lab.sender(self.other).send(heard)
         guard.wait_log("replay")
         replayed = [line for line in guard.log().splitlines() if "replay" in line]
@@ -39,10 +39,10 @@ class Log(LabTest):
 
     def test_replay_noise_is_one_line(self):
         key = self.key(granularity=6)
-        guard = self.guard(key, open_for=2)
+        guard = self.guard(key, open_for=4)
         self.first_window(6)
         heard = self.capture_knock(key)
-        self.client.wait_shut(self.server.ip4, PORT, seconds=5)
+        self.client.wait_shut(self.server.ip4, PORT)
         sender = self.lab.sender(self.other)
         for _ in range(300):
             sender.send(heard)

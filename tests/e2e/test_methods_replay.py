@@ -9,7 +9,7 @@ from ways import WAYS, WaysTest, each_way
 class Replay(WaysTest):
     def check(self, kind):
         way = kind(self)
-        guard = way.start(keys=6, open_for=2)
+        guard = way.start(keys=6, open_for=4)
         keys = [client for client, _ in way.keys]
         taken = {}
         sniffer = self.lab.sniffer(self.server)
@@ -21,7 +21,7 @@ class Replay(WaysTest):
             taken[source] = self.heard(sniffer, source)
             self.assertGreaterEqual(len(taken[source]), way.ports - (way.method == "challenge"))
         for source in taken:
-            self.client.wait_shut(self.target(source), PORT, source, seconds=5)
+            self.client.wait_shut(self.target(source), PORT, source)
 
         def earns_nothing(when):
             granted = guard.status()["knocks"]["granted"]

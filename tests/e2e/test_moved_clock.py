@@ -20,11 +20,11 @@ class MovedClock(LabTest):
     def heard_and_over(self, time_section, time_server):
         """A server that knows the time from `time_server`, a knock that was heard, its window long over, the
         server and its time server stopped. Returns the SYNs, and when the window began."""
-        guard = self.guard(self.alice, open_for=2, wait=False, sections={"time": time_section})
+        guard = self.guard(self.alice, open_for=4, wait=False, sections={"time": time_section})
         self.wait_for(lambda: guard.status()["accepting"], "the server to know the time")
         t0 = self.first_window(self.window)
         heard = self.capture_knock(self.alice)
-        self.client.wait_shut(self.server.ip4, PORT, seconds=5)
+        self.client.wait_shut(self.server.ip4, PORT)
         guard.stop()
         time_server.stop()
         self.lab.until(t0 + 3 * self.window)

@@ -98,7 +98,7 @@ class Revoke(AskingTest):
     def test_cut_ends_an_ssh_session_whose_grant_is_over(self):
         key = self.key()
         sshd = start_sshd(self.server)
-        guard = self.small_guard(key, services={"ssh": "ports = tcp/22\nopen_for = 2"}, keys={"alice": (key, "ssh")})
+        guard = self.small_guard(key, services={"ssh": "ports = tcp/22\nopen_for = 6"}, keys={"alice": (key, "ssh")})
         self.client.knock(self.server, key, "ssh")
         self.client.wait_open(self.server.ip4, 22)
         session = Session(self.client, sshd, self.server.ip4)
@@ -156,7 +156,7 @@ class Revoke(AskingTest):
 class History(AskingTest):
     def test_who_when_for_what_until_when_and_what_was_refused(self):
         key = self.key(granularity=10)
-        guard = self.small_guard(key, open_for=2, wait=False)
+        guard = self.small_guard(key, open_for=4, wait=False)
         at = self.first_window(10)
         began = time.time()
         heard = self.capture_knock(key, None, None, "--at", at)
@@ -170,7 +170,7 @@ class History(AskingTest):
         self.assertEqual((granted["what"], granted["key"], granted["address"], granted["services"]),
                          ("granted", "alice", self.client.ip4, ["web"]))
         self.assertAlmostEqual(granted["when"], began, delta=10)
-        self.assertAlmostEqual(granted["until"][0] - granted["when"], 2, delta=0.01)
+        self.assertAlmostEqual(granted["until"][0] - granted["when"], 4, delta=0.01)
         text = self.ask(guard, "history")
         self.assertRegex(text, rf"\d\d-\d\d \d\d:\d\d:\d\d  granted   alice  {self.client.ip4}  web until ")
         self.assertEqual(self.ask(guard, "history", "--key", "bob"), "")

@@ -57,12 +57,13 @@ class OtpTest(LabTest):
 class ByUdp(OtpTest):
     def test_both_families(self):
         key, server_key = self.make()
-        guard = self.start(server_key, open_for=2)
+        guard = self.start(server_key, open_for=5)
         for target in (self.server.ip4, self.server.ip6):
             self.assert_shut(self.client, target)
             self.client.knock(target, key)
             self.assert_opens(self.client, target)
             self.assert_shut(self.other, target)
+        for target in (self.server.ip4, self.server.ip6):
             self.client.wait_shut(target, PORT)
         log = guard.wait_log("key pw opens web", count=2)
         self.assertIn("one-time password 999", log)

@@ -99,10 +99,10 @@ class Report(LabTest):
     def used(self):
         """A server that granted a knock, and was asked again by who had heard it."""
         key = self.key(granularity=6)
-        guard = self.small_guard(key, open_for=2)
+        guard = self.small_guard(key, open_for=4)
         self.first_window(6)
         heard = self.capture_knock(key)
-        self.client.wait_shut(self.server.ip4, PORT, seconds=5)
+        self.client.wait_shut(self.server.ip4, PORT)
         self.lab.sender(self.other).send(heard)
         guard.wait_log("replay")
         return guard
