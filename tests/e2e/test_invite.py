@@ -168,7 +168,7 @@ class Invite(LabTest):
         self.knock_opens()
         with self.client.connect(self.server.ip4, PORT) as connection:
             def answered():
-                connection.settimeout(1)
+                connection.settimeout(10)
                 try:
                     connection.sendall(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
                     return b"200 OK" in connection.recv(4096)
