@@ -47,7 +47,7 @@ class FleetTest(unittest.TestCase):
     def knock(self, host, client=None, *options, service="web"):
         (client or self.client).knock(host, self.key, service, *options)
 
-    def wait_open(self, *hosts, client=None, seconds=AGREE):
+    def wait_open(self, *hosts, client=None, seconds=20):
         for host in hosts or self.hosts:
             (client or self.client).wait_open(host.ip4, PORT, seconds=seconds)
 

@@ -186,7 +186,7 @@ class Hosts(FleetTest):
         self.wait_open(self.alpha, self.gamma, client=self.other)
         self.run_on(self.doors[0], "revoke", "alice")
         for host in self.hosts:
-            self.client.wait_shut(host.ip4, PORT, seconds=AGREE)
+            self.client.wait_shut(host.ip4, PORT)
         self.assert_shut(client=self.other)
 
     def test_revoked_before_it_was_heard_of(self):
