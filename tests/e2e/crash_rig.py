@@ -22,10 +22,10 @@ from services import faketime_env
 SEED = int(os.environ.get("CRASH_SEED", random.randrange(10**6)))
 OPEN_FOR = 1
 _TOLERANCE = 0.1      # a grant's last SYN-ACK comes no later than this after OPEN_FOR
-_LATENCY = 0.5        # from a knock's last SYN to the grant, on a busy machine
-_BUSY = max(1.0, os.getloadavg()[0] / os.cpu_count())  # the next two are for a machine with little else to do
-_OWNER_WITHIN = 5.0   # from a server that answers to the owner inside: his next windows, and the knocks
-_NFT_OUTLIVES = 1.0   # an nft that the kill left ends by itself within this
+_LATENCY = 2.0        # from a knock's last SYN to the grant, on a busy machine
+_BUSY = max(3.0, os.getloadavg()[0] / os.cpu_count())  # the next two are for a machine with little else to do
+_OWNER_WITHIN = 15.0  # from a server that answers to the owner inside: his next windows, and the knocks
+_NFT_OUTLIVES = 10.0  # an nft that the kill left ends by itself within this
 _OWNERS_WINDOW = 1
 _SECTIONS = {"knock": "tracked = 4096"}  # a start is quick: most of it is memory
 _PR_SET_CHILD_SUBREAPER = 36

@@ -23,8 +23,8 @@ LATE = 3.5  # it is told how hosts disagree
 
 
 class Soak:
-    def __init__(self, seed, say=print):
-        self.random, self.say = random.Random(seed), say
+    def __init__(self, seed, say=print, agree_within=AGREE_WITHIN):
+        self.random, self.say, self.agree_within = random.Random(seed), say, agree_within
         self.lab = Lab()
         self.key = Sequences(self.lab, granularity=GRANULARITY)
         members = [self.lab.host(f"e{i}") for i in range(3)]
@@ -162,7 +162,7 @@ class Soak:
                           if any(f" {a}," in line for a in some | revoked) or "ended" in line or "fleet's" in line][-30:]
                 lines.append(f"{d.host.name}: {self.fleet.state(d)}")
             return "\n".join(lines)
-        wait_for(watched, unlike, AGREE_WITHIN + 10, 0.1)
+        wait_for(watched, unlike, self.agree_within + 10, 0.1)
         return time.monotonic() - begin
 
     def round(self, number, knocks):
@@ -230,14 +230,14 @@ class Soak:
             listed = self.ask(d, "grants")
             assert listed["live"] == 0, listed
         agreed, well = sorted(self.until_agreed), sorted(self.until_well)
-        late = [(w, a) for w, a in zip(self.until_well, self.until_agreed) if a - w > AGREE_WITHIN]
+        late = [(w, a) for w, a in zip(self.until_well, self.until_agreed) if a - w > self.agree_within]
         self.say(f"{len(self.sources)} knocks as {self.copies} copies, {self.replays} replays, {rounds} faults "
                  f"{self.kinds}, {self.revoked} revoked: {len(self.let_in)} let in, of which {len(self.taken)} were taken "
                  f"by one host each, and {len(self.let_in) - len(self.taken)} by a try whose answer was lost; none was "
                  f"taken twice, none left open; until all hosts agreed after a healing: median "
                  f"{agreed[len(agreed) // 2]:.1f} s, at most {agreed[-1]:.1f} s; until the cluster answered at most "
                  f"{well[-1]:.1f} s")
-        assert not late, f"they took longer than {AGREE_WITHIN} s from when the cluster answered: {late}"
+        assert not late, f"they took longer than {self.agree_within} s from when the cluster answered: {late}"
         return len(self.let_in)
 
     def close(self):

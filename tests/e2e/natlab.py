@@ -83,7 +83,7 @@ class StunServer:
 
     def __init__(self, host, ip, port=3478, address="", old=False, refuses=None, deaf=0, late=0):
         self.address, self.old, self.refuses, self.deaf, self.late = address, old, refuses, deaf, late
-        self.asked = []
+        self.asked, self._over = [], threading.Event()
         self._socket = host.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind((ip, port))
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -100,7 +100,8 @@ class StunServer:
             self.asked.append(time.time())
             if self.address is None or len(self.asked) <= self.deaf:
                 continue
-            time.sleep(self.late)
+            if self._over.wait(self.late):
+                return
             self._socket.sendto(self._answer(request, client), client)
 
     def _answer(self, request, client):
@@ -115,6 +116,7 @@ class StunServer:
         return struct.pack("!HH", kind, len(body)) + request[4:20] + body
 
     def close(self):
+        self._over.set()
         try:
             self._socket.shutdown(socket.SHUT_RDWR)  # wakes the thread, even of a datagram socket
         except OSError:

@@ -22,13 +22,14 @@ def _check(status, what):
 
 def wait_for(condition, what, seconds=15.0, every=0.005):
     """Asks until the condition gives something true, and returns that; fails after so many seconds. what: a text, or
-    what gives one then."""
+    what gives one then. It asks once more after the end: a stall, even amid a question, is no answer."""
     deadline = time.monotonic() + seconds
     while True:
+        late = time.monotonic() > deadline
         value = condition()
         if value:
             return value
-        if time.monotonic() > deadline:
+        if late:
             raise AssertionError(f"waited {seconds:g} s in vain for: {what() if callable(what) else what}")
         time.sleep(every)
 

@@ -1,7 +1,9 @@
 """Grants that go to a firewall of the operator's: his nftables sets, his ipsets, his programs; and a dry run."""
 
+import contextlib
 import json
 import re
+import sqlite3
 import threading
 import time
 import unittest
@@ -272,6 +274,13 @@ case $CHRONOKNOCK_ACTION in open) verb=add ;; close) verb=delete; [ -e {broken} 
 nft $verb element inet filter web$CHRONOKNOCK_FAMILY "{{ $CHRONOKNOCK_ADDRESS }}"
 """)
 
+    def recorded(self, guard, grants):
+        """Waits until the record, which is written each second, has so many that are open."""
+        def written():
+            with contextlib.closing(sqlite3.connect(f"file:{guard.state}?mode=ro", uri=True)) as db:
+                return db.execute("select count(*) from opened where until is not null").fetchone()[0] == grants
+        self.wait_for(written, f"{grants} open grants on the record")
+
     def test_killed_while_it_cannot_close_it_closes_at_the_next_start(self):
         broken, firewall = self.failing()
         guard = self.backend(firewall, open_for=2)
@@ -280,7 +289,7 @@ nft $verb element inet filter web$CHRONOKNOCK_FAMILY "{{ $CHRONOKNOCK_ADDRESS }}
         self.assert_opens(self.client)
         self.wait_for(lambda: self.lines().count(f"close {self.client.ip4}") >= 3, "two more attempts")
         self.assertIn((self.client.ip4, 0), self.grants(guard))
-        time.sleep(1.5)  # the record is written each second
+        self.recorded(guard, 1)
         guard.sigkill()
         guard.start()
         self.assert_open(self.client)
@@ -288,7 +297,7 @@ nft $verb element inet filter web$CHRONOKNOCK_FAMILY "{{ $CHRONOKNOCK_ADDRESS }}
         broken.unlink()
         self.client.wait_shut(self.server.ip4, PORT, seconds=5)
         self.wait_for(lambda: not self.grants(guard), "nothing to be open")
-        time.sleep(1.5)
+        self.recorded(guard, 0)
         runs = len(self.lines())
         guard.sigkill()
         guard.start()

@@ -53,8 +53,12 @@ class Bent(LabTest):
 
     def test_a_sleep_is_seen_at_once_and_asked_about(self):
         for seconds, measured in ((1.5, 2.3), (2.5, 1.7)):
-            self.clock.asleep(self.door.process, seconds, measured)
-            self.assertGreater(self.assert_true()["error"], abs(seconds - measured))
+            for _ in range(3):  # it may have asked already when we come to look
+                self.clock.asleep(self.door.process, seconds, measured)
+                error = self.assert_true()["error"]
+                if error > abs(seconds - measured):
+                    break
+            self.assertGreater(error, abs(seconds - measured))
             self.wait_for(lambda: self.assert_true()["error"] < 0.2, "an answer after the sleep", 10)
 
     def test_a_pause_shows_when_the_system_clock_is_set(self):

@@ -245,7 +245,7 @@ class Beside:
     def through_all(self, guard, start_theirs):
         start_theirs()
         for version in self.versions:
-            self.client.wait_shut(self.server.ip(version), PORT, seconds=3)
+            self.client.wait_shut(self.server.ip(version), PORT)
             self.client.knock(self.server.ip(version), self.alice, "web")
         self.assert_theirs_works()
         self.assert_ours_works()
@@ -253,7 +253,7 @@ class Beside:
         for change in (self.firewall.reload, self.firewall.restart):
             with self.subTest(change=change.__name__):
                 change()
-                self.other.wait_shut(self.server.ip4, PORT, seconds=3)
+                self.other.wait_shut(self.server.ip4, PORT)
                 self.assert_ours_works()
                 self.assert_theirs_works()
                 self.assertEqual(self.rules_of(self.server), alone)

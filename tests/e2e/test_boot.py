@@ -287,7 +287,7 @@ class Boot(Booting):
 
     def test_what_it_says_to_systemd(self):
         self.machine.write("/etc/systemd/system/chronoknock.service.d/soon.conf",
-                           "[Service]\nWatchdogSec=2\nTimeoutAbortSec=1\n")
+                           "[Service]\nWatchdogSec=6\nTimeoutAbortSec=1\n")
         self.machine.boot()
         self.machine.wait_unit("chronoknock")
         self.assertEqual(self.machine.unit("chronoknock", "Type"), "notify")

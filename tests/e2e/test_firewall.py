@@ -99,7 +99,7 @@ class Firewall(LabTest):
         self.client.knock(self.server, key, "web")
         self.assert_opens(self.client)
         self.server.run(["nft", "flush", "ruleset"])
-        self.other.wait_shut(self.server.ip4, PORT, seconds=5)
+        self.other.wait_shut(self.server.ip4, PORT)
         self.assert_open(self.client)
 
     def test_what_is_not_protected_stays_reachable(self):

@@ -116,9 +116,10 @@ class Files(LogTest):
         guard.wait_log("opens web", count=2)
 
     def test_hostile_lines_open_nothing(self):
-        key = self.key()
+        key = self.key(granularity=10)
         self.append("")
-        guard = self.log_guard(key)
+        guard = self.log_guard(key, wait=False)
+        self.first_window(10)
         lines = self.knock_lines(key)
         real = lines.splitlines()
         forged = []

@@ -35,9 +35,10 @@ class Many(LabTest):
 
     def test_many_clients_at_once(self):
         """Real clients, each with an address of its own, all started before the first has ended."""
-        key = self.key()
-        self.guard(key, open_for=60)
+        key = self.key(granularity=10)
+        self.guard(key, open_for=60, wait=False)
         self.client.add_addresses("10.78.0.0/24", "fd78::/64")
+        self.first_window(10)
         sources = [f"10.78.0.{i}" for i in range(1, 101)] + [f"fd78::{i:x}" for i in range(1, 51)]
         started = []
         for i, source in enumerate(sources):
@@ -46,7 +47,7 @@ class Many(LabTest):
             started.append(self.client.spawn(
                 self.client.knock_argv(target, key, "web", "--source", source), log=self.client.home / f"log{i}",
                 env={"HOME": str(home), "XDG_STATE_HOME": str(home)}, stdin=subprocess.DEVNULL))
-        self.assertEqual([p.text() for p in started if p.stop(0) != 0], [])
+        self.assertEqual([p.text() for p in started if p.stop(0, 60) != 0], [])
         for source in sources:
             self.assert_opens(self.client, self.server.ip4 if "." in source else self.server.ip6, source=source)
         self.assert_shut(self.client)
@@ -63,7 +64,7 @@ class Many(LabTest):
                    for source, sequence in zip(sources, sequences)]
         start = time.monotonic()
         self.lab.sender(self.other).send(packets)
-        self.assertLess(time.monotonic() - start, 2)
+        self.assertLess(time.monotonic() - start, 20)
         for source in sources:
             self.assert_opens(self.client, source=source)
 

@@ -71,7 +71,8 @@ class Metrics(LabTest):
         self.client.knock(self.server, self.lab.folder / "alice.key", "web")
         self.assert_opens(self.client)
         granted = 'chronoknock_knocks_total{outcome="granted"}'
-        told = self.wait_for(lambda: (s := samples(self.file.read_text())).get(granted) and s, "the grant in the file")
+        told = self.wait_for(lambda: self.file.exists() and (s := samples(self.file.read_text())).get(granted) and s,
+                             "the grant in the file")
         self.assertEqual(told[granted], 1)
         self.assertEqual(told['chronoknock_key_grants_total{key="alice"}'], 1)
         self.assertAlmostEqual(told['chronoknock_key_last_grant_timestamp_seconds{key="alice"}'], time.time(), delta=30)
@@ -135,25 +136,26 @@ class Metrics(LabTest):
                 with self.server.inside():
                     c = http.client.HTTPConnection("127.0.0.1", 9090, timeout=5)
                     c.connect()
-            except OSError:
-                return []
-            c.request("GET", "/api/v1/query?query=" + quote(expression))
-            got = c.getresponse()
+                c.request("GET", "/api/v1/query?query=" + quote(expression))
+                got = c.getresponse()
+            except (OSError, http.client.HTTPException):
+                return None
             if got.status == 503:  # it is starting
-                return []
+                return None
             answer = json.loads(got.read())
             self.assertEqual(answer["status"], "success", (expression, answer))
             return answer["data"]["result"]
         granted = 'chronoknock_knocks_total{outcome="granted"}'
         self.wait_for(lambda: query(granted), f"prometheus to scrape; it said:\n{prometheus.text()}", 60)
-        self.assertEqual(query(granted)[0]["value"][1], "1")
-        self.assertEqual(query("up")[0]["value"][1], "1")
+        # What is not answered within the interval makes all that there was stale, until the next time.
+        for expression in (granted, "up"):
+            self.wait_for(lambda e=expression: [s["value"][1] for s in query(e) or []] == ["1"], expression, 60)
         # Each expression of the dashboard is one to Prometheus.
         for expression in self.dashboard():
             for variable, value in (("$__rate_interval", "5s"), ("$__range", "1h"), ("$instance", ".*")):
                 expression = expression.replace(variable, value)
-            query(expression)
-        self.assertTrue(query("histogram_quantile(0.5, chronoknock_grant_delay_seconds_bucket)"))
+            self.wait_for(lambda e=expression: query(e) is not None, expression, 60)
+        self.wait_for(lambda: query("histogram_quantile(0.5, chronoknock_grant_delay_seconds_bucket)"), "a quantile", 60)
 
     def test_node_exporter_reads_the_file(self):
         self.metered(listen=None)

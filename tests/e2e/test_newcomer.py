@@ -132,7 +132,7 @@ class Newcomer(unittest.TestCase):
         begin = time.monotonic()
         said = self.follow_laptop(invitation)
         self.assertIn("in by fd70::2", said)  # the family that no router translates
-        self.assertLess(time.monotonic() - begin, 25)
+        self.assertLess(time.monotonic() - begin, 60)
 
         # Behind NAT, without IPv6: as the README has it, a key that needs no address.
         self.assertIn("invite with `--method challenge`", _README)

@@ -109,7 +109,7 @@ class Revoke(AskingTest):
         session.echoes()
         said = self.ask(guard, "revoke", "alice", "--cut")
         self.assertRegex(said, r"^0 grants ended, [1-9]\d* connections? cut\n")
-        self.wait_for(lambda: not session._process.alive(), "ssh to notice", 5)
+        self.wait_for(lambda: not session._process.alive(), "ssh to notice")
         self.assertEqual(self.server.run(["ss", "-Htn", "state", "established", "sport", "=", ":22"]).stdout, "")
 
     def test_cut_leaves_others_alone(self):
@@ -263,7 +263,7 @@ class Reload(AskingTest):
         self.assert_open(self.client)
         guard.write({"web": f"ports = tcp/{PORT}\nopen_for = 60"}, {"bob": (bob, "web")}, {"knock": "tracked = 1024"})
         guard.start()
-        self.client.wait_shut(self.server.ip4, PORT, seconds=5)
+        self.client.wait_shut(self.server.ip4, PORT)
 
 
 if __name__ == "__main__":

@@ -139,7 +139,7 @@ class Descriptors(LabTest):
         for _ in range(5):
             self.server.run(["nft", "flush", "ruleset"])
             self.wait_for(lambda: "chronoknock" in self.server.run(["nft", "list", "tables"]).stdout,
-                          f"the guard; the log:\n{guard.log()}", 5)
+                          f"the guard; the log:\n{guard.log()}")
             for version in (4, 6):
                 self.assert_shut(self.other, self.server.ip(version))
 

@@ -50,9 +50,9 @@ class Refused(LabTest):
         self.assert_shut(self.client)
 
     def test_strict_takes_the_right_order_alone(self):
-        key = self.key()
-        self.guard(key, sections={"knock": "mode = strict"})
-        at = self.lab.next_window(WINDOW)
+        key = self.key(granularity=10)
+        self.guard(key, sections={"knock": "mode = strict"}, wait=False)
+        at = self.first_window(10)
         right = self.sequence(key, self.client, at)
         self.send(self.client, right[::-1])
         self.send(self.client, right[:8] + [PORT + 5000] + right[8:])  # 13080 is in the pool

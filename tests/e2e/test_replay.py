@@ -102,10 +102,13 @@ class Windows(LabTest):
     def test_the_previous_window_is_good_and_an_older_one_is_not(self):
         key = self.key()
         self.guard(key)
-        first = self.lab.next_window(WINDOW)
-        third = first + 2 * WINDOW
-        self.lab.until(first + WINDOW)
-        self.client.knock(self.server, key, "web", "--at", first)
+        for _ in range(5):
+            first = self.lab.next_window(WINDOW)
+            third = first + 2 * WINDOW
+            self.lab.until(first + WINDOW)
+            self.client.knock(self.server, key, "web", "--at", first)
+            if time.time() < third:  # it was sent in time
+                break
         self.assert_opens(self.client)
         self.lab.until(third + CLOCK_ERROR + 0.1)
         self.other.knock(self.server, key, "web", "--at", first)
@@ -113,10 +116,10 @@ class Windows(LabTest):
         self.assert_shut(self.other)
 
     def test_a_window_to_come_is_refused(self):
-        key = self.key()
-        self.guard(key)
-        now = self.lab.next_window(WINDOW)
-        self.client.knock(self.server, key, "web", "--at", now + 2 * WINDOW)
+        key = self.key(granularity=10)
+        self.guard(key, wait=False)
+        now = self.first_window(10)
+        self.client.knock(self.server, key, "web", "--at", now + 2 * 10)
         self.all_seen(key)
         self.assert_shut(self.client)
 

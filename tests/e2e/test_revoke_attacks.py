@@ -12,7 +12,7 @@ UDP = 5000
 
 
 def alive(line):
-    line.settimeout(2)
+    line.settimeout(10)
     try:
         line.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         answer = b""

@@ -6,12 +6,13 @@ import random
 import time
 import unittest
 
-from case import PORT, WINDOW, LabTest
+from case import PORT, LabTest
 from lab import syn
 
 _SECONDS = float(os.environ.get("SOAK_SECONDS", "20"))
 _SEED = int(os.environ.get("SOAK_SEED", 1))
-_OPEN_FOR = 3
+_OPEN_FOR = 6
+_WINDOW = 4  # with the last one time enough for a client that the machine stalls
 # Tables as small as here go to the heap once the first were freed (glibc moves its threshold), where two generations of
 # them leave holes of megabytes. With the threshold held, what is resident is what is in use.
 _ENV = {"MALLOC_MMAP_THRESHOLD_": "1048576"}
@@ -22,13 +23,13 @@ class Soak(LabTest):
         super().setUp()
         self.chance = random.Random(_SEED)
         self.stranger = self.lab.host("stranger")
-        self.alice, self.bob = self.key("alice"), self.key("bob")
+        self.alice, self.bob = (self.key(name, granularity=_WINDOW) for name in ("alice", "bob"))
         self.keys = {"alice": (self.alice, "web"), "bob": (self.bob, "web")}
         self.services = {"web": f"ports = tcp/{PORT}\nopen_for = {_OPEN_FOR}"}
         self.door = self.guard(None, keys=self.keys, services=self.services,
                                sections={"knock": "tracked = 4096"}, start=False, wait=False)
         self.door.start(_ENV)
-        self.first_window(WINDOW)
+        self.first_window(_WINDOW)
         self.ear = self.lab.sniffer(self.server)
         self.heard = []
         self.raw = self.lab.sender(self.stranger)
@@ -126,8 +127,8 @@ class Soak(LabTest):
         self.assertGreater(self.knocks, 0)
 
         for host in (self.client, self.other):
-            host.wait_shut(self.server.ip4, PORT, seconds=_OPEN_FOR + 2)
-            host.wait_shut(self.server.ip6, PORT, seconds=_OPEN_FOR + 2)
+            host.wait_shut(self.server.ip4, PORT, seconds=_OPEN_FOR + 10)
+            host.wait_shut(self.server.ip6, PORT, seconds=_OPEN_FOR + 10)
         for version in (4, 6):
             elements = self.server.run(["nft", "list", "set", "inet", "chronoknock",
                                         self.door.grant_set("web", version)]).stdout
@@ -136,7 +137,7 @@ class Soak(LabTest):
         self.assertLess(grown[0] - resident, 1024, f"memory grew: {self.story}")
         self.assertLessEqual(grown[1], descriptors, f"descriptors leaked: {self.story}")
         # And it still does its work.
-        self.lab.next_window(WINDOW)
+        self.lab.next_window(_WINDOW)
         self.client.knock(self.server, self.alice, "web")
         self.assert_opens(self.client)
         print(f"{len(self.story)} events, {self.knocks} knocks, all granted, "

@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+import time
 import unittest
 
 from case import PORT, LabTest
@@ -107,17 +108,24 @@ class State(LabTest):
 
     def test_a_state_file_that_is_held_for_a_moment_stops_neither_the_server_nor_the_knock(self):
         self.guarded()
-        seen = self.door.status()["packets"]["syns"]
-        holder = sqlite3.connect(self.door.state, isolation_level=None)
-        holder.execute("begin exclusive")
-        self.all_seen(self.carol)
-        heard = self.heard_knock()
-        wait_for(lambda: self.door.status()["packets"]["syns"] >= seen + len(heard), "the server to answer")
-        self.assertNotIn("not opened", self.door.log())
-        self.assertNotIn(f"opens web for 5s to {self.client.ip4}", self.door.log())
-        holder.close()
-        self.door.wait_log(f"opens web for 5s to {self.client.ip4}")
-        self.assertNotIn("not opened", self.door.log())
+        opens = f"opens web for 5s to {self.client.ip4}"
+        for _ in range(3):
+            before, seen = len(self.door.log()), self.door.status()["packets"]["syns"]
+            holder = sqlite3.connect(self.door.state, isolation_level=None)
+            holder.execute("begin exclusive")
+            self.all_seen(self.carol)
+            begin = time.monotonic()
+            heard = self.heard_knock()
+            wait_for(lambda: self.door.status()["packets"]["syns"] >= seen + len(heard), "the server to answer")
+            told = self.door.log()[before:]
+            holder.close()
+            if time.monotonic() - begin < 1.5:  # the server waits for 2 s
+                break
+            self.lab.next_window(WINDOW)
+        self.assertNotIn("not opened", told)
+        self.assertNotIn(opens, told)
+        wait_for(lambda: opens in self.door.log()[before:], "the door to open")
+        self.assertNotIn("not opened", self.door.log()[before:])
 
     def test_a_state_file_put_back(self):
         """Alone, and with all that lies beside it."""

@@ -93,7 +93,7 @@ class Stun(LabTest):
         said = self.knock(key, "--stun", FIRST, "--stun", other_name)
         self.assertEqual((said.returncode, said.stdout), (1, ""), said.stderr)
         self.assertIn("the names of the STUN servers lead to one address; one STUN server is not enough", said.stderr)
-        self.assertEqual(len(asked), 2)
+        self.assertGreaterEqual(len(asked), 2)
         self.assert_nothing_sent()
         doctor = self.laptop.run([self.lab.program, "doctor", DOOR, "--key", key, "--time-server", "none", "--stun", FIRST],
                                  check=False)
@@ -122,7 +122,7 @@ class Stun(LabTest):
         self.small_guard(key)
         self.assertIn(f"from {self.home.public}: ", self.knock(key, "--stun", FIRST).stdout)
         self.assert_opens(self.laptop, DOOR)
-        self.assertEqual(len(asked), 2)
+        self.assertGreaterEqual(len(asked), 2)
 
     def test_an_old_server_will_do(self):
         self.stun(FIRST, old=True)
@@ -143,11 +143,11 @@ class Stun(LabTest):
 
     def test_asked_while_the_time_is(self):
         """Both answer late: the one question does not wait for the other's answer."""
-        slow = self.stun(FIRST, late=1).asked
+        slow = self.stun(FIRST, late=4).asked
         deaf = self.stun(SECOND, address=None, port=123).asked  # no time server, but asked like one
         said = self.knock(self.key(), "--stun", FIRST, time_server=SECOND)
         self.assertEqual(said.returncode, 1)
-        self.assertLess(abs(slow[0] - deaf[0]), 0.5)
+        self.assertLess(abs(slow[0] - deaf[0]), 3)
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ class Returns(LabTest):
         self.assertFalse(self.accepting(guard))
         self.server.run(["ip", "link", "set", "eth0", "up"])
         self.server.run(["ip", "route", "replace", "default", "via", f"10.77.{self.server.number}.1"])
-        self.wait_accepting(guard, "the time after the network", 8)
+        self.wait_accepting(guard, "the time after the network", 12)
 
     def test_a_route_that_comes_back(self):
         guard = self.in_a_black_hole()
@@ -64,8 +64,8 @@ class Returns(LabTest):
         self.wait_for(lambda: time.monotonic() > asked + 17, "the next query to be decent", 20, every=0.1)
         self.assertFalse(self.accepting(guard))
         self.server.run(["ip", "route", "replace", "default", "via", f"10.77.{self.server.number}.1", "metric", "7"])
-        guard.wait_log("the network changed; asking the servers", 5)
-        self.wait_accepting(guard, "the time after the network", 5)
+        guard.wait_log("the network changed; asking the servers", 12)
+        self.wait_accepting(guard, "the time after the network", 12)
 
     def test_a_knock_that_comes_meanwhile(self):
         guard = self.in_a_black_hole()
@@ -74,7 +74,7 @@ class Returns(LabTest):
         self.wait_for(lambda: time.monotonic() > asked + 17, "the next query to be decent", 20, every=0.1)
         self.assertFalse(self.accepting(guard))
         self.client.knock(self.server, self.alice, "web")
-        self.wait_accepting(guard, "the time after a knock", 5)
+        self.wait_accepting(guard, "the time after a knock", 12)
 
     def test_a_changing_network_bothers_no_server_that_does_not_answer(self):
         guard = self.in_a_black_hole()

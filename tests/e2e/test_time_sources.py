@@ -99,7 +99,7 @@ class OneMachine(Sources):
         names = {"one.lab": [self.honest.ip4], "two.lab": [self.other.ip4],
                  **{f"liar{n}.lab": [self.liar.ip4] for n in range(3)}}
         guard = self.start(f"servers = {', '.join(names)}\ninterval = 1", names)
-        self.wait_for(lambda: guard.log().count(": answers") == len(names), "all to answer")
+        self.wait_for(lambda: guard.log().count(": answers") >= len(names), "all to answer")
         said = guard.status()["time"]
         self.assertEqual([s["problem"] for s in said["servers"][3:]], ["the same machine as liar0.lab: counts once"] * 2)
         # Three votes against two would have been the liar's time.

@@ -34,7 +34,7 @@ class Trial(AskingTest):
         self.assertIn("unless `chronoknock confirm`", self.ask(guard, "status"))
         self.wait_for(self.trial_over, "the end of the trial", TRIAL + 5)
         for version in (4, 6):
-            self.client.wait_open(self.server.ip(version), PORT, seconds=5)
+            self.client.wait_open(self.server.ip(version), PORT, seconds=15)
         self.wait_for(lambda: not guard.process.alive(), "the server to end")
         self.assertEqual(guard.process.stop(), 0)
         guard.wait_log("nobody has confirmed it")
@@ -53,7 +53,7 @@ class Trial(AskingTest):
         self.assert_shut(self.other, meets=meets)
         self.wait_for(self.trial_over, "the end of the trial", TRIAL + 5)
         for version in (4, 6):
-            self.other.wait_open(self.server.ip(version), PORT, seconds=5)
+            self.other.wait_open(self.server.ip(version), PORT, seconds=15)
             with self.other.connect(self.server.ip(version), PORT) as passed:
                 passed.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
                 self.assertIn(b"200 OK", passed.recv(65536))
@@ -94,7 +94,7 @@ class Trial(AskingTest):
         self.other.wait_shut(self.server.ip4, PORT)
         guard.sigkill()
         self.wait_for(self.trial_over, "the end of the trial", TRIAL + 5)
-        self.other.wait_open(self.server.ip4, PORT, seconds=5)
+        self.other.wait_open(self.server.ip4, PORT, seconds=15)
 
     def test_what_was_confirmed_before_comes_back(self):
         guard = self.on_trial()

@@ -3,6 +3,7 @@
 import grp
 import json
 import os
+import pathlib
 import pty
 import re
 import select
@@ -52,7 +53,9 @@ class Watch(AskingTest):
         argv = [self.lab.program, "watch", "--control", guard.control]
         watch = self.server.spawn(argv, log=guard.folder / "watch")
         lines = self.server.spawn([*argv, "--json"], log=guard.folder / "watch-json")
-        self.first_window(WINDOW)  # they have begun
+        # They tell what comes after their first question: they have asked it once they sleep until the next.
+        sleeps = [pathlib.Path(f"/proc/{p.pid}/wchan") for p in (watch, lines)]
+        self.wait_for(lambda: all(s.read_text().endswith("nanosleep") for s in sleeps), "both to have begun")
         self.knocks(key)
         watch.wait_for_text(f"granted   alice  {self.client.ip4}  web until")
         lines.wait_for_text('"granted"')
