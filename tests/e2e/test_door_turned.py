@@ -3,6 +3,7 @@ around it by what is left of it."""
 
 import contextlib
 import re
+import sys
 import time
 import unittest
 
@@ -143,7 +144,7 @@ class Name(DoorTest):
     START = False
 
     def test_whoever_holds_the_lock_may_guard_nothing(self):
-        holder = self.server.spawn(["setpriv", "--bounding-set=-all", "--inh-caps=-all", "python3", "-c", _HOLDER],
+        holder = self.server.spawn(["setpriv", "--bounding-set=-all", "--inh-caps=-all", sys.executable, "-c", _HOLDER],
                                    log=self.server.home / "holder")
         holder.wait_for_text("held")
         guard = self.lab.chronoknock(self.server, services={"web": f"ports = tcp/{PORT}"}, keys={"alice": (self.key, "web")},

@@ -8,6 +8,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
@@ -178,7 +179,7 @@ while True:
     raw.sendto(syn({self.client.ip4!r}, {self.server.ip4!r}, random.randrange({BASE}, {BASE} + 46 * 1024)), ({self.server.ip4!r}, 0))
     time.sleep(0.02)
 """
-        noise = self.other.spawn(["python3", "-c", program], log=self.other.home / "noise.log")
+        noise = self.other.spawn([sys.executable, "-c", program], log=self.other.home / "noise.log")
         self.client.knock(self.server, key, "web")
         self.assert_opens(self.client)
         self.assertTrue(noise.alive(), noise.log.read_text())
