@@ -1,19 +1,20 @@
 #!/usr/bin/env bash
 # Builds Debian's packages, chronoknock and chronoknock-client, from the commit that is checked out:
 #   etc/package.sh [--out FOLDER] [--version SUFFIX] [--check]
-# They lie in FOLDER then (build/packages). --version: SUFFIX stands behind the version of CMakeLists.txt, in place of
-# the commit's date. --check: lintian looks at them, and an error or a warning that nothing explains
-# (etc/debian/*.lintian-overrides) ends it with status 1. No root is needed. What is to be installed for it:
-# sudo etc/packages.sh build package
+# They lie in FOLDER then (build/packages). --version: SUFFIX, which may be empty, stands behind the version of
+# CMakeLists.txt; otherwise the commit's date does, but where the commit has that version's tag (v0.1.0) nothing.
+# --check: lintian looks at them, and an error or a warning that nothing explains (etc/debian/*.lintian-overrides) ends
+# it with status 1. No root is needed. What is to be installed for it: sudo etc/packages.sh build package
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
 usage() { sed -n '3p' "$0" | sed 's/^# */usage: /' >&2; exit 2; }
 
-out=build/packages suffix='' check=''
+out=build/packages check=''
+unset suffix
 while [ $# -gt 0 ]; do
   case $1 in
     --out) out=${2:?}; shift 2 ;;
-    --version) suffix=${2:?}; shift 2 ;;
+    --version) suffix=${2?}; shift 2 ;;
     --check) check=1; shift ;;
     *) usage ;;
   esac
@@ -35,13 +36,15 @@ else
   date=$(stat -c %Y etc/commit)
 fi
 commit=$(head -c 12 "$tree/etc/commit")
-version=$(sed -n 's/^project(chronoknock VERSION \([0-9.]*\).*/\1/p' CMakeLists.txt)
+version=$(sed -n 's/^project(chronoknock VERSION \([0-9.]*\).*/\1/p' "$tree/CMakeLists.txt")
 # Before the version that it is on the way to.
-version=$version${suffix:-~$(date -u -d "@$date" +%Y%m%d.%H%M%S)}
+before="~$(date -u -d "@$date" +%Y%m%d.%H%M%S)"
+if [ -e .git ] && git tag --points-at HEAD | grep -qxF "v$version"; then before=''; fi
+version=$version${suffix-$before}
 
 mv "$tree/etc/debian" "$tree/debian"
 maintainer=$(sed -n 's/^Maintainer: //p' "$tree/debian/control.in")
-sed "s/@BUILD@/$(etc/packages.sh --list build | grep -vx g++ | paste -sd, | sed 's/,/, /g')/" "$tree/debian/control.in" >"$tree/debian/control"
+sed "s/@BUILD@/$("$tree/etc/packages.sh" --list build | grep -vx g++ | paste -sd, | sed 's/,/, /g')/" "$tree/debian/control.in" >"$tree/debian/control"
 rm "$tree/debian/control.in"
 cat >"$tree/debian/changelog" <<END
 chronoknock ($version) UNRELEASED; urgency=medium
@@ -58,9 +61,9 @@ if command -v ccache >/dev/null; then
   export CCACHE_DIR=${CCACHE_DIR:-${HOME:-/root}/.cache/ccache}
 fi
 (cd "$tree" && dpkg-buildpackage -b -us -uc -rfakeroot) >"$out/build.log" 2>&1 || { tail -50 "$out/build.log" >&2; exit 1; }
-rm -f "$out"/*.deb
+rm -f "$out"/chronoknock{,-client}{,-dbgsym}_*.deb
 mv "$work"/*.deb "$work"/*.changes "$work"/*.buildinfo "$out"
-ls "$out"/*.deb
+ls "$out"/chronoknock*_"$version"_*.deb
 
 if [ "$check" ]; then
   # Not those for an upload to Debian: there is none. (With --show-overrides what is explained would fail as well.)
