@@ -67,7 +67,7 @@ mv "$program.new" "$program"
 for page in etc/man/*.scd; do
   name=$(basename "$page" .scd)
   install -d "$share/man/man${name##*.}"
-  etc/man/page.sh "$page" >"$share/man/man${name##*.}/$name"
+  scdoc <"$page" >"$share/man/man${name##*.}/$name"
 done
 for shell in bash zsh fish; do
   file=$(completions "$shell")

@@ -11,7 +11,7 @@ from lab import wait_for
 from test_boot import Booting
 
 _UNITS = pathlib.Path(__file__).parents[2] / "etc"
-_MOST = {"chronoknock.service": 1.5, "chronoknock-helper@.service": 2.6}
+_MOST = {"chronoknock.service": 1.4, "chronoknock-helper@.service": 2.6}
 _SOCKET = "/run/chronoknock-helper.sock"
 _ADMIN = 1 << 12
 
