@@ -11,10 +11,11 @@ case $role in server | client | remove) ;; *) echo "usage: sudo etc/install.sh s
 [ "$(id -u)" = 0 ] || { echo "etc/install.sh: needs root: sudo etc/install.sh $role" >&2; exit 1; }
 
 for package in chronoknock chronoknock-client; do
-  if [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ]; then
-    echo "etc/install.sh: the Debian package $package is installed: that is apt's to upgrade and to remove" >&2
-    exit 1
-  fi
+  status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
+  case $status in
+    '' | not-installed | config-files) ;;
+    *) echo "etc/install.sh: the Debian package $package is $status: that is apt's to upgrade and to remove" >&2; exit 1 ;;
+  esac
 done
 
 program=/usr/bin/chronoknock
@@ -38,7 +39,10 @@ if [ "$role" = remove ]; then
   # The guard outlasts its server, so that stopping one opens nothing; without a program nobody could open it.
   # The second name is the guard's where another process owns the first.
   guarded() { nft list table inet chronoknock >/dev/null 2>&1 || nft list table inet chronoknock_2 >/dev/null 2>&1; }
-  if guarded; then
+  if ! nft list tables >/dev/null 2>&1; then
+    echo "etc/install.sh: nft does not say whether the guard stands: is there no nft?" >&2
+    exit 1
+  elif guarded; then
     for table in chronoknock chronoknock_2; do nft delete table inet $table 2>/dev/null || true; done
     sleep 1
     if guarded; then

@@ -2,7 +2,8 @@
 # Builds Debian's packages, chronoknock and chronoknock-client, from the commit that is checked out:
 #   etc/package.sh [--out FOLDER] [--version SUFFIX] [--check]
 # They lie in FOLDER then (build/packages). --version: SUFFIX, which may be empty, stands behind the version of
-# CMakeLists.txt; otherwise the commit's date does, but where the commit has that version's tag (v0.1.0) nothing.
+# CMakeLists.txt; otherwise the commit's date does (~DATE, sorted before it; +DATE, after it, where an earlier commit has
+# that version's tag, v0.1.0), but where the commit itself has the tag nothing.
 # --check: lintian looks at them, and an error or a warning that nothing explains (etc/debian/*.lintian-overrides) ends
 # it with status 1. No root is needed. What is to be installed for it: sudo etc/packages.sh build package
 set -euo pipefail
@@ -37,10 +38,11 @@ else
 fi
 commit=$(head -c 12 "$tree/etc/commit")
 version=$(sed -n 's/^project(chronoknock VERSION \([0-9.]*\).*/\1/p' "$tree/CMakeLists.txt")
-# Before the version that it is on the way to.
-before="~$(date -u -d "@$date" +%Y%m%d.%H%M%S)"
-if [ -e .git ] && git tag --points-at HEAD | grep -qxF "v$version"; then before=''; fi
-version=$version${suffix-$before}
+# Before the version that it is on the way to, or after the one that it is based on.
+released() { [ -e .git ] && git tag "$1" HEAD 2>/dev/null | grep -qxF "v$version"; }
+dated=$(date -u -d "@$date" +%Y%m%d.%H%M%S)
+if released --points-at; then dated=''; elif released --merged; then dated="+$dated"; else dated="~$dated"; fi
+version=$version${suffix-$dated}
 
 mv "$tree/etc/debian" "$tree/debian"
 maintainer=$(sed -n 's/^Maintainer: //p' "$tree/debian/control.in")

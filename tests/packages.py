@@ -44,6 +44,15 @@ def newer(deb, suffix, folder):
     return made
 
 
+def clashing(deb, folder):
+    """The same package with a file of another package's, so that dpkg cannot unpack it."""
+    tree, made = folder / "clashing", folder / "clashing.deb"
+    subprocess.run(["dpkg-deb", "-R", deb, tree], check=True)
+    (tree / "usr/bin/apt-get").touch()
+    subprocess.run(["dpkg-deb", "--root-owner-group", "-b", tree, made], check=True, capture_output=True)
+    return made
+
+
 def packages(folder):
     return {name: next(folder.glob(f"{name}_*_amd64.deb")) for name in ("chronoknock", "chronoknock-client")}
 
@@ -247,17 +256,41 @@ class Life:
         self.assertIn("table inet chronoknock\n", self.tables())
         server.run(f"rm -r {UNIT}.d && systemctl daemon-reload")
 
+        # The client's package was to take its place, and fails: the server goes on.
+        server.run("systemctl enable -q chronoknock && systemctl restart chronoknock")
+        shutil.copy(clashing(self.debs["chronoknock-client"], self.lab.folder), server.path("/root/clashing.deb"))
+        done = server.run(f"{APT} install /root/clashing.deb 2>&1", check=False, timeout=300)
+        self.assertIn("trying to overwrite", done.stdout)
+        server.run("systemctl is-active chronoknock")
+        self.assertEqual(self.door(), "silent")
+        server.run("systemctl disable -q --now chronoknock")
+
+        # A container's server has a unit of the package's name.
+        server.write("/run/systemd/system/chronoknock.service", "[Service]\nExecStart=sleep infinity\n")
+        server.run("systemctl daemon-reload && systemctl start chronoknock && nft add table inet chronoknock")
+        self.assertNotIn("old server goes on", install())
+        self.assertIn("chronoknock.service is a container's: it goes on", self.apt(server, "remove chronoknock"))
+        server.run("systemctl is-active chronoknock && nft delete table inet chronoknock && systemctl stop chronoknock")
+        server.run("rm /run/systemd/system/chronoknock.service && systemctl daemon-reload")
+
         # Another server, of install.sh or in a container: it keeps its guard, and what may be its keys and its record.
-        for there in (UNIT, "/usr/bin/chronoknock", "table inet chronoknock,", "table inet chronoknock_2,"):
+        boot, quadlet = "/etc/systemd/system/chronoknock-guard.service", "/etc/containers/systemd/chronoknock.container"
+        for there in (UNIT, boot, quadlet, "/usr/bin/chronoknock", "table inet chronoknock,", "table inet chronoknock_2,"):
             install()
             guard = there.removesuffix(",") if there.startswith("table") else None
             if guard:
                 server.run(f"systemd-run -q --unit other sh -c 'while nft add {guard}; do sleep 0.1; done'")
             said = self.apt(server, "remove chronoknock")
             self.assertEqual("the guard stands yet" in said, guard is not None, said)
-            if not guard:
-                server.run(f"touch {there}")
+            if there == UNIT:
+                shutil.copy(SOURCE / "etc/chronoknock.service", server.path(UNIT))
+                server.run("systemctl enable -q chronoknock")
+            elif not guard:
+                server.run(f"install -D /dev/null {there}")
             said = self.apt(server, "purge chronoknock")
+            if there == UNIT:
+                self.assertEqual(server.run("systemctl is-enabled chronoknock").stdout, "enabled\n")
+                server.run("systemctl disable -q chronoknock")
             self.assertIn(f"{there} is there, of another installation perhaps: keys and record stay", said)
             server.run("test -e /etc/chronoknock/keys/alice.key && test -e /var/lib/chronoknock/state.db")
             self.assertEqual(server.run(f"ls {CONFIG}", check=False).stdout, "")  # as it says
@@ -311,6 +344,9 @@ class Packing(unittest.TestCase):
             self.assertEqual(made("--version", ""), version)
             subprocess.run(["git", "-C", tree, "tag", f"v{version}"], check=True)
             self.assertEqual(made(), version)
+            subprocess.run(["git", "-C", tree, "-c", "user.name=n", "-c", "user.email=e", "commit", "-q", "--allow-empty", "-m",
+                            "later"], check=True)
+            self.assertRegex(made(), rf"^{re.escape(version)}\+\d{{8}}\.\d{{6}}$")
 
 
 if __name__ == "__main__":

@@ -39,6 +39,8 @@ exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HO
 
 def run(suite, command, out):
     """The exit status of a shell's command in the committed tree, in that Debian. out: a folder."""
+    if subprocess.run(["git", "-C", SOURCE, "status", "--porcelain"], capture_output=True, check=True).stdout:
+        print("in_debian.py: what is not committed is not there", file=sys.stderr)
     base = builder(suite)
     cache = base.with_name(f"{suite}-ccache")
     cache.mkdir(exist_ok=True)
