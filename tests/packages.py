@@ -225,7 +225,7 @@ class Life:
     def test_what_stands_in_the_way(self):
         self.lab = Lab(program=shutil.which("true"))
         self.addCleanup(self.lab.close)
-        self.server_host = self.lab.host("server")
+        self.server_host, self.stranger = self.lab.host("server"), self.lab.host("stranger")
         server = self.server = self.machine(self.server_host, "chronoknock")
         shutil.copy(self.debs["chronoknock"], server.path("/root/package.deb"))
 
