@@ -39,6 +39,7 @@ for name in "${names[@]}"; do
     rm -rf "fewest/corpus/$name"
     mkdir -p "fewest/corpus/$name"
     "tests/fuzz/fuzz_$name" -set_cover_merge=1 "fewest/corpus/$name" "$source/corpus/$name" "$grown" >>"$log" 2>&1
+    [ "$(ls "fewest/corpus/$name")" ] || { echo "$name: nothing was merged"; failed=1; }
   fi
 done
 echo "$all executions"
