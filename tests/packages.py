@@ -250,7 +250,7 @@ class Life:
         server.run("systemctl stop chronoknock")
 
         # A container's server has a unit of the package's name.
-        server.write("/run/systemd/system/chronoknock.service", "[Service]\nExecStart=sleep infinity\n")
+        server.run("printf '[Service]\\nExecStart=sleep infinity\\n' >/run/systemd/system/chronoknock.service")
         server.run("systemctl daemon-reload && systemctl start chronoknock && nft add table inet chronoknock")
         self.assertNotIn("old server goes on", install())
         self.assertIn("chronoknock.service is a container's: it goes on", self.apt(server, "remove chronoknock"))
