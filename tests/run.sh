@@ -98,7 +98,8 @@ ring_tidy() {
   build release commit
   # Debian 12's own std::stable_sort uses what is deprecated; g++'s precompiled headers, if any are built, are not clang's.
   find lib app -name '*.cpp' -not -name no_netlink.cpp -print0 | xargs -0 -P "$jobs" -n 4 \
-    clang-tidy-19 -p build/release --quiet --extra-arg=-Wno-unknown-warning-option --extra-arg=-Wno-deprecated-declarations --extra-arg=-Wno-ignored-gch
+    clang-tidy-19 -p build/release --quiet --extra-arg=-Wno-unknown-warning-option \
+    --extra-arg=-Wno-deprecated-declarations --extra-arg=-Wno-ignored-gch
 }
 
 ring_clang() {
