@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The life of the packages, from etc/package.sh to their purge, in fresh Debians with a systemd of their own:
 
-    sudo tests/packages.py [bookworm|trixie|packing]...
+    sudo tests/packages.py [bookworm|trixie|packing|scripts]...
 
 For each release they are built in it (tests/support/in_debian.py), twice, byte by byte, and looked at by lintian; their
 programs are hardened; then a server is installed that guards its sshd, a client that knocks; an upgrade while a grant
@@ -296,6 +296,38 @@ class Bookworm(Life, unittest.TestCase):
 
 class Trixie(Life, unittest.TestCase):
     release = "trixie"
+
+
+class Scripts(unittest.TestCase):
+    """What prerm and postrm make of a host, without a package: in a network and a mount namespace of their own."""
+
+    def said(self, script, word, before="true", run="sh", apart=()):
+        text = (SOURCE / f"etc/debian/chronoknock.{script}").read_text().replace("#DEBHELPER#", "").replace("#UNITS#", "none")
+        done = subprocess.run(["unshare", "--net", "--mount", *apart, "sh", "-ec", f"{before}; {run} -s {word}; nft list tables"], input=text,
+                              capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout + done.stderr
+
+    def test_a_service_s_mount_namespace_is_no_chroot(self):
+        said = self.said("prerm", "remove", "nft add table inet chronoknock")
+        self.assertIn("the guard is gone", said)
+        self.assertNotIn("table inet", said)
+
+    def test_from_a_chroot_the_hosts_guard_is_not_touched(self):
+        root = fresh("trixie")
+        said = self.said("prerm", "remove", f"nft add table inet chronoknock; mount --bind /proc {root}/proc",
+                         run=f"chroot {root} sh", apart=["--pid", "--fork", "--mount-proc"])  # its first process is one to compare with
+        self.assertIn("in a chroot", said)
+        self.assertIn("table inet chronoknock", said)
+
+    def test_what_nft_does_not_say_is_not_taken_for_no_guard(self):
+        with tempfile.TemporaryDirectory() as tools:
+            broken = pathlib.Path(tools) / "nft"
+            broken.write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
+            broken.chmod(0o755)
+            self.assertIn("nft does not say whether the guard stands", self.said("prerm", "remove", run=f"PATH={tools}:$PATH sh"))
+            hidden = "mount -t tmpfs t /var/lib; mount -t tmpfs t /etc"  # of the host nothing is deleted even if it fails
+            self.assertIn("keys and record stay", self.said("postrm", "purge", hidden, run=f"PATH={tools}:$PATH sh"))
 
 
 class Packing(unittest.TestCase):
